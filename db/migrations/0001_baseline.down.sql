@@ -1,0 +1,9 @@
+DROP TABLE "invitation";
+DROP TABLE "team_member";
+DROP TABLE "member";
+DROP TABLE "team";
+DROP TABLE "organization";
+DROP TABLE "verification";
+DROP TABLE "account";
+DROP TABLE "session";
+DROP TABLE "user";
