@@ -1,0 +1,80 @@
+package authdb
+
+import (
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// SQLSTATE codes, as in PostgreSQL's appendix A.
+const (
+	notNullViolation         = "23502"
+	foreignKeyViolation      = "23503"
+	uniqueViolation          = "23505"
+	checkViolation           = "23514"
+	stringTooLong            = "22001"
+	datetimeOverflow         = "22008"
+	characterNotInRepertoire = "22021"
+	invalidText              = "22P02"
+	indexRowTooLong          = "54000"
+)
+
+// rule is what a constraint's refusal means to a caller.
+type rule struct {
+	kind  error
+	field string
+}
+
+// rules by constraint name. drizzle-kit 0.31 and 1.0 end the same names differently, and a database may come from
+// either.
+var rules = func() map[string]rule {
+	m := map[string]rule{}
+	for _, table := range []string{"user", "session", "account", "verification", "organization", "team", "member",
+		"team_member", "invitation"} {
+		m[table+"_pkey"] = rule{ErrConflict, "id"}
+	}
+	for name, r := range map[string]rule{
+		"user_email":        {ErrEmailTaken, "email"},
+		"session_token":     {ErrConflict, "token"},
+		"organization_slug": {ErrSlugTaken, "slug"},
+	} {
+		m[name+"_unique"], m[name+"_key"] = r, r
+	}
+	// The slug has this second unique index; PostgreSQL reports whichever was made first.
+	m["organization_slug_uidx"] = rule{ErrSlugTaken, "slug"}
+	for name, field := range map[string]string{
+		"session_user_id_user_id":                    "user_id",
+		"account_user_id_user_id":                    "user_id",
+		"team_organization_id_organization_id":       "organization_id",
+		"member_organization_id_organization_id":     "organization_id",
+		"member_user_id_user_id":                     "user_id",
+		"team_member_team_id_team_id":                "team_id",
+		"team_member_user_id_user_id":                "user_id",
+		"invitation_organization_id_organization_id": "organization_id",
+		"invitation_inviter_id_user_id":              "inviter_id",
+	} {
+		m[name+"_fk"], m[name+"_fkey"] = rule{ErrReference, field}, rule{ErrReference, field}
+	}
+	return m
+}()
+
+// ruleOf finds the rule by the constraint's name. Citus leaves the name empty and writes it into the message, with the
+// number of the shard behind it; where no known name is found, the SQLSTATE alone decides.
+func ruleOf(err *pgconn.PgError) rule {
+	if r, ok := rules[err.ConstraintName]; ok {
+		return r
+	}
+	found := ""
+	for name := range rules {
+		if len(name) > len(found) && strings.Contains(err.Message, `"`+name) {
+			found = name
+		}
+	}
+	if r, ok := rules[found]; ok {
+		return r
+	}
+	if err.Code == foreignKeyViolation {
+		return rule{kind: ErrReference}
+	}
+	return rule{kind: ErrConflict}
+}

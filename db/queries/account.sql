@@ -1,0 +1,57 @@
+-- name: CreateAccount :one
+INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
+    access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at)
+VALUES (@id, @account_id, @provider_id, @user_id, @access_token, @refresh_token, @id_token,
+    @access_token_expires_at, @refresh_token_expires_at, @scope, @password, @now, @now)
+RETURNING *;
+
+-- name: GetAccount :one
+SELECT * FROM account WHERE id = @id AND user_id = @user_id;
+
+-- name: GetAccountByProvider :one
+-- No constraint stops duplicates here: the oldest link counts, so that a later one cannot take the identity over.
+SELECT sqlc.embed(a), sqlc.embed(u)
+FROM account a JOIN "user" u ON u.id = a.user_id
+WHERE a.provider_id = @provider_id AND a.account_id = @account_id
+ORDER BY a.created_at, a.id
+LIMIT 1;
+
+-- name: GetCredentialAccount :one
+SELECT * FROM account
+WHERE user_id = @user_id AND provider_id = 'credential' AND account_id = user_id
+ORDER BY created_at, id
+LIMIT 1;
+
+-- name: ListAccounts :many
+SELECT * FROM account
+WHERE user_id = @user_id
+  AND (created_at, id) > (@after_created_at::timestamp, @after_id::text)
+ORDER BY created_at, id
+LIMIT @row_limit;
+
+-- name: CountAccounts :one
+SELECT count(*) FROM account WHERE user_id = @user_id;
+
+-- name: UpdateAccount :one
+UPDATE account
+SET access_token = CASE WHEN @set_access_token::boolean THEN sqlc.narg('access_token') ELSE access_token END,
+    refresh_token = CASE WHEN @set_refresh_token::boolean THEN sqlc.narg('refresh_token') ELSE refresh_token END,
+    id_token = CASE WHEN @set_id_token::boolean THEN sqlc.narg('id_token') ELSE id_token END,
+    access_token_expires_at = CASE WHEN @set_access_token_expires_at::boolean
+        THEN sqlc.narg('access_token_expires_at') ELSE access_token_expires_at END,
+    refresh_token_expires_at = CASE WHEN @set_refresh_token_expires_at::boolean
+        THEN sqlc.narg('refresh_token_expires_at') ELSE refresh_token_expires_at END,
+    scope = CASE WHEN @set_scope::boolean THEN sqlc.narg('scope') ELSE scope END,
+    updated_at = @now
+WHERE id = @id AND user_id = @user_id
+RETURNING *;
+
+-- name: SetAccountPassword :execrows
+UPDATE account SET password = @password, updated_at = @now
+WHERE user_id = @user_id AND provider_id = 'credential' AND account_id = user_id;
+
+-- name: DeleteAccount :execrows
+DELETE FROM account WHERE id = @id AND user_id = @user_id;
+
+-- name: DeleteAccountsByUser :execrows
+DELETE FROM account WHERE user_id = @user_id;

@@ -1,0 +1,61 @@
+-- name: CreateMember :one
+INSERT INTO member (id, organization_id, user_id, role, created_at)
+VALUES (@id, @organization_id, @user_id, @role, @now)
+RETURNING *;
+
+-- name: CreateMembers :copyfrom
+INSERT INTO member (id, organization_id, user_id, role, created_at)
+VALUES (@id, @organization_id, @user_id, @role, @created_at);
+
+-- name: GetMember :one
+SELECT * FROM member WHERE id = @id AND organization_id = @organization_id;
+
+-- name: GetMemberWithUser :one
+SELECT sqlc.embed(m), sqlc.embed(u)
+FROM member m JOIN "user" u ON u.id = m.user_id
+WHERE m.id = @id AND m.organization_id = @organization_id;
+
+-- name: GetMemberByUser :one
+-- Better Auth's races leave duplicates; the oldest counts.
+SELECT sqlc.embed(m), sqlc.embed(u)
+FROM member m JOIN "user" u ON u.id = m.user_id
+WHERE m.organization_id = @organization_id AND m.user_id = @user_id
+ORDER BY m.created_at, m.id
+LIMIT 1;
+
+-- name: GetMemberByEmail :one
+SELECT sqlc.embed(m), sqlc.embed(u)
+FROM "user" u JOIN member m ON m.user_id = u.id
+WHERE u.email = @email AND m.organization_id = @organization_id
+ORDER BY m.created_at, m.id
+LIMIT 1;
+
+-- name: ListMembers :many
+SELECT sqlc.embed(m), sqlc.embed(u)
+FROM member m JOIN "user" u ON u.id = m.user_id
+WHERE m.organization_id = @organization_id
+  AND (m.created_at, m.id) > (@after_created_at::timestamp, @after_id::text)
+ORDER BY m.created_at, m.id
+LIMIT @row_limit;
+
+-- name: ListMembersByUser :many
+SELECT sqlc.embed(m), sqlc.embed(o)
+FROM member m JOIN organization o ON o.id = m.organization_id
+WHERE m.user_id = @user_id
+  AND (m.created_at, m.id) > (@after_created_at::timestamp, @after_id::text)
+ORDER BY m.created_at, m.id
+LIMIT @row_limit;
+
+-- name: CountMembers :one
+SELECT count(*) FROM member WHERE organization_id = @organization_id;
+
+-- name: CountMembersByUser :one
+SELECT count(*) FROM member WHERE user_id = @user_id;
+
+-- name: UpdateMember :one
+UPDATE member SET role = coalesce(sqlc.narg('role'), role)
+WHERE id = @id AND organization_id = @organization_id
+RETURNING *;
+
+-- name: DeleteMember :execrows
+DELETE FROM member WHERE id = @id AND organization_id = @organization_id;

@@ -1,0 +1,30 @@
+-- name: CreateTeam :one
+INSERT INTO team (id, name, organization_id, created_at, updated_at)
+VALUES (@id, @name, @organization_id, @now, @now::timestamp)
+RETURNING *;
+
+-- name: GetTeam :one
+SELECT * FROM team WHERE id = @id AND organization_id = @organization_id;
+
+-- name: GetTeamWithOrganization :one
+SELECT sqlc.embed(t), sqlc.embed(o)
+FROM team t JOIN organization o ON o.id = t.organization_id
+WHERE t.id = @id AND t.organization_id = @organization_id;
+
+-- name: ListTeams :many
+SELECT * FROM team
+WHERE organization_id = @organization_id
+  AND (created_at, id) > (@after_created_at::timestamp, @after_id::text)
+ORDER BY created_at, id
+LIMIT @row_limit;
+
+-- name: CountTeams :one
+SELECT count(*) FROM team WHERE organization_id = @organization_id;
+
+-- name: UpdateTeam :one
+UPDATE team SET name = coalesce(sqlc.narg('name'), name), updated_at = @now::timestamp
+WHERE id = @id AND organization_id = @organization_id
+RETURNING *;
+
+-- name: DeleteTeam :execrows
+DELETE FROM team WHERE id = @id AND organization_id = @organization_id;

@@ -1,0 +1,61 @@
+// Package authdb is typed access from Go to the database that ZeroStarter and Better Auth applications share: users,
+// sessions, accounts, verifications, organizations, members, teams, team members and invitations on PostgreSQL. It
+// works on the very rows that a Better Auth server (TypeScript, Drizzle) reads and writes.
+//
+// # Open
+//
+//	store, err := authdb.Open(ctx, os.Getenv("DATABASE_URL"))
+//	if err != nil {
+//		return err
+//	}
+//	defer store.Close()
+//
+// [Open] owns a pool; [New] works on the caller's pool, connection or transaction. The schema comes from cmd/migrate,
+// or from Drizzle: both make the same. A [Store] has a repository per table, each with Create, Get, List, Update and
+// Delete and the lookups that the domain needs:
+//
+//	user, err := store.Users.Create(ctx, authdb.CreateUserParams{Name: "Ada", Email: "ada@example.com"})
+//	session, err := store.Sessions.GetByToken(ctx, token) // its user joined
+//
+// Rows that belong to a tenant or a user are reached only together with its id, so that an id taken from a request
+// opens no other tenant's row:
+//
+//	member, err := store.Members.Get(ctx, org.ID, memberID)
+//
+// # Lists
+//
+// A list gives pages in the order of creation, of any size, each as fast as the first, or iterates over all of them:
+//
+//	for member, err := range store.Members.All(ctx, authdb.ListMembersParams{OrganizationID: org.ID}) {
+//		if err != nil {
+//			return err
+//		}
+//		fmt.Println(member.User.Name, member.Role)
+//	}
+//
+// # Updates
+//
+// A field of an update that is not set leaves its column. NOT NULL columns take a pointer, nullable ones a [Change]:
+//
+//	store.Users.Update(ctx, user.ID, authdb.UpdateUserParams{
+//		Name:  new("Ada Lovelace"),
+//		Image: authdb.SetNull[string](),
+//	})
+//
+// # Transactions
+//
+// [Store.InTx] runs several writes as one; inside another transaction it is a savepoint. Where the caller's own tables
+// take part, New on a pgx.Tx gives the same repositories.
+//
+// # Errors
+//
+// Every error is an [*Error], and errors.Is tells its kind: [ErrNotFound], [ErrConflict] (which [ErrEmailTaken] and
+// [ErrSlugTaken] are), [ErrReference], [ErrInvalidInput]. No error, and no row that is printed or logged, shows an
+// e-mail address or a secret.
+//
+// # Time, ids, concurrency, stability
+//
+// Every time is UTC with milliseconds, as Better Auth writes it, whatever the zone of the argument, the session or the
+// machine. Ids and tokens are 32 random characters of a-zA-Z0-9. A Store on a pool is safe for concurrent use. Until
+// version 1 an upgrade may change the API; the changelog says how.
+package authdb

@@ -1,0 +1,36 @@
+package pgserver
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+)
+
+// cacheDir is where downloads and made clusters are kept between runs. What lies there is executed, so nobody else may
+// write there. Root's is outside of its home, which the server's user cannot enter.
+func cacheDir() (string, error) {
+	dir := "/var/tmp/authdb-postgres"
+	if os.Geteuid() != 0 {
+		user, err := os.UserCacheDir()
+		if dir = filepath.Join(user, "authdb"); err != nil {
+			dir = filepath.Join(os.TempDir(), "authdb-cache-"+strconv.Itoa(os.Geteuid()))
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return "", err
+	}
+	foreign := !info.IsDir() || owner(info) != os.Geteuid()
+	if foreign || (runtime.GOOS != "windows" && info.Mode()&0o022 != 0) {
+		return "", fmt.Errorf("%s: not a directory that belongs to this user alone", dir)
+	}
+	if os.Geteuid() == 0 {
+		return dir, os.Chmod(dir, 0o755) // whatever the umask
+	}
+	return dir, nil
+}

@@ -1,0 +1,78 @@
+package pgserver
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const clusterLimit = 1 << 30
+
+var initdbArgs = []string{"-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"}
+
+// makeCluster makes the data directory. initdb is most of the time of a start, so its result is kept as a tar file.
+func (l *launcher) makeCluster(ctx context.Context) error {
+	data, kept := filepath.Join(l.dir, dataName), l.keptCluster()
+	if kept != "" && restore(kept, data) == nil {
+		return l.handOver(l.dir)
+	}
+	l.opts.say("making a database cluster")
+	if err := errors.Join(os.RemoveAll(data), l.handOver(l.dir)); err != nil {
+		return err
+	}
+	if _, err := l.run(ctx, "initdb", append([]string{"-D", data}, initdbArgs...)...); err != nil {
+		return err
+	}
+	if kept != "" {
+		_ = store(data, kept) // only the next start is slower
+	}
+	return nil
+}
+
+// keptCluster names the tar file for this very server, or is "" when there is no place for one. initdb writes the time
+// zone into the cluster.
+func (l *launcher) keptCluster() string {
+	cache, err := cacheDir()
+	if err != nil {
+		return ""
+	}
+	key := sha256.Sum256([]byte(strings.Join(append([]string{l.bin, l.version, os.Getenv("TZ")}, initdbArgs...), "\x00")))
+	return filepath.Join(cache, fmt.Sprintf("cluster-%x.tar", key[:8]))
+}
+
+func restore(kept, data string) error {
+	file, err := os.Open(kept)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || owner(info) != os.Geteuid() {
+		return errors.Join(err, os.ErrPermission)
+	}
+	if err := os.Mkdir(data, 0o700); err != nil {
+		return err
+	}
+	return unpack(file, data, clusterLimit)
+}
+
+// store renames a complete file into place; of several processes the last one wins.
+func store(data, kept string) error {
+	file, err := os.CreateTemp(filepath.Dir(kept), "cluster-*.part")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name()) // fails after the rename
+	w := tar.NewWriter(file)
+	// Synced, because after a crash a renamed file may be empty.
+	err = errors.Join(w.AddFS(os.DirFS(data)), w.Close(), file.Sync(), file.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), kept)
+}

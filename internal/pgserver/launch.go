@@ -1,0 +1,113 @@
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const startTimeout = 60 * time.Second
+
+// launcher holds what the steps of a start share.
+type launcher struct {
+	bin     string
+	version string // what postgres --version prints
+	as      account
+	opts    Options
+	dir     string
+	port    int
+	tcp     bool
+}
+
+// launch starts a private server from the binaries in bin.
+func launch(ctx context.Context, bin string, opts Options) (s *Server, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	l := &launcher{bin: bin, opts: opts, tcp: opts.TCP || runtime.GOOS == "windows"}
+	if err := l.probe(ctx); err != nil {
+		return nil, err
+	}
+	sweep(l.as)
+	if err := l.makeDir(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(l.dir)
+		}
+	}()
+	if err := l.makeCluster(ctx); err != nil {
+		return nil, err
+	}
+	return l.serve(ctx)
+}
+
+// probe runs the server's binary once, which shows whether it runs at all, and as whom.
+func (l *launcher) probe(ctx context.Context) error {
+	l.as = serverAccount()
+	first := l.askVersion(ctx)
+	if first == nil || !l.as.other || !refused(first) {
+		return first
+	}
+	l.as = account{namespace: true}
+	if l.askVersion(ctx) != nil {
+		return fmt.Errorf("as root it must run as another user, which is not allowed here: %w", first)
+	}
+	return nil
+}
+
+func (l *launcher) askVersion(ctx context.Context) error {
+	out, err := l.run(ctx, "postgres", "--version")
+	l.version = out
+	return err
+}
+
+// refused says that the other user could not be assumed, or cannot reach the binary.
+func refused(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL)
+}
+
+// run runs one of the programs to its end and returns its output, which is part of the error too.
+func (l *launcher) run(ctx context.Context, name string, args ...string) (string, error) {
+	// The parent's thread must live as long as the child, see process.go.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd := helper(ctx, l.as, program(l.bin, name), args...)
+	cmd.Dir, cmd.Env = string(filepath.Separator), environ()
+	cmd.WaitDelay = time.Second // its own children may hold the output open
+	out, err := cmd.CombinedOutput()
+	text := strings.TrimSpace(string(out))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w%s", name, err, indent(text))
+	}
+	return text, nil
+}
+
+// environ leaves out the variables that would reconfigure a private server; messages are in English.
+func environ() []string {
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "PG") && !strings.HasPrefix(v, "LC_ALL=") {
+			env = append(env, v)
+		}
+	}
+	return append(env, "LC_ALL=C")
+}
+
+// indent is the last lines of a program's output, for the end of an error.
+func indent(text string) string {
+	const most = 15
+	if text = strings.TrimSpace(text); text == "" {
+		return ""
+	}
+	lines := strings.Split(text, "\n")
+	lines = lines[max(0, len(lines)-most):]
+	return "\n\t" + strings.Join(lines, "\n\t")
+}

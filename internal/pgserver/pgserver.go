@@ -1,0 +1,80 @@
+// Package pgserver gives tests and demos a real PostgreSQL on any machine that has Go: the server that DATABASE_URL
+// names, else a private one from the binaries installed here, else a private one from a pinned download.
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// ErrNoPostgres says that there is no way to get a PostgreSQL here.
+var ErrNoPostgres = errors.New(
+	"no PostgreSQL: set DATABASE_URL, or install the server (Debian: apt-get install postgresql)")
+
+// Options say how a private server is started.
+type Options struct {
+	TCP      bool         // also listen on a free port of 127.0.0.1; every local user may then connect
+	Keep     bool         // the server outlives this process
+	Progress func(string) // told in words what a slow step is doing; nil: silent
+}
+
+func (o Options) say(format string, args ...any) {
+	if o.Progress != nil {
+		o.Progress(fmt.Sprintf(format, args...))
+	}
+}
+
+// Start returns a PostgreSQL: the one that DATABASE_URL names, else a private one from local binaries, else a private
+// one from a pinned download. ctx bounds the start only.
+//
+// The environment variable AUTHDB_POSTGRES restricts it to one of the private ways: local or download.
+func Start(ctx context.Context, opts Options) (*Server, error) {
+	only := os.Getenv("AUTHDB_POSTGRES")
+	switch only {
+	case "", "local", "download":
+	default:
+		return nil, fmt.Errorf("AUTHDB_POSTGRES=%s: must be local or download", only)
+	}
+	if dsn := os.Getenv("DATABASE_URL"); dsn != "" && only == "" {
+		return external(ctx, dsn)
+	}
+	if only != "download" {
+		bin, err := findLocal(localGlobs)
+		if err != nil {
+			return nil, err
+		}
+		if bin != "" {
+			return startLocal(ctx, bin, opts)
+		}
+		opts.say("no PostgreSQL server is installed here")
+	}
+	if only == "local" {
+		return nil, ErrNoPostgres
+	}
+	return startDownload(ctx, opts)
+}
+
+func startLocal(ctx context.Context, bin string, opts Options) (*Server, error) {
+	opts.say("using PostgreSQL in %s", bin)
+	s, err := launch(ctx, bin, opts)
+	if err != nil {
+		return nil, fmt.Errorf("PostgreSQL in %s does not start (AUTHDB_POSTGRES=download uses another): %w", bin, err)
+	}
+	s.origin = bin
+	return s, nil
+}
+
+func startDownload(ctx context.Context, opts Options) (*Server, error) {
+	bin, err := download(ctx, opts)
+	if err != nil {
+		return nil, fmt.Errorf("%w; the download failed: %w", ErrNoPostgres, err)
+	}
+	s, err := launch(ctx, bin, opts)
+	if err != nil {
+		return nil, fmt.Errorf("downloaded PostgreSQL does not start: %w", err)
+	}
+	s.origin = "download of PostgreSQL " + downloadVersion
+	return s, nil
+}

@@ -1,0 +1,40 @@
+package pgserver
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// attributes put the child in a process group of its own, out of reach of the terminal's Ctrl-C, and end it with its
+// parent. Root without the right to become another user shows itself to the child as user 1000 of a namespace.
+func attributes(as account) *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Credential: as.credential(), Setpgid: true, Pdeathsig: syscall.SIGQUIT}
+	if as.namespace {
+		attr.Cloneflags = syscall.CLONE_NEWUSER
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 1000, HostID: os.Geteuid(), Size: 1}}
+	}
+	return attr
+}
+
+// daemon is the server's command. It ends with its parent unless it is to be kept.
+func daemon(as account, keep bool, name string, args ...string) (*exec.Cmd, error) {
+	cmd := exec.Command(name, args...)
+	cmd.SysProcAttr = attributes(as)
+	if keep {
+		attr := cmd.SysProcAttr
+		attr.Setpgid, attr.Setsid, attr.Pdeathsig = false, true, 0
+	}
+	return cmd, nil
+}
+
+// alive does not count a zombie, which an init that reaps no orphans leaves behind.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return exists(pid)
+	}
+	return !bytes.Contains(stat, []byte(") Z "))
+}

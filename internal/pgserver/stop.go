@@ -1,0 +1,39 @@
+package pgserver
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Stop shuts a private server down, which ends its sessions, and removes its directory. It leaves an external server
+// alone, and may be called again.
+func (s *Server) Stop() error {
+	if s.External() {
+		return nil
+	}
+	s.stopping.Do(func() { s.stopErr = s.stop() })
+	return s.stopErr
+}
+
+func (s *Server) stop() error {
+	if !s.shutDown("fast", 10*time.Second) && !s.shutDown("immediate", 5*time.Second) {
+		s.proc.kill()
+	}
+	if err := os.RemoveAll(s.dir); err != nil {
+		return fmt.Errorf("removing the directory of the stopped server: %w", err)
+	}
+	return nil
+}
+
+// shutDown asks the server to end in pg_ctl's mode, and says whether it did in time.
+func (s *Server) shutDown(mode string, patience time.Duration) bool {
+	requestStop(s.bin, filepath.Join(s.dir, dataName), s.pid, mode)
+	select {
+	case <-s.proc.done:
+		return true
+	case <-time.After(patience):
+		return false
+	}
+}

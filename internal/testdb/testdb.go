@@ -1,0 +1,154 @@
+// Package testdb makes migrated databases for tests, each a clone of one template.
+package testdb
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/zerostarter/authdb/db/migrations"
+	"github.com/zerostarter/authdb/internal/migrator"
+	"github.com/zerostarter/authdb/internal/pgserver"
+)
+
+// Database is a database of its own.
+type Database struct {
+	DSN  string
+	Name string
+
+	host *host
+}
+
+// host is the process's PostgreSQL with the template in it.
+type host struct {
+	server   *pgserver.Server
+	admin    *pgxpool.Pool
+	template string
+	strategy string
+}
+
+var start = sync.OnceValues(func() (*host, error) {
+	ctx := context.Background()
+	server, err := pgserver.Start(ctx, pgserver.Options{})
+	if err != nil {
+		return nil, err
+	}
+	admin, err := pgxpool.New(ctx, server.DSN())
+	if err != nil {
+		return nil, err
+	}
+	h := &host{server: server, admin: admin}
+	// A copy of files beats the default, a copy by log, for a small template; PostgreSQL 14 knows nothing else.
+	if !strings.HasPrefix(server.Version(), "14.") {
+		h.strategy = " STRATEGY file_copy"
+	}
+	h.template, err = h.makeTemplate(ctx)
+	return h, err
+})
+
+// Migrated returns a new database with every migration applied. The first call starts the server and makes the
+// template.
+func Migrated(ctx context.Context) (*Database, error) {
+	h, err := start()
+	if err != nil {
+		return nil, err
+	}
+	return h.create(ctx, h.template)
+}
+
+// Empty returns a new database with nothing in it.
+func Empty(ctx context.Context) (*Database, error) {
+	h, err := start()
+	if err != nil {
+		return nil, err
+	}
+	return h.create(ctx, "template0")
+}
+
+func (h *host) create(ctx context.Context, template string) (*Database, error) {
+	name := "authdb_test_" + strings.ToLower(rand.Text())
+	create := "CREATE DATABASE " + quote(name) + " TEMPLATE " + quote(template) + h.strategy
+	if _, err := h.admin.Exec(ctx, create); err != nil {
+		return nil, fmt.Errorf("clone %s: %w", template, err)
+	}
+	return &Database{DSN: h.server.DSNFor(name), Name: name, host: h}, nil
+}
+
+// Private reports whether the server, and so the database, ends with the process.
+func (d *Database) Private() bool { return !d.host.server.External() }
+
+// Drop removes the database. On a private server it only ends its life earlier.
+func (d *Database) Drop(ctx context.Context) error {
+	if d.Private() {
+		return nil // the server's directory goes as a whole
+	}
+	_, err := d.host.admin.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(d.Name)+" WITH (FORCE)")
+	return err
+}
+
+// makeTemplate returns the name of the database that holds the schema. The name carries a hash of the migrations, so
+// that processes on one server share it; the lock lets one of them build it.
+func (h *host) makeTemplate(ctx context.Context) (string, error) {
+	hash, err := migrationsHash()
+	if err != nil {
+		return "", err
+	}
+	name := "authdb_template_" + hash
+	conn, err := h.admin.Acquire(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock(hashtext($1))", name); err != nil {
+		return "", err
+	}
+	defer func() { _, _ = conn.Exec(ctx, "SELECT pg_advisory_unlock(hashtext($1))", name) }()
+	var ready bool
+	err = conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)", name).Scan(&ready)
+	if err != nil || ready {
+		return name, err
+	}
+	building := name + "_building"
+	if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(building)); err != nil {
+		return "", err
+	}
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+quote(building)+" TEMPLATE template0"); err != nil {
+		return "", err
+	}
+	if err := migrateUp(ctx, h.server.DSNFor(building)); err != nil {
+		return "", err
+	}
+	_, err = conn.Exec(ctx, "ALTER DATABASE "+quote(building)+" RENAME TO "+quote(name))
+	return name, err
+}
+
+func migrateUp(ctx context.Context, dsn string) error {
+	m, err := migrator.Open(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.Up(), m.Close())
+}
+
+func migrationsHash() (string, error) {
+	sum := sha256.New()
+	err := fs.WalkDir(migrations.FS, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(migrations.FS, path)
+		fmt.Fprintf(sum, "%s %d\n%s", path, len(content), content)
+		return err
+	})
+	return hex.EncodeToString(sum.Sum(nil))[:16], err
+}
+
+func quote(name string) string { return pgx.Identifier{name}.Sanitize() }

@@ -1,0 +1,296 @@
+package authdb
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/zerostarter/authdb/internal/dbgen"
+	"github.com/zerostarter/authdb/internal/repo"
+)
+
+// InvitationLifetime is how long a new invitation stands unless its ExpiresAt says otherwise: Better Auth's
+// invitationExpiresIn.
+const InvitationLifetime = 48 * time.Hour
+
+// The states of an invitation. There is none for "expired": such a row stays pending, and only ExpiresAt tells.
+const (
+	StatusPending  = "pending"
+	StatusAccepted = "accepted"
+	StatusRejected = "rejected"
+	StatusCanceled = "canceled"
+)
+
+// Invitation is an offer to an e-mail address to join an organization: one row of the invitation table.
+type Invitation struct {
+	ID             string
+	OrganizationID string  // references organization
+	Email          string  // lower case; there need not be a user with it
+	Role           *string // one role, or several joined by commas
+	TeamID         *string // no foreign key: ids joined by commas, of which some may be gone; see TeamIDs
+	Status         string  // StatusPending and so on
+	ExpiresAt      time.Time
+	CreatedAt      time.Time
+	InviterID      string // references user
+}
+
+// TeamIDs returns the teams that the invitation is for; nil if there are none.
+func (i Invitation) TeamIDs() []string {
+	if i.TeamID == nil || *i.TeamID == "" {
+		return nil
+	}
+	return strings.Split(*i.TeamID, ",")
+}
+
+// InvitationWithInviter is an invitation and who sent it.
+type InvitationWithInviter struct {
+	Invitation
+	Inviter User
+}
+
+func (i InvitationWithInviter) cursor() Cursor { return Cursor{i.CreatedAt, i.ID} }
+
+func invitationWithInviter(row dbgen.ListInvitationsRow) InvitationWithInviter {
+	return InvitationWithInviter{Invitation(row.Invitation), User(row.User)}
+}
+
+// InvitationWithOrganization is an invitation and what it invites to.
+type InvitationWithOrganization struct {
+	Invitation
+	Organization Organization
+}
+
+func (i InvitationWithOrganization) cursor() Cursor { return Cursor{i.CreatedAt, i.ID} }
+
+func invitationWithOrganization(row dbgen.ListInvitationsByEmailRow) InvitationWithOrganization {
+	return InvitationWithOrganization{Invitation(row.Invitation), Organization(row.Organization)}
+}
+
+// CreateInvitationParams are the columns of a new invitation.
+type CreateInvitationParams struct {
+	OrganizationID string
+	InviterID      string    // the user who invites
+	Email          string    // stored in lower case; at most 254 characters
+	Role           string    // empty: RoleMember; at most 1,024 characters
+	TeamIDs        []string  // teams to join on acceptance
+	ExpiresAt      time.Time // zero: InvitationLifetime from now
+}
+
+// UpdateInvitationParams says what to change; the zero value changes nothing.
+type UpdateInvitationParams struct {
+	Role      Change[string]
+	TeamIDs   Change[[]string]
+	ExpiresAt *time.Time // nil leaves it
+}
+
+// ListInvitationsParams selects a page of an organization's invitations.
+type ListInvitationsParams struct {
+	OrganizationID string
+	TeamID         string // only those to this team; empty: to any or none
+	Pending        bool   // only those that are pending and have not expired
+	After          Cursor
+	Limit          int // rows in a page; defaults to DefaultLimit
+}
+
+// ListInvitationsByEmailParams selects a page of the invitations to an address.
+type ListInvitationsByEmailParams struct {
+	Email   string // in any case
+	Pending bool   // only those that are pending and have not expired
+	After   Cursor
+	Limit   int // rows in a page; defaults to DefaultLimit
+}
+
+// CountInvitationsParams selects the invitations of an organization to count.
+type CountInvitationsParams struct {
+	OrganizationID string
+	Pending        bool // only those that are pending and have not expired
+}
+
+// InvitationRepository reads and writes the invitation table. It is [Store.Invitations].
+type InvitationRepository struct{ repo *repo.Repo }
+
+// Create adds a pending invitation. It returns [ErrReference] if there is no such organization or inviter, or
+// [ErrInvalidInput]. It does not look who the inviter is, whether the address is invited or a member already, or whose
+// the teams are.
+func (r *InvitationRepository) Create(ctx context.Context, p CreateInvitationParams) (Invitation, error) {
+	const op = "Invitations.Create"
+	p.Email = canonicalEmail(p.Email)
+	if p.Role == "" {
+		p.Role = RoleMember
+	}
+	if err := check(op, required("organization_id", p.OrganizationID, maxID), required("inviter_id", p.InviterID, maxID),
+		emailAddress("email", p.Email), text("role", p.Role, maxRole), teamList(p.TeamIDs),
+		instant("expires_at", &p.ExpiresAt)); err != nil {
+		return Invitation{}, err
+	}
+	row, err := r.repo.CreateInvitation(ctx, dbgen.CreateInvitationParams{
+		OrganizationID: p.OrganizationID, InviterID: p.InviterID, Email: p.Email, Role: &p.Role,
+		TeamID: joinTeams(p.TeamIDs), Status: StatusPending, ExpiresAt: r.repo.NowOr(p.ExpiresAt, InvitationLifetime),
+	})
+	return Invitation(row), translate(op, err)
+}
+
+// joinTeams writes team ids as Better Auth does: NULL, id, or id1,id2.
+func joinTeams(ids []string) *string {
+	if len(ids) == 0 {
+		return nil
+	}
+	return new(strings.Join(ids, ","))
+}
+
+func teamList(ids []string) fault {
+	for _, s := range ids {
+		if strings.Contains(s, ",") {
+			return fault{field: "team_id", reason: "malformed"}
+		}
+	}
+	if f := eachOf("team_id", ids, maxID); f.reason != "" {
+		return f
+	}
+	return optional("team_id", joinTeams(ids), maxCredential)
+}
+
+// Get returns the invitation with that id if it is the organization's, or [ErrNotFound]. It does not look at its
+// state.
+func (r *InvitationRepository) Get(ctx context.Context, organizationID, invitationID string) (Invitation, error) {
+	const op = "Invitations.Get"
+	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
+		return Invitation{}, err
+	}
+	row, err := r.repo.GetInvitation(ctx, dbgen.GetInvitationParams{OrganizationID: organizationID, ID: invitationID})
+	return Invitation(row), translate(op, err)
+}
+
+// GetWithInviter is Get with the inviter joined.
+func (r *InvitationRepository) GetWithInviter(ctx context.Context, organizationID, invitationID string) (InvitationWithInviter, error) {
+	const op = "Invitations.GetWithInviter"
+	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
+		return InvitationWithInviter{}, err
+	}
+	row, err := r.repo.GetInvitationWithInviter(ctx, dbgen.GetInvitationWithInviterParams{
+		OrganizationID: organizationID, ID: invitationID,
+	})
+	return invitationWithInviter(dbgen.ListInvitationsRow(row)), translate(op, err)
+}
+
+// GetByRecipient returns the invitation with that id if it was sent to that address, with its organization, or
+// [ErrNotFound]: what an invited user may see before being a member. It does not look at its state.
+func (r *InvitationRepository) GetByRecipient(ctx context.Context, invitationID, email string) (InvitationWithOrganization, error) {
+	const op = "Invitations.GetByRecipient"
+	email = canonicalEmail(email)
+	if err := check(op, id("id", invitationID), key("email", email, maxEmail)); err != nil {
+		return InvitationWithOrganization{}, err
+	}
+	row, err := r.repo.GetInvitationByRecipient(ctx, dbgen.GetInvitationByRecipientParams{ID: invitationID, Email: email})
+	return invitationWithOrganization(dbgen.ListInvitationsByEmailRow(row)), translate(op, err)
+}
+
+// GetPending returns the newest invitation of an organization to an address that is pending and has not expired, or
+// [ErrNotFound].
+func (r *InvitationRepository) GetPending(ctx context.Context, organizationID, email string) (Invitation, error) {
+	const op = "Invitations.GetPending"
+	email = canonicalEmail(email)
+	if err := check(op, id("organization_id", organizationID), key("email", email, maxEmail)); err != nil {
+		return Invitation{}, err
+	}
+	row, err := r.repo.GetPendingInvitation(ctx, dbgen.GetPendingInvitationParams{
+		OrganizationID: organizationID, Email: email,
+	})
+	return Invitation(row), translate(op, err)
+}
+
+// List returns a page of an organization's invitations with their inviters, oldest first. It returns
+// [ErrInvalidInput].
+func (r *InvitationRepository) List(ctx context.Context, p ListInvitationsParams) (Page[InvitationWithInviter], error) {
+	const op = "Invitations.List"
+	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID), pageSize(p.Limit)); err != nil {
+		return Page[InvitationWithInviter]{}, err
+	}
+	limit := rowLimit(p.Limit)
+	q := dbgen.ListInvitationsParams{
+		OrganizationID: p.OrganizationID, Pending: p.Pending,
+		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
+	}
+	if p.TeamID != "" {
+		q.TeamID = &p.TeamID
+	}
+	rows, err := r.repo.ListInvitations(ctx, q)
+	return newPage(rows, limit, invitationWithInviter, InvitationWithInviter.cursor), translate(op, err)
+}
+
+// All iterates over the invitations of [InvitationRepository.List] from p.After on, p.Limit at a time. An error ends
+// it.
+func (r *InvitationRepository) All(ctx context.Context, p ListInvitationsParams) iter.Seq2[InvitationWithInviter, error] {
+	return eachItem(p.After, func(after Cursor) (Page[InvitationWithInviter], error) {
+		p.After = after
+		return r.List(ctx, p)
+	})
+}
+
+// ListByEmail returns a page of the invitations to an address with their organizations, oldest first. It returns
+// [ErrInvalidInput].
+func (r *InvitationRepository) ListByEmail(ctx context.Context, p ListInvitationsByEmailParams) (Page[InvitationWithOrganization], error) {
+	const op = "Invitations.ListByEmail"
+	p.Email = canonicalEmail(p.Email)
+	if err := check(op, key("email", p.Email, maxEmail), pageSize(p.Limit)); err != nil {
+		return Page[InvitationWithOrganization]{}, err
+	}
+	limit := rowLimit(p.Limit)
+	rows, err := r.repo.ListInvitationsByEmail(ctx, dbgen.ListInvitationsByEmailParams{
+		Email: p.Email, Pending: p.Pending,
+		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
+	})
+	return newPage(rows, limit, invitationWithOrganization, InvitationWithOrganization.cursor), translate(op, err)
+}
+
+// AllByEmail iterates over the invitations of [InvitationRepository.ListByEmail] from p.After on, p.Limit at a time.
+// An error ends it.
+func (r *InvitationRepository) AllByEmail(ctx context.Context, p ListInvitationsByEmailParams) iter.Seq2[InvitationWithOrganization, error] {
+	return eachItem(p.After, func(after Cursor) (Page[InvitationWithOrganization], error) {
+		p.After = after
+		return r.ListByEmail(ctx, p)
+	})
+}
+
+// Count returns the number of an organization's invitations. It returns [ErrInvalidInput].
+func (r *InvitationRepository) Count(ctx context.Context, p CountInvitationsParams) (int64, error) {
+	const op = "Invitations.Count"
+	if err := check(op, id("organization_id", p.OrganizationID)); err != nil {
+		return 0, err
+	}
+	n, err := r.repo.CountInvitations(ctx, dbgen.CountInvitationsParams{
+		OrganizationID: p.OrganizationID, Pending: p.Pending,
+	})
+	return n, translate(op, err)
+}
+
+// Update changes what p says of an organization's invitation and returns it, whatever its state. It returns
+// [ErrNotFound] or [ErrInvalidInput].
+func (r *InvitationRepository) Update(ctx context.Context, organizationID, invitationID string, p UpdateInvitationParams) (Invitation, error) {
+	const op = "Invitations.Update"
+	var teams []string
+	if p.TeamIDs.value != nil {
+		teams = *p.TeamIDs.value
+	}
+	if err := check(op, id("organization_id", organizationID), id("id", invitationID),
+		optionalRequired("role", p.Role.value, maxRole), teamList(teams), instant("expires_at", p.ExpiresAt)); err != nil {
+		return Invitation{}, err
+	}
+	row, err := r.repo.UpdateInvitation(ctx, dbgen.UpdateInvitationParams{
+		OrganizationID: organizationID, ID: invitationID,
+		SetRole: p.Role.set, Role: p.Role.value,
+		SetTeamID: p.TeamIDs.set, TeamID: joinTeams(teams), ExpiresAt: p.ExpiresAt,
+	})
+	return Invitation(row), translate(op, err)
+}
+
+// Delete removes an invitation. It returns [ErrNotFound].
+func (r *InvitationRepository) Delete(ctx context.Context, organizationID, invitationID string) error {
+	const op = "Invitations.Delete"
+	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
+		return err
+	}
+	n, err := r.repo.DeleteInvitation(ctx, dbgen.DeleteInvitationParams{OrganizationID: organizationID, ID: invitationID})
+	return affected(op, n, err)
+}

@@ -1,0 +1,263 @@
+package authdb
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/zerostarter/authdb/internal/dbgen"
+	"github.com/zerostarter/authdb/internal/repo"
+)
+
+// The roles that Better Auth knows by default. An application may define more.
+const (
+	RoleOwner  = "owner"
+	RoleAdmin  = "admin"
+	RoleMember = "member"
+)
+
+// Member is the membership of a user in an organization: one row of the member table.
+type Member struct {
+	ID             string
+	OrganizationID string // references organization
+	UserID         string // references user
+	Role           string // one role, or several joined by commas; see HasRole
+	CreatedAt      time.Time
+}
+
+// HasRole reports whether role is one of the member's roles.
+func (m Member) HasRole(role string) bool {
+	for r := range strings.SplitSeq(m.Role, ",") {
+		if strings.TrimSpace(r) == role {
+			return true
+		}
+	}
+	return false
+}
+
+// MemberWithUser is a member and who it is.
+type MemberWithUser struct {
+	Member
+	User User
+}
+
+func (m MemberWithUser) cursor() Cursor { return Cursor{m.CreatedAt, m.ID} }
+
+func memberWithUser(row dbgen.ListMembersRow) MemberWithUser {
+	return MemberWithUser{Member(row.Member), User(row.User)}
+}
+
+// MemberWithOrganization is a member and what it is a member of.
+type MemberWithOrganization struct {
+	Member
+	Organization Organization
+}
+
+func (m MemberWithOrganization) cursor() Cursor { return Cursor{m.CreatedAt, m.ID} }
+
+func memberWithOrganization(row dbgen.ListMembersByUserRow) MemberWithOrganization {
+	return MemberWithOrganization{Member(row.Member), Organization(row.Organization)}
+}
+
+// CreateMemberParams are the columns of a new member.
+type CreateMemberParams struct {
+	OrganizationID string
+	UserID         string
+	Role           string // empty: RoleMember; at most 1,024 characters
+}
+
+func (p *CreateMemberParams) check(op string) error {
+	if p.Role == "" {
+		p.Role = RoleMember
+	}
+	return check(op, required("organization_id", p.OrganizationID, maxID), required("user_id", p.UserID, maxID),
+		text("role", p.Role, maxRole))
+}
+
+// UpdateMemberParams says what to change; the zero value changes nothing.
+type UpdateMemberParams struct {
+	Role *string // nil leaves it
+}
+
+// ListMembersParams selects a page of an organization's members.
+type ListMembersParams struct {
+	OrganizationID string
+	After          Cursor
+	Limit          int // rows in a page; defaults to DefaultLimit
+}
+
+// ListMembersByUserParams selects a page of a user's memberships.
+type ListMembersByUserParams struct {
+	UserID string
+	After  Cursor
+	Limit  int // rows in a page; defaults to DefaultLimit
+}
+
+// MemberRepository reads and writes the member table. It is [Store.Members].
+type MemberRepository struct{ repo *repo.Repo }
+
+// Create makes a user a member. It returns [ErrReference] if there is no such organization or user, or
+// [ErrInvalidInput]. It does not look whether the user is a member already.
+func (r *MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Member, error) {
+	const op = "Members.Create"
+	if err := p.check(op); err != nil {
+		return Member{}, err
+	}
+	row, err := r.repo.CreateMember(ctx, dbgen.CreateMemberParams{
+		OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role,
+	})
+	return Member(row), translate(op, err)
+}
+
+// CreateMany adds any number of members by COPY, all or none, and returns them in the order given. It returns
+// [ErrReference] or [ErrInvalidInput].
+func (r *MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberParams) ([]Member, error) {
+	const op = "Members.CreateMany"
+	rows := make([]dbgen.CreateMembersParams, len(ps))
+	for i, p := range ps {
+		if err := p.check(op); err != nil {
+			return nil, err
+		}
+		rows[i] = dbgen.CreateMembersParams{OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role}
+	}
+	created, err := r.repo.CreateMembers(ctx, rows)
+	return each(created, func(row dbgen.Member) Member { return Member(row) }, err), translate(op, err)
+}
+
+// Get returns the member with that id if it is the organization's, or [ErrNotFound].
+func (r *MemberRepository) Get(ctx context.Context, organizationID, memberID string) (Member, error) {
+	const op = "Members.Get"
+	if err := check(op, id("organization_id", organizationID), id("id", memberID)); err != nil {
+		return Member{}, err
+	}
+	row, err := r.repo.GetMember(ctx, dbgen.GetMemberParams{OrganizationID: organizationID, ID: memberID})
+	return Member(row), translate(op, err)
+}
+
+// GetWithUser is Get with the user joined.
+func (r *MemberRepository) GetWithUser(ctx context.Context, organizationID, memberID string) (MemberWithUser, error) {
+	const op = "Members.GetWithUser"
+	if err := check(op, id("organization_id", organizationID), id("id", memberID)); err != nil {
+		return MemberWithUser{}, err
+	}
+	row, err := r.repo.GetMemberWithUser(ctx, dbgen.GetMemberWithUserParams{
+		OrganizationID: organizationID, ID: memberID,
+	})
+	return memberWithUser(dbgen.ListMembersRow(row)), translate(op, err)
+}
+
+// GetByUser returns a user's membership in an organization, or [ErrNotFound]: the check of who may see a tenant. Where
+// the user was added twice, the oldest row counts.
+func (r *MemberRepository) GetByUser(ctx context.Context, organizationID, userID string) (MemberWithUser, error) {
+	const op = "Members.GetByUser"
+	if err := check(op, id("organization_id", organizationID), id("user_id", userID)); err != nil {
+		return MemberWithUser{}, err
+	}
+	row, err := r.repo.GetMemberByUser(ctx, dbgen.GetMemberByUserParams{
+		OrganizationID: organizationID, UserID: userID,
+	})
+	return memberWithUser(dbgen.ListMembersRow(row)), translate(op, err)
+}
+
+// GetByEmail returns the membership of the user with that address in any case, or [ErrNotFound].
+func (r *MemberRepository) GetByEmail(ctx context.Context, organizationID, email string) (MemberWithUser, error) {
+	const op = "Members.GetByEmail"
+	email = canonicalEmail(email)
+	if err := check(op, id("organization_id", organizationID), key("email", email, maxEmail)); err != nil {
+		return MemberWithUser{}, err
+	}
+	row, err := r.repo.GetMemberByEmail(ctx, dbgen.GetMemberByEmailParams{
+		OrganizationID: organizationID, Email: email,
+	})
+	return memberWithUser(dbgen.ListMembersRow(row)), translate(op, err)
+}
+
+// List returns a page of an organization's members with their users, oldest first. It returns [ErrInvalidInput].
+func (r *MemberRepository) List(ctx context.Context, p ListMembersParams) (Page[MemberWithUser], error) {
+	const op = "Members.List"
+	if err := check(op, id("organization_id", p.OrganizationID), pageSize(p.Limit)); err != nil {
+		return Page[MemberWithUser]{}, err
+	}
+	limit := rowLimit(p.Limit)
+	rows, err := r.repo.ListMembers(ctx, dbgen.ListMembersParams{
+		OrganizationID: p.OrganizationID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
+	})
+	return newPage(rows, limit, memberWithUser, MemberWithUser.cursor), translate(op, err)
+}
+
+// All iterates over the members of [MemberRepository.List] from p.After on, p.Limit at a time. An error ends it.
+func (r *MemberRepository) All(ctx context.Context, p ListMembersParams) iter.Seq2[MemberWithUser, error] {
+	return eachItem(p.After, func(after Cursor) (Page[MemberWithUser], error) {
+		p.After = after
+		return r.List(ctx, p)
+	})
+}
+
+// ListByUser returns a page of a user's memberships with their organizations, oldest first. It returns
+// [ErrInvalidInput].
+func (r *MemberRepository) ListByUser(ctx context.Context, p ListMembersByUserParams) (Page[MemberWithOrganization], error) {
+	const op = "Members.ListByUser"
+	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
+		return Page[MemberWithOrganization]{}, err
+	}
+	limit := rowLimit(p.Limit)
+	rows, err := r.repo.ListMembersByUser(ctx, dbgen.ListMembersByUserParams{
+		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
+	})
+	return newPage(rows, limit, memberWithOrganization, MemberWithOrganization.cursor), translate(op, err)
+}
+
+// AllByUser iterates over the memberships of [MemberRepository.ListByUser] from p.After on, p.Limit at a time. An
+// error ends it.
+func (r *MemberRepository) AllByUser(ctx context.Context, p ListMembersByUserParams) iter.Seq2[MemberWithOrganization, error] {
+	return eachItem(p.After, func(after Cursor) (Page[MemberWithOrganization], error) {
+		p.After = after
+		return r.ListByUser(ctx, p)
+	})
+}
+
+// Count returns the number of an organization's members. It returns [ErrInvalidInput].
+func (r *MemberRepository) Count(ctx context.Context, organizationID string) (int64, error) {
+	const op = "Members.Count"
+	if err := check(op, id("organization_id", organizationID)); err != nil {
+		return 0, err
+	}
+	n, err := r.repo.CountMembers(ctx, organizationID)
+	return n, translate(op, err)
+}
+
+// CountByUser returns the number of a user's memberships. It returns [ErrInvalidInput].
+func (r *MemberRepository) CountByUser(ctx context.Context, userID string) (int64, error) {
+	const op = "Members.CountByUser"
+	if err := check(op, id("user_id", userID)); err != nil {
+		return 0, err
+	}
+	n, err := r.repo.CountMembersByUser(ctx, userID)
+	return n, translate(op, err)
+}
+
+// Update changes what p says of an organization's member and returns it. It returns [ErrNotFound] or
+// [ErrInvalidInput]. It does not look whether an owner is left.
+func (r *MemberRepository) Update(ctx context.Context, organizationID, memberID string, p UpdateMemberParams) (Member, error) {
+	const op = "Members.Update"
+	if err := check(op, id("organization_id", organizationID), id("id", memberID),
+		optionalRequired("role", p.Role, maxRole)); err != nil {
+		return Member{}, err
+	}
+	row, err := r.repo.UpdateMember(ctx, dbgen.UpdateMemberParams{
+		OrganizationID: organizationID, ID: memberID, Role: p.Role,
+	})
+	return Member(row), translate(op, err)
+}
+
+// Delete ends a membership. It returns [ErrNotFound]. It does not look whether an owner is left, and leaves the user's
+// team memberships.
+func (r *MemberRepository) Delete(ctx context.Context, organizationID, memberID string) error {
+	const op = "Members.Delete"
+	if err := check(op, id("organization_id", organizationID), id("id", memberID)); err != nil {
+		return err
+	}
+	n, err := r.repo.DeleteMember(ctx, dbgen.DeleteMemberParams{OrganizationID: organizationID, ID: memberID})
+	return affected(op, n, err)
+}

@@ -1,0 +1,62 @@
+package authdb
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/zerostarter/authdb/internal/repo"
+)
+
+// Option changes a default of [New] or [Open]. [WithClock], [WithIDs] and [WithTokens] serve both; [WithPoolConfig],
+// [WithTracer] and [WithInsecureTLS] are about the connection and serve Open alone.
+type Option func(*config)
+
+type config struct {
+	sources     repo.Sources
+	poolConfig  []func(*pgxpool.Config)
+	insecureTLS bool
+}
+
+func newConfig(opts []Option) config {
+	c := config{sources: repo.DefaultSources()}
+	for _, opt := range opts {
+		opt(&c)
+	}
+	return c
+}
+
+// WithClock sets the clock that stamps rows and judges expiry; the default is [time.Now]. Its times are cut to
+// milliseconds, which is what Better Auth reads.
+func WithClock(now func() time.Time) Option {
+	return func(c *config) { c.sources.Now = now }
+}
+
+// WithIDs sets the source of row ids; the default gives 32 random characters of a-zA-Z0-9, as Better Auth does. It is
+// called from many goroutines at once.
+func WithIDs(id func() string) Option {
+	return func(c *config) { c.sources.ID = id }
+}
+
+// WithTokens sets the source of session tokens, which are secrets; the default is as that of [WithIDs]. It is called
+// from many goroutines at once.
+func WithTokens(token func() string) Option {
+	return func(c *config) { c.sources.Token = token }
+}
+
+// WithPoolConfig lets change edit the pool's configuration after [Open] has set its own: sizes, tracer, logger,
+// BeforeConnect and all else that pgx offers. The rules for TLS and for the session time zone still hold afterwards.
+func WithPoolConfig(change func(*pgxpool.Config)) Option {
+	return func(c *config) { c.poolConfig = append(c.poolConfig, change) }
+}
+
+// WithTracer sets the tracer of each connection, such as otelpgx or pgx's tracelog, which is pgx's way to a logger.
+// A tracer sees the arguments of each query, secrets included.
+func WithTracer(t pgx.QueryTracer) Option {
+	return WithPoolConfig(func(c *pgxpool.Config) { c.ConnConfig.Tracer = t })
+}
+
+// WithInsecureTLS lets [Open] connect to a remote host by an sslmode weaker than verify-full, as the DSN says it.
+func WithInsecureTLS() Option {
+	return func(c *config) { c.insecureTLS = true }
+}

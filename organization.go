@@ -1,0 +1,141 @@
+package authdb
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/zerostarter/authdb/internal/dbgen"
+	"github.com/zerostarter/authdb/internal/repo"
+)
+
+// Organization is a tenant: one row of the organization table.
+type Organization struct {
+	ID        string
+	Name      string
+	Slug      string  // unique, case and all
+	Logo      *string // URL; nil if there is none
+	CreatedAt time.Time
+	Metadata  *string // JSON text as the application wrote it; nil if there is none
+}
+
+func (o Organization) cursor() Cursor { return Cursor{o.CreatedAt, o.ID} }
+
+func toOrganization(row dbgen.Organization) Organization { return Organization(row) }
+
+// CreateOrganizationParams are the columns of a new organization and who owns it.
+type CreateOrganizationParams struct {
+	Name     string  // at most 255 characters
+	Slug     string  // at most 63 characters
+	Logo     *string // at most 2,048 characters
+	Metadata *string // JSON text, which is not parsed; at most 65,536 characters
+	OwnerID  string  // the user who becomes its first member, with RoleOwner
+}
+
+// UpdateOrganizationParams says what to change; the zero value changes nothing.
+type UpdateOrganizationParams struct {
+	Name     *string // nil leaves it
+	Slug     *string // nil leaves it
+	Logo     Change[string]
+	Metadata Change[string]
+}
+
+// ListOrganizationsParams selects a page of all organizations.
+type ListOrganizationsParams struct {
+	After Cursor
+	Limit int // rows in a page; defaults to DefaultLimit
+}
+
+// OrganizationRepository reads and writes the organization table. It is [Store.Organizations].
+type OrganizationRepository struct{ repo *repo.Repo }
+
+// Create adds an organization and its owner, both or neither, in one round trip. It returns [ErrSlugTaken],
+// [ErrReference] if there is no such user, or [ErrInvalidInput].
+func (r *OrganizationRepository) Create(ctx context.Context, p CreateOrganizationParams) (Organization, error) {
+	const op = "Organizations.Create"
+	if err := check(op, text("name", p.Name, maxName), required("slug", p.Slug, maxSlug),
+		optional("logo", p.Logo, maxURL), optional("metadata", p.Metadata, maxMetadata),
+		required("owner_id", p.OwnerID, maxID)); err != nil {
+		return Organization{}, err
+	}
+	row, err := r.repo.CreateOrganization(ctx, dbgen.CreateOrganizationParams{
+		Name: p.Name, Slug: p.Slug, Logo: p.Logo, Metadata: p.Metadata, OwnerID: p.OwnerID, OwnerRole: RoleOwner,
+	})
+	return Organization(row), translate(op, err)
+}
+
+// Get returns the organization with that id, or [ErrNotFound].
+func (r *OrganizationRepository) Get(ctx context.Context, organizationID string) (Organization, error) {
+	const op = "Organizations.Get"
+	if err := check(op, id("id", organizationID)); err != nil {
+		return Organization{}, err
+	}
+	row, err := r.repo.GetOrganization(ctx, organizationID)
+	return Organization(row), translate(op, err)
+}
+
+// GetBySlug returns the organization with that slug, or [ErrNotFound].
+func (r *OrganizationRepository) GetBySlug(ctx context.Context, slug string) (Organization, error) {
+	const op = "Organizations.GetBySlug"
+	if err := check(op, key("slug", slug, maxSlug)); err != nil {
+		return Organization{}, err
+	}
+	row, err := r.repo.GetOrganizationBySlug(ctx, slug)
+	return Organization(row), translate(op, err)
+}
+
+// List returns a page of all organizations, oldest first. It is meant for administration: nothing narrows it. Those of
+// one user are [MemberRepository.ListByUser].
+func (r *OrganizationRepository) List(ctx context.Context, p ListOrganizationsParams) (Page[Organization], error) {
+	const op = "Organizations.List"
+	if err := check(op, pageSize(p.Limit)); err != nil {
+		return Page[Organization]{}, err
+	}
+	limit := rowLimit(p.Limit)
+	rows, err := r.repo.ListOrganizations(ctx, dbgen.ListOrganizationsParams{
+		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
+	})
+	return newPage(rows, limit, toOrganization, Organization.cursor), translate(op, err)
+}
+
+// All iterates over the organizations of [OrganizationRepository.List] from p.After on, p.Limit at a time. An error
+// ends it.
+func (r *OrganizationRepository) All(ctx context.Context, p ListOrganizationsParams) iter.Seq2[Organization, error] {
+	return eachItem(p.After, func(after Cursor) (Page[Organization], error) {
+		p.After = after
+		return r.List(ctx, p)
+	})
+}
+
+// Count returns the number of organizations. It reads the whole table.
+func (r *OrganizationRepository) Count(ctx context.Context) (int64, error) {
+	n, err := r.repo.CountOrganizations(ctx)
+	return n, translate("Organizations.Count", err)
+}
+
+// Update changes what p says and returns the organization. It returns [ErrNotFound], [ErrSlugTaken] or
+// [ErrInvalidInput].
+func (r *OrganizationRepository) Update(ctx context.Context, organizationID string, p UpdateOrganizationParams) (Organization, error) {
+	const op = "Organizations.Update"
+	if err := check(op, id("id", organizationID), optional("name", p.Name, maxName),
+		optionalRequired("slug", p.Slug, maxSlug), optional("logo", p.Logo.value, maxURL),
+		optional("metadata", p.Metadata.value, maxMetadata)); err != nil {
+		return Organization{}, err
+	}
+	row, err := r.repo.UpdateOrganization(ctx, dbgen.UpdateOrganizationParams{
+		ID: organizationID, Name: p.Name, Slug: p.Slug,
+		SetLogo: p.Logo.set, Logo: p.Logo.value, SetMetadata: p.Metadata.set, Metadata: p.Metadata.value,
+	})
+	return Organization(row), translate(op, err)
+}
+
+// Delete removes an organization with its members, teams, team members and invitations. It returns [ErrNotFound].
+// Sessions in which it was active keep its id.
+func (r *OrganizationRepository) Delete(ctx context.Context, organizationID string) error {
+	const op = "Organizations.Delete"
+	if err := check(op, id("id", organizationID)); err != nil {
+		return err
+	}
+	n, err := r.repo.DeleteOrganization(ctx, organizationID)
+	return affected(op, n, err)
+}

@@ -1,0 +1,123 @@
+package authdb
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"iter"
+	"math"
+	"time"
+)
+
+// DefaultLimit is the number of rows in a page whose Limit is 0.
+const DefaultLimit = 50
+
+// Page is one page of a list.
+type Page[T any] struct {
+	Items []T    // empty, not nil, if there are none
+	Next  Cursor // where the next page starts; zero on the last page
+}
+
+// Cursor is a place in a list: behind one row, in the order of created_at and id. The zero value is the start. It
+// stays right while rows come and go.
+//
+// As text (JSON, a query parameter) it is opaque and URL-safe. It holds the row's time and id, unsigned: whoever edits
+// it sees another page of the same list, no other rows.
+type Cursor struct {
+	createdAt time.Time
+	id        string
+}
+
+// IsZero reports whether c is the start of a list; as [Page.Next], whether there is no further page.
+func (c Cursor) IsZero() bool { return c == Cursor{} }
+
+// MarshalText encodes the cursor; the start is the empty text.
+func (c Cursor) MarshalText() ([]byte, error) {
+	if c.IsZero() {
+		return nil, nil
+	}
+	raw := binary.BigEndian.AppendUint64(nil, uint64(c.createdAt.UnixMicro()))
+	return base64.RawURLEncoding.AppendEncode(nil, append(raw, c.id...)), nil
+}
+
+// UnmarshalText decodes what [Cursor.MarshalText] encoded, and returns [ErrInvalidInput] for anything else.
+func (c *Cursor) UnmarshalText(encoded []byte) error {
+	const op = "Cursor.UnmarshalText"
+	if len(encoded) == 0 {
+		*c = Cursor{}
+		return nil
+	}
+	raw, err := base64.RawURLEncoding.AppendDecode(nil, encoded)
+	if err != nil || len(raw) < 8 {
+		return check(op, fault{field: "cursor", reason: "malformed"})
+	}
+	at := time.UnixMicro(int64(binary.BigEndian.Uint64(raw))).UTC()
+	row := string(raw[8:])
+	if err := check(op, required("cursor", row, maxID), instant("cursor", &at)); err != nil {
+		return err
+	}
+	*c = Cursor{at, row}
+	return nil
+}
+
+// pageSize checks a Limit. One row more than a page is asked for, which tells whether there is a next one.
+func pageSize(limit int) fault {
+	if limit < 0 || limit >= math.MaxInt32 {
+		return fault{field: "limit", reason: "out of range"}
+	}
+	return fault{}
+}
+
+func rowLimit(limit int) int32 {
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	return int32(limit) + 1
+}
+
+// newPage makes a page of limit+1 rows or fewer.
+func newPage[R, T any](rows []R, limit int32, item func(R) T, cursor func(T) Cursor) Page[T] {
+	more := len(rows) == int(limit)
+	if more {
+		rows = rows[:len(rows)-1]
+	}
+	p := Page[T]{Items: each(rows, item, nil)}
+	if more {
+		p.Next = cursor(p.Items[len(rows)-1])
+	}
+	return p
+}
+
+// each converts rows in order; nil if there was an error.
+func each[R, T any](rows []R, item func(R) T, err error) []T {
+	if err != nil {
+		return nil
+	}
+	items := make([]T, len(rows))
+	for i, row := range rows {
+		items[i] = item(row)
+	}
+	return items
+}
+
+// eachItem iterates over the items of all pages, starting with the one behind after.
+func eachItem[T any](after Cursor, list func(after Cursor) (Page[T], error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for {
+			page, err := list(after)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, item := range page.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if page.Next.IsZero() {
+				return
+			}
+			after = page.Next
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package authdb
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/zerostarter/authdb/internal/dbgen"
+	"github.com/zerostarter/authdb/internal/repo"
+)
+
+// Team is a group inside an organization: one row of the team table.
+type Team struct {
+	ID             string
+	Name           string
+	OrganizationID string // references organization
+	CreatedAt      time.Time
+	UpdatedAt      *time.Time // nil only in rows that neither authdb nor Drizzle wrote
+}
+
+func (t Team) cursor() Cursor { return Cursor{t.CreatedAt, t.ID} }
+
+func toTeam(row dbgen.Team) Team { return Team(row) }
+
+// TeamWithOrganization is a team and where it belongs.
+type TeamWithOrganization struct {
+	Team
+	Organization Organization
+}
+
+// CreateTeamParams are the columns of a new team.
+type CreateTeamParams struct {
+	OrganizationID string
+	Name           string // at most 255 characters
+}
+
+// UpdateTeamParams says what to change; the zero value changes nothing but UpdatedAt.
+type UpdateTeamParams struct {
+	Name *string // nil leaves it
+}
+
+// ListTeamsParams selects a page of an organization's teams.
+type ListTeamsParams struct {
+	OrganizationID string
+	After          Cursor
+	Limit          int // rows in a page; defaults to DefaultLimit
+}
+
+// TeamRepository reads and writes the team table. It is [Store.Teams].
+type TeamRepository struct{ repo *repo.Repo }
+
+// Create adds a team. It returns [ErrReference] if there is no such organization, or [ErrInvalidInput].
+func (r *TeamRepository) Create(ctx context.Context, p CreateTeamParams) (Team, error) {
+	const op = "Teams.Create"
+	if err := check(op, required("organization_id", p.OrganizationID, maxID), text("name", p.Name, maxName)); err != nil {
+		return Team{}, err
+	}
+	row, err := r.repo.CreateTeam(ctx, dbgen.CreateTeamParams{OrganizationID: p.OrganizationID, Name: p.Name})
+	return Team(row), translate(op, err)
+}
+
+// Get returns the team with that id if it is the organization's, or [ErrNotFound].
+func (r *TeamRepository) Get(ctx context.Context, organizationID, teamID string) (Team, error) {
+	const op = "Teams.Get"
+	if err := check(op, id("organization_id", organizationID), id("id", teamID)); err != nil {
+		return Team{}, err
+	}
+	row, err := r.repo.GetTeam(ctx, dbgen.GetTeamParams{OrganizationID: organizationID, ID: teamID})
+	return Team(row), translate(op, err)
+}
+
+// GetWithOrganization is Get with the organization joined.
+func (r *TeamRepository) GetWithOrganization(ctx context.Context, organizationID, teamID string) (TeamWithOrganization, error) {
+	const op = "Teams.GetWithOrganization"
+	if err := check(op, id("organization_id", organizationID), id("id", teamID)); err != nil {
+		return TeamWithOrganization{}, err
+	}
+	row, err := r.repo.GetTeamWithOrganization(ctx, dbgen.GetTeamWithOrganizationParams{
+		OrganizationID: organizationID, ID: teamID,
+	})
+	return TeamWithOrganization{Team(row.Team), Organization(row.Organization)}, translate(op, err)
+}
+
+// List returns a page of an organization's teams, oldest first. It returns [ErrInvalidInput].
+func (r *TeamRepository) List(ctx context.Context, p ListTeamsParams) (Page[Team], error) {
+	const op = "Teams.List"
+	if err := check(op, id("organization_id", p.OrganizationID), pageSize(p.Limit)); err != nil {
+		return Page[Team]{}, err
+	}
+	limit := rowLimit(p.Limit)
+	rows, err := r.repo.ListTeams(ctx, dbgen.ListTeamsParams{
+		OrganizationID: p.OrganizationID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
+	})
+	return newPage(rows, limit, toTeam, Team.cursor), translate(op, err)
+}
+
+// All iterates over the teams of [TeamRepository.List] from p.After on, p.Limit at a time. An error ends it.
+func (r *TeamRepository) All(ctx context.Context, p ListTeamsParams) iter.Seq2[Team, error] {
+	return eachItem(p.After, func(after Cursor) (Page[Team], error) {
+		p.After = after
+		return r.List(ctx, p)
+	})
+}
+
+// Count returns the number of an organization's teams. It returns [ErrInvalidInput].
+func (r *TeamRepository) Count(ctx context.Context, organizationID string) (int64, error) {
+	const op = "Teams.Count"
+	if err := check(op, id("organization_id", organizationID)); err != nil {
+		return 0, err
+	}
+	n, err := r.repo.CountTeams(ctx, organizationID)
+	return n, translate(op, err)
+}
+
+// Update changes what p says of an organization's team and returns it. It returns [ErrNotFound] or [ErrInvalidInput].
+func (r *TeamRepository) Update(ctx context.Context, organizationID, teamID string, p UpdateTeamParams) (Team, error) {
+	const op = "Teams.Update"
+	if err := check(op, id("organization_id", organizationID), id("id", teamID), optional("name", p.Name, maxName)); err != nil {
+		return Team{}, err
+	}
+	row, err := r.repo.UpdateTeam(ctx, dbgen.UpdateTeamParams{OrganizationID: organizationID, ID: teamID, Name: p.Name})
+	return Team(row), translate(op, err)
+}
+
+// Delete removes a team with its team members, be it the organization's last. It returns [ErrNotFound]. Sessions in
+// which it was active and invitations to it keep its id.
+func (r *TeamRepository) Delete(ctx context.Context, organizationID, teamID string) error {
+	const op = "Teams.Delete"
+	if err := check(op, id("organization_id", organizationID), id("id", teamID)); err != nil {
+		return err
+	}
+	n, err := r.repo.DeleteTeam(ctx, dbgen.DeleteTeamParams{OrganizationID: organizationID, ID: teamID})
+	return affected(op, n, err)
+}

@@ -1,0 +1,222 @@
+package authdb
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/zerostarter/authdb/internal/dbgen"
+	"github.com/zerostarter/authdb/internal/repo"
+)
+
+// TeamMember is the membership of a user in a team: one row of the team_member table. It has nothing to update.
+type TeamMember struct {
+	ID        string
+	TeamID    string     // references team
+	UserID    string     // references user
+	CreatedAt *time.Time // nil only in rows that neither authdb nor Drizzle wrote; they sort first
+}
+
+func (m TeamMember) cursor() Cursor {
+	c := Cursor{id: m.ID}
+	if m.CreatedAt != nil {
+		c.createdAt = *m.CreatedAt
+	}
+	return c
+}
+
+// TeamMemberWithUser is a team member and who it is.
+type TeamMemberWithUser struct {
+	TeamMember
+	User User
+}
+
+func teamMemberWithUser(row dbgen.ListTeamMembersRow) TeamMemberWithUser {
+	return TeamMemberWithUser{TeamMember(row.TeamMember), User(row.User)}
+}
+
+// TeamMemberWithTeam is a team member and what it is a member of.
+type TeamMemberWithTeam struct {
+	TeamMember
+	Team Team
+}
+
+func teamMemberWithTeam(row dbgen.ListTeamMembersByUserRow) TeamMemberWithTeam {
+	return TeamMemberWithTeam{TeamMember(row.TeamMember), Team(row.Team)}
+}
+
+// CreateTeamMemberParams are the columns of a new team member.
+type CreateTeamMemberParams struct {
+	OrganizationID string // of the team
+	TeamID         string
+	UserID         string
+}
+
+// CreateTeamMembersParams say which users join a team.
+type CreateTeamMembersParams struct {
+	OrganizationID string // of the team
+	TeamID         string
+	UserIDs        []string
+}
+
+// ListTeamMembersParams selects a page of a team's members.
+type ListTeamMembersParams struct {
+	OrganizationID string // of the team
+	TeamID         string
+	After          Cursor
+	Limit          int // rows in a page; defaults to DefaultLimit
+}
+
+// ListTeamMembersByUserParams selects a page of a user's team memberships.
+type ListTeamMembersByUserParams struct {
+	UserID string
+	After  Cursor
+	Limit  int // rows in a page; defaults to DefaultLimit
+}
+
+// TeamMemberRepository reads and writes the team_member table. It is [Store.TeamMembers].
+type TeamMemberRepository struct{ repo *repo.Repo }
+
+// Create makes a user a member of a team. It returns [ErrNotFound] if the organization has no such team,
+// [ErrReference] if there is no such user, or [ErrInvalidInput]. It does not look whether the user is a member of the
+// organization, or of the team already.
+func (r *TeamMemberRepository) Create(ctx context.Context, p CreateTeamMemberParams) (TeamMember, error) {
+	const op = "TeamMembers.Create"
+	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID),
+		required("user_id", p.UserID, maxID)); err != nil {
+		return TeamMember{}, err
+	}
+	row, err := r.repo.CreateTeamMember(ctx, dbgen.CreateTeamMemberParams{
+		OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserID: p.UserID,
+	})
+	return TeamMember(row), translate(op, err)
+}
+
+// CreateMany makes any number of users members of a team in one statement, all or none, and returns the rows in the
+// order of the users. Its errors are those of Create.
+func (r *TeamMemberRepository) CreateMany(ctx context.Context, p CreateTeamMembersParams) ([]TeamMember, error) {
+	const op = "TeamMembers.CreateMany"
+	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID),
+		eachOf("user_id", p.UserIDs, maxID)); err != nil {
+		return nil, err
+	}
+	rows, err := r.repo.CreateTeamMembers(ctx, dbgen.CreateTeamMembersParams{
+		OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserIds: p.UserIDs,
+	})
+	return each(rows, func(row dbgen.TeamMember) TeamMember { return TeamMember(row) }, err), translate(op, err)
+}
+
+// Get returns the team member with that id if its team is the organization's, or [ErrNotFound].
+func (r *TeamMemberRepository) Get(ctx context.Context, organizationID, teamMemberID string) (TeamMember, error) {
+	const op = "TeamMembers.Get"
+	if err := check(op, id("organization_id", organizationID), id("id", teamMemberID)); err != nil {
+		return TeamMember{}, err
+	}
+	row, err := r.repo.GetTeamMember(ctx, dbgen.GetTeamMemberParams{OrganizationID: organizationID, ID: teamMemberID})
+	return TeamMember(row), translate(op, err)
+}
+
+// GetWithUser is Get with the user joined.
+func (r *TeamMemberRepository) GetWithUser(ctx context.Context, organizationID, teamMemberID string) (TeamMemberWithUser, error) {
+	const op = "TeamMembers.GetWithUser"
+	if err := check(op, id("organization_id", organizationID), id("id", teamMemberID)); err != nil {
+		return TeamMemberWithUser{}, err
+	}
+	row, err := r.repo.GetTeamMemberWithUser(ctx, dbgen.GetTeamMemberWithUserParams{
+		OrganizationID: organizationID, ID: teamMemberID,
+	})
+	return teamMemberWithUser(dbgen.ListTeamMembersRow(row)), translate(op, err)
+}
+
+// GetByUser returns a user's membership in a team of the organization, with the team, or [ErrNotFound]. Where the user
+// was added twice, the oldest row counts.
+func (r *TeamMemberRepository) GetByUser(ctx context.Context, organizationID, teamID, userID string) (TeamMemberWithTeam, error) {
+	const op = "TeamMembers.GetByUser"
+	if err := check(op, id("organization_id", organizationID), id("team_id", teamID), id("user_id", userID)); err != nil {
+		return TeamMemberWithTeam{}, err
+	}
+	row, err := r.repo.GetTeamMemberByUser(ctx, dbgen.GetTeamMemberByUserParams{
+		OrganizationID: organizationID, TeamID: teamID, UserID: userID,
+	})
+	return teamMemberWithTeam(dbgen.ListTeamMembersByUserRow(row)), translate(op, err)
+}
+
+// List returns a page of a team's members with their users, oldest first; none if the team is not the organization's.
+// It returns [ErrInvalidInput].
+func (r *TeamMemberRepository) List(ctx context.Context, p ListTeamMembersParams) (Page[TeamMemberWithUser], error) {
+	const op = "TeamMembers.List"
+	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID), pageSize(p.Limit)); err != nil {
+		return Page[TeamMemberWithUser]{}, err
+	}
+	limit := rowLimit(p.Limit)
+	rows, err := r.repo.ListTeamMembers(ctx, dbgen.ListTeamMembersParams{
+		OrganizationID: p.OrganizationID, TeamID: p.TeamID,
+		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
+	})
+	return newPage(rows, limit, teamMemberWithUser, TeamMemberWithUser.cursor), translate(op, err)
+}
+
+// All iterates over the team members of [TeamMemberRepository.List] from p.After on, p.Limit at a time. An error ends
+// it.
+func (r *TeamMemberRepository) All(ctx context.Context, p ListTeamMembersParams) iter.Seq2[TeamMemberWithUser, error] {
+	return eachItem(p.After, func(after Cursor) (Page[TeamMemberWithUser], error) {
+		p.After = after
+		return r.List(ctx, p)
+	})
+}
+
+// ListByUser returns a page of a user's team memberships with their teams, over all organizations, oldest first. It
+// returns [ErrInvalidInput].
+func (r *TeamMemberRepository) ListByUser(ctx context.Context, p ListTeamMembersByUserParams) (Page[TeamMemberWithTeam], error) {
+	const op = "TeamMembers.ListByUser"
+	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
+		return Page[TeamMemberWithTeam]{}, err
+	}
+	limit := rowLimit(p.Limit)
+	rows, err := r.repo.ListTeamMembersByUser(ctx, dbgen.ListTeamMembersByUserParams{
+		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
+	})
+	return newPage(rows, limit, teamMemberWithTeam, TeamMemberWithTeam.cursor), translate(op, err)
+}
+
+// AllByUser iterates over the team memberships of [TeamMemberRepository.ListByUser] from p.After on, p.Limit at a
+// time. An error ends it.
+func (r *TeamMemberRepository) AllByUser(ctx context.Context, p ListTeamMembersByUserParams) iter.Seq2[TeamMemberWithTeam, error] {
+	return eachItem(p.After, func(after Cursor) (Page[TeamMemberWithTeam], error) {
+		p.After = after
+		return r.ListByUser(ctx, p)
+	})
+}
+
+// Count returns the number of a team's members; 0 if the team is not the organization's. It returns
+// [ErrInvalidInput].
+func (r *TeamMemberRepository) Count(ctx context.Context, organizationID, teamID string) (int64, error) {
+	const op = "TeamMembers.Count"
+	if err := check(op, id("organization_id", organizationID), id("team_id", teamID)); err != nil {
+		return 0, err
+	}
+	n, err := r.repo.CountTeamMembers(ctx, dbgen.CountTeamMembersParams{OrganizationID: organizationID, TeamID: teamID})
+	return n, translate(op, err)
+}
+
+// Delete ends a team membership. It returns [ErrNotFound].
+func (r *TeamMemberRepository) Delete(ctx context.Context, organizationID, teamMemberID string) error {
+	const op = "TeamMembers.Delete"
+	if err := check(op, id("organization_id", organizationID), id("id", teamMemberID)); err != nil {
+		return err
+	}
+	n, err := r.repo.DeleteTeamMember(ctx, dbgen.DeleteTeamMemberParams{OrganizationID: organizationID, ID: teamMemberID})
+	return affected(op, n, err)
+}
+
+// DeleteByUser takes a user out of a team, also one that was added twice. It returns [ErrNotFound].
+func (r *TeamMemberRepository) DeleteByUser(ctx context.Context, organizationID, teamID, userID string) error {
+	const op = "TeamMembers.DeleteByUser"
+	if err := check(op, id("organization_id", organizationID), id("team_id", teamID), id("user_id", userID)); err != nil {
+		return err
+	}
+	n, err := r.repo.DeleteTeamMemberByUser(ctx, dbgen.DeleteTeamMemberByUserParams{
+		OrganizationID: organizationID, TeamID: teamID, UserID: userID,
+	})
+	return affected(op, n, err)
+}

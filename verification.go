@@ -1,0 +1,166 @@
+package authdb
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/zerostarter/authdb/internal/dbgen"
+	"github.com/zerostarter/authdb/internal/repo"
+)
+
+// Verification is a value that proves something once, such as a reset token, a code or an OAuth state: one row of the
+// verification table. Several rows may have one identifier.
+type Verification struct {
+	ID         string
+	Identifier string `json:"-"` // what is proved, such as "reset-password:" and a token: it can be the secret itself
+	Value      string `json:"-"` // such as the user's id, a code with its count of attempts, or JSON
+	ExpiresAt  time.Time
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+func (v Verification) cursor() Cursor { return Cursor{v.CreatedAt, v.ID} }
+
+func toVerification(row dbgen.Verification) Verification { return Verification(row) }
+
+// CreateVerificationParams are the columns of a new verification.
+type CreateVerificationParams struct {
+	Identifier string // at most 512 characters
+	Value      string // at most 65,536 characters
+	ExpiresAt  time.Time
+}
+
+// UpdateVerificationParams says what to change; the zero value changes nothing but UpdatedAt.
+type UpdateVerificationParams struct {
+	Value     *string    // nil leaves it
+	ExpiresAt *time.Time // nil leaves it
+}
+
+func (p UpdateVerificationParams) check(op string, key fault) error {
+	return check(op, key, optional("value", p.Value, maxValue), instant("expires_at", p.ExpiresAt))
+}
+
+// ListVerificationsParams selects a page of the rows of an identifier.
+type ListVerificationsParams struct {
+	Identifier string
+	After      Cursor
+	Limit      int // rows in a page; defaults to DefaultLimit
+}
+
+// VerificationRepository reads and writes the verification table. It is [Store.Verifications].
+type VerificationRepository struct{ repo *repo.Repo }
+
+// Create adds a verification beside those that its identifier has. It returns [ErrInvalidInput].
+func (r *VerificationRepository) Create(ctx context.Context, p CreateVerificationParams) (Verification, error) {
+	const op = "Verifications.Create"
+	if err := check(op, required("identifier", p.Identifier, maxToken), text("value", p.Value, maxValue),
+		requiredInstant("expires_at", p.ExpiresAt)); err != nil {
+		return Verification{}, err
+	}
+	row, err := r.repo.CreateVerification(ctx, dbgen.CreateVerificationParams{
+		Identifier: p.Identifier, Value: p.Value, ExpiresAt: p.ExpiresAt,
+	})
+	return Verification(row), translate(op, err)
+}
+
+// Get returns the verification with that id, or [ErrNotFound]. It does not look at ExpiresAt.
+func (r *VerificationRepository) Get(ctx context.Context, verificationID string) (Verification, error) {
+	const op = "Verifications.Get"
+	if err := check(op, id("id", verificationID)); err != nil {
+		return Verification{}, err
+	}
+	row, err := r.repo.GetVerification(ctx, verificationID)
+	return Verification(row), translate(op, err)
+}
+
+// GetByIdentifier returns the newest verification of an identifier, or [ErrNotFound] if there is none or the newest
+// has expired: an older one is never taken in its place. It does not use the verification up.
+func (r *VerificationRepository) GetByIdentifier(ctx context.Context, identifier string) (Verification, error) {
+	const op = "Verifications.GetByIdentifier"
+	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
+		return Verification{}, err
+	}
+	row, err := r.repo.GetVerificationByIdentifier(ctx, dbgen.GetVerificationByIdentifierParams{Identifier: identifier})
+	return Verification(row), translate(op, err)
+}
+
+// List returns a page of the verifications of an identifier, expired ones too, oldest first. It returns
+// [ErrInvalidInput].
+func (r *VerificationRepository) List(ctx context.Context, p ListVerificationsParams) (Page[Verification], error) {
+	const op = "Verifications.List"
+	if err := check(op, key("identifier", p.Identifier, maxToken), pageSize(p.Limit)); err != nil {
+		return Page[Verification]{}, err
+	}
+	limit := rowLimit(p.Limit)
+	rows, err := r.repo.ListVerifications(ctx, dbgen.ListVerificationsParams{
+		Identifier: p.Identifier, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
+	})
+	return newPage(rows, limit, toVerification, Verification.cursor), translate(op, err)
+}
+
+// All iterates over the verifications of [VerificationRepository.List] from p.After on, p.Limit at a time. An error
+// ends it.
+func (r *VerificationRepository) All(ctx context.Context, p ListVerificationsParams) iter.Seq2[Verification, error] {
+	return eachItem(p.After, func(after Cursor) (Page[Verification], error) {
+		p.After = after
+		return r.List(ctx, p)
+	})
+}
+
+// Count returns the number of verifications of an identifier, expired ones too. It returns [ErrInvalidInput].
+func (r *VerificationRepository) Count(ctx context.Context, identifier string) (int64, error) {
+	const op = "Verifications.Count"
+	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
+		return 0, err
+	}
+	n, err := r.repo.CountVerifications(ctx, identifier)
+	return n, translate(op, err)
+}
+
+// Update changes what p says of the verification with that id and returns it. It returns [ErrNotFound] or
+// [ErrInvalidInput].
+func (r *VerificationRepository) Update(ctx context.Context, verificationID string, p UpdateVerificationParams) (Verification, error) {
+	const op = "Verifications.Update"
+	if err := p.check(op, id("id", verificationID)); err != nil {
+		return Verification{}, err
+	}
+	row, err := r.repo.UpdateVerification(ctx, dbgen.UpdateVerificationParams{
+		ID: verificationID, Value: p.Value, ExpiresAt: p.ExpiresAt,
+	})
+	return Verification(row), translate(op, err)
+}
+
+// UpdateByIdentifier changes what p says of every verification of an identifier and returns how many there are. It
+// returns [ErrInvalidInput].
+func (r *VerificationRepository) UpdateByIdentifier(ctx context.Context, identifier string, p UpdateVerificationParams) (int64, error) {
+	const op = "Verifications.UpdateByIdentifier"
+	if err := p.check(op, key("identifier", identifier, maxToken)); err != nil {
+		return 0, err
+	}
+	n, err := r.repo.UpdateVerificationsByIdentifier(ctx, dbgen.UpdateVerificationsByIdentifierParams{
+		Identifier: identifier, Value: p.Value, ExpiresAt: p.ExpiresAt,
+	})
+	return n, translate(op, err)
+}
+
+// Delete removes the verification with that id. It returns [ErrNotFound].
+func (r *VerificationRepository) Delete(ctx context.Context, verificationID string) error {
+	const op = "Verifications.Delete"
+	if err := check(op, id("id", verificationID)); err != nil {
+		return err
+	}
+	n, err := r.repo.DeleteVerification(ctx, verificationID)
+	return affected(op, n, err)
+}
+
+// DeleteByIdentifier removes the verifications of an identifier and returns how many there were. It returns
+// [ErrInvalidInput].
+func (r *VerificationRepository) DeleteByIdentifier(ctx context.Context, identifier string) (int64, error) {
+	const op = "Verifications.DeleteByIdentifier"
+	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
+		return 0, err
+	}
+	n, err := r.repo.DeleteVerificationsByIdentifier(ctx, identifier)
+	return n, translate(op, err)
+}
