@@ -29,8 +29,10 @@ type rule struct {
 // either.
 var rules = func() map[string]rule {
 	m := map[string]rule{}
-	for _, table := range []string{"user", "session", "account", "verification", "organization", "team", "member",
-		"team_member", "invitation"} {
+	for _, table := range []string{
+		"user", "session", "account", "verification", "organization", "team", "member",
+		"team_member", "invitation",
+	} {
 		m[table+"_pkey"] = rule{ErrConflict, "id"}
 	}
 	for name, r := range map[string]rule{

@@ -61,7 +61,7 @@ func (e *Error) Error() string {
 		b.WriteString(": " + e.Field)
 	}
 	if e.Reason != "" {
-		b.WriteString(" is " + e.Reason)
+		b.WriteString(": " + e.Reason)
 	}
 	if e.SQLState != "" {
 		b.WriteString(" (SQLSTATE " + e.SQLState + ")")

@@ -120,7 +120,7 @@ func (r *InvitationRepository) Create(ctx context.Context, p CreateInvitationPar
 		p.Role = RoleMember
 	}
 	if err := check(op, required("organization_id", p.OrganizationID, maxID), required("inviter_id", p.InviterID, maxID),
-		emailAddress("email", p.Email), text("role", p.Role, maxRole), teamList(p.TeamIDs),
+		emailAddress(p.Email), text("role", p.Role, maxRole), teamList(p.TeamIDs),
 		instant("expires_at", &p.ExpiresAt)); err != nil {
 		return Invitation{}, err
 	}
@@ -208,14 +208,10 @@ func (r *InvitationRepository) List(ctx context.Context, p ListInvitationsParams
 		return Page[InvitationWithInviter]{}, err
 	}
 	limit := rowLimit(p.Limit)
-	q := dbgen.ListInvitationsParams{
-		OrganizationID: p.OrganizationID, Pending: p.Pending,
+	rows, err := r.repo.ListInvitations(ctx, dbgen.ListInvitationsParams{
+		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Pending: p.Pending,
 		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	}
-	if p.TeamID != "" {
-		q.TeamID = &p.TeamID
-	}
-	rows, err := r.repo.ListInvitations(ctx, q)
+	})
 	return newPage(rows, limit, invitationWithInviter, InvitationWithInviter.cursor), translate(op, err)
 }
 

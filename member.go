@@ -83,6 +83,7 @@ type UpdateMemberParams struct {
 // ListMembersParams selects a page of an organization's members.
 type ListMembersParams struct {
 	OrganizationID string
+	Role           string // only those who have this role, alone or among others; empty: any
 	After          Cursor
 	Limit          int // rows in a page; defaults to DefaultLimit
 }
@@ -176,12 +177,13 @@ func (r *MemberRepository) GetByEmail(ctx context.Context, organizationID, email
 // List returns a page of an organization's members with their users, oldest first. It returns [ErrInvalidInput].
 func (r *MemberRepository) List(ctx context.Context, p ListMembersParams) (Page[MemberWithUser], error) {
 	const op = "Members.List"
-	if err := check(op, id("organization_id", p.OrganizationID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole), pageSize(p.Limit)); err != nil {
 		return Page[MemberWithUser]{}, err
 	}
 	limit := rowLimit(p.Limit)
 	rows, err := r.repo.ListMembers(ctx, dbgen.ListMembersParams{
-		OrganizationID: p.OrganizationID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
+		OrganizationID: p.OrganizationID, Role: nonEmpty(p.Role),
+		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
 	})
 	return newPage(rows, limit, memberWithUser, MemberWithUser.cursor), translate(op, err)
 }

@@ -74,6 +74,14 @@ func rowLimit(limit int) int32 {
 	return int32(limit) + 1
 }
 
+// nonEmpty is a filter: nil, which filters nothing, for the empty text.
+func nonEmpty(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
 // newPage makes a page of limit+1 rows or fewer.
 func newPage[R, T any](rows []R, limit int32, item func(R) T, cursor func(T) Cursor) Page[T] {
 	more := len(rows) == int(limit)

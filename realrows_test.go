@@ -44,8 +44,10 @@ type tables map[string]map[string]map[string]any
 func readTables(t *testing.T, store *authdb.Store) tables {
 	t.Helper()
 	all := tables{}
-	for _, table := range []string{"user", "session", "account", "verification", "organization", "team", "member",
-		"team_member", "invitation"} {
+	for _, table := range []string{
+		"user", "session", "account", "verification", "organization", "team", "member",
+		"team_member", "invitation",
+	} {
 		rows, err := store.Pool().Query(t.Context(), `SELECT to_jsonb(t) FROM `+pgx.Identifier{table}.Sanitize()+` t`)
 		if err != nil {
 			t.Fatal(err)

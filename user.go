@@ -33,7 +33,7 @@ type CreateUserParams struct {
 }
 
 func (p CreateUserParams) check(op string) error {
-	return check(op, text("name", p.Name, maxName), emailAddress("email", p.Email), optional("image", p.Image, maxURL))
+	return check(op, text("name", p.Name, maxName), emailAddress(p.Email), optional("image", p.Image, maxURL))
 }
 
 // UpdateUserParams says what to change; the zero value changes nothing but UpdatedAt. The e-mail address has methods
@@ -147,7 +147,7 @@ func (r *UserRepository) Update(ctx context.Context, userID string, p UpdateUser
 func (r *UserRepository) SetEmail(ctx context.Context, userID, email string, verified bool) (User, error) {
 	const op = "Users.SetEmail"
 	email = canonicalEmail(email)
-	if err := check(op, id("id", userID), emailAddress("email", email)); err != nil {
+	if err := check(op, id("id", userID), emailAddress(email)); err != nil {
 		return User{}, err
 	}
 	row, err := r.repo.SetUserEmail(ctx, dbgen.SetUserEmailParams{ID: userID, Email: email, EmailVerified: verified})

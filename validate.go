@@ -94,8 +94,8 @@ func optionalRequired(field string, s *string, limit int) fault {
 }
 
 // emailAddress checks a canonical address that is about to be stored: one @ between two parts, no white space.
-func emailAddress(field, s string) fault {
-	f := required(field, s, maxEmail)
+func emailAddress(s string) fault {
+	f := required("email", s, maxEmail)
 	local, domain, _ := strings.Cut(s, "@")
 	if f.reason == "" && (local == "" || domain == "" || strings.Contains(domain, "@") || strings.ContainsFunc(s, isUnprintable)) {
 		f.reason = "malformed"

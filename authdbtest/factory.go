@@ -122,9 +122,9 @@ func create[P, R any](
 }
 
 // fill sets an id that the test left empty.
-func fill(id *string, make func() string) {
+func fill(id *string, parent func() string) {
 	if *id == "" {
-		*id = make()
+		*id = parent()
 	}
 }
 

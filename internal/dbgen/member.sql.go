@@ -229,13 +229,15 @@ const listMembers = `-- name: ListMembers :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = $1
-  AND (m.created_at, m.id) > ($2::timestamp, $3::text)
+  AND ($2::text IS NULL OR $2::text = ANY(string_to_array(replace(m.role, ' ', ''), ',')))
+  AND (m.created_at, m.id) > ($3::timestamp, $4::text)
 ORDER BY m.created_at, m.id
-LIMIT $4
+LIMIT $5
 `
 
 type ListMembersParams struct {
 	OrganizationID string
+	Role           *string
 	AfterCreatedAt time.Time
 	AfterID        string
 	RowLimit       int32
@@ -249,6 +251,7 @@ type ListMembersRow struct {
 func (q *Queries) ListMembers(ctx context.Context, arg ListMembersParams) ([]ListMembersRow, error) {
 	rows, err := q.db.Query(ctx, listMembers,
 		arg.OrganizationID,
+		arg.Role,
 		arg.AfterCreatedAt,
 		arg.AfterID,
 		arg.RowLimit,

@@ -31,6 +31,9 @@ func (l *launcher) makeDir() (err error) {
 		os.RemoveAll(l.dir)
 		return err
 	}
+	if l.as.other && os.Chown(l.dir, os.Geteuid(), l.as.gid) != nil {
+		l.as = account{namespace: true} // root may not give files away here
+	}
 	return nil
 }
 

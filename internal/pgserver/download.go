@@ -47,6 +47,12 @@ func (p npmPackage) install(ctx context.Context, cache string, opts Options) err
 		return fmt.Errorf("unpacking %s: %w", p.url(), err)
 	}
 	final := filepath.Join(cache, p.dirName())
+	if hasServer(filepath.Join(final, "bin")) {
+		return nil // another process was faster
+	}
+	if err := os.RemoveAll(final); err != nil {
+		return err
+	}
 	if err := os.Rename(native, final); err != nil && !hasServer(filepath.Join(final, "bin")) {
 		return err
 	}

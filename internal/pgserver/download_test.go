@@ -113,8 +113,10 @@ func TestInstallRefuses(t *testing.T) {
 		"link":      {evil(tar.Header{Name: "package/x", Linkname: "/etc", Typeflag: tar.TypeSymlink}), "more than files"},
 		"twice":     {evil(goodPackage()[0]), "exists"},
 		"no server": {goodPackage()[1:], "no server"},
-		"bad links": {append(goodPackage()[:3], tar.Header{Name: "package/native/pg-symlinks.json", Mode: 0o644,
-			Linkname: `[{"source":"native/lib/x","target":"../../evil"}]`}), "link outside"},
+		"bad links": {append(goodPackage()[:3], tar.Header{
+			Name: "package/native/pg-symlinks.json", Mode: 0o644,
+			Linkname: `[{"source":"native/lib/x","target":"../../evil"}]`,
+		}), "link outside"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := serve(t, pack(t, c.entries), 0)

@@ -58,11 +58,11 @@ func inPath() string {
 	if err != nil {
 		return ""
 	}
-	real, err := filepath.EvalSymlinks(initdb)
+	resolved, err := filepath.EvalSymlinks(initdb)
 	if err != nil {
 		return ""
 	}
-	return filepath.Dir(real)
+	return filepath.Dir(resolved)
 }
 
 func hasServer(dir string) bool {

@@ -74,6 +74,7 @@ func TestSweep(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			t.Setenv("TMPDIR", root)
+			t.Setenv("TMP", root) // Windows
 			dir := filepath.Join(root, dirPrefix+"1")
 			writePID(t, filepath.Join(dir, pidName), c.launcher)
 			writePID(t, filepath.Join(dir, dataName, "postmaster.pid"), c.postmaster)

@@ -16,7 +16,7 @@ var ErrNoPostgres = errors.New(
 // Options say how a private server is started.
 type Options struct {
 	TCP      bool         // also listen on a free port of 127.0.0.1; every local user may then connect
-	Keep     bool         // the server outlives this process
+	Keep     bool         // the server outlives this process; SIGINT to its PID stops it
 	Progress func(string) // told in words what a slow step is doing; nil: silent
 }
 

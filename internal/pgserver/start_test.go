@@ -83,6 +83,7 @@ func TestSeveralAtOnce(t *testing.T) {
 
 func TestExternal(t *testing.T) {
 	inner := start(t, Options{})
+	t.Setenv("AUTHDB_POSTGRES", "")
 	t.Setenv("DATABASE_URL", inner.DSN())
 	s, err := Start(testContext(t), Options{})
 	if err != nil {
@@ -101,6 +102,7 @@ func TestExternal(t *testing.T) {
 }
 
 func TestExternalErrorsHideThePassword(t *testing.T) {
+	t.Setenv("AUTHDB_POSTGRES", "")
 	for _, dsn := range []string{
 		"postgres://user:geheim@127.0.0.1:1/db?connect_timeout=1",
 		"host=127.0.0.1 port=1 user=u password=geheim",

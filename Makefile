@@ -1,0 +1,62 @@
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+sqlc := go tool -modfile=tools/go.mod sqlc
+lint := go tool -modfile=tools/lint/go.mod golangci-lint
+# One PostgreSQL for all packages of a test run.
+withpg := go run ./internal/pgserver/withpg --
+
+.PHONY: help
+help: ## Show the targets
+	@grep -hE '^[a-z/]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: ## Show the main job on a PostgreSQL of its own (keep=1 leaves it up)
+	@go run ./internal/demo $(if $(keep),-keep)
+
+.PHONY: test
+test: ## Run the tests
+	@$(withpg) go test ./...
+
+.PHONY: test/race
+test/race: ## Run the tests under the race detector (needs a C compiler)
+	@$(withpg) go test -race ./...
+
+.PHONY: test/cover
+test/cover: ## Run the tests and show the coverage of the root package and internal/repo
+	@$(withpg) go test -coverpkg=.,./internal/repo -coverprofile=cover.out . ./internal/repo ./authdbtest
+	@go tool cover -func=cover.out | tail -n 1
+
+.PHONY: test/drizzle
+test/drizzle: ## Prove that drizzle-kit push finds nothing to change (needs npm and psql)
+	@$(withpg) test/drizzle/run.sh
+
+.PHONY: test/consumer
+test/consumer: ## Prove that a module of its own can import authdb, and what that costs it
+	@test/consumer/run.sh
+
+.PHONY: test/download
+test/download: ## Test the PostgreSQL that is downloaded where none is installed
+	@AUTHDB_POSTGRES=download go test -count=1 ./authdbtest
+	@go test -count=1 -tags download ./internal/pgserver
+
+.PHONY: generate
+generate: ## Compile db/queries into internal/dbgen
+	@rm -f internal/dbgen/*.go
+	@$(sqlc) generate
+
+.PHONY: verify
+verify: ## Check that generated code, go.mod files and formatting are fresh
+	@test/verify.sh
+
+.PHONY: lint
+lint: ## Run golangci-lint
+	@$(lint) run ./...
+
+.PHONY: migrate/up
+migrate/up: ## Apply the migrations to DATABASE_URL
+	@go run ./cmd/migrate up
+
+.PHONY: migrate/down
+migrate/down: ## Undo the newest migration of DATABASE_URL
+	@go run ./cmd/migrate down 1

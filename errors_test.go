@@ -1,0 +1,192 @@
+package authdb
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+//go:embed internal/migrator/testdata/catalog_0001.txt
+var catalog string
+
+const canary = "canary@example.com"
+
+// leaky is what PostgreSQL and pgx put into their errors.
+func leaky(code, constraint string) *pgconn.PgError {
+	return &pgconn.PgError{
+		Code: code, ConstraintName: constraint, Message: `about "` + canary + `"`,
+		Detail: "Key (email)=(" + canary + ") already exists.", Hint: canary, Where: canary, InternalQuery: canary,
+	}
+}
+
+func TestTranslateKinds(t *testing.T) {
+	t.Parallel()
+	pg := func(code, constraint string) error { return leaky(code, constraint) }
+	for name, tt := range map[string]struct {
+		err   error
+		kinds []error
+		field string
+	}{
+		"no rows":                   {pgx.ErrNoRows, []error{ErrNotFound}, ""},
+		"e-mail, drizzle-kit 0.31":  {pg("23505", "user_email_unique"), []error{ErrEmailTaken, ErrConflict}, "email"},
+		"e-mail, drizzle-kit 1.0":   {pg("23505", "user_email_key"), []error{ErrEmailTaken, ErrConflict}, "email"},
+		"slug, drizzle-kit 0.31":    {pg("23505", "organization_slug_unique"), []error{ErrSlugTaken, ErrConflict}, "slug"},
+		"slug, drizzle-kit 1.0":     {pg("23505", "organization_slug_key"), []error{ErrSlugTaken, ErrConflict}, "slug"},
+		"slug, second index":        {pg("23505", "organization_slug_uidx"), []error{ErrSlugTaken}, "slug"},
+		"primary key":               {pg("23505", "team_member_pkey"), []error{ErrConflict}, "id"},
+		"unknown unique":            {pg("23505", "passkey_unique"), []error{ErrConflict}, ""},
+		"foreign key":               {pg("23503", "invitation_inviter_id_user_id_fk"), []error{ErrReference}, "inviter_id"},
+		"foreign key, 1.0":          {pg("23503", "invitation_inviter_id_user_id_fkey"), []error{ErrReference}, "inviter_id"},
+		"unknown foreign key":       {pg("23503", "x"), []error{ErrReference}, ""},
+		"not null":                  {&pgconn.PgError{Code: "23502", ColumnName: "name"}, []error{ErrInvalidInput}, "name"},
+		"check":                     {pg("23514", "x"), []error{ErrInvalidInput}, ""},
+		"NUL":                       {pg("22021", ""), []error{ErrInvalidInput}, ""},
+		"index row":                 {pg("54000", ""), []error{ErrInvalidInput}, ""},
+		"Citus: no constraint name": {citus("23505", "user_email_unique_102008"), []error{ErrEmailTaken}, "email"},
+		"Citus: foreign key":        {citus("23503", "session_user_id_user_id_fkey_102036"), []error{ErrReference}, "user_id"},
+		"Citus: the longer name":    {citus("23503", "team_member_team_id_team_id_fk_1"), []error{ErrReference}, "team_id"},
+		"Citus: unknown":            {citus("23505", "some_index_102008"), []error{ErrConflict}, ""},
+		"canceled":                  {fmt.Errorf("x: %w", context.Canceled), []error{context.Canceled}, ""},
+		"deadline":                  {context.DeadlineExceeded, []error{context.DeadlineExceeded}, ""},
+		"serialization":             {pg("40001", ""), nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := translate("Users.Create", fmt.Errorf("wrapped: %w", tt.err))
+			for _, kind := range tt.kinds {
+				if !errors.Is(err, kind) {
+					t.Errorf("%v is not %v", err, kind)
+				}
+			}
+			for _, other := range []error{ErrNotFound, ErrConflict, ErrEmailTaken, ErrSlugTaken, ErrReference, ErrInvalidInput} {
+				wanted := errors.Is(errors.Join(tt.kinds...), other)
+				if errors.Is(err, other) != wanted {
+					t.Errorf("%v is %v: %v, want %v", err, other, !wanted, wanted)
+				}
+			}
+			e, ok := errors.AsType[*Error](err)
+			if !ok || e.Op != "Users.Create" || e.Field != tt.field {
+				t.Errorf("got %#v, field %q", err, e.Field)
+			}
+		})
+	}
+	if err := translate("Users.Get", nil); err != nil {
+		t.Errorf("nil became %v", err)
+	}
+	inner := translate("Users.Get", pgx.ErrNoRows)
+	if err := translate("InTx", inner); err != inner { //nolint:errorlint // the very error is meant
+		t.Errorf("an *Error was wrapped again: %v", err)
+	}
+}
+
+func citus(code, constraint string) error {
+	return &pgconn.PgError{Code: code, Message: `duplicate key value violates unique constraint "` + constraint + `"`}
+}
+
+// TestErrorsLeakNothing looks for a row's value in everything that prints, logs or encodes an error.
+func TestErrorsLeakNothing(t *testing.T) {
+	t.Parallel()
+	errs := map[string]error{
+		"unique":         leaky("23505", "user_email_unique"),
+		"unknown":        leaky("XX000", ""),
+		"text in a cast": leaky("22P02", ""),
+		"not null":       leaky("23502", ""),
+		"encoding":       fmt.Errorf("failed to encode args[0]: unable to encode %q", canary),
+		"joined":         errors.Join(leaky("23505", "x"), io.ErrUnexpectedEOF),
+	}
+	for name, cause := range errs {
+		err := fmt.Errorf("service: %w", translate("Users.Create", cause))
+		e, _ := errors.AsType[*Error](err)
+		var logged bytes.Buffer
+		for _, h := range []slog.Handler{slog.NewTextHandler(&logged, nil), slog.NewJSONHandler(&logged, nil)} {
+			slog.New(h).Error("failed", "err", err, "e", e, "any", any(*e))
+		}
+		encoded, jsonErr := json.Marshal(e)
+		if jsonErr != nil {
+			t.Fatal(jsonErr)
+		}
+		for _, out := range []string{
+			err.Error(), fmt.Sprintf("%v %+v %#v %s %q %x", err, err, err, err, err, err),
+			fmt.Sprintf("%v %+v %#v %s %q %x %d", e, e, e, e, e, e, e), string(encoded), logged.String(),
+			unwrapAll(err),
+		} {
+			if strings.Contains(out, canary) || strings.Contains(out, fmt.Sprintf("%x", canary)) {
+				t.Errorf("%s: %s", name, out)
+			}
+		}
+		if !errors.Is(e.Cause(), cause) {
+			t.Errorf("%s: Cause lost the cause", name)
+		}
+	}
+}
+
+// unwrapAll prints every error that errors.Is and errors.As can reach, as a reporter would.
+func unwrapAll(err error) string {
+	out := fmt.Sprintf("%+v", err)
+	if encoded, jsonErr := json.Marshal(err); jsonErr == nil {
+		out += string(encoded)
+	}
+	switch w := err.(type) { //nolint:errorlint // walks the tree itself
+	case interface{ Unwrap() error }:
+		out += unwrapAll(w.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, inner := range w.Unwrap() {
+			out += unwrapAll(inner)
+		}
+	}
+	return out
+}
+
+// TestErrorsSayWhatHelps: what names the schema or the network is shown.
+func TestErrorsSayWhatHelps(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		`relation "user" does not exist (SQLSTATE 42P01)`: &pgconn.PgError{Code: "42P01", Message: `relation "user" does not exist`},
+		"conn closed":                     pgconn.ErrConnClosed,
+		"unexpected EOF":                  io.ErrUnexpectedEOF,
+		"database error (SQLSTATE XX000)": leaky("XX000", ""),
+	} {
+		if got := translate("Users.Get", err).Error(); !strings.HasSuffix(got, want) {
+			t.Errorf("got %q, want it to end in %q", got, want)
+		}
+	}
+}
+
+// TestRulesNameEveryConstraint: the names of the catalog's list, in both families, have a rule.
+func TestRulesNameEveryConstraint(t *testing.T) {
+	t.Parallel()
+	names, unused := 0, maps.Clone(rules)
+	for line := range strings.SplitSeq(catalog, "\n") {
+		kind, rest, _ := strings.Cut(line, " ")
+		name, _, _ := strings.Cut(rest, " ")
+		_, name, _ = strings.Cut(name, ".")
+		if kind != "constraint" && !strings.Contains(line, "UNIQUE INDEX") {
+			continue
+		}
+		names++
+		other := strings.NewReplacer("_unique", "_key", "_fk", "_fkey").Replace(name)
+		for _, n := range []string{name, other} {
+			if _, ok := rules[n]; !ok {
+				t.Errorf("no rule for %s", n)
+			}
+			delete(unused, n)
+		}
+	}
+	if names != 22 {
+		t.Errorf("%d constraints found, want 22", names)
+	}
+	for name := range unused {
+		t.Errorf("a rule for %s, which does not exist", name)
+	}
+}

@@ -1,0 +1,209 @@
+package authdb
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// TestCanonicalEmailIsJavaScripts compares with what the other side's toLowerCase gave.
+func TestCanonicalEmailIsJavaScripts(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile("testdata/lowercase.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors [][2]string
+	if err := json.Unmarshal(content, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	folded := 0
+	for _, v := range vectors {
+		if got := canonicalEmail(v[0]); got != v[1] {
+			t.Errorf("%+q: got %+q, want %+q", v[0], got, v[1])
+		}
+		folded += utf8.RuneCountInString(v[0])
+	}
+	if folded < 1_400 {
+		t.Errorf("only %d characters tried", folded)
+	}
+}
+
+func FuzzCanonicalEmail(f *testing.F) {
+	for _, s := range []string{"Ada@Example.com", "İΣ@x", "a\xffB", "\x00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		once := canonicalEmail(s)
+		if twice := canonicalEmail(once); twice != once {
+			t.Errorf("%+q becomes %+q, then %+q", s, once, twice)
+		}
+		if utf8.ValidString(s) != utf8.ValidString(once) {
+			t.Errorf("%+q: validity changed", s)
+		}
+	})
+}
+
+func TestChecks(t *testing.T) {
+	t.Parallel()
+	long := func(n int) string { return strings.Repeat("é", n) }
+	for name, tt := range map[string]struct {
+		got  fault
+		want string
+	}{
+		"key":                    {id("id", "x"), ""},
+		"key empty":              {id("id", ""), "empty"},
+		"key at its limit":       {id("id", long(255)), ""},
+		"key over its limit":     {id("id", long(256)), "too long"},
+		"text empty":             {text("name", "", maxName), ""},
+		"text at its limit":      {text("name", long(maxName), maxName), ""},
+		"text over its limit":    {text("name", long(maxName+1), maxName), "too long"},
+		"text with NUL":          {text("name", "a\x00b", maxName), "NUL byte"},
+		"text with bad UTF-8":    {text("name", "a\xffb", maxName), "not UTF-8"},
+		"text with surrogate":    {text("name", "a\xed\xa0\x80b", maxName), "not UTF-8"},
+		"text overlong":          {text("name", "a\xc0\x80b", maxName), "not UTF-8"},
+		"10 MB":                  {text("token", strings.Repeat("a", 10<<20), maxToken), "too long"},
+		"optional nil":           {optional("image", nil, maxURL), ""},
+		"optional empty":         {optional("image", new(""), maxURL), ""},
+		"optionalRequired nil":   {optionalRequired("slug", nil, maxSlug), ""},
+		"optionalRequired empty": {optionalRequired("slug", new(""), maxSlug), "empty"},
+		"e-mail":                 {emailAddress("ada+tag@example.com"), ""},
+		"e-mail, other scripts":  {emailAddress("почта@пример.рф"), ""},
+		"e-mail empty":           {emailAddress(""), "empty"},
+		"e-mail at its limit":    {emailAddress(strings.Repeat("a", 242) + "@example.com"), ""},
+		"e-mail over its limit":  {emailAddress(strings.Repeat("a", 243) + "@example.com"), "too long"},
+		"e-mail without @":       {emailAddress("ada"), "malformed"},
+		"e-mail with two @":      {emailAddress("a@b@c"), "malformed"},
+		"e-mail without name":    {emailAddress("@b"), "malformed"},
+		"e-mail without host":    {emailAddress("a@"), "malformed"},
+		"e-mail, space behind":   {emailAddress("a@b.c "), "malformed"},
+		"e-mail, tab before":     {emailAddress("\ta@b.c"), "malformed"},
+		"e-mail, line break":     {emailAddress("a@b.c\r\nBcc: d@e.f"), "malformed"},
+		"e-mail, zero width":     {emailAddress("a\u200b@b.c"), "malformed"},
+		"e-mail, right to left":  {emailAddress("a\u202e@b.c"), "malformed"},
+		"e-mail, fullwidth @":    {emailAddress("a＠b.c"), "malformed"},
+		"time zero":              {instant("expires_at", &time.Time{}), ""},
+		"time required":          {requiredInstant("expires_at", time.Time{}), "empty"},
+		"year 9999":              {instant("expires_at", new(time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC))), ""},
+		"year 10000":             {instant("expires_at", new(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC))), "out of range"},
+		"year 0":                 {instant("expires_at", new(time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC))), "out of range"},
+		"limit 0":                {pageSize(0), ""},
+		"limit huge":             {pageSize(1<<31 - 2), ""},
+		"limit too huge":         {pageSize(1<<31 - 1), "out of range"},
+		"limit negative":         {pageSize(-1), "out of range"},
+		"list":                   {eachOf("token", []string{"a", ""}, maxToken), "empty"},
+		"team with a comma":      {teamList([]string{"a", "b,c"}), "malformed"},
+		"teams too many":         {teamList(strings.Split(strings.Repeat("0123456789,", 1_600), ",")[:1_600]), "too long"},
+		"credential of another":  {credentialAccountID(CreateAccountParams{ProviderID: "credential", UserID: "a", AccountID: "b"}), "malformed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if tt.got.reason != tt.want {
+				t.Errorf("got %q, want %q", tt.got.reason, tt.want)
+			}
+		})
+	}
+}
+
+// TestCheckNamesTheField: the first fault counts, and a faulty key is one that no row has.
+func TestCheckNamesTheField(t *testing.T) {
+	t.Parallel()
+	if err := check("Users.Get"); err != nil {
+		t.Errorf("no fault: %v", err)
+	}
+	err := check("Teams.Update", id("organization_id", "x"), text("name", "\x00", maxName), id("id", ""))
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Op != "Teams.Update" || e.Field != "name" || e.Reason != "NUL byte" {
+		t.Errorf("got %v", err)
+	}
+	if !errors.Is(err, ErrInvalidInput) || errors.Is(err, ErrNotFound) {
+		t.Errorf("a faulty value: %v", err)
+	}
+	if err := check("Sessions.GetByToken", key("token", "\x00", maxToken)); !errors.Is(err, ErrInvalidInput) || !errors.Is(err, ErrNotFound) {
+		t.Errorf("a faulty key: %v", err)
+	}
+}
+
+func TestRowsPrintNoValues(t *testing.T) {
+	t.Parallel()
+	secret := "secret-canary"
+	rows := []any{
+		User{ID: "1", Name: secret, Email: secret},
+		Session{ID: "1", Token: secret, IPAddress: &secret},
+		Account{ID: "1", AccessToken: &secret, RefreshToken: &secret, IDToken: &secret, Password: &secret},
+		Verification{ID: "1", Identifier: secret, Value: secret},
+		Invitation{ID: "1", Email: secret},
+		SessionWithUser{Session{ID: "1", Token: secret}, User{Email: secret}},
+		MemberWithUser{Member{ID: "1"}, User{Email: secret}},
+		[]User{{ID: "1", Email: secret}},
+		&User{ID: "1", Email: secret},
+		map[string]Session{"s": {ID: "1", Token: secret}},
+	}
+	for _, row := range rows {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			if out := fmt.Sprintf(verb, row); strings.Contains(out, secret) || strings.Contains(out, fmt.Sprintf("%x", secret)) {
+				t.Errorf("%s of %T prints %s", verb, row, out)
+			}
+		}
+	}
+	for _, row := range rows[1:4] {
+		encoded, err := json.Marshal(row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, isSession := row.(Session); !isSession && strings.Contains(string(encoded), secret) ||
+			strings.Contains(string(encoded), "Token\":\"") {
+			t.Errorf("JSON of %T shows a secret: %s", row, encoded)
+		}
+	}
+}
+
+func TestCursorAsText(t *testing.T) {
+	t.Parallel()
+	for _, c := range []Cursor{
+		{},
+		{time.Date(2026, 7, 1, 12, 0, 0, 123_456_000, time.UTC), "abc"},
+		{time.Time{}, "row without a time"},
+		{time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC), "é"},
+	} {
+		encoded, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Cursor
+		if err := json.Unmarshal(encoded, &back); err != nil || back != c {
+			t.Errorf("%v came back as %v, %v", c, back, err)
+		}
+		if back.IsZero() != (c == Cursor{}) {
+			t.Errorf("%v: IsZero %v", c, back.IsZero())
+		}
+	}
+}
+
+func FuzzCursor(f *testing.F) {
+	for _, s := range []string{"", "AAAA", "AAY_KTbHXkBhYmM", "=", "AAAAAAAAAAAA", "____________AAA"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var c Cursor
+		if err := c.UnmarshalText([]byte(s)); err != nil {
+			if !errors.Is(err, ErrInvalidInput) {
+				t.Errorf("%q: %v", s, err)
+			}
+			return
+		}
+		encoded, err := c.MarshalText()
+		var again Cursor
+		if err != nil || again.UnmarshalText(encoded) != nil || again != c {
+			t.Errorf("%q: decodes to %v, then %v", s, c, again)
+		}
+		if strings.ContainsRune(c.id, 0) || !utf8.ValidString(c.id) {
+			t.Errorf("%q: an id that PostgreSQL refuses", s)
+		}
+	})
+}

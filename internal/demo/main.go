@@ -1,0 +1,122 @@
+// Command demo shows authdb at work: it starts PostgreSQL, migrates a database, loads rows that a real Better Auth
+// server wrote, and works on them through the public API. Run it in the repository's root:
+//
+//	go run ./internal/demo [-keep]
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/internal/migrator"
+	"github.com/zerostarter/authdb/internal/pgserver"
+)
+
+const data = "testdata/better-auth-1.6.34"
+
+func main() {
+	keep := flag.Bool("keep", false, "leave the server and the database up")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *keep); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, keep bool) (err error) {
+	begin := time.Now()
+	heading("A database")
+	server, err := pgserver.Start(ctx, pgserver.Options{TCP: keep, Keep: keep, Progress: progress})
+	if err != nil {
+		return err
+	}
+	name := "authdb_demo_" + strings.ToLower(rand.Text()[:8])
+	if err := onServer(ctx, server, "CREATE DATABASE "+name); err != nil {
+		return errors.Join(err, server.Stop())
+	}
+	defer func() {
+		if keep && err == nil {
+			printKept(server, server.DSNFor(name))
+			return
+		}
+		if server.External() {
+			// ctx may be over.
+			err = errors.Join(err, onServer(context.Background(), server, "DROP DATABASE "+name+" WITH (FORCE)"))
+		}
+		err = errors.Join(err, server.Stop())
+	}()
+	fmt.Printf("  PostgreSQL %s from %s, up %s\n", server.Version(), server.Origin(), since(begin))
+
+	dsn := server.DSNFor(name)
+	if err := migrateUp(ctx, dsn); err != nil {
+		return err
+	}
+	store, err := authdb.Open(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	if err := load(ctx, store); err != nil {
+		return err
+	}
+	if err := tour(ctx, store); err != nil {
+		return err
+	}
+	fmt.Printf("\nAll of it took %s.\n", since(begin))
+	return nil
+}
+
+func onServer(ctx context.Context, server *pgserver.Server, sql string) error {
+	conn, err := pgx.Connect(ctx, server.DSN())
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, sql)
+	return errors.Join(err, conn.Close(ctx))
+}
+
+func migrateUp(ctx context.Context, dsn string) error {
+	start := time.Now()
+	m, err := migrator.Open(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	if err := m.Up(); err != nil {
+		return errors.Join(err, m.Close())
+	}
+	version, _, err := m.Version()
+	fmt.Printf("  migrated to version %d, %s\n", version, since(start))
+	return errors.Join(err, m.Close())
+}
+
+func load(ctx context.Context, store *authdb.Store) error {
+	rows, err := os.ReadFile(data + "/data.sql")
+	if err != nil {
+		return fmt.Errorf("run me in the repository's root: %w", err)
+	}
+	start := time.Now()
+	if _, err := store.Pool().Exec(ctx, string(rows)); err != nil {
+		return err
+	}
+	fmt.Printf("  loaded the rows of a real Better Auth 1.6.34 server, %s\n", since(start))
+	return nil
+}
+
+func printKept(server *pgserver.Server, dsn string) {
+	heading("Kept")
+	fmt.Printf("  DSN    %s\n  psql   psql '%s'\n", dsn, dsn)
+	if !server.External() {
+		fmt.Printf("  stop   kill -INT %d && rm -r %s\n", server.PID(), server.Dir())
+	}
+}

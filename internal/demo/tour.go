@@ -1,0 +1,255 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/zerostarter/authdb"
+)
+
+// cookie is one that the Better Auth server sent; its token is the session's.
+type cookie struct {
+	Token string
+	Note  string
+	Live  bool
+}
+
+func cookies() ([]cookie, error) {
+	content, err := os.ReadFile(data + "/vectors.json")
+	if err != nil {
+		return nil, err
+	}
+	var vectors struct{ Cookies []cookie }
+	err = json.Unmarshal(content, &vectors)
+	return vectors.Cookies, err
+}
+
+func tour(ctx context.Context, store *authdb.Store) error {
+	for _, part := range []func(context.Context, *authdb.Store) error{
+		authenticate, page, relations, create, conflicts, transaction, bulk, cascade,
+	} {
+		if err := part(ctx, store); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func authenticate(ctx context.Context, store *authdb.Store) error {
+	heading("Who is it? The tokens of cookies that Better Auth sent")
+	sent, err := cookies()
+	if err != nil {
+		return err
+	}
+	for _, c := range sent[:2] {
+		session, err := call("Sessions.GetByToken", func() (authdb.SessionWithUser, error) {
+			return store.Sessions.GetByToken(ctx, c.Token)
+		})
+		if err != nil {
+			return err
+		}
+		line("%s <%s>, until %s", session.User.Name, session.User.Email, session.ExpiresAt.Format("2006-01-02 15:04"))
+	}
+	return fails("Sessions.GetByToken, a token nobody has", authdb.ErrNotFound, func() (authdb.SessionWithUser, error) {
+		return store.Sessions.GetByToken(ctx, "QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ")
+	})
+}
+
+func page(ctx context.Context, store *authdb.Store) error {
+	heading("An organization, page by page")
+	org, err := call("Organizations.GetBySlug big-choir", func() (authdb.Organization, error) {
+		return store.Organizations.GetBySlug(ctx, "big-choir")
+	})
+	if err != nil {
+		return err
+	}
+	count, err := call("Members.Count", func() (int64, error) { return store.Members.Count(ctx, org.ID) })
+	if err != nil {
+		return err
+	}
+	line("%s has %d members", org.Name, count)
+	p := authdb.ListMembersParams{OrganizationID: org.ID, Limit: 50}
+	for {
+		members, err := call("Members.List, 50 a page", func() (authdb.Page[authdb.MemberWithUser], error) {
+			return store.Members.List(ctx, p)
+		})
+		if err != nil {
+			return err
+		}
+		line("%d members: %s", len(members.Items), names(members.Items))
+		if members.Next.IsZero() {
+			return nil
+		}
+		p.After = members.Next
+	}
+}
+
+func relations(ctx context.Context, store *authdb.Store) error {
+	heading("A user and what belongs to it")
+	user, err := call("Users.GetByEmail, in any case", func() (authdb.User, error) {
+		return store.Users.GetByEmail(ctx, "Ada.Quillfeather@Example.com")
+	})
+	if err != nil {
+		return err
+	}
+	line("%s, since %s, picture %s", user.Name, user.CreatedAt.Format("2006-01-02"), text(user.Image))
+	accounts, err := call("Accounts.List", func() (authdb.Page[authdb.Account], error) {
+		return store.Accounts.List(ctx, authdb.ListAccountsParams{UserID: user.ID})
+	})
+	if err != nil {
+		return err
+	}
+	for _, a := range accounts.Items {
+		line("signs in by %s", a.ProviderID)
+	}
+	memberships, err := call("Members.ListByUser, organizations joined",
+		func() (authdb.Page[authdb.MemberWithOrganization], error) {
+			return store.Members.ListByUser(ctx, authdb.ListMembersByUserParams{UserID: user.ID})
+		})
+	if err != nil {
+		return err
+	}
+	for _, m := range memberships.Items {
+		line("%s of %s", m.Role, m.Organization.Name)
+	}
+	teams, err := call("TeamMembers.ListByUser, teams joined", func() (authdb.Page[authdb.TeamMemberWithTeam], error) {
+		return store.TeamMembers.ListByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: user.ID})
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range teams.Items {
+		line("in team %s", m.Team.Name)
+	}
+	return nil
+}
+
+func create(ctx context.Context, store *authdb.Store) error {
+	heading("New rows, which Better Auth reads as its own")
+	ada, err := call("Users.Create", func() (authdb.User, error) {
+		return store.Users.Create(ctx, authdb.CreateUserParams{Name: "Ada Lovelace", Email: "Ada@Analytical.example"})
+	})
+	if err != nil {
+		return err
+	}
+	line("%s: %s", ada.ID, ada.Email)
+	org, err := call("Organizations.Create, with its owner", func() (authdb.Organization, error) {
+		return store.Organizations.Create(ctx, authdb.CreateOrganizationParams{
+			Name: "Analytical Engines", Slug: "analytical", OwnerID: ada.ID,
+		})
+	})
+	if err != nil {
+		return err
+	}
+	team, err := call("Teams.Create", func() (authdb.Team, error) {
+		return store.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: org.ID, Name: "Mill"})
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := call("TeamMembers.Create", func() (authdb.TeamMember, error) {
+		return store.TeamMembers.Create(ctx, authdb.CreateTeamMemberParams{
+			OrganizationID: org.ID, TeamID: team.ID, UserID: ada.ID,
+		})
+	}); err != nil {
+		return err
+	}
+	invitation, err := call("Invitations.Create", func() (authdb.Invitation, error) {
+		return store.Invitations.Create(ctx, authdb.CreateInvitationParams{
+			OrganizationID: org.ID, InviterID: ada.ID, Email: "charles@analytical.example",
+			Role: authdb.RoleAdmin, TeamIDs: []string{team.ID},
+		})
+	})
+	if err != nil {
+		return err
+	}
+	line("%s as %s, until %s", invitation.Email, text(invitation.Role), invitation.ExpiresAt.Format("2006-01-02 15:04"))
+	changed, err := call("Users.Update, one column set, one left", func() (authdb.User, error) {
+		return store.Users.Update(ctx, ada.ID, authdb.UpdateUserParams{Image: authdb.Set("https://example.com/ada.png")})
+	})
+	if err != nil {
+		return err
+	}
+	line("%s, picture %s", changed.Name, text(changed.Image))
+	return nil
+}
+
+func conflicts(ctx context.Context, store *authdb.Store) error {
+	heading("What goes wrong says so, and shows nobody's data")
+	if err := fails("Users.Create, an address in use", authdb.ErrEmailTaken, func() (authdb.User, error) {
+		return store.Users.Create(ctx, authdb.CreateUserParams{Name: "Ada", Email: "ADA@analytical.example"})
+	}); err != nil {
+		return err
+	}
+	if err := fails("Sessions.Create, a user who is gone", authdb.ErrReference, func() (authdb.Session, error) {
+		return store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: "nobody"})
+	}); err != nil {
+		return err
+	}
+	return fails("Users.Create, a NUL byte in the name", authdb.ErrInvalidInput, func() (authdb.User, error) {
+		return store.Users.Create(ctx, authdb.CreateUserParams{Name: "a\x00b", Email: "nul@example.com"})
+	})
+}
+
+func transaction(ctx context.Context, store *authdb.Store) error {
+	heading("A transaction that fails leaves nothing")
+	before, err := store.Users.Count(ctx)
+	if err != nil {
+		return err
+	}
+	if err := fails("InTx: a user, then a slug in use", authdb.ErrSlugTaken, none(func() error {
+		return store.InTx(ctx, func(tx *authdb.Store) error {
+			user, err := tx.Users.Create(ctx, authdb.CreateUserParams{Name: "Half", Email: "half@example.com"})
+			if err != nil {
+				return err
+			}
+			_, err = tx.Organizations.Create(ctx, authdb.CreateOrganizationParams{
+				Name: "Half", Slug: "analytical", OwnerID: user.ID,
+			})
+			return err
+		})
+	})); err != nil {
+		return err
+	}
+	after, err := store.Users.Count(ctx)
+	line("users before %d, after %d", before, after)
+	return err
+}
+
+func bulk(ctx context.Context, store *authdb.Store) error {
+	heading("Many rows in one call")
+	params := make([]authdb.CreateUserParams, 10_000)
+	for i := range params {
+		params[i] = authdb.CreateUserParams{Name: fmt.Sprintf("Guest %d", i), Email: fmt.Sprintf("guest%d@example.com", i)}
+	}
+	progress("copying 10,000 users …")
+	users, err := call("Users.CreateMany, 10,000 users", func() ([]authdb.User, error) {
+		return store.Users.CreateMany(ctx, params)
+	})
+	if err != nil {
+		return err
+	}
+	line("from %s to %s", users[0].Email, users[len(users)-1].Email)
+	return nil
+}
+
+func cascade(ctx context.Context, store *authdb.Store) error {
+	heading("Deleting takes along what belongs to it")
+	org, err := store.Organizations.GetBySlug(ctx, "analytical")
+	if err != nil {
+		return err
+	}
+	if _, err := call("Organizations.Delete", none(func() error {
+		return store.Organizations.Delete(ctx, org.ID)
+	})); err != nil {
+		return err
+	}
+	members, err1 := store.Members.Count(ctx, org.ID)
+	teams, err2 := store.Teams.Count(ctx, org.ID)
+	invitations, err3 := store.Invitations.Count(ctx, authdb.CountInvitationsParams{OrganizationID: org.ID})
+	line("left of it: %d members, %d teams, %d invitations", members, teams, invitations)
+	return errors.Join(err1, err2, err3)
+}

@@ -1,0 +1,228 @@
+package authdb
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/zerostarter/authdb/internal/testdb"
+)
+
+// TestTLSPolicy lists the ways by which Open would connect, in order: host, and verified, unverified or plaintext.
+func TestTLSPolicy(t *testing.T) {
+	t.Parallel()
+	for dsn, want := range map[string]string{
+		"host=db.example.com":                        "db.example.com:verified",
+		"postgres://u:p@db.example.com/x":            "db.example.com:verified",
+		"host=db.example.com sslmode=prefer":         "db.example.com:verified",
+		"host=db.example.com sslmode=verify-full":    "db.example.com:verified",
+		"host=db.example.com sslrootcert=system":     "db.example.com:verified",
+		"host=10.0.0.5":                              "10.0.0.5:verified",
+		"host=a.example.com,b.example.com":           "a.example.com:verified b.example.com:verified",
+		"host=a.example.com,a.example.com port=1,2":  "a.example.com:verified a.example.com:verified",
+		"host=localhost,b.example.com":               "localhost:unverified localhost:plaintext b.example.com:verified",
+		"host=db.example.com sslmode=disable":        "refused",
+		"host=db.example.com sslmode=allow":          "refused",
+		"host=db.example.com sslmode=require":        "refused",
+		"host=/tmp,db.example.com sslmode=disable":   "refused",
+		"host=localhost.example.com sslmode=disable": "refused",
+		"host=localhost":                             "localhost:unverified localhost:plaintext",
+		"host=localhost sslmode=disable":             "localhost:plaintext",
+		"host=127.0.0.1 sslmode=disable":             "127.0.0.1:plaintext",
+		"host=::1 sslmode=disable":                   "::1:plaintext",
+		"host=/var/run/postgresql":                   "/var/run/postgresql:plaintext",
+		"postgres:///x?host=/var/run/postgresql":     "/var/run/postgresql:plaintext",
+	} {
+		if got := ways(poolConfig(dsn, newConfig(nil))); got != want {
+			t.Errorf("%s: got %s, want %s", dsn, got, want)
+		}
+	}
+	for dsn, want := range map[string]string{
+		"host=db.example.com":                 "db.example.com:unverified db.example.com:plaintext",
+		"host=db.example.com sslmode=disable": "db.example.com:plaintext",
+		"host=db.example.com sslmode=require": "db.example.com:unverified",
+	} {
+		if got := ways(poolConfig(dsn, newConfig([]Option{WithInsecureTLS()}))); got != want {
+			t.Errorf("%s with WithInsecureTLS: got %s, want %s", dsn, got, want)
+		}
+	}
+	// The last word on TLS is Open's, whatever an option did.
+	disable := WithPoolConfig(func(c *pgxpool.Config) { c.ConnConfig.TLSConfig, c.ConnConfig.Fallbacks = nil, nil })
+	if got := ways(poolConfig("host=db.example.com", newConfig([]Option{disable}))); got != "refused" {
+		t.Errorf("TLS taken away by an option: %s", got)
+	}
+}
+
+func ways(cfg *pgxpool.Config, err error) string {
+	if errors.Is(err, ErrInsecureTLS) {
+		return "refused"
+	}
+	if err != nil {
+		return err.Error()
+	}
+	c := cfg.ConnConfig
+	list := []string{way(c.Host, c.TLSConfig)}
+	for _, f := range c.Fallbacks {
+		list = append(list, way(f.Host, f.TLSConfig))
+	}
+	return strings.Join(list, " ")
+}
+
+func way(host string, c *tls.Config) string {
+	switch {
+	case c == nil:
+		return host + ":plaintext"
+	case c.InsecureSkipVerify:
+		return host + ":unverified"
+	case c.ServerName != host:
+		return host + ":verified as " + c.ServerName
+	}
+	return host + ":verified"
+}
+
+func TestPoolDefaults(t *testing.T) {
+	t.Parallel()
+	year := 365 * 24 * time.Hour
+	cfg, err := poolConfig("host=/tmp timezone=Asia/Tokyo", newConfig(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.ConnConfig.ConnectTimeout != 10*time.Second || cfg.MaxConnIdleTime != 30*time.Second || cfg.MaxConnLifetime < 10*year {
+		t.Errorf("connect %v, idle %v, lifetime %v", cfg.ConnConfig.ConnectTimeout, cfg.MaxConnIdleTime, cfg.MaxConnLifetime)
+	}
+	if zone := cfg.ConnConfig.RuntimeParams["timezone"]; zone != "UTC" {
+		t.Errorf("time zone %s", zone)
+	}
+	cfg, err = poolConfig("host=/tmp connect_timeout=3 pool_max_conn_idle_time=30m pool_max_conn_lifetime=1h pool_max_conns=7 "+
+		"default_query_exec_mode=exec", newConfig([]Option{WithTracer(nopTracer{})}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.ConnConfig.ConnectTimeout != 3*time.Second || cfg.MaxConnIdleTime != 30*time.Minute ||
+		cfg.MaxConnLifetime != time.Hour || cfg.MaxConns != 7 || cfg.ConnConfig.DefaultQueryExecMode != pgx.QueryExecModeExec ||
+		cfg.ConnConfig.Tracer != (nopTracer{}) {
+		t.Errorf("the DSN or an option was not respected: %v %v %v", cfg.ConnConfig.ConnectTimeout, cfg.MaxConnIdleTime, cfg.MaxConnLifetime)
+	}
+}
+
+type nopTracer struct{}
+
+func (nopTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+func (nopTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// overSocket connects to the test server whatever host the DSN names, so that a remote host can be tried.
+func overSocket(t *testing.T) (dsn string, opt Option) {
+	t.Helper()
+	db, err := testdb.Migrated(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Drop(context.Background()) })
+	target, err := pgx.ParseConfig(db.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, address := pgconn.NetworkAddress(target.Host, target.Port)
+	dsn = "host=db.example.com user=" + target.User + " dbname=" + db.Name
+	if target.Password != "" {
+		dsn += " password='" + target.Password + "'"
+	}
+	return dsn, WithPoolConfig(func(c *pgxpool.Config) {
+		c.ConnConfig.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"192.0.2.1"}, nil }
+		c.ConnConfig.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, network, address)
+		}
+	})
+}
+
+// TestNoPlaintextFallback: a remote server that refuses TLS is no reason to send the password in the clear.
+func TestNoPlaintextFallback(t *testing.T) {
+	t.Parallel()
+	dsn, remote := overSocket(t)
+	if s, err := Open(t.Context(), dsn, remote); err == nil {
+		s.Close()
+		t.Error("connected without TLS")
+	} else if !strings.Contains(err.Error(), "TLS") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Open(t.Context(), dsn+" sslmode=disable", remote); !errors.Is(err, ErrInsecureTLS) {
+		t.Errorf("got %v, want ErrInsecureTLS", err)
+	}
+	s, err := Open(t.Context(), dsn+" sslmode=disable", remote, WithInsecureTLS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+}
+
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	db, err := testdb.Migrated(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Drop(context.Background()) })
+
+	s, err := Open(t.Context(), db.DSN, WithPoolConfig(func(c *pgxpool.Config) {
+		c.ConnConfig.RuntimeParams["timezone"] = "Asia/Tokyo"
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var zone string
+	if err := s.Pool().QueryRow(t.Context(), "SHOW timezone").Scan(&zone); err != nil || zone != "UTC" {
+		t.Errorf("session time zone %s, %v", zone, err)
+	}
+	first := s.Pool().Stat().NewConnsCount()
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := s.Pool().Stat().NewConnsCount(); n != first {
+		t.Errorf("a connection was thrown away: %d made, then %d", first, n)
+	}
+	s.Close()
+	if err := s.Ping(t.Context()); err == nil {
+		t.Error("Ping on a closed store")
+	}
+}
+
+// TestOpenFails: nothing answers, so Open does not return a store; and no error shows the password.
+func TestOpenFails(t *testing.T) {
+	t.Parallel()
+	for name, dsn := range map[string]string{
+		"no server":    "postgres://ada:hunter2@127.0.0.1:1/x",
+		"no socket":    "host=/nonexistent user=ada password=hunter2",
+		"bad port":     "postgres://ada:hunter2@127.0.0.1:many/x",
+		"bad sslmode":  "postgres://ada:hunter2@127.0.0.1/x?sslmode=maybe",
+		"bad settings": "postgres://ada:hunter2@127.0.0.1/x?pool_max_conns=none",
+		"insecure":     "postgres://ada:hunter2@db.example.com/x?sslmode=disable",
+	} {
+		s, err := Open(t.Context(), dsn)
+		if err == nil {
+			s.Close()
+			t.Errorf("%s: no error", name)
+			continue
+		}
+		if e, ok := errors.AsType[*Error](err); !ok || e.Op != "Open" {
+			t.Errorf("%s: %v is no *Error of Open", name, err)
+		}
+		if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the error shows the password: %v", name, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Open(ctx, "host=/tmp"); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+}
