@@ -2,6 +2,7 @@ package authdb_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"reflect"
 	"strings"
@@ -275,5 +276,36 @@ func (c *checker) ofOrganization(ctx context.Context, store *authdb.Store, org a
 		c.row("invitation", i.ID, must[authdb.Invitation](t)(store.Invitations.Get(ctx, org.ID, i.ID)))
 		joined := must[authdb.InvitationWithInviter](t)(store.Invitations.GetWithInviter(ctx, org.ID, i.ID))
 		c.row("user", i.InviterID, joined.Inviter)
+	}
+}
+
+// TestNamesOfDrizzleKit1: a database that drizzle-kit 1.0 made names its constraints otherwise; the errors are the
+// same.
+func TestNamesOfDrizzleKit1(t *testing.T) {
+	t.Parallel()
+	store := authdbtest.New(t)
+	rows := must[pgx.Rows](t)(store.Pool().Query(t.Context(), `SELECT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I',
+		conrelid::regclass, conname, regexp_replace(regexp_replace(conname, '_unique$', '_key'), '_fk$', '_fkey'))
+		FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conname ~ '(_unique|_fk)$'`))
+	renames := must[[]string](t)(pgx.CollectRows(rows, pgx.RowTo[string]))
+	if len(renames) < 12 {
+		t.Fatalf("%d names differ, want 12", len(renames))
+	}
+	exec(t, store, strings.Join(append(renames, "DROP INDEX organization_slug_uidx"), ";"))
+
+	ctx := t.Context()
+	user := authdbtest.User(t, store)
+	if _, err := store.Users.Create(ctx, authdb.CreateUserParams{Name: "x", Email: user.Email}); !errors.Is(err, authdb.ErrEmailTaken) {
+		t.Errorf("e-mail: %v", err)
+	}
+	org := authdbtest.Organization(t, store)
+	if _, err := store.Organizations.Create(ctx, authdb.CreateOrganizationParams{
+		Name: "x", Slug: org.Slug, OwnerID: user.ID,
+	}); !errors.Is(err, authdb.ErrSlugTaken) {
+		t.Errorf("slug: %v", err)
+	}
+	_, err := store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: "nobody"})
+	if e, ok := errors.AsType[*authdb.Error](err); !ok || !errors.Is(err, authdb.ErrReference) || e.Field != "user_id" {
+		t.Errorf("reference: %v", err)
 	}
 }

@@ -117,6 +117,6 @@ func printKept(server *pgserver.Server, dsn string) {
 	heading("Kept")
 	fmt.Printf("  DSN    %s\n  psql   psql '%s'\n", dsn, dsn)
 	if !server.External() {
-		fmt.Printf("  stop   kill -INT %d && rm -r %s\n", server.PID(), server.Dir())
+		fmt.Printf("  stop   kill -INT %d; sleep 1; rm -r %s\n", server.PID(), server.Dir())
 	}
 }
