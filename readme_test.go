@@ -27,6 +27,9 @@ func TestReadmeSamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "service"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	write := func(name, content string) {
 		t.Helper()
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -46,7 +49,7 @@ func TestReadmeSamples(t *testing.T) {
 		"\nrequire github.com/zerostarter/authdb v0.0.0\nreplace github.com/zerostarter/authdb => "+root+"\n")
 	write("go.sum", string(goSum))
 	write("main.go", samples[0][1])
-	write("service_test.go", samples[1][1])
+	write("service/service_test.go", samples[1][1])
 
 	run := func(args ...string) string {
 		t.Helper()
@@ -62,5 +65,5 @@ func TestReadmeSamples(t *testing.T) {
 	if got, want := run("run", "."), "Ada ada@example.com\nAda is signed in\n"; got != want {
 		t.Errorf("the program printed %q, want %q", got, want)
 	}
-	run("test", ".")
+	run("test", "./service")
 }
