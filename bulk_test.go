@@ -1,0 +1,167 @@
+package authdb_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/authdbtest"
+)
+
+// TestCreateMany writes many rows in one call, in each exec mode of pgx, and reads them back.
+func TestCreateMany(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	for _, mode := range execModes {
+		t.Run(mode.String(), func(t *testing.T) {
+			n := 1_000
+			if mode == pgx.QueryExecModeCacheStatement {
+				n = 10_000
+			}
+			b := bulk{s, authdb.New(poolIn(t, s.Store, "UTC", mode), s.options()...), modeName(mode) + ".example"}
+			t.Run("users", func(t *testing.T) { b.users(t, n) })
+			t.Run("sessions", func(t *testing.T) { b.sessions(t, n) })
+			t.Run("members", func(t *testing.T) { b.members(t, n) })
+			t.Run("team members", func(t *testing.T) { b.teamMembers(t, n) })
+		})
+	}
+}
+
+type bulk struct {
+	*fixture
+	db     *authdb.Store // the fixture's in another exec mode
+	domain string        // of e-mail addresses, different in each mode
+}
+
+// refuses puts each wrong row into the middle of many good ones, and expects that none of them is there afterwards.
+func refuses[P comparable, T any](
+	t *testing.T, op string, good []P, create func([]P) ([]T, error), count func() (int64, error), wrong map[P]refusal,
+) {
+	t.Helper()
+	before := must[int64](t)(count())
+	for row, want := range wrong {
+		ps := append(good[:len(good)/2:len(good)/2], row)
+		rows, err := create(append(ps, good[len(good)/2:]...))
+		fails(t, err, want.kind, op, want.field)
+		if rows != nil {
+			t.Errorf("%d rows beside an error", len(rows))
+		}
+		returns(t, before)(count())
+	}
+}
+
+type refusal struct {
+	kind  error
+	field string
+}
+
+func (b bulk) users(t *testing.T, n int) {
+	ctx := t.Context()
+	create := func(ps []authdb.CreateUserParams) ([]authdb.User, error) { return b.db.Users.CreateMany(ctx, ps) }
+	exec(t, b.Store, `DELETE FROM "user"`)
+	returns(t, []authdb.User{})(create(nil))
+	params := func(prefix string) (ps []authdb.CreateUserParams) {
+		for i := range n {
+			ps = append(ps, authdb.CreateUserParams{Name: fmt.Sprint(n - i), Email: fmt.Sprintf("%s%d@%s", prefix, n-i, b.domain)})
+		}
+		return ps
+	}
+	ps, want := params("Ä"), []authdb.User{}
+	for i := range ps {
+		ps[i].EmailVerified = i%2 == 0
+		if i%3 == 0 {
+			ps[i].Image = new(fmt.Sprint("https://example.com/", i))
+		}
+		want = append(want, authdb.User{
+			ID: b.id(i + 1), Name: ps[i].Name, Email: fmt.Sprintf("ä%d@%s", n-i, b.domain), EmailVerified: ps[i].EmailVerified,
+			Image: ps[i].Image, CreatedAt: b.now, UpdatedAt: b.now,
+		})
+	}
+	returns(t, want)(create(ps))
+	returns(t, want)(collect(b.db.Users.All(ctx, authdb.ListUsersParams{Limit: n}), 2*n))
+	more := params("b")
+	refuses(t, "Users.CreateMany", more, create, func() (int64, error) { return b.db.Users.Count(ctx) },
+		map[authdb.CreateUserParams]refusal{
+			{Email: more[0].Email}: {authdb.ErrEmailTaken, "email"},
+			{Email: ps[n-1].Email}: {authdb.ErrEmailTaken, "email"},
+			{Email: "no address"}:  {authdb.ErrInvalidInput, "email"},
+		})
+}
+
+func (b bulk) sessions(t *testing.T, n int) {
+	ctx := t.Context()
+	create := func(ps []authdb.CreateSessionParams) ([]authdb.Session, error) {
+		return b.db.Sessions.CreateMany(ctx, ps)
+	}
+	user := authdbtest.User(t, b.Store)
+	returns(t, []authdb.Session{})(create(nil))
+	ps, want := []authdb.CreateSessionParams{}, []authdb.Session{}
+	for i := range n {
+		ps = append(ps, authdb.CreateSessionParams{UserID: user.ID, UserAgent: fmt.Sprint(n - i), ActiveTeamID: new(fmt.Sprint(i))})
+		want = append(want, authdb.Session{
+			ID: b.id(i + 1), ExpiresAt: b.now.Add(authdb.SessionLifetime), Token: b.token(i + 1), CreatedAt: b.now, UpdatedAt: b.now,
+			IPAddress: new(""), UserAgent: &ps[i].UserAgent, UserID: user.ID, ActiveTeamID: ps[i].ActiveTeamID,
+		})
+	}
+	returns(t, want)(create(ps))
+	returns(t, want)(collect(b.db.Sessions.All(ctx, authdb.ListSessionsParams{UserID: user.ID, Limit: n}), 2*n))
+	refuses(t, "Sessions.CreateMany", ps, create,
+		func() (int64, error) { return b.db.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: user.ID}) },
+		map[authdb.CreateSessionParams]refusal{{UserID: "none"}: {authdb.ErrReference, "user_id"}, {}: {authdb.ErrInvalidInput, "user_id"}})
+}
+
+func (b bulk) members(t *testing.T, n int) {
+	ctx := t.Context()
+	create := func(ps []authdb.CreateMemberParams) ([]authdb.Member, error) { return b.db.Members.CreateMany(ctx, ps) }
+	org, user := authdbtest.Organization(t, b.Store), authdbtest.User(t, b.Store)
+	returns(t, []authdb.Member{})(create(nil))
+	ps, want := []authdb.CreateMemberParams{}, []authdb.Member{}
+	stored := []authdb.MemberWithOrganization{}
+	for i := range n {
+		role := []string{"", "admin", fmt.Sprint("x", n-i)}[i%3]
+		ps = append(ps, authdb.CreateMemberParams{OrganizationID: org.ID, UserID: user.ID, Role: role})
+		if role == "" {
+			role = "member"
+		}
+		member := authdb.Member{ID: b.id(i + 1), OrganizationID: org.ID, UserID: user.ID, Role: role, CreatedAt: b.now}
+		want, stored = append(want, member), append(stored, authdb.MemberWithOrganization{Member: member, Organization: org})
+	}
+	returns(t, want)(create(ps))
+	returns(t, stored)(collect(b.db.Members.AllByUser(ctx, authdb.ListMembersByUserParams{UserID: user.ID, Limit: n}), 2*n))
+	refuses(t, "Members.CreateMany", ps, create, func() (int64, error) { return b.db.Members.Count(ctx, org.ID) },
+		map[authdb.CreateMemberParams]refusal{
+			{OrganizationID: org.ID, UserID: "none"}:  {authdb.ErrReference, "user_id"},
+			{OrganizationID: "none", UserID: user.ID}: {authdb.ErrReference, "organization_id"},
+			{OrganizationID: org.ID}:                  {authdb.ErrInvalidInput, "user_id"},
+		})
+}
+
+func (b bulk) teamMembers(t *testing.T, n int) {
+	ctx := t.Context()
+	team := authdbtest.Team(t, b.Store)
+	p := authdb.CreateTeamMembersParams{OrganizationID: team.OrganizationID, TeamID: team.ID}
+	create := func(userIDs []string) ([]authdb.TeamMember, error) {
+		p.UserIDs = userIDs
+		return b.db.TeamMembers.CreateMany(ctx, p)
+	}
+	returns(t, []authdb.TeamMember{})(create(nil))
+	users := must[authdb.Page[authdb.User]](t)(b.db.Users.List(ctx, authdb.ListUsersParams{Limit: n})).Items
+	userIDs, want, stored := []string{}, []authdb.TeamMember{}, []authdb.TeamMemberWithUser{}
+	for i := range n {
+		user := users[n-1-i]
+		tm := authdb.TeamMember{ID: b.id(i + 1), TeamID: team.ID, UserID: user.ID, CreatedAt: &b.now}
+		userIDs, want = append(userIDs, user.ID), append(want, tm)
+		stored = append(stored, authdb.TeamMemberWithUser{TeamMember: tm, User: user})
+	}
+	returns(t, want)(create(userIDs))
+	returns(t, stored)(collect(b.db.TeamMembers.All(ctx, authdb.ListTeamMembersParams{
+		OrganizationID: team.OrganizationID, TeamID: team.ID, Limit: n,
+	}), 2*n))
+	count := func() (int64, error) { return b.db.TeamMembers.Count(ctx, team.OrganizationID, team.ID) }
+	refuses(t, "TeamMembers.CreateMany", userIDs, create, count, map[string]refusal{
+		"none": {authdb.ErrReference, "user_id"}, "": {authdb.ErrInvalidInput, "user_id"},
+	})
+	p.OrganizationID = "none"
+	refuses(t, "TeamMembers.CreateMany", userIDs, create, count, map[string]refusal{users[0].ID: {authdb.ErrNotFound, ""}})
+}

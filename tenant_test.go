@@ -1,0 +1,271 @@
+package authdb_test
+
+import (
+	"cmp"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"iter"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/authdbtest"
+)
+
+// tenant is a user with a session and a password, and the user's organization with a team and an invitation to it.
+type tenant struct {
+	user       authdb.User
+	session    authdb.Session
+	account    authdb.Account
+	org        authdb.Organization
+	member     authdb.Member
+	team       authdb.Team
+	teamMember authdb.TeamMember
+	invitation authdb.Invitation
+}
+
+func newTenant(t *testing.T, s *fixture) (a tenant) {
+	t.Helper()
+	a.user = authdbtest.User(t, s.Store)
+	a.org = authdbtest.Organization(t, s.Store, func(p *authdb.CreateOrganizationParams) { p.OwnerID = a.user.ID })
+	a.member = must[authdb.MemberWithUser](t)(s.Members.GetByUser(t.Context(), a.org.ID, a.user.ID)).Member
+	a.team = authdbtest.Team(t, s.Store, teamOf(a.org.ID))
+	a.teamMember = authdbtest.TeamMember(t, s.Store, teamMemberOf(a.team, a.user.ID))
+	a.session = authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) {
+		p.UserID, p.ActiveOrganizationID, p.ActiveTeamID = a.user.ID, &a.org.ID, &a.team.ID
+	})
+	a.account = authdbtest.Account(t, s.Store, accountOf(a.user.ID, "credential", a.user.ID))
+	a.invitation = invite(t, s, a.org.ID, a.user.ID, toTeams(a.team.ID))
+	return a
+}
+
+// scope is whose rows a caller asks for.
+type scope struct{ org, user string }
+
+var errNone = errors.New("no rows")
+
+func inPage[T any](p authdb.Page[T], err error) error { return counted(int64(len(p.Items)), err) }
+
+func inAll[T any](seq iter.Seq2[T, error]) error {
+	items, err := collect(seq, 1)
+	return counted(int64(len(items)), err)
+}
+
+func counted(n int64, err error) error {
+	if err == nil && n == 0 {
+		return errNone
+	}
+	return err
+}
+
+// TestScopes calls every method that takes the id of an organization or a user, with the ids of a's rows: in a scope
+// that is not theirs it must find and change nothing, in that of a it must succeed.
+func TestScopes(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	// These have no rows at all, so whatever a list or a count finds for them is somebody else's.
+	exec(t, s.Store, `INSERT INTO organization (id, name, slug, created_at) VALUES ('empty', '', 'empty', '2026-01-01')`)
+	other, nobody := scope{"empty", authdbtest.User(t, s.Store).ID}, scope{"none", "none"}
+
+	db, in, a := s.Store, scope{}, tenant{}
+	var covered []string
+	type calls map[string]func() error
+	for _, group := range []struct {
+		in   scope
+		want error
+		calls
+	}{
+		{nobody, authdb.ErrNotFound, calls{
+			"Users.Get":         func() error { return errOf(db.Users.Get(ctx, in.user)) },
+			"Users.Update":      func() error { return errOf(db.Users.Update(ctx, in.user, authdb.UpdateUserParams{Name: new("x")})) },
+			"Users.SetEmail":    func() error { return errOf(db.Users.SetEmail(ctx, in.user, "x@example.com", true)) },
+			"Users.Delete":      func() error { return db.Users.Delete(ctx, in.user) },
+			"Organizations.Get": func() error { return errOf(db.Organizations.Get(ctx, in.org)) },
+			"Organizations.Update": func() error {
+				return errOf(db.Organizations.Update(ctx, in.org, authdb.UpdateOrganizationParams{Name: new("x")}))
+			},
+			"Organizations.Delete": func() error { return db.Organizations.Delete(ctx, in.org) },
+		}},
+		{nobody, authdb.ErrReference, calls{
+			"Sessions.Create": func() error { return errOf(db.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: in.user})) },
+			"Sessions.CreateMany": func() error {
+				return errOf(db.Sessions.CreateMany(ctx, []authdb.CreateSessionParams{{UserID: in.user}}))
+			},
+			"Accounts.Create": func() error {
+				return errOf(db.Accounts.Create(ctx, authdb.CreateAccountParams{UserID: in.user, ProviderID: "credential"}))
+			},
+			"Members.Create": func() error {
+				return errOf(db.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: in.org, UserID: a.user.ID}))
+			},
+			"Members.CreateMany": func() error {
+				return errOf(db.Members.CreateMany(ctx, []authdb.CreateMemberParams{{OrganizationID: in.org, UserID: a.user.ID}}))
+			},
+			"Teams.Create": func() error { return errOf(db.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: in.org})) },
+			"Invitations.Create": func() error {
+				return errOf(db.Invitations.Create(ctx, authdb.CreateInvitationParams{OrganizationID: in.org, InviterID: a.user.ID, Email: "x@example.com"}))
+			},
+		}},
+		{other, authdb.ErrNotFound, calls{
+			"Sessions.Get":           func() error { return errOf(db.Sessions.Get(ctx, in.user, a.session.ID)) },
+			"Sessions.Delete":        func() error { return db.Sessions.Delete(ctx, in.user, a.session.ID) },
+			"Accounts.Get":           func() error { return errOf(db.Accounts.Get(ctx, in.user, a.account.ID)) },
+			"Accounts.GetCredential": func() error { return errOf(db.Accounts.GetCredential(ctx, in.user)) },
+			"Accounts.Update": func() error {
+				return errOf(db.Accounts.Update(ctx, in.user, a.account.ID, authdb.UpdateAccountParams{Scope: authdb.Set("x")}))
+			},
+			"Accounts.SetPassword": func() error { return db.Accounts.SetPassword(ctx, in.user, "x") },
+			"Accounts.Delete":      func() error { return db.Accounts.Delete(ctx, in.user, a.account.ID) },
+			"Members.Get":          func() error { return errOf(db.Members.Get(ctx, in.org, a.member.ID)) },
+			"Members.GetWithUser":  func() error { return errOf(db.Members.GetWithUser(ctx, in.org, a.member.ID)) },
+			"Members.GetByUser":    func() error { return errOf(db.Members.GetByUser(ctx, in.org, a.user.ID)) },
+			"Members.GetByEmail":   func() error { return errOf(db.Members.GetByEmail(ctx, in.org, a.user.Email)) },
+			"Members.Update": func() error {
+				return errOf(db.Members.Update(ctx, in.org, a.member.ID, authdb.UpdateMemberParams{Role: new("x")}))
+			},
+			"Members.Delete":            func() error { return db.Members.Delete(ctx, in.org, a.member.ID) },
+			"Teams.Get":                 func() error { return errOf(db.Teams.Get(ctx, in.org, a.team.ID)) },
+			"Teams.GetWithOrganization": func() error { return errOf(db.Teams.GetWithOrganization(ctx, in.org, a.team.ID)) },
+			"Teams.Update": func() error {
+				return errOf(db.Teams.Update(ctx, in.org, a.team.ID, authdb.UpdateTeamParams{Name: new("x")}))
+			},
+			"Teams.Delete": func() error { return db.Teams.Delete(ctx, in.org, a.team.ID) },
+			"TeamMembers.Create": func() error {
+				return errOf(db.TeamMembers.Create(ctx, authdb.CreateTeamMemberParams{OrganizationID: in.org, TeamID: a.team.ID, UserID: a.user.ID}))
+			},
+			"TeamMembers.CreateMany": func() error {
+				return errOf(db.TeamMembers.CreateMany(ctx, authdb.CreateTeamMembersParams{OrganizationID: in.org, TeamID: a.team.ID, UserIDs: []string{a.user.ID}}))
+			},
+			"TeamMembers.Get":            func() error { return errOf(db.TeamMembers.Get(ctx, in.org, a.teamMember.ID)) },
+			"TeamMembers.GetWithUser":    func() error { return errOf(db.TeamMembers.GetWithUser(ctx, in.org, a.teamMember.ID)) },
+			"TeamMembers.GetByUser":      func() error { return errOf(db.TeamMembers.GetByUser(ctx, in.org, a.team.ID, a.user.ID)) },
+			"TeamMembers.Delete":         func() error { return db.TeamMembers.Delete(ctx, in.org, a.teamMember.ID) },
+			"TeamMembers.DeleteByUser":   func() error { return db.TeamMembers.DeleteByUser(ctx, in.org, a.team.ID, a.user.ID) },
+			"Invitations.Get":            func() error { return errOf(db.Invitations.Get(ctx, in.org, a.invitation.ID)) },
+			"Invitations.GetWithInviter": func() error { return errOf(db.Invitations.GetWithInviter(ctx, in.org, a.invitation.ID)) },
+			"Invitations.GetPending":     func() error { return errOf(db.Invitations.GetPending(ctx, in.org, a.invitation.Email)) },
+			"Invitations.Update": func() error {
+				return errOf(db.Invitations.Update(ctx, in.org, a.invitation.ID, authdb.UpdateInvitationParams{Role: authdb.Set("x")}))
+			},
+			"Invitations.Delete": func() error { return db.Invitations.Delete(ctx, in.org, a.invitation.ID) },
+		}},
+		{other, errNone, calls{
+			"Sessions.List":         func() error { return inPage(db.Sessions.List(ctx, authdb.ListSessionsParams{UserID: in.user})) },
+			"Sessions.All":          func() error { return inAll(db.Sessions.All(ctx, authdb.ListSessionsParams{UserID: in.user})) },
+			"Sessions.Count":        func() error { return counted(db.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: in.user})) },
+			"Sessions.DeleteByUser": func() error { return counted(db.Sessions.DeleteByUser(ctx, in.user)) },
+			"Accounts.List":         func() error { return inPage(db.Accounts.List(ctx, authdb.ListAccountsParams{UserID: in.user})) },
+			"Accounts.All":          func() error { return inAll(db.Accounts.All(ctx, authdb.ListAccountsParams{UserID: in.user})) },
+			"Accounts.Count":        func() error { return counted(db.Accounts.Count(ctx, in.user)) },
+			"Accounts.DeleteByUser": func() error { return counted(db.Accounts.DeleteByUser(ctx, in.user)) },
+			"Members.List":          func() error { return inPage(db.Members.List(ctx, authdb.ListMembersParams{OrganizationID: in.org})) },
+			"Members.All":           func() error { return inAll(db.Members.All(ctx, authdb.ListMembersParams{OrganizationID: in.org})) },
+			"Members.ListByUser": func() error {
+				return inPage(db.Members.ListByUser(ctx, authdb.ListMembersByUserParams{UserID: in.user}))
+			},
+			"Members.AllByUser":   func() error { return inAll(db.Members.AllByUser(ctx, authdb.ListMembersByUserParams{UserID: in.user})) },
+			"Members.Count":       func() error { return counted(db.Members.Count(ctx, in.org)) },
+			"Members.CountByUser": func() error { return counted(db.Members.CountByUser(ctx, in.user)) },
+			"Teams.List":          func() error { return inPage(db.Teams.List(ctx, authdb.ListTeamsParams{OrganizationID: in.org})) },
+			"Teams.All":           func() error { return inAll(db.Teams.All(ctx, authdb.ListTeamsParams{OrganizationID: in.org})) },
+			"Teams.Count":         func() error { return counted(db.Teams.Count(ctx, in.org)) },
+			"TeamMembers.List": func() error {
+				return inPage(db.TeamMembers.List(ctx, authdb.ListTeamMembersParams{OrganizationID: in.org, TeamID: a.team.ID}))
+			},
+			"TeamMembers.All": func() error {
+				return inAll(db.TeamMembers.All(ctx, authdb.ListTeamMembersParams{OrganizationID: in.org, TeamID: a.team.ID}))
+			},
+			"TeamMembers.ListByUser": func() error {
+				return inPage(db.TeamMembers.ListByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: in.user}))
+			},
+			"TeamMembers.AllByUser": func() error {
+				return inAll(db.TeamMembers.AllByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: in.user}))
+			},
+			"TeamMembers.Count": func() error { return counted(db.TeamMembers.Count(ctx, in.org, a.team.ID)) },
+			"Invitations.List": func() error {
+				return inPage(db.Invitations.List(ctx, authdb.ListInvitationsParams{OrganizationID: in.org, TeamID: a.team.ID}))
+			},
+			"Invitations.All": func() error {
+				return inAll(db.Invitations.All(ctx, authdb.ListInvitationsParams{OrganizationID: in.org, TeamID: a.team.ID}))
+			},
+			"Invitations.Count": func() error {
+				return counted(db.Invitations.Count(ctx, authdb.CountInvitationsParams{OrganizationID: in.org}))
+			},
+		}},
+	} {
+		for method, call := range group.calls {
+			covered = append(covered, method)
+			t.Run(method, func(t *testing.T) {
+				db, in, a = s.Store, group.in, newTenant(t, s)
+				want := readTables(t, s.Store)
+				err := call()
+				if e, ok := errors.AsType[*authdb.Error](err); !errors.Is(err, group.want) || ok && e.Op != method {
+					t.Errorf("out of scope: %v, want %v", err, group.want)
+				}
+				s.holds(t, want)
+				undo := errors.New("undo")
+				if err := s.InTx(ctx, func(tx *authdb.Store) error {
+					db, in = tx, scope{a.org.ID, a.user.ID}
+					return cmp.Or(call(), undo)
+				}); !errors.Is(err, undo) {
+					t.Errorf("in its scope: %v", err)
+				}
+			})
+		}
+	}
+	slices.Sort(covered)
+	if diff := gocmp.Diff(scopedMethods(t), covered); diff != "" {
+		t.Errorf("methods with an organization or a user in their parameters (-source +tested):\n%s", diff)
+	}
+}
+
+// scopedMethods reads from the source which methods of the repositories have a parameter, or a field of a params
+// struct, for the id of an organization or a user.
+func scopedMethods(t *testing.T) []string {
+	t.Helper()
+	files := must[[]string](t)(filepath.Glob("*.go"))
+	scopedParams, funcs := map[string]bool{}, []*ast.FuncDecl{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		ast.Inspect(must[*ast.File](t)(parser.ParseFile(token.NewFileSet(), file, nil, 0)), func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.TypeSpec:
+				if s, ok := n.Type.(*ast.StructType); ok && named(s.Fields, "OrganizationID", "UserID") {
+					scopedParams[n.Name.Name] = true
+				}
+			case *ast.FuncDecl:
+				funcs = append(funcs, n)
+			}
+			return true
+		})
+	}
+	var methods []string
+	for _, f := range funcs {
+		if f.Recv == nil || !f.Name.IsExported() {
+			continue
+		}
+		repository, ok := strings.CutSuffix(types.ExprString(f.Recv.List[0].Type), "Repository")
+		isScoped := named(f.Type.Params, "organizationID", "userID") ||
+			slices.ContainsFunc(f.Type.Params.List, func(p *ast.Field) bool {
+				return scopedParams[strings.TrimLeft(types.ExprString(p.Type), "[]*")]
+			})
+		if ok && isScoped {
+			methods = append(methods, strings.TrimPrefix(repository, "*")+"s."+f.Name.Name)
+		}
+	}
+	slices.Sort(methods)
+	return methods
+}
+
+func named(fields *ast.FieldList, names ...string) bool {
+	return slices.ContainsFunc(fields.List, func(f *ast.Field) bool {
+		return slices.ContainsFunc(f.Names, func(name *ast.Ident) bool { return slices.Contains(names, name.Name) })
+	})
+}
