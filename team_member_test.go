@@ -89,7 +89,7 @@ func testTeamMemberOldest(t *testing.T, s *fixture) {
 func testTeamMemberNotFound(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	mine, other := newTenant(t, s), newTenant(t, s)
-	stranger := authdbtest.User(t, s.Store)
+	stranger, empty := authdbtest.User(t, s.Store), authdbtest.Team(t, s.Store, teamOf(mine.org.ID))
 	want := readTables(t, s.Store)
 	for orgID, id := range map[string]string{mine.org.ID: "none", other.org.ID: mine.teamMember.ID} {
 		notFound(t, map[string]error{
@@ -100,6 +100,7 @@ func testTeamMemberNotFound(t *testing.T, s *fixture) {
 	}
 	for _, key := range []struct{ org, team, user string }{
 		{mine.org.ID, mine.team.ID, stranger.ID},
+		{mine.org.ID, empty.ID, mine.user.ID},
 		{mine.org.ID, other.team.ID, other.user.ID},
 		{other.org.ID, mine.team.ID, mine.user.ID},
 	} {
