@@ -3,12 +3,15 @@ package main_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/zerostarter/authdb/db/migrations"
 	"github.com/zerostarter/authdb/internal/testdb"
 )
 
@@ -25,6 +28,11 @@ func TestCommand(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = db.Drop(context.Background()) })
 
+	files, err := fs.Glob(migrations.FS, "*.up.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	latest := fmt.Sprintln(len(files))
 	const noDatabase = "postgres://ada:hunter2@127.0.0.1:1/x"
 	for _, tt := range []struct {
 		name, args, url string
@@ -32,11 +40,11 @@ func TestCommand(t *testing.T) {
 		stdout, stderr  string
 	}{
 		{"before", "version", db.DSN, 0, "0\n", ""},
-		{"up", "up", db.DSN, 0, "1\n", ""},
-		{"up again", "up", db.DSN, 0, "1\n", ""},
-		{"version", "version", db.DSN, 0, "1\n", ""},
-		{"the flag wins", "-database-url " + db.DSN + " version", noDatabase, 0, "1\n", ""},
-		{"down", "down 1", db.DSN, 0, "0\n", ""},
+		{"up", "up", db.DSN, 0, latest, ""},
+		{"up again", "up", db.DSN, 0, latest, ""},
+		{"version", "version", db.DSN, 0, latest, ""},
+		{"the flag wins", "-database-url " + db.DSN + " version", noDatabase, 0, latest, ""},
+		{"down", "down " + strings.TrimSpace(latest), db.DSN, 0, "0\n", ""},
 		{"help", "-h", "", 0, "migrate brings a database", ""},
 		{"no verb", "", db.DSN, 2, "", "wrong usage"},
 		{"unknown verb", "sideways", db.DSN, 2, "", "wrong usage"},

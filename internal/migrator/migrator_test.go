@@ -2,6 +2,7 @@ package migrator_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -85,7 +86,7 @@ func empty(t *testing.T) (*pgx.Conn, *migrator.Migrator) {
 func TestBaselineCatalog(t *testing.T) {
 	t.Parallel()
 	conn, m := empty(t)
-	if err := m.Up(); err != nil {
+	if err := m.Goto(1); err != nil {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile("testdata/catalog_0001.txt")
@@ -144,5 +145,41 @@ func TestVersionTableStaysOutOfPublic(t *testing.T) {
 	}
 	if schema != "authdb" {
 		t.Errorf("the version table is in schema %s", schema)
+	}
+}
+
+// TestMigratorsWaitForEachOther: eight start at once on an empty database, and none fails, although an index is built
+// CONCURRENTLY, which waits for every snapshot there is.
+func TestMigratorsWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	db, err := testdb.Empty(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Drop(context.Background()) })
+	errs := make(chan error)
+	for range 8 {
+		go func() {
+			m, err := migrator.Open(t.Context(), db.DSN)
+			if err == nil {
+				err = errors.Join(m.Up(), m.Close())
+			}
+			errs <- err
+		}()
+	}
+	for range 8 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	conn, err := pgx.Connect(t.Context(), db.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	for _, fact := range facts(t, conn) {
+		if strings.HasSuffix(fact, "INVALID") {
+			t.Error(fact)
+		}
 	}
 }

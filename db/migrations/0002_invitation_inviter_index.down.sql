@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY "invitation_inviterId_idx";
