@@ -51,8 +51,15 @@ type InvitationWithInviter struct {
 
 func (i InvitationWithInviter) cursor() Cursor { return Cursor{i.CreatedAt, i.ID} }
 
-func invitationWithInviter(row dbgen.ListInvitationsRow) InvitationWithInviter {
-	return InvitationWithInviter{Invitation(row.Invitation), User(row.User)}
+// invitationWithInviter converts the row of any query that joins the two.
+func invitationWithInviter[R interface {
+	~struct {
+		Invitation dbgen.Invitation
+		User       dbgen.User
+	}
+}](row R) InvitationWithInviter {
+	r := dbgen.ListInvitationsRow(row)
+	return InvitationWithInviter{Invitation(r.Invitation), User(r.User)}
 }
 
 // InvitationWithOrganization is an invitation and what it invites to.
@@ -61,10 +68,28 @@ type InvitationWithOrganization struct {
 	Organization Organization
 }
 
-func (i InvitationWithOrganization) cursor() Cursor { return Cursor{i.CreatedAt, i.ID} }
+// invitationWithOrganization converts the row of any query that joins the two.
+func invitationWithOrganization[R interface {
+	~struct {
+		Invitation   dbgen.Invitation
+		Organization dbgen.Organization
+	}
+}](row R) InvitationWithOrganization {
+	r := dbgen.ListInvitationsByInvitersRow(row)
+	return InvitationWithOrganization{Invitation(r.Invitation), Organization(r.Organization)}
+}
 
-func invitationWithOrganization(row dbgen.ListInvitationsByEmailRow) InvitationWithOrganization {
-	return InvitationWithOrganization{Invitation(row.Invitation), Organization(row.Organization)}
+// ReceivedInvitation is an invitation as its recipient may see it: what it invites to, and who sent it.
+type ReceivedInvitation struct {
+	Invitation
+	Organization Organization
+	Inviter      User
+}
+
+func (i ReceivedInvitation) cursor() Cursor { return Cursor{i.CreatedAt, i.ID} }
+
+func receivedInvitation(row dbgen.ListInvitationsByEmailRow) ReceivedInvitation {
+	return ReceivedInvitation{Invitation(row.Invitation), Organization(row.Organization), User(row.User)}
 }
 
 // CreateInvitationParams are the columns of a new invitation.
@@ -171,19 +196,19 @@ func (r *InvitationRepository) GetWithInviter(ctx context.Context, organizationI
 	row, err := r.repo.GetInvitationWithInviter(ctx, dbgen.GetInvitationWithInviterParams{
 		OrganizationID: organizationID, ID: invitationID,
 	})
-	return invitationWithInviter(dbgen.ListInvitationsRow(row)), translate(op, err)
+	return invitationWithInviter(row), translate(op, err)
 }
 
-// GetByRecipient returns the invitation with that id if it was sent to that address, with its organization, or
-// [ErrNotFound]: what an invited user may see before being a member. It does not look at its state.
-func (r *InvitationRepository) GetByRecipient(ctx context.Context, invitationID, email string) (InvitationWithOrganization, error) {
+// GetByRecipient returns the invitation with that id if it was sent to that address, with its organization
+// and inviter, or [ErrNotFound]: what an invited user may see before being a member. It does not look at its state.
+func (r *InvitationRepository) GetByRecipient(ctx context.Context, invitationID, email string) (ReceivedInvitation, error) {
 	const op = "Invitations.GetByRecipient"
 	email = canonicalEmail(email)
 	if err := check(op, id("id", invitationID), key("email", email, maxEmail)); err != nil {
-		return InvitationWithOrganization{}, err
+		return ReceivedInvitation{}, err
 	}
 	row, err := r.repo.GetInvitationByRecipient(ctx, dbgen.GetInvitationByRecipientParams{ID: invitationID, Email: email})
-	return invitationWithOrganization(dbgen.ListInvitationsByEmailRow(row)), translate(op, err)
+	return receivedInvitation(dbgen.ListInvitationsByEmailRow(row)), translate(op, err)
 }
 
 // GetPending returns the newest invitation of an organization to an address that is pending and has not expired, or
@@ -224,26 +249,26 @@ func (r *InvitationRepository) All(ctx context.Context, p ListInvitationsParams)
 	})
 }
 
-// ListByEmail returns a page of the invitations to an address with their organizations, oldest first. It returns
+// ListByEmail returns a page of the invitations to an address with their organizations and inviters, oldest first. It returns
 // [ErrInvalidInput].
-func (r *InvitationRepository) ListByEmail(ctx context.Context, p ListInvitationsByEmailParams) (Page[InvitationWithOrganization], error) {
+func (r *InvitationRepository) ListByEmail(ctx context.Context, p ListInvitationsByEmailParams) (Page[ReceivedInvitation], error) {
 	const op = "Invitations.ListByEmail"
 	p.Email = canonicalEmail(p.Email)
 	if err := check(op, key("email", p.Email, maxEmail), pageSize(p.Limit)); err != nil {
-		return Page[InvitationWithOrganization]{}, err
+		return Page[ReceivedInvitation]{}, err
 	}
 	limit := rowLimit(p.Limit)
 	rows, err := r.repo.ListInvitationsByEmail(ctx, dbgen.ListInvitationsByEmailParams{
 		Email: p.Email, Pending: p.Pending,
 		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
 	})
-	return newPage(rows, limit, invitationWithOrganization, InvitationWithOrganization.cursor), translate(op, err)
+	return newPage(rows, limit, receivedInvitation, ReceivedInvitation.cursor), translate(op, err)
 }
 
 // AllByEmail iterates over the invitations of [InvitationRepository.ListByEmail] from p.After on, p.Limit at a time.
 // An error ends it.
-func (r *InvitationRepository) AllByEmail(ctx context.Context, p ListInvitationsByEmailParams) iter.Seq2[InvitationWithOrganization, error] {
-	return eachItem(p.After, func(after Cursor) (Page[InvitationWithOrganization], error) {
+func (r *InvitationRepository) AllByEmail(ctx context.Context, p ListInvitationsByEmailParams) iter.Seq2[ReceivedInvitation, error] {
+	return eachItem(p.After, func(after Cursor) (Page[ReceivedInvitation], error) {
 		p.After = after
 		return r.ListByEmail(ctx, p)
 	})

@@ -44,8 +44,15 @@ type MemberWithUser struct {
 
 func (m MemberWithUser) cursor() Cursor { return Cursor{m.CreatedAt, m.ID} }
 
-func memberWithUser(row dbgen.ListMembersRow) MemberWithUser {
-	return MemberWithUser{Member(row.Member), User(row.User)}
+// memberWithUser converts the row of any query that joins the two.
+func memberWithUser[R interface {
+	~struct {
+		Member dbgen.Member
+		User   dbgen.User
+	}
+}](row R) MemberWithUser {
+	r := dbgen.ListMembersRow(row)
+	return MemberWithUser{Member(r.Member), User(r.User)}
 }
 
 // MemberWithOrganization is a member and what it is a member of.
@@ -56,8 +63,15 @@ type MemberWithOrganization struct {
 
 func (m MemberWithOrganization) cursor() Cursor { return Cursor{m.CreatedAt, m.ID} }
 
-func memberWithOrganization(row dbgen.ListMembersByUserRow) MemberWithOrganization {
-	return MemberWithOrganization{Member(row.Member), Organization(row.Organization)}
+// memberWithOrganization converts the row of any query that joins the two.
+func memberWithOrganization[R interface {
+	~struct {
+		Member       dbgen.Member
+		Organization dbgen.Organization
+	}
+}](row R) MemberWithOrganization {
+	r := dbgen.ListMembersByUserRow(row)
+	return MemberWithOrganization{Member(r.Member), Organization(r.Organization)}
 }
 
 // CreateMemberParams are the columns of a new member.
@@ -145,7 +159,7 @@ func (r *MemberRepository) GetWithUser(ctx context.Context, organizationID, memb
 	row, err := r.repo.GetMemberWithUser(ctx, dbgen.GetMemberWithUserParams{
 		OrganizationID: organizationID, ID: memberID,
 	})
-	return memberWithUser(dbgen.ListMembersRow(row)), translate(op, err)
+	return memberWithUser(row), translate(op, err)
 }
 
 // GetByUser returns a user's membership in an organization, or [ErrNotFound]: the check of who may see a tenant. Where
@@ -158,7 +172,7 @@ func (r *MemberRepository) GetByUser(ctx context.Context, organizationID, userID
 	row, err := r.repo.GetMemberByUser(ctx, dbgen.GetMemberByUserParams{
 		OrganizationID: organizationID, UserID: userID,
 	})
-	return memberWithUser(dbgen.ListMembersRow(row)), translate(op, err)
+	return memberWithUser(row), translate(op, err)
 }
 
 // GetByEmail returns the membership of the user with that address in any case, or [ErrNotFound].
@@ -171,7 +185,7 @@ func (r *MemberRepository) GetByEmail(ctx context.Context, organizationID, email
 	row, err := r.repo.GetMemberByEmail(ctx, dbgen.GetMemberByEmailParams{
 		OrganizationID: organizationID, Email: email,
 	})
-	return memberWithUser(dbgen.ListMembersRow(row)), translate(op, err)
+	return memberWithUser(row), translate(op, err)
 }
 
 // List returns a page of an organization's members with their users, oldest first. It returns [ErrInvalidInput].

@@ -23,6 +23,19 @@ func (o Organization) cursor() Cursor { return Cursor{o.CreatedAt, o.ID} }
 
 func toOrganization(row dbgen.Organization) Organization { return Organization(row) }
 
+// OrganizationOfUser is an organization, a user's membership in it, and how many members it has.
+type OrganizationOfUser struct {
+	Organization
+	Member      Member
+	MemberCount int64
+}
+
+func (o OrganizationOfUser) cursor() Cursor { return Cursor{o.Member.CreatedAt, o.Member.ID} }
+
+func organizationOfUser(row dbgen.ListOrganizationsByUserRow) OrganizationOfUser {
+	return OrganizationOfUser{Organization(row.Organization), Member(row.Member), row.MemberCount}
+}
+
 // CreateOrganizationParams are the columns of a new organization and who owns it.
 type CreateOrganizationParams struct {
 	Name     string  // at most 255 characters
@@ -44,6 +57,13 @@ type UpdateOrganizationParams struct {
 type ListOrganizationsParams struct {
 	After Cursor
 	Limit int // rows in a page; defaults to DefaultLimit
+}
+
+// ListOrganizationsByUserParams selects a page of the organizations that a user is a member of.
+type ListOrganizationsByUserParams struct {
+	UserID string
+	After  Cursor
+	Limit  int // rows in a page; defaults to DefaultLimit
 }
 
 // OrganizationRepository reads and writes the organization table. It is [Store.Organizations].
@@ -104,6 +124,29 @@ func (r *OrganizationRepository) All(ctx context.Context, p ListOrganizationsPar
 	return eachItem(p.After, func(after Cursor) (Page[Organization], error) {
 		p.After = after
 		return r.List(ctx, p)
+	})
+}
+
+// ListByUser returns a page of the organizations that a user is a member of, with the membership and the number of
+// members, in the order in which the user joined. It returns [ErrInvalidInput].
+func (r *OrganizationRepository) ListByUser(ctx context.Context, p ListOrganizationsByUserParams) (Page[OrganizationOfUser], error) {
+	const op = "Organizations.ListByUser"
+	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
+		return Page[OrganizationOfUser]{}, err
+	}
+	limit := rowLimit(p.Limit)
+	rows, err := r.repo.ListOrganizationsByUser(ctx, dbgen.ListOrganizationsByUserParams{
+		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
+	})
+	return newPage(rows, limit, organizationOfUser, OrganizationOfUser.cursor), translate(op, err)
+}
+
+// AllByUser iterates over the organizations of [OrganizationRepository.ListByUser] from p.After on, p.Limit at a time.
+// An error ends it.
+func (r *OrganizationRepository) AllByUser(ctx context.Context, p ListOrganizationsByUserParams) iter.Seq2[OrganizationOfUser, error] {
+	return eachItem(p.After, func(after Cursor) (Page[OrganizationOfUser], error) {
+		p.After = after
+		return r.ListByUser(ctx, p)
 	})
 }
 

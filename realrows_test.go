@@ -221,11 +221,12 @@ func (c *checker) ofUser(ctx context.Context, store *authdb.Store, user authdb.U
 		c.row("team", m.TeamID, m.Team)
 	}
 	for i, err := range store.Invitations.AllByEmail(ctx, authdb.ListInvitationsByEmailParams{Email: user.Email, Limit: 1}) {
-		must[authdb.InvitationWithOrganization](t)(i, err)
+		must[authdb.ReceivedInvitation](t)(i, err)
 		c.row("invitation", i.ID, i.Invitation)
 		c.row("organization", i.OrganizationID, i.Organization)
-		got := must[authdb.InvitationWithOrganization](t)(store.Invitations.GetByRecipient(ctx, i.ID, user.Email))
+		got := must[authdb.ReceivedInvitation](t)(store.Invitations.GetByRecipient(ctx, i.ID, user.Email))
 		c.row("invitation", i.ID, got.Invitation)
+		c.row("user", i.InviterID, got.Inviter)
 	}
 }
 

@@ -36,8 +36,15 @@ type SessionWithUser struct {
 	User User
 }
 
-func sessionWithUser(row dbgen.GetSessionByTokenRow) SessionWithUser {
-	return SessionWithUser{Session(row.Session), User(row.User)}
+// sessionWithUser converts the row of any query that joins the two.
+func sessionWithUser[R interface {
+	~struct {
+		Session dbgen.Session
+		User    dbgen.User
+	}
+}](row R) SessionWithUser {
+	r := dbgen.GetSessionByTokenRow(row)
+	return SessionWithUser{Session(r.Session), User(r.User)}
 }
 
 // CreateSessionParams are the columns of a new session; its token is made for it.
@@ -144,9 +151,7 @@ func (r *SessionRepository) ListByTokens(ctx context.Context, tokens []string) (
 		return nil, err
 	}
 	rows, err := r.repo.ListSessionsByTokens(ctx, tokens)
-	return each(rows, func(row dbgen.ListSessionsByTokensRow) SessionWithUser {
-		return sessionWithUser(dbgen.GetSessionByTokenRow(row))
-	}, err), translate(op, err)
+	return each(rows, sessionWithUser, err), translate(op, err)
 }
 
 // List returns a page of a user's sessions, oldest first. It returns [ErrInvalidInput].

@@ -31,8 +31,15 @@ type TeamMemberWithUser struct {
 	User User
 }
 
-func teamMemberWithUser(row dbgen.ListTeamMembersRow) TeamMemberWithUser {
-	return TeamMemberWithUser{TeamMember(row.TeamMember), User(row.User)}
+// teamMemberWithUser converts the row of any query that joins the two.
+func teamMemberWithUser[R interface {
+	~struct {
+		TeamMember dbgen.TeamMember
+		User       dbgen.User
+	}
+}](row R) TeamMemberWithUser {
+	r := dbgen.ListTeamMembersRow(row)
+	return TeamMemberWithUser{TeamMember(r.TeamMember), User(r.User)}
 }
 
 // TeamMemberWithTeam is a team member and what it is a member of.
@@ -41,8 +48,15 @@ type TeamMemberWithTeam struct {
 	Team Team
 }
 
-func teamMemberWithTeam(row dbgen.ListTeamMembersByUserRow) TeamMemberWithTeam {
-	return TeamMemberWithTeam{TeamMember(row.TeamMember), Team(row.Team)}
+// teamMemberWithTeam converts the row of any query that joins the two.
+func teamMemberWithTeam[R interface {
+	~struct {
+		TeamMember dbgen.TeamMember
+		Team       dbgen.Team
+	}
+}](row R) TeamMemberWithTeam {
+	r := dbgen.ListTeamMembersByUserRow(row)
+	return TeamMemberWithTeam{TeamMember(r.TeamMember), Team(r.Team)}
 }
 
 // CreateTeamMemberParams are the columns of a new team member.
@@ -125,7 +139,7 @@ func (r *TeamMemberRepository) GetWithUser(ctx context.Context, organizationID, 
 	row, err := r.repo.GetTeamMemberWithUser(ctx, dbgen.GetTeamMemberWithUserParams{
 		OrganizationID: organizationID, ID: teamMemberID,
 	})
-	return teamMemberWithUser(dbgen.ListTeamMembersRow(row)), translate(op, err)
+	return teamMemberWithUser(row), translate(op, err)
 }
 
 // GetByUser returns a user's membership in a team of the organization, with the team, or [ErrNotFound]. Where the user
@@ -138,7 +152,7 @@ func (r *TeamMemberRepository) GetByUser(ctx context.Context, organizationID, te
 	row, err := r.repo.GetTeamMemberByUser(ctx, dbgen.GetTeamMemberByUserParams{
 		OrganizationID: organizationID, TeamID: teamID, UserID: userID,
 	})
-	return teamMemberWithTeam(dbgen.ListTeamMembersByUserRow(row)), translate(op, err)
+	return teamMemberWithTeam(row), translate(op, err)
 }
 
 // List returns a page of a team's members with their users, oldest first; none if the team is not the organization's.

@@ -55,3 +55,20 @@ DELETE FROM account WHERE id = @id AND user_id = @user_id;
 
 -- name: DeleteAccountsByUser :execrows
 DELETE FROM account WHERE user_id = @user_id;
+
+-- name: ListAccountsByUsers :many
+SELECT * FROM account WHERE user_id = ANY(@user_ids::text[])
+ORDER BY created_at, id;
+
+-- name: PickAccountsByUsers :many
+SELECT a.*
+FROM unnest(@user_ids::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM account c WHERE c.user_id = parent.id AND NOT @newest::boolean
+     ORDER BY c.created_at, c.id LIMIT @row_limit)
+    UNION ALL
+    (SELECT c.id FROM account c WHERE c.user_id = parent.id AND @newest::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT @row_limit)
+) picked
+JOIN account a ON a.id = picked.id
+ORDER BY a.created_at, a.id;

@@ -13,8 +13,10 @@ WHERE i.id = @id AND i.organization_id = @organization_id;
 
 -- name: GetInvitationByRecipient :one
 -- The recipient knows the id from the link; the address keeps everybody else out.
-SELECT sqlc.embed(i), sqlc.embed(o)
-FROM invitation i JOIN organization o ON o.id = i.organization_id
+SELECT sqlc.embed(i), sqlc.embed(o), sqlc.embed(u)
+FROM invitation i
+JOIN organization o ON o.id = i.organization_id
+JOIN "user" u ON u.id = i.inviter_id
 WHERE i.id = @id AND i.email = @email;
 
 -- name: GetPendingInvitation :one
@@ -34,8 +36,10 @@ ORDER BY i.created_at, i.id
 LIMIT @row_limit;
 
 -- name: ListInvitationsByEmail :many
-SELECT sqlc.embed(i), sqlc.embed(o)
-FROM invitation i JOIN organization o ON o.id = i.organization_id
+SELECT sqlc.embed(i), sqlc.embed(o), sqlc.embed(u)
+FROM invitation i
+JOIN organization o ON o.id = i.organization_id
+JOIN "user" u ON u.id = i.inviter_id
 WHERE i.email = @email
   AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
   AND (i.created_at, i.id) > (@after_created_at::timestamp, @after_id::text)
@@ -57,3 +61,53 @@ RETURNING *;
 
 -- name: DeleteInvitation :execrows
 DELETE FROM invitation WHERE id = @id AND organization_id = @organization_id;
+
+-- name: ListInvitationsByOrganizations :many
+SELECT sqlc.embed(i), sqlc.embed(u)
+FROM invitation i JOIN "user" u ON u.id = i.inviter_id
+WHERE i.organization_id = ANY(@organization_ids::text[])
+  AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
+ORDER BY i.created_at, i.id;
+
+-- name: PickInvitationsByOrganizations :many
+SELECT sqlc.embed(i), sqlc.embed(u)
+FROM unnest(@organization_ids::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM invitation c
+     WHERE c.organization_id = parent.id AND (NOT @pending::boolean OR (c.status = 'pending' AND c.expires_at > @now))
+       AND NOT @newest::boolean
+     ORDER BY c.created_at, c.id LIMIT @row_limit)
+    UNION ALL
+    (SELECT c.id FROM invitation c
+     WHERE c.organization_id = parent.id AND (NOT @pending::boolean OR (c.status = 'pending' AND c.expires_at > @now))
+       AND @newest::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT @row_limit)
+) picked
+JOIN invitation i ON i.id = picked.id
+JOIN "user" u ON u.id = i.inviter_id
+ORDER BY i.created_at, i.id;
+
+-- name: ListInvitationsByInviters :many
+SELECT sqlc.embed(i), sqlc.embed(o)
+FROM invitation i JOIN organization o ON o.id = i.organization_id
+WHERE i.inviter_id = ANY(@inviter_ids::text[])
+  AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
+ORDER BY i.created_at, i.id;
+
+-- name: PickInvitationsByInviters :many
+SELECT sqlc.embed(i), sqlc.embed(o)
+FROM unnest(@inviter_ids::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM invitation c
+     WHERE c.inviter_id = parent.id AND (NOT @pending::boolean OR (c.status = 'pending' AND c.expires_at > @now))
+       AND NOT @newest::boolean
+     ORDER BY c.created_at, c.id LIMIT @row_limit)
+    UNION ALL
+    (SELECT c.id FROM invitation c
+     WHERE c.inviter_id = parent.id AND (NOT @pending::boolean OR (c.status = 'pending' AND c.expires_at > @now))
+       AND @newest::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT @row_limit)
+) picked
+JOIN invitation i ON i.id = picked.id
+JOIN organization o ON o.id = i.organization_id
+ORDER BY i.created_at, i.id;

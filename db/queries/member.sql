@@ -60,3 +60,43 @@ RETURNING *;
 
 -- name: DeleteMember :execrows
 DELETE FROM member WHERE id = @id AND organization_id = @organization_id;
+
+-- name: ListMembersByOrganizations :many
+SELECT sqlc.embed(m), sqlc.embed(u)
+FROM member m JOIN "user" u ON u.id = m.user_id
+WHERE m.organization_id = ANY(@organization_ids::text[])
+ORDER BY m.created_at, m.id;
+
+-- name: PickMembersByOrganizations :many
+SELECT sqlc.embed(m), sqlc.embed(u)
+FROM unnest(@organization_ids::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND NOT @newest::boolean
+     ORDER BY c.created_at, c.id LIMIT @row_limit)
+    UNION ALL
+    (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND @newest::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT @row_limit)
+) picked
+JOIN member m ON m.id = picked.id
+JOIN "user" u ON u.id = m.user_id
+ORDER BY m.created_at, m.id;
+
+-- name: ListMembersByUsers :many
+SELECT sqlc.embed(m), sqlc.embed(o)
+FROM member m JOIN organization o ON o.id = m.organization_id
+WHERE m.user_id = ANY(@user_ids::text[])
+ORDER BY m.created_at, m.id;
+
+-- name: PickMembersByUsers :many
+SELECT sqlc.embed(m), sqlc.embed(o)
+FROM unnest(@user_ids::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM member c WHERE c.user_id = parent.id AND NOT @newest::boolean
+     ORDER BY c.created_at, c.id LIMIT @row_limit)
+    UNION ALL
+    (SELECT c.id FROM member c WHERE c.user_id = parent.id AND @newest::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT @row_limit)
+) picked
+JOIN member m ON m.id = picked.id
+JOIN organization o ON o.id = m.organization_id
+ORDER BY m.created_at, m.id;

@@ -36,3 +36,14 @@ RETURNING *;
 
 -- name: DeleteOrganization :execrows
 DELETE FROM organization WHERE id = @id;
+
+-- name: ListOrganizationsByIDs :many
+SELECT * FROM organization WHERE id = ANY(@ids::text[]);
+
+-- name: ListOrganizationsByUser :many
+SELECT sqlc.embed(m), sqlc.embed(o), (SELECT count(*) FROM member c WHERE c.organization_id = o.id) AS member_count
+FROM member m JOIN organization o ON o.id = m.organization_id
+WHERE m.user_id = @user_id
+  AND (m.created_at, m.id) > (@after_created_at::timestamp, @after_id::text)
+ORDER BY m.created_at, m.id
+LIMIT @row_limit;

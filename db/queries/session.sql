@@ -57,3 +57,24 @@ DELETE FROM session WHERE token = ANY(@tokens::text[]);
 
 -- name: DeleteSessionsByUser :execrows
 DELETE FROM session WHERE user_id = @user_id;
+
+-- name: ListSessionsByUsers :many
+SELECT * FROM session
+WHERE user_id = ANY(@user_ids::text[]) AND (NOT @live::boolean OR expires_at > @now)
+ORDER BY created_at, id;
+
+-- name: PickSessionsByUsers :many
+-- By rank, not by LATERAL as elsewhere: Citus has none towards a distributed table.
+SELECT ranked.id, ranked.expires_at, ranked.token, ranked.created_at, ranked.updated_at, ranked.ip_address,
+    ranked.user_agent, ranked.user_id, ranked.active_organization_id, ranked.active_team_id
+FROM (
+    SELECT s.*, row_number() OVER (
+        PARTITION BY s.user_id
+        ORDER BY CASE WHEN @newest::boolean THEN s.created_at END DESC, CASE WHEN @newest::boolean THEN s.id END DESC,
+            s.created_at, s.id
+    ) AS place
+    FROM session s
+    WHERE s.user_id = ANY(@user_ids::text[]) AND (NOT @live::boolean OR s.expires_at > @now)
+) ranked
+WHERE ranked.place <= @row_limit::integer
+ORDER BY ranked.created_at, ranked.id;

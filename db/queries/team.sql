@@ -28,3 +28,23 @@ RETURNING *;
 
 -- name: DeleteTeam :execrows
 DELETE FROM team WHERE id = @id AND organization_id = @organization_id;
+
+-- name: ListTeamsByIDs :many
+SELECT * FROM team WHERE id = ANY(@ids::text[]);
+
+-- name: ListTeamsByOrganizations :many
+SELECT * FROM team WHERE organization_id = ANY(@organization_ids::text[])
+ORDER BY created_at, id;
+
+-- name: PickTeamsByOrganizations :many
+SELECT t.*
+FROM unnest(@organization_ids::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT @newest::boolean
+     ORDER BY c.created_at, c.id LIMIT @row_limit)
+    UNION ALL
+    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND @newest::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT @row_limit)
+) picked
+JOIN team t ON t.id = picked.id
+ORDER BY t.created_at, t.id;

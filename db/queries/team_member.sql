@@ -66,3 +66,73 @@ WHERE tm.id = @id
 DELETE FROM team_member tm
 WHERE tm.team_id = @team_id AND tm.user_id = @user_id
   AND EXISTS (SELECT 1 FROM team t WHERE t.id = tm.team_id AND t.organization_id = @organization_id);
+
+-- name: ListTeamMembersByUsers :many
+SELECT sqlc.embed(tm), sqlc.embed(t)
+FROM team_member tm JOIN team t ON t.id = tm.team_id
+WHERE tm.user_id = ANY(@user_ids::text[])
+ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id;
+
+-- name: PickTeamMembersByUsers :many
+SELECT sqlc.embed(tm), sqlc.embed(t)
+FROM unnest(@user_ids::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND NOT @newest::boolean
+     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT @row_limit)
+    UNION ALL
+    (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND @newest::boolean
+     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT @row_limit)
+) picked
+JOIN team_member tm ON tm.id = picked.id
+JOIN team t ON t.id = tm.team_id
+ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id;
+
+-- name: ListTeamMembersByTeams :many
+SELECT sqlc.embed(tm), sqlc.embed(u)
+FROM team_member tm JOIN "user" u ON u.id = tm.user_id
+WHERE tm.team_id = ANY(@team_ids::text[])
+ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id;
+
+-- name: PickTeamMembersByTeams :many
+SELECT sqlc.embed(tm), sqlc.embed(u)
+FROM unnest(@team_ids::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND NOT @newest::boolean
+     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT @row_limit)
+    UNION ALL
+    (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND @newest::boolean
+     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT @row_limit)
+) picked
+JOIN team_member tm ON tm.id = picked.id
+JOIN "user" u ON u.id = tm.user_id
+ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id;
+
+-- name: ListTeamMembersByOrganizations :many
+SELECT sqlc.embed(tm), sqlc.embed(u)
+FROM team t
+JOIN team_member tm ON tm.team_id = t.id
+JOIN "user" u ON u.id = tm.user_id
+WHERE t.organization_id = ANY(@organization_ids::text[])
+ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id;
+
+-- name: PickTeamMembersByOrganizations :many
+-- Of the teams that PickTeamsByOrganizations picks; a limit of NULL takes all.
+SELECT sqlc.embed(tm), sqlc.embed(u)
+FROM unnest(@organization_ids::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT @newest_teams::boolean
+     ORDER BY c.created_at, c.id LIMIT sqlc.narg('team_limit')::integer)
+    UNION ALL
+    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND @newest_teams::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT sqlc.narg('team_limit')::integer)
+) t
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM team_member c WHERE c.team_id = t.id AND NOT @newest::boolean
+     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT sqlc.narg('row_limit')::integer)
+    UNION ALL
+    (SELECT c.id FROM team_member c WHERE c.team_id = t.id AND @newest::boolean
+     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT sqlc.narg('row_limit')::integer)
+) picked
+JOIN team_member tm ON tm.id = picked.id
+JOIN "user" u ON u.id = tm.user_id
+ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id;

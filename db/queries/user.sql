@@ -43,3 +43,6 @@ RETURNING *;
 
 -- name: DeleteUser :execrows
 DELETE FROM "user" WHERE id = @id;
+
+-- name: ListUsersByIDs :many
+SELECT * FROM "user" WHERE id = ANY(@ids::text[]);

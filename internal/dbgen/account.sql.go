@@ -266,6 +266,99 @@ func (q *Queries) ListAccounts(ctx context.Context, arg ListAccountsParams) ([]A
 	return items, nil
 }
 
+const listAccountsByUsers = `-- name: ListAccountsByUsers :many
+SELECT id, account_id, provider_id, user_id, access_token, refresh_token, id_token, access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at FROM account WHERE user_id = ANY($1::text[])
+ORDER BY created_at, id
+`
+
+func (q *Queries) ListAccountsByUsers(ctx context.Context, userIds []string) ([]Account, error) {
+	rows, err := q.db.Query(ctx, listAccountsByUsers, userIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Account{}
+	for rows.Next() {
+		var i Account
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.ProviderID,
+			&i.UserID,
+			&i.AccessToken,
+			&i.RefreshToken,
+			&i.IDToken,
+			&i.AccessTokenExpiresAt,
+			&i.RefreshTokenExpiresAt,
+			&i.Scope,
+			&i.Password,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const pickAccountsByUsers = `-- name: PickAccountsByUsers :many
+SELECT a.id, a.account_id, a.provider_id, a.user_id, a.access_token, a.refresh_token, a.id_token, a.access_token_expires_at, a.refresh_token_expires_at, a.scope, a.password, a.created_at, a.updated_at
+FROM unnest($1::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM account c WHERE c.user_id = parent.id AND NOT $2::boolean
+     ORDER BY c.created_at, c.id LIMIT $3)
+    UNION ALL
+    (SELECT c.id FROM account c WHERE c.user_id = parent.id AND $2::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT $3)
+) picked
+JOIN account a ON a.id = picked.id
+ORDER BY a.created_at, a.id
+`
+
+type PickAccountsByUsersParams struct {
+	UserIds  []string
+	Newest   bool
+	RowLimit int32
+}
+
+func (q *Queries) PickAccountsByUsers(ctx context.Context, arg PickAccountsByUsersParams) ([]Account, error) {
+	rows, err := q.db.Query(ctx, pickAccountsByUsers, arg.UserIds, arg.Newest, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Account{}
+	for rows.Next() {
+		var i Account
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.ProviderID,
+			&i.UserID,
+			&i.AccessToken,
+			&i.RefreshToken,
+			&i.IDToken,
+			&i.AccessTokenExpiresAt,
+			&i.RefreshTokenExpiresAt,
+			&i.Scope,
+			&i.Password,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const setAccountPassword = `-- name: SetAccountPassword :execrows
 UPDATE account SET password = $1, updated_at = $2
 WHERE user_id = $3 AND provider_id = 'credential' AND account_id = user_id

@@ -118,8 +118,10 @@ func (q *Queries) GetInvitation(ctx context.Context, arg GetInvitationParams) (I
 }
 
 const getInvitationByRecipient = `-- name: GetInvitationByRecipient :one
-SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
-FROM invitation i JOIN organization o ON o.id = i.organization_id
+SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM invitation i
+JOIN organization o ON o.id = i.organization_id
+JOIN "user" u ON u.id = i.inviter_id
 WHERE i.id = $1 AND i.email = $2
 `
 
@@ -131,6 +133,7 @@ type GetInvitationByRecipientParams struct {
 type GetInvitationByRecipientRow struct {
 	Invitation   Invitation
 	Organization Organization
+	User         User
 }
 
 // The recipient knows the id from the link; the address keeps everybody else out.
@@ -153,6 +156,13 @@ func (q *Queries) GetInvitationByRecipient(ctx context.Context, arg GetInvitatio
 		&i.Organization.Logo,
 		&i.Organization.CreatedAt,
 		&i.Organization.Metadata,
+		&i.User.ID,
+		&i.User.Name,
+		&i.User.Email,
+		&i.User.EmailVerified,
+		&i.User.Image,
+		&i.User.CreatedAt,
+		&i.User.UpdatedAt,
 	)
 	return i, err
 }
@@ -299,8 +309,10 @@ func (q *Queries) ListInvitations(ctx context.Context, arg ListInvitationsParams
 }
 
 const listInvitationsByEmail = `-- name: ListInvitationsByEmail :many
-SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
-FROM invitation i JOIN organization o ON o.id = i.organization_id
+SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM invitation i
+JOIN organization o ON o.id = i.organization_id
+JOIN "user" u ON u.id = i.inviter_id
 WHERE i.email = $1
   AND (NOT $2::boolean OR (i.status = 'pending' AND i.expires_at > $3))
   AND (i.created_at, i.id) > ($4::timestamp, $5::text)
@@ -320,6 +332,7 @@ type ListInvitationsByEmailParams struct {
 type ListInvitationsByEmailRow struct {
 	Invitation   Invitation
 	Organization Organization
+	User         User
 }
 
 func (q *Queries) ListInvitationsByEmail(ctx context.Context, arg ListInvitationsByEmailParams) ([]ListInvitationsByEmailRow, error) {
@@ -354,6 +367,273 @@ func (q *Queries) ListInvitationsByEmail(ctx context.Context, arg ListInvitation
 			&i.Organization.Logo,
 			&i.Organization.CreatedAt,
 			&i.Organization.Metadata,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listInvitationsByInviters = `-- name: ListInvitationsByInviters :many
+SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
+FROM invitation i JOIN organization o ON o.id = i.organization_id
+WHERE i.inviter_id = ANY($1::text[])
+  AND (NOT $2::boolean OR (i.status = 'pending' AND i.expires_at > $3))
+ORDER BY i.created_at, i.id
+`
+
+type ListInvitationsByInvitersParams struct {
+	InviterIds []string
+	Pending    bool
+	Now        time.Time
+}
+
+type ListInvitationsByInvitersRow struct {
+	Invitation   Invitation
+	Organization Organization
+}
+
+func (q *Queries) ListInvitationsByInviters(ctx context.Context, arg ListInvitationsByInvitersParams) ([]ListInvitationsByInvitersRow, error) {
+	rows, err := q.db.Query(ctx, listInvitationsByInviters, arg.InviterIds, arg.Pending, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListInvitationsByInvitersRow{}
+	for rows.Next() {
+		var i ListInvitationsByInvitersRow
+		if err := rows.Scan(
+			&i.Invitation.ID,
+			&i.Invitation.OrganizationID,
+			&i.Invitation.Email,
+			&i.Invitation.Role,
+			&i.Invitation.TeamID,
+			&i.Invitation.Status,
+			&i.Invitation.ExpiresAt,
+			&i.Invitation.CreatedAt,
+			&i.Invitation.InviterID,
+			&i.Organization.ID,
+			&i.Organization.Name,
+			&i.Organization.Slug,
+			&i.Organization.Logo,
+			&i.Organization.CreatedAt,
+			&i.Organization.Metadata,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listInvitationsByOrganizations = `-- name: ListInvitationsByOrganizations :many
+SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM invitation i JOIN "user" u ON u.id = i.inviter_id
+WHERE i.organization_id = ANY($1::text[])
+  AND (NOT $2::boolean OR (i.status = 'pending' AND i.expires_at > $3))
+ORDER BY i.created_at, i.id
+`
+
+type ListInvitationsByOrganizationsParams struct {
+	OrganizationIds []string
+	Pending         bool
+	Now             time.Time
+}
+
+type ListInvitationsByOrganizationsRow struct {
+	Invitation Invitation
+	User       User
+}
+
+func (q *Queries) ListInvitationsByOrganizations(ctx context.Context, arg ListInvitationsByOrganizationsParams) ([]ListInvitationsByOrganizationsRow, error) {
+	rows, err := q.db.Query(ctx, listInvitationsByOrganizations, arg.OrganizationIds, arg.Pending, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListInvitationsByOrganizationsRow{}
+	for rows.Next() {
+		var i ListInvitationsByOrganizationsRow
+		if err := rows.Scan(
+			&i.Invitation.ID,
+			&i.Invitation.OrganizationID,
+			&i.Invitation.Email,
+			&i.Invitation.Role,
+			&i.Invitation.TeamID,
+			&i.Invitation.Status,
+			&i.Invitation.ExpiresAt,
+			&i.Invitation.CreatedAt,
+			&i.Invitation.InviterID,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const pickInvitationsByInviters = `-- name: PickInvitationsByInviters :many
+SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
+FROM unnest($1::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM invitation c
+     WHERE c.inviter_id = parent.id AND (NOT $2::boolean OR (c.status = 'pending' AND c.expires_at > $3))
+       AND NOT $4::boolean
+     ORDER BY c.created_at, c.id LIMIT $5)
+    UNION ALL
+    (SELECT c.id FROM invitation c
+     WHERE c.inviter_id = parent.id AND (NOT $2::boolean OR (c.status = 'pending' AND c.expires_at > $3))
+       AND $4::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT $5)
+) picked
+JOIN invitation i ON i.id = picked.id
+JOIN organization o ON o.id = i.organization_id
+ORDER BY i.created_at, i.id
+`
+
+type PickInvitationsByInvitersParams struct {
+	InviterIds []string
+	Pending    bool
+	Now        time.Time
+	Newest     bool
+	RowLimit   int32
+}
+
+type PickInvitationsByInvitersRow struct {
+	Invitation   Invitation
+	Organization Organization
+}
+
+func (q *Queries) PickInvitationsByInviters(ctx context.Context, arg PickInvitationsByInvitersParams) ([]PickInvitationsByInvitersRow, error) {
+	rows, err := q.db.Query(ctx, pickInvitationsByInviters,
+		arg.InviterIds,
+		arg.Pending,
+		arg.Now,
+		arg.Newest,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PickInvitationsByInvitersRow{}
+	for rows.Next() {
+		var i PickInvitationsByInvitersRow
+		if err := rows.Scan(
+			&i.Invitation.ID,
+			&i.Invitation.OrganizationID,
+			&i.Invitation.Email,
+			&i.Invitation.Role,
+			&i.Invitation.TeamID,
+			&i.Invitation.Status,
+			&i.Invitation.ExpiresAt,
+			&i.Invitation.CreatedAt,
+			&i.Invitation.InviterID,
+			&i.Organization.ID,
+			&i.Organization.Name,
+			&i.Organization.Slug,
+			&i.Organization.Logo,
+			&i.Organization.CreatedAt,
+			&i.Organization.Metadata,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const pickInvitationsByOrganizations = `-- name: PickInvitationsByOrganizations :many
+SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM unnest($1::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM invitation c
+     WHERE c.organization_id = parent.id AND (NOT $2::boolean OR (c.status = 'pending' AND c.expires_at > $3))
+       AND NOT $4::boolean
+     ORDER BY c.created_at, c.id LIMIT $5)
+    UNION ALL
+    (SELECT c.id FROM invitation c
+     WHERE c.organization_id = parent.id AND (NOT $2::boolean OR (c.status = 'pending' AND c.expires_at > $3))
+       AND $4::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT $5)
+) picked
+JOIN invitation i ON i.id = picked.id
+JOIN "user" u ON u.id = i.inviter_id
+ORDER BY i.created_at, i.id
+`
+
+type PickInvitationsByOrganizationsParams struct {
+	OrganizationIds []string
+	Pending         bool
+	Now             time.Time
+	Newest          bool
+	RowLimit        int32
+}
+
+type PickInvitationsByOrganizationsRow struct {
+	Invitation Invitation
+	User       User
+}
+
+func (q *Queries) PickInvitationsByOrganizations(ctx context.Context, arg PickInvitationsByOrganizationsParams) ([]PickInvitationsByOrganizationsRow, error) {
+	rows, err := q.db.Query(ctx, pickInvitationsByOrganizations,
+		arg.OrganizationIds,
+		arg.Pending,
+		arg.Now,
+		arg.Newest,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PickInvitationsByOrganizationsRow{}
+	for rows.Next() {
+		var i PickInvitationsByOrganizationsRow
+		if err := rows.Scan(
+			&i.Invitation.ID,
+			&i.Invitation.OrganizationID,
+			&i.Invitation.Email,
+			&i.Invitation.Role,
+			&i.Invitation.TeamID,
+			&i.Invitation.Status,
+			&i.Invitation.ExpiresAt,
+			&i.Invitation.CreatedAt,
+			&i.Invitation.InviterID,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
 		); err != nil {
 			return nil, err
 		}

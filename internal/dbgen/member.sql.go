@@ -287,6 +287,51 @@ func (q *Queries) ListMembers(ctx context.Context, arg ListMembersParams) ([]Lis
 	return items, nil
 }
 
+const listMembersByOrganizations = `-- name: ListMembersByOrganizations :many
+SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM member m JOIN "user" u ON u.id = m.user_id
+WHERE m.organization_id = ANY($1::text[])
+ORDER BY m.created_at, m.id
+`
+
+type ListMembersByOrganizationsRow struct {
+	Member Member
+	User   User
+}
+
+func (q *Queries) ListMembersByOrganizations(ctx context.Context, organizationIds []string) ([]ListMembersByOrganizationsRow, error) {
+	rows, err := q.db.Query(ctx, listMembersByOrganizations, organizationIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListMembersByOrganizationsRow{}
+	for rows.Next() {
+		var i ListMembersByOrganizationsRow
+		if err := rows.Scan(
+			&i.Member.ID,
+			&i.Member.OrganizationID,
+			&i.Member.UserID,
+			&i.Member.Role,
+			&i.Member.CreatedAt,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listMembersByUser = `-- name: ListMembersByUser :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
 FROM member m JOIN organization o ON o.id = m.organization_id
@@ -322,6 +367,167 @@ func (q *Queries) ListMembersByUser(ctx context.Context, arg ListMembersByUserPa
 	items := []ListMembersByUserRow{}
 	for rows.Next() {
 		var i ListMembersByUserRow
+		if err := rows.Scan(
+			&i.Member.ID,
+			&i.Member.OrganizationID,
+			&i.Member.UserID,
+			&i.Member.Role,
+			&i.Member.CreatedAt,
+			&i.Organization.ID,
+			&i.Organization.Name,
+			&i.Organization.Slug,
+			&i.Organization.Logo,
+			&i.Organization.CreatedAt,
+			&i.Organization.Metadata,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listMembersByUsers = `-- name: ListMembersByUsers :many
+SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
+FROM member m JOIN organization o ON o.id = m.organization_id
+WHERE m.user_id = ANY($1::text[])
+ORDER BY m.created_at, m.id
+`
+
+type ListMembersByUsersRow struct {
+	Member       Member
+	Organization Organization
+}
+
+func (q *Queries) ListMembersByUsers(ctx context.Context, userIds []string) ([]ListMembersByUsersRow, error) {
+	rows, err := q.db.Query(ctx, listMembersByUsers, userIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListMembersByUsersRow{}
+	for rows.Next() {
+		var i ListMembersByUsersRow
+		if err := rows.Scan(
+			&i.Member.ID,
+			&i.Member.OrganizationID,
+			&i.Member.UserID,
+			&i.Member.Role,
+			&i.Member.CreatedAt,
+			&i.Organization.ID,
+			&i.Organization.Name,
+			&i.Organization.Slug,
+			&i.Organization.Logo,
+			&i.Organization.CreatedAt,
+			&i.Organization.Metadata,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const pickMembersByOrganizations = `-- name: PickMembersByOrganizations :many
+SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM unnest($1::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND NOT $2::boolean
+     ORDER BY c.created_at, c.id LIMIT $3)
+    UNION ALL
+    (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND $2::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT $3)
+) picked
+JOIN member m ON m.id = picked.id
+JOIN "user" u ON u.id = m.user_id
+ORDER BY m.created_at, m.id
+`
+
+type PickMembersByOrganizationsParams struct {
+	OrganizationIds []string
+	Newest          bool
+	RowLimit        int32
+}
+
+type PickMembersByOrganizationsRow struct {
+	Member Member
+	User   User
+}
+
+func (q *Queries) PickMembersByOrganizations(ctx context.Context, arg PickMembersByOrganizationsParams) ([]PickMembersByOrganizationsRow, error) {
+	rows, err := q.db.Query(ctx, pickMembersByOrganizations, arg.OrganizationIds, arg.Newest, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PickMembersByOrganizationsRow{}
+	for rows.Next() {
+		var i PickMembersByOrganizationsRow
+		if err := rows.Scan(
+			&i.Member.ID,
+			&i.Member.OrganizationID,
+			&i.Member.UserID,
+			&i.Member.Role,
+			&i.Member.CreatedAt,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const pickMembersByUsers = `-- name: PickMembersByUsers :many
+SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
+FROM unnest($1::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM member c WHERE c.user_id = parent.id AND NOT $2::boolean
+     ORDER BY c.created_at, c.id LIMIT $3)
+    UNION ALL
+    (SELECT c.id FROM member c WHERE c.user_id = parent.id AND $2::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT $3)
+) picked
+JOIN member m ON m.id = picked.id
+JOIN organization o ON o.id = m.organization_id
+ORDER BY m.created_at, m.id
+`
+
+type PickMembersByUsersParams struct {
+	UserIds  []string
+	Newest   bool
+	RowLimit int32
+}
+
+type PickMembersByUsersRow struct {
+	Member       Member
+	Organization Organization
+}
+
+func (q *Queries) PickMembersByUsers(ctx context.Context, arg PickMembersByUsersParams) ([]PickMembersByUsersRow, error) {
+	rows, err := q.db.Query(ctx, pickMembersByUsers, arg.UserIds, arg.Newest, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PickMembersByUsersRow{}
+	for rows.Next() {
+		var i PickMembersByUsersRow
 		if err := rows.Scan(
 			&i.Member.ID,
 			&i.Member.OrganizationID,

@@ -167,6 +167,97 @@ func (q *Queries) ListOrganizations(ctx context.Context, arg ListOrganizationsPa
 	return items, nil
 }
 
+const listOrganizationsByIDs = `-- name: ListOrganizationsByIDs :many
+SELECT id, name, slug, logo, created_at, metadata FROM organization WHERE id = ANY($1::text[])
+`
+
+func (q *Queries) ListOrganizationsByIDs(ctx context.Context, ids []string) ([]Organization, error) {
+	rows, err := q.db.Query(ctx, listOrganizationsByIDs, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Organization{}
+	for rows.Next() {
+		var i Organization
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Slug,
+			&i.Logo,
+			&i.CreatedAt,
+			&i.Metadata,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listOrganizationsByUser = `-- name: ListOrganizationsByUser :many
+SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata, (SELECT count(*) FROM member c WHERE c.organization_id = o.id) AS member_count
+FROM member m JOIN organization o ON o.id = m.organization_id
+WHERE m.user_id = $1
+  AND (m.created_at, m.id) > ($2::timestamp, $3::text)
+ORDER BY m.created_at, m.id
+LIMIT $4
+`
+
+type ListOrganizationsByUserParams struct {
+	UserID         string
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+type ListOrganizationsByUserRow struct {
+	Member       Member
+	Organization Organization
+	MemberCount  int64
+}
+
+func (q *Queries) ListOrganizationsByUser(ctx context.Context, arg ListOrganizationsByUserParams) ([]ListOrganizationsByUserRow, error) {
+	rows, err := q.db.Query(ctx, listOrganizationsByUser,
+		arg.UserID,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListOrganizationsByUserRow{}
+	for rows.Next() {
+		var i ListOrganizationsByUserRow
+		if err := rows.Scan(
+			&i.Member.ID,
+			&i.Member.OrganizationID,
+			&i.Member.UserID,
+			&i.Member.Role,
+			&i.Member.CreatedAt,
+			&i.Organization.ID,
+			&i.Organization.Name,
+			&i.Organization.Slug,
+			&i.Organization.Logo,
+			&i.Organization.CreatedAt,
+			&i.Organization.Metadata,
+			&i.MemberCount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const updateOrganization = `-- name: UpdateOrganization :one
 UPDATE organization
 SET name = coalesce($1, name),

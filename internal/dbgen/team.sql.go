@@ -172,6 +172,113 @@ func (q *Queries) ListTeams(ctx context.Context, arg ListTeamsParams) ([]Team, e
 	return items, nil
 }
 
+const listTeamsByIDs = `-- name: ListTeamsByIDs :many
+SELECT id, name, organization_id, created_at, updated_at FROM team WHERE id = ANY($1::text[])
+`
+
+func (q *Queries) ListTeamsByIDs(ctx context.Context, ids []string) ([]Team, error) {
+	rows, err := q.db.Query(ctx, listTeamsByIDs, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Team{}
+	for rows.Next() {
+		var i Team
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.OrganizationID,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTeamsByOrganizations = `-- name: ListTeamsByOrganizations :many
+SELECT id, name, organization_id, created_at, updated_at FROM team WHERE organization_id = ANY($1::text[])
+ORDER BY created_at, id
+`
+
+func (q *Queries) ListTeamsByOrganizations(ctx context.Context, organizationIds []string) ([]Team, error) {
+	rows, err := q.db.Query(ctx, listTeamsByOrganizations, organizationIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Team{}
+	for rows.Next() {
+		var i Team
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.OrganizationID,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const pickTeamsByOrganizations = `-- name: PickTeamsByOrganizations :many
+SELECT t.id, t.name, t.organization_id, t.created_at, t.updated_at
+FROM unnest($1::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT $2::boolean
+     ORDER BY c.created_at, c.id LIMIT $3)
+    UNION ALL
+    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND $2::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT $3)
+) picked
+JOIN team t ON t.id = picked.id
+ORDER BY t.created_at, t.id
+`
+
+type PickTeamsByOrganizationsParams struct {
+	OrganizationIds []string
+	Newest          bool
+	RowLimit        int32
+}
+
+func (q *Queries) PickTeamsByOrganizations(ctx context.Context, arg PickTeamsByOrganizationsParams) ([]Team, error) {
+	rows, err := q.db.Query(ctx, pickTeamsByOrganizations, arg.OrganizationIds, arg.Newest, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Team{}
+	for rows.Next() {
+		var i Team
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.OrganizationID,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const updateTeam = `-- name: UpdateTeam :one
 UPDATE team SET name = coalesce($1, name), updated_at = $2::timestamp
 WHERE id = $3 AND organization_id = $4

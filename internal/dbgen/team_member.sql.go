@@ -292,6 +292,96 @@ func (q *Queries) ListTeamMembers(ctx context.Context, arg ListTeamMembersParams
 	return items, nil
 }
 
+const listTeamMembersByOrganizations = `-- name: ListTeamMembersByOrganizations :many
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM team t
+JOIN team_member tm ON tm.team_id = t.id
+JOIN "user" u ON u.id = tm.user_id
+WHERE t.organization_id = ANY($1::text[])
+ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
+`
+
+type ListTeamMembersByOrganizationsRow struct {
+	TeamMember TeamMember
+	User       User
+}
+
+func (q *Queries) ListTeamMembersByOrganizations(ctx context.Context, organizationIds []string) ([]ListTeamMembersByOrganizationsRow, error) {
+	rows, err := q.db.Query(ctx, listTeamMembersByOrganizations, organizationIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListTeamMembersByOrganizationsRow{}
+	for rows.Next() {
+		var i ListTeamMembersByOrganizationsRow
+		if err := rows.Scan(
+			&i.TeamMember.ID,
+			&i.TeamMember.TeamID,
+			&i.TeamMember.UserID,
+			&i.TeamMember.CreatedAt,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTeamMembersByTeams = `-- name: ListTeamMembersByTeams :many
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM team_member tm JOIN "user" u ON u.id = tm.user_id
+WHERE tm.team_id = ANY($1::text[])
+ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
+`
+
+type ListTeamMembersByTeamsRow struct {
+	TeamMember TeamMember
+	User       User
+}
+
+func (q *Queries) ListTeamMembersByTeams(ctx context.Context, teamIds []string) ([]ListTeamMembersByTeamsRow, error) {
+	rows, err := q.db.Query(ctx, listTeamMembersByTeams, teamIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListTeamMembersByTeamsRow{}
+	for rows.Next() {
+		var i ListTeamMembersByTeamsRow
+		if err := rows.Scan(
+			&i.TeamMember.ID,
+			&i.TeamMember.TeamID,
+			&i.TeamMember.UserID,
+			&i.TeamMember.CreatedAt,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listTeamMembersByUser = `-- name: ListTeamMembersByUser :many
 SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, t.id, t.name, t.organization_id, t.created_at, t.updated_at
 FROM team_member tm JOIN team t ON t.id = tm.team_id
@@ -327,6 +417,236 @@ func (q *Queries) ListTeamMembersByUser(ctx context.Context, arg ListTeamMembers
 	items := []ListTeamMembersByUserRow{}
 	for rows.Next() {
 		var i ListTeamMembersByUserRow
+		if err := rows.Scan(
+			&i.TeamMember.ID,
+			&i.TeamMember.TeamID,
+			&i.TeamMember.UserID,
+			&i.TeamMember.CreatedAt,
+			&i.Team.ID,
+			&i.Team.Name,
+			&i.Team.OrganizationID,
+			&i.Team.CreatedAt,
+			&i.Team.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTeamMembersByUsers = `-- name: ListTeamMembersByUsers :many
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, t.id, t.name, t.organization_id, t.created_at, t.updated_at
+FROM team_member tm JOIN team t ON t.id = tm.team_id
+WHERE tm.user_id = ANY($1::text[])
+ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
+`
+
+type ListTeamMembersByUsersRow struct {
+	TeamMember TeamMember
+	Team       Team
+}
+
+func (q *Queries) ListTeamMembersByUsers(ctx context.Context, userIds []string) ([]ListTeamMembersByUsersRow, error) {
+	rows, err := q.db.Query(ctx, listTeamMembersByUsers, userIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListTeamMembersByUsersRow{}
+	for rows.Next() {
+		var i ListTeamMembersByUsersRow
+		if err := rows.Scan(
+			&i.TeamMember.ID,
+			&i.TeamMember.TeamID,
+			&i.TeamMember.UserID,
+			&i.TeamMember.CreatedAt,
+			&i.Team.ID,
+			&i.Team.Name,
+			&i.Team.OrganizationID,
+			&i.Team.CreatedAt,
+			&i.Team.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const pickTeamMembersByOrganizations = `-- name: PickTeamMembersByOrganizations :many
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM unnest($1::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT $2::boolean
+     ORDER BY c.created_at, c.id LIMIT $3::integer)
+    UNION ALL
+    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND $2::boolean
+     ORDER BY c.created_at DESC, c.id DESC LIMIT $3::integer)
+) t
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM team_member c WHERE c.team_id = t.id AND NOT $4::boolean
+     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT $5::integer)
+    UNION ALL
+    (SELECT c.id FROM team_member c WHERE c.team_id = t.id AND $4::boolean
+     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT $5::integer)
+) picked
+JOIN team_member tm ON tm.id = picked.id
+JOIN "user" u ON u.id = tm.user_id
+ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
+`
+
+type PickTeamMembersByOrganizationsParams struct {
+	OrganizationIds []string
+	NewestTeams     bool
+	TeamLimit       *int32
+	Newest          bool
+	RowLimit        *int32
+}
+
+type PickTeamMembersByOrganizationsRow struct {
+	TeamMember TeamMember
+	User       User
+}
+
+// Of the teams that PickTeamsByOrganizations picks; a limit of NULL takes all.
+func (q *Queries) PickTeamMembersByOrganizations(ctx context.Context, arg PickTeamMembersByOrganizationsParams) ([]PickTeamMembersByOrganizationsRow, error) {
+	rows, err := q.db.Query(ctx, pickTeamMembersByOrganizations,
+		arg.OrganizationIds,
+		arg.NewestTeams,
+		arg.TeamLimit,
+		arg.Newest,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PickTeamMembersByOrganizationsRow{}
+	for rows.Next() {
+		var i PickTeamMembersByOrganizationsRow
+		if err := rows.Scan(
+			&i.TeamMember.ID,
+			&i.TeamMember.TeamID,
+			&i.TeamMember.UserID,
+			&i.TeamMember.CreatedAt,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const pickTeamMembersByTeams = `-- name: PickTeamMembersByTeams :many
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM unnest($1::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND NOT $2::boolean
+     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT $3)
+    UNION ALL
+    (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND $2::boolean
+     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT $3)
+) picked
+JOIN team_member tm ON tm.id = picked.id
+JOIN "user" u ON u.id = tm.user_id
+ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
+`
+
+type PickTeamMembersByTeamsParams struct {
+	TeamIds  []string
+	Newest   bool
+	RowLimit int32
+}
+
+type PickTeamMembersByTeamsRow struct {
+	TeamMember TeamMember
+	User       User
+}
+
+func (q *Queries) PickTeamMembersByTeams(ctx context.Context, arg PickTeamMembersByTeamsParams) ([]PickTeamMembersByTeamsRow, error) {
+	rows, err := q.db.Query(ctx, pickTeamMembersByTeams, arg.TeamIds, arg.Newest, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PickTeamMembersByTeamsRow{}
+	for rows.Next() {
+		var i PickTeamMembersByTeamsRow
+		if err := rows.Scan(
+			&i.TeamMember.ID,
+			&i.TeamMember.TeamID,
+			&i.TeamMember.UserID,
+			&i.TeamMember.CreatedAt,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const pickTeamMembersByUsers = `-- name: PickTeamMembersByUsers :many
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, t.id, t.name, t.organization_id, t.created_at, t.updated_at
+FROM unnest($1::text[]) parent (id)
+CROSS JOIN LATERAL (
+    (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND NOT $2::boolean
+     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT $3)
+    UNION ALL
+    (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND $2::boolean
+     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT $3)
+) picked
+JOIN team_member tm ON tm.id = picked.id
+JOIN team t ON t.id = tm.team_id
+ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
+`
+
+type PickTeamMembersByUsersParams struct {
+	UserIds  []string
+	Newest   bool
+	RowLimit int32
+}
+
+type PickTeamMembersByUsersRow struct {
+	TeamMember TeamMember
+	Team       Team
+}
+
+func (q *Queries) PickTeamMembersByUsers(ctx context.Context, arg PickTeamMembersByUsersParams) ([]PickTeamMembersByUsersRow, error) {
+	rows, err := q.db.Query(ctx, pickTeamMembersByUsers, arg.UserIds, arg.Newest, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PickTeamMembersByUsersRow{}
+	for rows.Next() {
+		var i PickTeamMembersByUsersRow
 		if err := rows.Scan(
 			&i.TeamMember.ID,
 			&i.TeamMember.TeamID,

@@ -41,3 +41,31 @@ func (r *Repo) UpdateInvitation(ctx context.Context, p dbgen.UpdateInvitationPar
 	p.ExpiresAt = utcPtr(p.ExpiresAt)
 	return r.Queries.UpdateInvitation(ctx, p)
 }
+
+func (r *Repo) ListInvitationsByOrganizations(
+	ctx context.Context, p dbgen.ListInvitationsByOrganizationsParams,
+) ([]dbgen.ListInvitationsByOrganizationsRow, error) {
+	p.Now = r.Now()
+	return r.Queries.ListInvitationsByOrganizations(ctx, p)
+}
+
+func (r *Repo) PickInvitationsByOrganizations(
+	ctx context.Context, p dbgen.PickInvitationsByOrganizationsParams,
+) ([]dbgen.PickInvitationsByOrganizationsRow, error) {
+	p.Now = r.Now()
+	return r.Queries.PickInvitationsByOrganizations(ctx, p)
+}
+
+func (r *Repo) ListInvitationsByInviters(
+	ctx context.Context, p dbgen.ListInvitationsByInvitersParams,
+) ([]dbgen.ListInvitationsByInvitersRow, error) {
+	p.Now = r.Now()
+	return r.Queries.ListInvitationsByInviters(ctx, p)
+}
+
+func (r *Repo) PickInvitationsByInviters(
+	ctx context.Context, p dbgen.PickInvitationsByInvitersParams,
+) ([]dbgen.PickInvitationsByInvitersRow, error) {
+	p.Now = r.Now()
+	return r.Queries.PickInvitationsByInviters(ctx, p)
+}

@@ -6,8 +6,10 @@
 package repo
 
 import (
+	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
@@ -23,19 +25,26 @@ func DefaultSources() Sources {
 	return Sources{Now: time.Now, ID: RandomID, Token: RandomID}
 }
 
+// DB is a handle that also pipelines.
+type DB interface {
+	dbgen.DBTX
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
 // Repo runs the generated queries on one database handle.
 type Repo struct {
 	*dbgen.Queries
+	db      DB
 	sources Sources
 }
 
 // New returns a Repo on db.
-func New(db dbgen.DBTX, s Sources) *Repo {
-	return &Repo{Queries: dbgen.New(db), sources: s}
+func New(db DB, s Sources) *Repo {
+	return &Repo{Queries: dbgen.New(db), db: db, sources: s}
 }
 
 // On returns the same Repo on another handle, such as a transaction.
-func (r *Repo) On(db dbgen.DBTX) *Repo { return New(db, r.sources) }
+func (r *Repo) On(db DB) *Repo { return New(db, r.sources) }
 
 // Now is the clock's time as the database gets it.
 func (r *Repo) Now() time.Time { return utc(r.sources.Now()) }

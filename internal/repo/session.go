@@ -38,3 +38,17 @@ func (r *Repo) UpdateSessionByToken(ctx context.Context, p dbgen.UpdateSessionBy
 	p.Now, p.ExpiresAt = r.Now(), utcPtr(p.ExpiresAt)
 	return r.Queries.UpdateSessionByToken(ctx, p)
 }
+
+func (r *Repo) ListSessionsByUsers(
+	ctx context.Context, p dbgen.ListSessionsByUsersParams,
+) ([]dbgen.Session, error) {
+	p.Now = r.Now()
+	return r.Queries.ListSessionsByUsers(ctx, p)
+}
+
+func (r *Repo) PickSessionsByUsers(
+	ctx context.Context, p dbgen.PickSessionsByUsersParams,
+) ([]dbgen.Session, error) {
+	p.Now = r.Now()
+	return r.Queries.PickSessionsByUsers(ctx, p)
+}

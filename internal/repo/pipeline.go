@@ -1,0 +1,134 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// A Query calls one generated query on the Repo it is given and keeps the result. It is called twice, and must do the
+// same both times.
+type Query func(r *Repo) error
+
+const (
+	beginSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+	commit        = "COMMIT"
+)
+
+// Pipeline runs queries in one round trip (two where a connection has not prepared them yet) and on one snapshot:
+// a read-only REPEATABLE READ transaction that travels along, or the transaction that the Repo is on.
+//
+// Generated queries read their rows before they return, so each is called once to note its SQL and arguments and, when
+// the answers are there, once more to scan them: sqlc's scanning serves here too.
+func (r *Repo) Pipeline(ctx context.Context, queries ...Query) error {
+	batch := &pgx.Batch{}
+	own := r.ownsTransaction()
+	if own {
+		batch.Queue(beginSnapshot)
+	}
+	note := &recorder{batch: batch}
+	for i, query := range queries {
+		if err := query(r.On(note)); !errors.Is(err, errNoted) || note.count != i+1 {
+			return fmt.Errorf("query %d of a pipeline sent %d statements: %w", i, note.count-i, err)
+		}
+	}
+	if own {
+		batch.Queue(commit)
+	}
+	return r.play(ctx, batch, own, queries)
+}
+
+func (r *Repo) play(ctx context.Context, batch *pgx.Batch, own bool, queries []Query) (err error) {
+	results := r.db.SendBatch(ctx, batch)
+	defer func() {
+		err = errors.Join(err, results.Close())
+		if own && err != nil {
+			r.rollback(ctx)
+		}
+	}()
+	if own {
+		if _, err := results.Exec(); err != nil {
+			return err
+		}
+	}
+	answers := r.On(player{results: results})
+	for _, query := range queries {
+		if err := query(answers); err != nil {
+			return err
+		}
+	}
+	if own {
+		_, err = results.Exec()
+	}
+	return err
+}
+
+// ownsTransaction reports whether the Repo's handle is outside a transaction.
+func (r *Repo) ownsTransaction() bool {
+	switch db := r.db.(type) {
+	case pgx.Tx:
+		return false
+	case *pgx.Conn:
+		return db.PgConn().TxStatus() == 'I'
+	}
+	return true
+}
+
+// rollback ends a snapshot that an error left open on a single connection; a pool throws such a connection away.
+func (r *Repo) rollback(ctx context.Context) {
+	if conn, ok := r.db.(*pgx.Conn); ok && !conn.IsClosed() && conn.PgConn().TxStatus() != 'I' {
+		_, _ = conn.Exec(ctx, "ROLLBACK") // the error that matters is the first one
+	}
+}
+
+var errNoted = errors.New("noted")
+
+// recorder queues what it is asked to run.
+type recorder struct {
+	unused
+	batch *pgx.Batch
+	count int
+}
+
+func (n *recorder) Query(_ context.Context, sql string, args ...any) (pgx.Rows, error) {
+	n.batch.Queue(sql, args...)
+	n.count++
+	return nil, errNoted
+}
+
+func (n *recorder) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	_, err := n.Query(ctx, sql, args...)
+	return errRow{err}
+}
+
+type errRow struct{ err error }
+
+func (r errRow) Scan(...any) error { return r.err }
+
+// player answers with the results of the batch, in the order in which they were queued.
+type player struct {
+	unused
+	results pgx.BatchResults
+}
+
+func (p player) Query(context.Context, string, ...any) (pgx.Rows, error) { return p.results.Query() }
+
+func (p player) QueryRow(context.Context, string, ...any) pgx.Row { return p.results.QueryRow() }
+
+// unused are the calls that no Query makes.
+type unused struct{}
+
+var errNotPipelined = errors.New("only reads are pipelined")
+
+func (unused) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
+	return pgconn.CommandTag{}, errNotPipelined
+}
+
+func (unused) CopyFrom(context.Context, pgx.Identifier, []string, pgx.CopyFromSource) (int64, error) {
+	return 0, errNotPipelined
+}
+
+func (unused) SendBatch(context.Context, *pgx.Batch) pgx.BatchResults { return nil }

@@ -1,0 +1,58 @@
+package authdb
+
+import (
+	"context"
+
+	"github.com/zerostarter/authdb/internal/dbgen"
+	"github.com/zerostarter/authdb/internal/repo"
+)
+
+// TeamWith selects the relations of [TeamRepository.Load].
+type TeamWith struct {
+	Organization bool
+	Members      Rows // with their users
+}
+
+// TeamWithRelations is a team and what belongs to it. A relation is nil if it was not asked for, and Members is empty
+// if there are none; their order is that of created_at and id, from the end that [Rows] says.
+type TeamWithRelations struct {
+	Team
+	Organization *Organization
+	Members      []TeamMemberWithUser
+}
+
+func teamAlone(row dbgen.Team) TeamWithRelations { return TeamWithRelations{Team: Team(row)} }
+
+// Load brings the relations of a team that with asks for, in one round trip and as of one moment. The team itself was
+// read before that moment. In a transaction, Load runs there and sees what the transaction's isolation shows. It
+// returns [ErrInvalidInput].
+func (r *TeamRepository) Load(ctx context.Context, team Team, with TeamWith) (TeamWithRelations, error) {
+	return first(r.load(ctx, "Teams.Load", []Team{team}, with))
+}
+
+// LoadMany is Load for any number of teams, in their order, still in one round trip.
+func (r *TeamRepository) LoadMany(ctx context.Context, teams []Team, with TeamWith) ([]TeamWithRelations, error) {
+	return r.load(ctx, "Teams.LoadMany", teams, with)
+}
+
+func (r *TeamRepository) load(ctx context.Context, op string, teams []Team, with TeamWith) ([]TeamWithRelations, error) {
+	return loadMany(ctx, op, r.repo, teams, func(t Team) string { return t.ID },
+		func(l *loader, ids []string) func(Team) TeamWithRelations {
+			organization := organizationsOf(ctx, l, with.Organization, teams, func(t Team) string { return t.OrganizationID })
+			members := toMany(l, "members", with.Members, func(m *TeamMemberWithUser) string { return m.TeamID }, func(r *repo.Repo) ([]TeamMemberWithUser, error) {
+				if with.Members.isAll() {
+					rows, err := r.ListTeamMembersByTeams(ctx, ids)
+					return each(rows, teamMemberWithUser, err), err
+				}
+				rows, err := r.PickTeamMembersByTeams(ctx, dbgen.PickTeamMembersByTeamsParams{
+					TeamIds: ids, Newest: with.Members.newest, RowLimit: with.Members.rowLimit(),
+				})
+				return each(rows, teamMemberWithUser, err), err
+			})
+			return func(t Team) TeamWithRelations {
+				return TeamWithRelations{
+					Team: t, Organization: organization(t.OrganizationID), Members: members.of(t.ID),
+				}
+			}
+		})
+}
