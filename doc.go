@@ -33,6 +33,15 @@
 //		fmt.Println(member.User.Name, member.Role)
 //	}
 //
+// # Relations
+//
+// To-one relations come joined, such as [MemberWithUser]. Load brings whatever else belongs to a row, LoadMany to many
+// rows, always in one round trip and as of one moment:
+//
+//	full, err := store.Organizations.Load(ctx, org, authdb.OrganizationWith{
+//		Members: authdb.Oldest(20), Teams: authdb.All(), TeamMembers: authdb.All(),
+//	})
+//
 // # Updates
 //
 // A field of an update that is not set leaves its column. NOT NULL columns take a pointer, nullable ones a [Change]:

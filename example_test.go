@@ -185,6 +185,58 @@ func ExampleCursor() {
 	// Output: Bob true
 }
 
+func ExampleOrganizationRepository_Load() {
+	ctx := context.Background()
+	store := exampleStore(ctx)
+	defer store.Close()
+	org := acme(ctx, store, "Ada", "Bob", "Cy")
+	if _, err := store.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: org.ID, Name: "Design"}); err != nil {
+		log.Fatal(err)
+	}
+
+	full, err := store.Organizations.Load(ctx, org, authdb.OrganizationWith{Members: authdb.Newest(2), Teams: authdb.All()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, m := range full.Members {
+		fmt.Println(m.User.Name, m.Role, "in", full.Name)
+	}
+	fmt.Println(len(full.Teams), "team, invitations not asked for:", full.Invitations == nil)
+	// Output:
+	// Cy member in Acme
+	// Bob member in Acme
+	// 1 team, invitations not asked for: true
+}
+
+// A page of sessions and whose they are: one query, not one for each.
+func ExampleSessionRepository_LoadMany() {
+	ctx := context.Background()
+	store := exampleStore(ctx)
+	defer store.Close()
+	ada, err := store.Users.Create(ctx, authdb.CreateUserParams{Name: "Ada", Email: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := store.Sessions.CreateMany(ctx, []authdb.CreateSessionParams{{UserID: ada.ID}, {UserID: ada.ID}}); err != nil {
+		log.Fatal(err)
+	}
+
+	page, err := store.Sessions.List(ctx, authdb.ListSessionsParams{UserID: ada.ID, Live: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	loaded, err := store.Sessions.LoadMany(ctx, page.Items, authdb.SessionWith{User: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range loaded {
+		fmt.Println(s.User.Name)
+	}
+	// Output:
+	// Ada
+	// Ada
+}
+
 func ExampleStore_InTx() {
 	ctx := context.Background()
 	store := exampleStore(ctx)

@@ -88,7 +88,7 @@ func page(ctx context.Context, store *authdb.Store) error {
 }
 
 func relations(ctx context.Context, store *authdb.Store) error {
-	heading("A user and what belongs to it")
+	heading("A user and what belongs to it, in one round trip and one snapshot")
 	user, err := call("Users.GetByEmail, in any case", func() (authdb.User, error) {
 		return store.Users.GetByEmail(ctx, "Ada.Quillfeather@Example.com")
 	})
@@ -96,35 +96,71 @@ func relations(ctx context.Context, store *authdb.Store) error {
 		return err
 	}
 	line("%s, since %s, picture %s", user.Name, user.CreatedAt.Format("2006-01-02"), text(user.Image))
-	accounts, err := call("Accounts.List", func() (authdb.Page[authdb.Account], error) {
-		return store.Accounts.List(ctx, authdb.ListAccountsParams{UserID: user.ID})
+	full, err := call("Users.Load, five relations", func() (authdb.UserWithRelations, error) {
+		return store.Users.Load(ctx, user, authdb.UserWith{
+			Sessions: authdb.Newest(3), Accounts: authdb.All(), Members: authdb.All(), TeamMembers: authdb.All(),
+			Invitations: authdb.All(), PendingInvitations: true,
+		})
 	})
 	if err != nil {
 		return err
 	}
-	for _, a := range accounts.Items {
+	for _, a := range full.Accounts {
 		line("signs in by %s", a.ProviderID)
 	}
-	memberships, err := call("Members.ListByUser, organizations joined",
-		func() (authdb.Page[authdb.MemberWithOrganization], error) {
-			return store.Members.ListByUser(ctx, authdb.ListMembersByUserParams{UserID: user.ID})
-		})
-	if err != nil {
-		return err
+	for _, s := range full.Sessions {
+		line("session until %s, from %s", s.ExpiresAt.Format("2006-01-02 15:04"), text(s.IPAddress))
 	}
-	for _, m := range memberships.Items {
+	for _, m := range full.Members {
 		line("%s of %s", m.Role, m.Organization.Name)
 	}
-	teams, err := call("TeamMembers.ListByUser, teams joined", func() (authdb.Page[authdb.TeamMemberWithTeam], error) {
-		return store.TeamMembers.ListByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: user.ID})
+	for _, m := range full.TeamMembers {
+		line("in team %s", m.Team.Name)
+	}
+	for _, i := range full.Invitations {
+		line("waits for %s to join %s", i.Email, i.Organization.Name)
+	}
+	return tree(ctx, store)
+}
+
+func tree(ctx context.Context, store *authdb.Store) error {
+	heading("An organization as a tree")
+	org, err := call("Organizations.GetFullBySlug, four relations", func() (authdb.OrganizationWithRelations, error) {
+		return store.Organizations.GetFullBySlug(ctx, "quillmark-kites", authdb.OrganizationWith{
+			Members: authdb.Oldest(3), Teams: authdb.All(), TeamMembers: authdb.Newest(2), Invitations: authdb.All(),
+		})
 	})
 	if err != nil {
 		return err
 	}
-	for _, m := range teams.Items {
-		line("in team %s", m.Team.Name)
+	line("%s", org.Name)
+	line("├─ the first %d members", len(org.Members))
+	for i, m := range org.Members {
+		line("│  %s %s, %s", branch(i, len(org.Members)), m.User.Name, m.Role)
+	}
+	line("├─ %d teams, and who joined last", len(org.Teams))
+	for i, team := range org.Teams {
+		stem := "│"
+		if i == len(org.Teams)-1 {
+			stem = " "
+		}
+		line("│  %s %s", branch(i, len(org.Teams)), team.Name)
+		for j, m := range team.Members {
+			line("│  %s  %s %s", stem, branch(j, len(team.Members)), m.User.Name)
+		}
+	}
+	line("└─ %d invitations", len(org.Invitations))
+	for i, inv := range org.Invitations {
+		line("   %s %s as %s, %s, from %s", branch(i, len(org.Invitations)), inv.Email, text(inv.Role), inv.Status, inv.Inviter.Name)
 	}
 	return nil
+}
+
+func branch(i, n int) string {
+	if i == n-1 {
+		return "└─"
+	}
+	return "├─"
 }
 
 func create(ctx context.Context, store *authdb.Store) error {

@@ -19,13 +19,16 @@ const (
 )
 
 // Pipeline runs queries in one round trip (two where a connection has not prepared them yet) and on one snapshot:
-// a read-only REPEATABLE READ transaction that travels along, or the transaction that the Repo is on.
+// a read-only REPEATABLE READ transaction that travels along, or the transaction that the Repo is on. One query alone
+// has a snapshot by nature.
 //
 // Generated queries read their rows before they return, so each is called once to note its SQL and arguments and, when
-// the answers are there, once more to scan them: sqlc's scanning serves here too.
+// the answers are there, once more to scan them: sqlc's scanning serves here too. (With sqlc's exported query texts
+// and pgx.RowToStructByPos, the other way, the scan of every joined row would have to be written again: pgx does not
+// look into the named fields that sqlc.embed makes.)
 func (r *Repo) Pipeline(ctx context.Context, queries ...Query) error {
 	batch := &pgx.Batch{}
-	own := r.ownsTransaction()
+	own := len(queries) > 1 && r.ownsTransaction()
 	if own {
 		batch.Queue(beginSnapshot)
 	}
