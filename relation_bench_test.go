@@ -24,7 +24,7 @@ import (
 func BenchmarkLoad(b *testing.B) {
 	for _, fanOut := range []int{2, 5, 20, 1_000} {
 		store := authdbtest.New(b)
-		user, org := graph(b, store, fanOut)
+		user, org := benchGraph(b, store, fanOut)
 		for _, network := range []struct {
 			name  string
 			delay time.Duration
@@ -132,8 +132,8 @@ func (c *delayedConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// graph makes a user and an organization with n rows in each relation, and n of another among them.
-func graph(b *testing.B, store *authdb.Store, n int) (authdb.User, authdb.Organization) {
+// benchGraph makes a user and an organization with n rows in each relation, and n of another among them.
+func benchGraph(b *testing.B, store *authdb.Store, n int) (authdb.User, authdb.Organization) {
 	b.Helper()
 	ctx := b.Context()
 	user := authdbtest.User(b, store)
