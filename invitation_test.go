@@ -118,7 +118,7 @@ func testInvitationGet(t *testing.T, s *fixture) {
 		inv := invite(t, s, org.ID, inviter.ID, to("ølga@example.com"), until(s.now.Add(lifetime)))
 		returns(t, inv)(s.Invitations.Get(ctx, org.ID, inv.ID))
 		returns(t, authdb.InvitationWithInviter{Invitation: inv, Inviter: inviter})(s.Invitations.GetWithInviter(ctx, org.ID, inv.ID))
-		returns(t, authdb.InvitationWithOrganization{Invitation: inv, Organization: org})(
+		returns(t, authdb.ReceivedInvitation{Invitation: inv, Organization: org, Inviter: inviter})(
 			s.Invitations.GetByRecipient(ctx, inv.ID, "ØLGA@Example.com"))
 	}
 }
@@ -165,12 +165,12 @@ func testInvitationNotFound(t *testing.T, s *fixture) {
 func testInvitationPending(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	org, inviter := authdbtest.Organization(t, s.Store), authdbtest.User(t, s.Store)
-	inOrg, byEmail := []authdb.InvitationWithInviter{}, []authdb.InvitationWithOrganization{}
+	inOrg, byEmail := []authdb.InvitationWithInviter{}, []authdb.ReceivedInvitation{}
 	for _, email := range []string{"one@pending.example", "two@pending.example", "one@pending.example"} {
 		inv := inStates(t, s, org.ID, inviter.ID, email)
 		inOrg = append(inOrg, authdb.InvitationWithInviter{Invitation: inv, Inviter: inviter})
 		if strings.HasPrefix(email, "one") {
-			byEmail = append(byEmail, authdb.InvitationWithOrganization{Invitation: inv, Organization: org})
+			byEmail = append(byEmail, authdb.ReceivedInvitation{Invitation: inv, Organization: org, Inviter: inviter})
 		}
 	}
 	p := authdb.ListInvitationsParams{OrganizationID: org.ID, Pending: true}
@@ -186,7 +186,7 @@ func testInvitationPending(t *testing.T, s *fixture) {
 	returns(t, int64(3))(s.Invitations.Count(ctx, count))
 	s.now = s.now.Add(time.Millisecond)
 	returns(t, inOrg[:0])(must[authdb.Page[authdb.InvitationWithInviter]](t)(s.Invitations.List(ctx, p)).Items, nil)
-	returns(t, byEmail[:0])(must[authdb.Page[authdb.InvitationWithOrganization]](t)(s.Invitations.ListByEmail(ctx, q)).Items, nil)
+	returns(t, byEmail[:0])(must[authdb.Page[authdb.ReceivedInvitation]](t)(s.Invitations.ListByEmail(ctx, q)).Items, nil)
 	returns(t, int64(0))(s.Invitations.Count(ctx, count))
 }
 
@@ -269,10 +269,11 @@ func testInvitationList(t *testing.T, s *fixture) {
 
 func testInvitationListByEmail(t *testing.T, s *fixture) {
 	other := authdbtest.Invitation(t, s.Store)
-	rows := rowsOf(func() authdb.InvitationWithOrganization {
+	inviter := must[authdb.User](t)(s.Users.Get(t.Context(), other.InviterID))
+	rows := rowsOf(func() authdb.ReceivedInvitation {
 		org := authdbtest.Organization(t, s.Store)
 		inv := invite(t, s, org.ID, other.InviterID, to("Lists@example.com"))
-		return authdb.InvitationWithOrganization{Invitation: inv, Organization: org}
+		return authdb.ReceivedInvitation{Invitation: inv, Organization: org, Inviter: inviter}
 	})
 	checkList(t, s, "Invitations.ListByEmail", "invitation", rows, func(after authdb.Cursor, limit int) authdb.ListInvitationsByEmailParams {
 		return authdb.ListInvitationsByEmailParams{Email: "lists@Example.com", After: after, Limit: limit}

@@ -87,6 +87,9 @@ func TestScopes(t *testing.T) {
 			"Users.SetEmail":    func() error { return errOf(db.Users.SetEmail(ctx, in.user, "x@example.com", true)) },
 			"Users.Delete":      func() error { return db.Users.Delete(ctx, in.user) },
 			"Organizations.Get": func() error { return errOf(db.Organizations.Get(ctx, in.org)) },
+			"Organizations.GetFull": func() error {
+				return errOf(db.Organizations.GetFull(ctx, in.org, authdb.OrganizationWith{Members: authdb.All()}))
+			},
 			"Organizations.Update": func() error {
 				return errOf(db.Organizations.Update(ctx, in.org, authdb.UpdateOrganizationParams{Name: new("x")}))
 			},
@@ -168,7 +171,13 @@ func TestScopes(t *testing.T) {
 			"Members.ListByUser": func() error {
 				return inPage(db.Members.ListByUser(ctx, authdb.ListMembersByUserParams{UserID: in.user}))
 			},
-			"Members.AllByUser":   func() error { return inAll(db.Members.AllByUser(ctx, authdb.ListMembersByUserParams{UserID: in.user})) },
+			"Members.AllByUser": func() error { return inAll(db.Members.AllByUser(ctx, authdb.ListMembersByUserParams{UserID: in.user})) },
+			"Organizations.ListByUser": func() error {
+				return inPage(db.Organizations.ListByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: in.user}))
+			},
+			"Organizations.AllByUser": func() error {
+				return inAll(db.Organizations.AllByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: in.user}))
+			},
 			"Members.Count":       func() error { return counted(db.Members.Count(ctx, in.org)) },
 			"Members.CountByUser": func() error { return counted(db.Members.CountByUser(ctx, in.user)) },
 			"Teams.List":          func() error { return inPage(db.Teams.List(ctx, authdb.ListTeamsParams{OrganizationID: in.org})) },
@@ -237,7 +246,8 @@ func scopedMethods(t *testing.T) []string {
 		ast.Inspect(must[*ast.File](t)(parser.ParseFile(token.NewFileSet(), file, nil, 0)), func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.TypeSpec:
-				if s, ok := n.Type.(*ast.StructType); ok && named(s.Fields, "OrganizationID", "UserID") {
+				// A row is not an id that somebody sent: Load takes rows that the caller has.
+				if s, ok := n.Type.(*ast.StructType); ok && strings.HasSuffix(n.Name.Name, "Params") && named(s.Fields, "OrganizationID", "UserID") {
 					scopedParams[n.Name.Name] = true
 				}
 			case *ast.FuncDecl:
