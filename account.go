@@ -156,10 +156,7 @@ func (r *AccountRepository) List(ctx context.Context, p ListAccountsParams) (Pag
 
 // All iterates over the accounts of [AccountRepository.List] from p.After on, p.Limit at a time. An error ends it.
 func (r *AccountRepository) All(ctx context.Context, p ListAccountsParams) iter.Seq2[Account, error] {
-	return eachItem(p.After, func(after Cursor) (Page[Account], error) {
-		p.After = after
-		return r.List(ctx, p)
-	})
+	return eachItem(ctx, p, func(p *ListAccountsParams) *Cursor { return &p.After }, r.List)
 }
 
 // Count returns the number of a user's accounts. It returns [ErrInvalidInput].

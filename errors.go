@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// The kinds of failure that callers tell apart with [errors.Is]. Every error of this package is an [*Error] that
-// wraps at most one of them.
+// The kinds of failure that callers tell apart with [errors.Is]. Every error of this package is an [*Error]. A key that
+// no row can have, such as an empty id or a token with a NUL byte, is both ErrNotFound and ErrInvalidInput.
 var (
 	// ErrNotFound: no row has that key, or not in that organization or for that user.
 	ErrNotFound = errors.New("not found")

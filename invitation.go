@@ -40,7 +40,7 @@ func (i Invitation) TeamIDs() []string {
 	if i.TeamID == nil || *i.TeamID == "" {
 		return nil
 	}
-	return strings.Split(*i.TeamID, ",")
+	return strings.FieldsFunc(*i.TeamID, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // InvitationWithInviter is an invitation and who sent it.
@@ -243,10 +243,7 @@ func (r *InvitationRepository) List(ctx context.Context, p ListInvitationsParams
 // All iterates over the invitations of [InvitationRepository.List] from p.After on, p.Limit at a time. An error ends
 // it.
 func (r *InvitationRepository) All(ctx context.Context, p ListInvitationsParams) iter.Seq2[InvitationWithInviter, error] {
-	return eachItem(p.After, func(after Cursor) (Page[InvitationWithInviter], error) {
-		p.After = after
-		return r.List(ctx, p)
-	})
+	return eachItem(ctx, p, func(p *ListInvitationsParams) *Cursor { return &p.After }, r.List)
 }
 
 // ListByEmail returns a page of the invitations to an address with their organizations and inviters, oldest first. It returns
@@ -268,10 +265,7 @@ func (r *InvitationRepository) ListByEmail(ctx context.Context, p ListInvitation
 // AllByEmail iterates over the invitations of [InvitationRepository.ListByEmail] from p.After on, p.Limit at a time.
 // An error ends it.
 func (r *InvitationRepository) AllByEmail(ctx context.Context, p ListInvitationsByEmailParams) iter.Seq2[ReceivedInvitation, error] {
-	return eachItem(p.After, func(after Cursor) (Page[ReceivedInvitation], error) {
-		p.After = after
-		return r.ListByEmail(ctx, p)
-	})
+	return eachItem(ctx, p, func(p *ListInvitationsByEmailParams) *Cursor { return &p.After }, r.ListByEmail)
 }
 
 // Count returns the number of an organization's invitations. It returns [ErrInvalidInput].

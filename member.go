@@ -26,10 +26,10 @@ type Member struct {
 	CreatedAt      time.Time
 }
 
-// HasRole reports whether role is one of the member's roles.
+// HasRole reports whether role is one of the member's roles; the empty role is nobody's.
 func (m Member) HasRole(role string) bool {
 	for r := range strings.SplitSeq(m.Role, ",") {
-		if strings.TrimSpace(r) == role {
+		if r = strings.TrimSpace(r); r != "" && r == role {
 			return true
 		}
 	}
@@ -204,10 +204,7 @@ func (r *MemberRepository) List(ctx context.Context, p ListMembersParams) (Page[
 
 // All iterates over the members of [MemberRepository.List] from p.After on, p.Limit at a time. An error ends it.
 func (r *MemberRepository) All(ctx context.Context, p ListMembersParams) iter.Seq2[MemberWithUser, error] {
-	return eachItem(p.After, func(after Cursor) (Page[MemberWithUser], error) {
-		p.After = after
-		return r.List(ctx, p)
-	})
+	return eachItem(ctx, p, func(p *ListMembersParams) *Cursor { return &p.After }, r.List)
 }
 
 // ListByUser returns a page of a user's memberships with their organizations, oldest first. It returns
@@ -227,10 +224,7 @@ func (r *MemberRepository) ListByUser(ctx context.Context, p ListMembersByUserPa
 // AllByUser iterates over the memberships of [MemberRepository.ListByUser] from p.After on, p.Limit at a time. An
 // error ends it.
 func (r *MemberRepository) AllByUser(ctx context.Context, p ListMembersByUserParams) iter.Seq2[MemberWithOrganization, error] {
-	return eachItem(p.After, func(after Cursor) (Page[MemberWithOrganization], error) {
-		p.After = after
-		return r.ListByUser(ctx, p)
-	})
+	return eachItem(ctx, p, func(p *ListMembersByUserParams) *Cursor { return &p.After }, r.ListByUser)
 }
 
 // Count returns the number of an organization's members. It returns [ErrInvalidInput].

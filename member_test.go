@@ -153,9 +153,10 @@ func TestMemberHasRole(t *testing.T) {
 	for roles, has := range map[string]string{
 		"member": "member", "admin,member": "admin member", " admin , member": "admin member", "owner": "owner",
 		"administrator,memberships": "", "Admin": "", "admin member": "", "": "",
+		"admin,": "admin", ",": "",
 	} {
-		for _, role := range []string{"owner", "admin", "member", "min"} {
-			want := strings.Contains(" "+has+" ", " "+role+" ")
+		for _, role := range []string{"owner", "admin", "member", "min", ""} {
+			want := role != "" && strings.Contains(" "+has+" ", " "+role+" ")
 			if got := (authdb.Member{Role: roles}).HasRole(role); got != want {
 				t.Errorf("a member with roles %q has %q: %v", roles, role, got)
 			}

@@ -75,7 +75,7 @@ func (r *OrganizationRepository) Create(ctx context.Context, p CreateOrganizatio
 	const op = "Organizations.Create"
 	if err := check(op, text("name", p.Name, maxName), required("slug", p.Slug, maxSlug),
 		optional("logo", p.Logo, maxURL), optional("metadata", p.Metadata, maxMetadata),
-		required("owner_id", p.OwnerID, maxID)); err != nil {
+		required("user_id", p.OwnerID, maxID)); err != nil {
 		return Organization{}, err
 	}
 	row, err := r.repo.CreateOrganization(ctx, dbgen.CreateOrganizationParams{
@@ -121,10 +121,7 @@ func (r *OrganizationRepository) List(ctx context.Context, p ListOrganizationsPa
 // All iterates over the organizations of [OrganizationRepository.List] from p.After on, p.Limit at a time. An error
 // ends it.
 func (r *OrganizationRepository) All(ctx context.Context, p ListOrganizationsParams) iter.Seq2[Organization, error] {
-	return eachItem(p.After, func(after Cursor) (Page[Organization], error) {
-		p.After = after
-		return r.List(ctx, p)
-	})
+	return eachItem(ctx, p, func(p *ListOrganizationsParams) *Cursor { return &p.After }, r.List)
 }
 
 // ListByUser returns a page of the organizations that a user is a member of, with the membership and the number of
@@ -144,10 +141,7 @@ func (r *OrganizationRepository) ListByUser(ctx context.Context, p ListOrganizat
 // AllByUser iterates over the organizations of [OrganizationRepository.ListByUser] from p.After on, p.Limit at a time.
 // An error ends it.
 func (r *OrganizationRepository) AllByUser(ctx context.Context, p ListOrganizationsByUserParams) iter.Seq2[OrganizationOfUser, error] {
-	return eachItem(p.After, func(after Cursor) (Page[OrganizationOfUser], error) {
-		p.After = after
-		return r.ListByUser(ctx, p)
-	})
+	return eachItem(ctx, p, func(p *ListOrganizationsByUserParams) *Cursor { return &p.After }, r.ListByUser)
 }
 
 // Count returns the number of organizations. It reads the whole table.

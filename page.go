@@ -1,6 +1,7 @@
 package authdb
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"iter"
@@ -107,11 +108,14 @@ func each[R, T any](rows []R, item func(R) T, err error) []T {
 	return items
 }
 
-// eachItem iterates over the items of all pages, starting with the one behind after.
-func eachItem[T any](after Cursor, list func(after Cursor) (Page[T], error)) iter.Seq2[T, error] {
+// eachItem iterates over the items of all pages of list, from where p starts. Each walk has its own place.
+func eachItem[P, T any](
+	ctx context.Context, p P, after func(*P) *Cursor, list func(context.Context, P) (Page[T], error),
+) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		p := p
 		for {
-			page, err := list(after)
+			page, err := list(ctx, p)
 			if err != nil {
 				var none T
 				yield(none, err)
@@ -125,7 +129,7 @@ func eachItem[T any](after Cursor, list func(after Cursor) (Page[T], error)) ite
 			if page.Next.IsZero() {
 				return
 			}
-			after = page.Next
+			*after(&p) = page.Next
 		}
 	}
 }

@@ -170,10 +170,7 @@ func (r *SessionRepository) List(ctx context.Context, p ListSessionsParams) (Pag
 
 // All iterates over the sessions of [SessionRepository.List] from p.After on, p.Limit at a time. An error ends it.
 func (r *SessionRepository) All(ctx context.Context, p ListSessionsParams) iter.Seq2[Session, error] {
-	return eachItem(p.After, func(after Cursor) (Page[Session], error) {
-		p.After = after
-		return r.List(ctx, p)
-	})
+	return eachItem(ctx, p, func(p *ListSessionsParams) *Cursor { return &p.After }, r.List)
 }
 
 // Count returns the number of a user's sessions. It returns [ErrInvalidInput].

@@ -96,10 +96,7 @@ func (r *TeamRepository) List(ctx context.Context, p ListTeamsParams) (Page[Team
 
 // All iterates over the teams of [TeamRepository.List] from p.After on, p.Limit at a time. An error ends it.
 func (r *TeamRepository) All(ctx context.Context, p ListTeamsParams) iter.Seq2[Team, error] {
-	return eachItem(p.After, func(after Cursor) (Page[Team], error) {
-		p.After = after
-		return r.List(ctx, p)
-	})
+	return eachItem(ctx, p, func(p *ListTeamsParams) *Cursor { return &p.After }, r.List)
 }
 
 // Count returns the number of an organization's teams. It returns [ErrInvalidInput].

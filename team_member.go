@@ -107,7 +107,7 @@ func (r *TeamMemberRepository) Create(ctx context.Context, p CreateTeamMemberPar
 }
 
 // CreateMany makes any number of users members of a team in one statement, all or none, and returns the rows in the
-// order of the users. Its errors are those of Create.
+// order of the users; none, without a look at the team, for no users. Its errors are those of Create.
 func (r *TeamMemberRepository) CreateMany(ctx context.Context, p CreateTeamMembersParams) ([]TeamMember, error) {
 	const op = "TeamMembers.CreateMany"
 	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID),
@@ -173,10 +173,7 @@ func (r *TeamMemberRepository) List(ctx context.Context, p ListTeamMembersParams
 // All iterates over the team members of [TeamMemberRepository.List] from p.After on, p.Limit at a time. An error ends
 // it.
 func (r *TeamMemberRepository) All(ctx context.Context, p ListTeamMembersParams) iter.Seq2[TeamMemberWithUser, error] {
-	return eachItem(p.After, func(after Cursor) (Page[TeamMemberWithUser], error) {
-		p.After = after
-		return r.List(ctx, p)
-	})
+	return eachItem(ctx, p, func(p *ListTeamMembersParams) *Cursor { return &p.After }, r.List)
 }
 
 // ListByUser returns a page of a user's team memberships with their teams, over all organizations, oldest first. It
@@ -196,10 +193,7 @@ func (r *TeamMemberRepository) ListByUser(ctx context.Context, p ListTeamMembers
 // AllByUser iterates over the team memberships of [TeamMemberRepository.ListByUser] from p.After on, p.Limit at a
 // time. An error ends it.
 func (r *TeamMemberRepository) AllByUser(ctx context.Context, p ListTeamMembersByUserParams) iter.Seq2[TeamMemberWithTeam, error] {
-	return eachItem(p.After, func(after Cursor) (Page[TeamMemberWithTeam], error) {
-		p.After = after
-		return r.ListByUser(ctx, p)
-	})
+	return eachItem(ctx, p, func(p *ListTeamMembersByUserParams) *Cursor { return &p.After }, r.ListByUser)
 }
 
 // Count returns the number of a team's members; 0 if the team is not the organization's. It returns

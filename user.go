@@ -118,10 +118,7 @@ func (r *UserRepository) List(ctx context.Context, p ListUsersParams) (Page[User
 
 // All iterates over the users of [UserRepository.List] from p.After on, p.Limit at a time. An error ends it.
 func (r *UserRepository) All(ctx context.Context, p ListUsersParams) iter.Seq2[User, error] {
-	return eachItem(p.After, func(after Cursor) (Page[User], error) {
-		p.After = after
-		return r.List(ctx, p)
-	})
+	return eachItem(ctx, p, func(p *ListUsersParams) *Cursor { return &p.After }, r.List)
 }
 
 // Count returns the number of users. It reads the whole table.

@@ -102,10 +102,7 @@ func (r *VerificationRepository) List(ctx context.Context, p ListVerificationsPa
 // All iterates over the verifications of [VerificationRepository.List] from p.After on, p.Limit at a time. An error
 // ends it.
 func (r *VerificationRepository) All(ctx context.Context, p ListVerificationsParams) iter.Seq2[Verification, error] {
-	return eachItem(p.After, func(after Cursor) (Page[Verification], error) {
-		p.After = after
-		return r.List(ctx, p)
-	})
+	return eachItem(ctx, p, func(p *ListVerificationsParams) *Cursor { return &p.After }, r.List)
 }
 
 // Count returns the number of verifications of an identifier, expired ones too. It returns [ErrInvalidInput].

@@ -38,7 +38,7 @@ func (r *Repo) CreateTeamMembers(
 	created := make([]dbgen.TeamMember, len(p.UserIds))
 	for i, userID := range p.UserIds {
 		p.Ids[i] = r.sources.ID()
-		created[i] = dbgen.TeamMember{ID: p.Ids[i], TeamID: p.TeamID, UserID: userID, CreatedAt: &p.Now}
+		created[i] = dbgen.TeamMember{ID: p.Ids[i], TeamID: p.TeamID, UserID: userID, CreatedAt: new(p.Now)}
 	}
 	n, err := r.Queries.CreateTeamMembers(ctx, p)
 	if err == nil && int(n) != len(created) {

@@ -1,0 +1,148 @@
+package authdb_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/zerostarter/authdb"
+)
+
+// rowsOf makes rows for a list: more than the default page, and an even number, so that the last of pages of 2 is full.
+func rowsOf[T any](row func() T) (rows []T) {
+	for range 54 {
+		rows = append(rows, row())
+	}
+	return rows
+}
+
+// checkList pages in every way that a caller can through a list that must consist of rows. It sets their created_at.
+func checkList[P, T any](
+	t *testing.T, s *fixture, op, table string, rows []T, params func(after authdb.Cursor, limit int) P,
+	list func(context.Context, P) (authdb.Page[T], error), all func(context.Context, P) iter.Seq2[T, error],
+) {
+	t.Helper()
+	ctx, n := t.Context(), len(rows)
+	rows = spread(t, s, table, rows)
+	page := func(after authdb.Cursor, limit int) authdb.Page[T] {
+		t.Helper()
+		return must[authdb.Page[T]](t)(list(ctx, params(after, limit)))
+	}
+	for limit, size := range map[int]int{1: 1, 2: 2, n: n, n + 1: n + 1, 0: 50} {
+		t.Run(fmt.Sprintf("pages of %d", limit), func(t *testing.T) {
+			var got []T
+			for after := (authdb.Cursor{}); len(got) < n; {
+				p, want := page(after, limit), rows[len(got):min(len(got)+size, n)]
+				if diff := cmp.Diff(want, p.Items); diff != "" {
+					t.Fatalf("page behind row %d (-want +got):\n%s", len(got), diff)
+				}
+				got = append(got, p.Items...)
+				if p.Next.IsZero() != (len(got) == n) {
+					t.Fatalf("a page ends at row %d of %d: Next.IsZero() = %v", len(got), n, p.Next.IsZero())
+				}
+				after = viaJSON(t, p.Next)
+			}
+		})
+	}
+	t.Run("all", func(t *testing.T) {
+		seq := all(ctx, params(authdb.Cursor{}, 7))
+		returns(t, rows)(collect(seq, n+1))
+		returns(t, rows)(collect(seq, n+1)) // again: each walk has its own place
+		returns(t, rows[4:])(collect(all(ctx, params(page(authdb.Cursor{}, 4).Next, 5)), n+1))
+	})
+	t.Run("all until break", func(t *testing.T) {
+		returns(t, rows[:3])(collect(all(ctx, params(authdb.Cursor{}, 2)), 3))
+	})
+	t.Run("all until error", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		var got, none []T
+		var errs []error
+		for item, err := range all(ctx, params(authdb.Cursor{}, 2)) {
+			if err != nil {
+				if none, errs = append(none, item), append(errs, err); len(errs) == 2 {
+					break
+				}
+				continue
+			}
+			if got = append(got, item); len(got) == 2 {
+				cancel()
+			}
+		}
+		returns(t, rows[:2])(got, nil)
+		returns(t, make([]T, 1))(none, nil)
+		if e, ok := errors.AsType[*authdb.Error](errors.Join(errs...)); !ok || !errors.Is(e, context.Canceled) || e.Op != op {
+			t.Errorf("got %v, want one context.Canceled of %s", errs, op)
+		}
+	})
+	t.Run("rows come and go between pages", func(t *testing.T) {
+		spare := "spare " + table
+		exec(t, s.Store, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %q (LIKE %q)`, spare, table))
+		move := func(from, to string, row T) {
+			exec(t, s.Store, fmt.Sprintf(`WITH moved AS (DELETE FROM %q WHERE id = $1 RETURNING *)
+				INSERT INTO %q SELECT * FROM moved`, from, to), rowID(row))
+		}
+		move(table, spare, rows[1])
+		move(table, spare, rows[8])
+		first := page(authdb.Cursor{}, 5)
+		returns(t, append(rows[:1:1], rows[2:6]...))(first.Items, nil)
+		move(spare, table, rows[1])
+		move(spare, table, rows[8])
+		move(table, spare, rows[5]) // where the cursor is
+		move(table, spare, rows[6])
+		returns(t, rows[7:])(collect(all(ctx, params(first.Next, 3)), n))
+	})
+}
+
+// spread sets created_at of rows, whose ids ascend, by plain SQL: to few times for many rows, with microseconds, which
+// authdb does not write, and to NULL here and there where the row may have it. It returns them in the order of a list.
+func spread[T any](t *testing.T, s *fixture, table string, rows []T) []T {
+	t.Helper()
+	micro := time.Microsecond
+	offsets := []time.Duration{3 * micro, time.Second, 0, 4 * micro, 1000 * micro, 2 * micro}
+	created := map[string]time.Time{}
+	for i := range rows {
+		at := s.now.Add(offsets[i%len(offsets)])
+		setTime(&rows[i], "CreatedAt", at)
+		column := new(at)
+		if field := reflect.ValueOf(&rows[i]).Elem().FieldByName("CreatedAt"); field.Kind() == reflect.Pointer && i%5 == 4 {
+			field.SetZero()
+			column, at = nil, time.Time{}
+		}
+		exec(t, s.Store, fmt.Sprintf(`UPDATE %q SET created_at = $1 WHERE id = $2`, table), column, rowID(rows[i]))
+		created[rowID(rows[i])] = at
+	}
+	return slices.SortedStableFunc(slices.Values(rows), func(a, b T) int {
+		return created[rowID(a)].Compare(created[rowID(b)])
+	})
+}
+
+func rowID(row any) string { return reflect.ValueOf(row).FieldByName("ID").String() }
+
+// collect takes up to limit items.
+func collect[T any](seq iter.Seq2[T, error], limit int) (items []T, err error) {
+	for item, err := range seq {
+		if err != nil {
+			return items, err
+		}
+		if items = append(items, item); len(items) == limit {
+			break
+		}
+	}
+	return items, nil
+}
+
+func viaJSON(t *testing.T, c authdb.Cursor) (decoded authdb.Cursor) {
+	t.Helper()
+	if err := json.Unmarshal(must[[]byte](t)(json.Marshal(c)), &decoded); err != nil {
+		t.Fatal(err)
+	}
+	return decoded
+}
