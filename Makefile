@@ -40,6 +40,10 @@ test/download: ## Test the PostgreSQL that is downloaded where none is installed
 	@AUTHDB_POSTGRES=download go test -count=1 ./authdbtest
 	@go test -count=1 -tags download ./internal/pgserver
 
+.PHONY: bench
+bench: ## Measure Load beside a pgx.Batch written by hand
+	@$(withpg) go test -run '^$$' -bench . -benchtime 300x .
+
 .PHONY: generate
 generate: ## Compile db/queries into internal/dbgen
 	@rm -f internal/dbgen/*.go
