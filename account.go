@@ -154,9 +154,10 @@ func (r *AccountRepository) List(ctx context.Context, p ListAccountsParams) (Pag
 	return newPage(rows, limit, toAccount, Account.cursor), translate(op, err)
 }
 
-// All iterates over the accounts of [AccountRepository.List] from p.After on, p.Limit at a time. An error ends it.
+// All iterates over the accounts of [AccountRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error
+// ends it.
 func (r *AccountRepository) All(ctx context.Context, p ListAccountsParams) iter.Seq2[Account, error] {
-	return eachItem(ctx, p, func(p *ListAccountsParams) *Cursor { return &p.After }, r.List)
+	return eachItem(ctx, p, func(p *ListAccountsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // Count returns the number of a user's accounts. It returns [ErrInvalidInput].

@@ -3,6 +3,7 @@ package authdb_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
@@ -98,9 +99,15 @@ func (b bulk) sessions(t *testing.T, n int) {
 	returns(t, []authdb.Session{})(create(nil))
 	ps, want := []authdb.CreateSessionParams{}, []authdb.Session{}
 	for i := range n {
-		ps = append(ps, authdb.CreateSessionParams{UserID: user.ID, UserAgent: fmt.Sprint(n - i), ActiveTeamID: new(fmt.Sprint(i))})
+		p := authdb.CreateSessionParams{UserID: user.ID, UserAgent: fmt.Sprint(n - i), ActiveTeamID: new(fmt.Sprint(i))}
+		expiresAt := b.now.Add(authdb.SessionLifetime)
+		if i%2 == 1 {
+			expiresAt = b.now.Add(time.Duration(i) * time.Hour)
+			p.ExpiresAt = expiresAt.In(time.FixedZone("odd", 5*3600+45*60))
+		}
+		ps = append(ps, p)
 		want = append(want, authdb.Session{
-			ID: b.id(i + 1), ExpiresAt: b.now.Add(authdb.SessionLifetime), Token: b.token(i + 1), CreatedAt: b.now, UpdatedAt: b.now,
+			ID: b.id(i + 1), ExpiresAt: expiresAt, Token: b.token(i + 1), CreatedAt: b.now, UpdatedAt: b.now,
 			IPAddress: new(""), UserAgent: &ps[i].UserAgent, UserID: user.ID, ActiveTeamID: ps[i].ActiveTeamID,
 		})
 	}

@@ -8,6 +8,7 @@ import (
 
 // SQLSTATE codes, as in PostgreSQL's appendix A.
 const (
+	restrictViolation        = "23001"
 	notNullViolation         = "23502"
 	foreignKeyViolation      = "23503"
 	uniqueViolation          = "23505"
@@ -63,16 +64,15 @@ var rules = func() map[string]rule {
 // ruleOf finds the rule by the constraint's name. Citus leaves the name empty and writes it into the message, with the
 // number of the shard behind it; where no known name is found, the SQLSTATE alone decides.
 func ruleOf(err *pgconn.PgError) rule {
-	if r, ok := rules[err.ConstraintName]; ok {
-		return r
-	}
-	found := ""
-	for name := range rules {
-		if len(name) > len(found) && strings.Contains(err.Message, `"`+name) {
-			found = name
+	name := err.ConstraintName
+	if name == "" {
+		for known := range rules {
+			if len(known) > len(name) && strings.Contains(err.Message, `"`+known) {
+				name = known
+			}
 		}
 	}
-	if r, ok := rules[found]; ok {
+	if r, ok := rules[name]; ok {
 		return r
 	}
 	if err.Code == foreignKeyViolation {

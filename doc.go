@@ -59,8 +59,8 @@
 // # Errors
 //
 // Every error is an [*Error], and errors.Is tells its kind: [ErrNotFound], [ErrConflict] (which [ErrEmailTaken] and
-// [ErrSlugTaken] are), [ErrReference], [ErrInvalidInput]. No error, and no row that is printed or logged, shows an
-// e-mail address or a secret.
+// [ErrSlugTaken] are), [ErrReference], [ErrInvalidInput]. No error shows an e-mail address
+// or a secret, and a row that is printed or logged shows its id.
 //
 // # Time, ids, concurrency, stability
 //

@@ -7,10 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/zerostarter/authdb/internal/connect"
 )
 
 // The kinds of failure that callers tell apart with [errors.Is]. Every error of this package is an [*Error]. A key that
@@ -26,11 +28,14 @@ var (
 	ErrSlugTaken = fmt.Errorf("%w: slug taken", ErrConflict)
 	// ErrReference: the row that a new one belongs to does not exist; [Error.Field] names the column.
 	ErrReference = errors.New("missing reference")
+	// ErrReferenced: a row of another table, such as one of the caller's own, stands in the way of a delete.
+	ErrReferenced = errors.New("still referenced")
 	// ErrInvalidInput: an argument was refused before, or by, the database; [Error.Field] and [Error.Reason] say which
 	// and why.
 	ErrInvalidInput = errors.New("invalid input")
-	// ErrInsecureTLS: the DSN asks for a remote host without verifying its certificate; see [Open].
-	ErrInsecureTLS = errors.New("insecure TLS: use sslmode=verify-full, or allow less with WithInsecureTLS")
+	// ErrInsecureTLS: a remote host would be reached without verifying its certificate; see [Open] and
+	// [WithInsecureTLS].
+	ErrInsecureTLS = connect.ErrInsecureTLS
 )
 
 // Error is the error of every method of this package. It holds names of the program and of the schema, never a value
@@ -52,7 +57,7 @@ type Error struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("authdb: " + e.Op + ": ")
-	if len(e.kinds) > 0 {
+	if len(e.kinds) > 0 && !isContextError(e.kinds[0]) {
 		b.WriteString(e.kinds[0].Error())
 	} else {
 		b.WriteString(safeText(e.cause))
@@ -96,16 +101,22 @@ func translate(op string, err error) error {
 		e.kinds = []error{ErrNotFound}
 	case errors.Is(err, ErrInsecureTLS):
 		e.kinds = []error{ErrInsecureTLS}
+	case isParseError(err):
+		e.kinds, e.Field, e.Reason = []error{ErrInvalidInput}, "dsn", "malformed"
 	default:
 		e.classify(err)
 	}
-	for _, ctxErr := range []error{context.Canceled, context.DeadlineExceeded} {
+	for _, ctxErr := range contextErrors {
 		if errors.Is(err, ctxErr) {
 			e.kinds = append(e.kinds, ctxErr)
 		}
 	}
 	return e
 }
+
+var contextErrors = []error{context.Canceled, context.DeadlineExceeded}
+
+func isContextError(err error) bool { return slices.Contains(contextErrors, err) }
 
 func (e *Error) classify(err error) {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
@@ -118,34 +129,48 @@ func (e *Error) classify(err error) {
 		rule := ruleOf(pgErr)
 		e.Field = rule.field
 		e.kinds = []error{rule.kind}
+	case restrictViolation:
+		e.kinds = []error{ErrReferenced}
 	case notNullViolation, checkViolation, stringTooLong, characterNotInRepertoire, invalidText,
 		datetimeOverflow, indexRowTooLong:
 		e.kinds = []error{ErrInvalidInput}
 	}
 }
 
-// affected is translate for a write that must have met a row.
+// affected is translate for a write that must have met a row. It inserts nothing, so a foreign key that it violates is
+// that of a row which points at its own.
 func affected(op string, rows int64, err error) error {
 	if err == nil && rows == 0 {
 		err = pgx.ErrNoRows
 	}
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == foreignKeyViolation {
+		return &Error{
+			Op: op, Constraint: pgErr.ConstraintName, SQLState: pgErr.Code, kinds: []error{ErrReferenced}, cause: err,
+		}
+	}
 	return translate(op, err)
 }
+
+// isParseError tells a DSN that pgx cannot read. Its text may quote the password, which pgx finds only in DSNs that it
+// can read.
+func isParseError(err error) bool {
+	_, ok := errors.AsType[*pgconn.ParseConfigError](err)
+	return ok
+}
+
+// tellingClasses are the SQLSTATE classes whose messages name objects and states only.
+var tellingClasses = []string{"25", "28", "3D", "40", "42", "53", "55", "57", "58"}
 
 // safeText is the text of an error where that holds no value of a row: PostgreSQL quotes values in classes 22 and 23
 // only, and pgx in its encoding errors.
 func safeText(err error) string {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch class := pgErr.Code[:2]; class {
-		case "25", "28", "3D", "40", "42", "53", "55", "57", "58":
+		if len(pgErr.Code) == 5 && slices.Contains(tellingClasses, pgErr.Code[:2]) {
 			return pgErr.Message
 		}
 		return "database error"
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return err.Error()
-	}
-	if _, ok := errors.AsType[*pgconn.ParseConfigError](err); ok {
 		return err.Error()
 	}
 	if _, ok := errors.AsType[net.Error](err); ok || isOneOf(err, context.Canceled, io.EOF, io.ErrUnexpectedEOF,

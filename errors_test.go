@@ -153,9 +153,11 @@ func TestErrorsSayWhatHelps(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]error{
 		`relation "user" does not exist (SQLSTATE 42P01)`: &pgconn.PgError{Code: "42P01", Message: `relation "user" does not exist`},
-		"conn closed":                     pgconn.ErrConnClosed,
-		"unexpected EOF":                  io.ErrUnexpectedEOF,
-		"database error (SQLSTATE XX000)": leaky("XX000", ""),
+		"invalid input (SQLSTATE 22P02)":                  leaky("22P02", ""),
+		"database error":                                  &pgconn.PgError{},
+		"conn closed":                                     pgconn.ErrConnClosed,
+		"unexpected EOF":                                  io.ErrUnexpectedEOF,
+		"database error (SQLSTATE XX000)":                 leaky("XX000", ""),
 	} {
 		if got := translate("Users.Get", err).Error(); !strings.HasSuffix(got, want) {
 			t.Errorf("got %q, want it to end in %q", got, want)
@@ -188,5 +190,15 @@ func TestRulesNameEveryConstraint(t *testing.T) {
 	}
 	for name := range unused {
 		t.Errorf("a rule for %s, which does not exist", name)
+	}
+}
+
+// TestUnclassifiedTextHidesValues: classes 22 and 23 quote what was sent, also where no kind says it for them.
+func TestUnclassifiedTextHidesValues(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"22003", "23P01", "XX000"} {
+		if text := translate("Users.Get", leaky(code, "")).Error(); strings.Contains(text, canary) {
+			t.Errorf("%s: %s", code, text)
+		}
 	}
 }

@@ -1,10 +1,13 @@
 package authdb
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +113,21 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+// TestLimits holds the limits that reliability demands: an indexed column's must stay below what btree takes.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	got := []int{maxID, maxToken, maxEmail, maxSlug, maxName, maxURL, maxUserAgent, maxCredential, maxMetadata, maxValue}
+	want := []int{255, 512, 254, 63, 255, 2048, 1024, 16_384, 65_536, 65_536}
+	if !slices.Equal(got, want) {
+		t.Errorf("limits %v, want %v", got, want)
+	}
+	for _, indexed := range []int{maxToken, 2 * maxID, maxEmail, maxSlug} { // two ids: a key of two columns
+		if indexed*utf8.UTFMax > 2_600 {
+			t.Errorf("%d characters do not fit an index", indexed)
+		}
+	}
+}
+
 // TestCheckNamesTheField: the first fault counts, and a faulty key is one that no row has.
 func TestCheckNamesTheField(t *testing.T) {
 	t.Parallel()
@@ -150,6 +168,20 @@ func TestRowsPrintNoValues(t *testing.T) {
 				t.Errorf("%s of %T prints %s", verb, row, out)
 			}
 		}
+	}
+	var logged bytes.Buffer
+	for _, row := range append(rows[:8:8], TeamMemberWithUser{User: User{Email: secret}},
+		MemberWithRelations{User: &User{Email: secret}}, TeamMemberWithRelations{User: &User{Email: secret}},
+		OrganizationWithRelations{Members: []MemberWithUser{{User: User{Email: secret}}}},
+		TeamWithRelations{Members: []TeamMemberWithUser{{User: User{Email: secret}}}},
+		UserWithRelations{User: User{Email: secret}}, ReceivedInvitation{Invitation: Invitation{Email: secret}}) {
+		if _, isSlice := row.([]User); !isSlice {
+			slog.New(slog.NewJSONHandler(&logged, nil)).Info("row", "row", row)
+			slog.New(slog.NewTextHandler(&logged, nil)).Info("row", "row", row)
+		}
+	}
+	if strings.Contains(logged.String(), secret) {
+		t.Errorf("a log shows a value: %s", logged.String())
 	}
 	for _, row := range rows[1:4] {
 		encoded, err := json.Marshal(row)

@@ -240,14 +240,14 @@ func (r *InvitationRepository) List(ctx context.Context, p ListInvitationsParams
 	return newPage(rows, limit, invitationWithInviter, InvitationWithInviter.cursor), translate(op, err)
 }
 
-// All iterates over the invitations of [InvitationRepository.List] from p.After on, p.Limit at a time. An error ends
-// it.
+// All iterates over the invitations of [InvitationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An
+// error ends it.
 func (r *InvitationRepository) All(ctx context.Context, p ListInvitationsParams) iter.Seq2[InvitationWithInviter, error] {
-	return eachItem(ctx, p, func(p *ListInvitationsParams) *Cursor { return &p.After }, r.List)
+	return eachItem(ctx, p, func(p *ListInvitationsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
-// ListByEmail returns a page of the invitations to an address with their organizations and inviters, oldest first. It returns
-// [ErrInvalidInput].
+// ListByEmail returns a page of the invitations to an address with their organizations and inviters, oldest first. It
+// returns [ErrInvalidInput].
 func (r *InvitationRepository) ListByEmail(ctx context.Context, p ListInvitationsByEmailParams) (Page[ReceivedInvitation], error) {
 	const op = "Invitations.ListByEmail"
 	p.Email = canonicalEmail(p.Email)
@@ -262,10 +262,10 @@ func (r *InvitationRepository) ListByEmail(ctx context.Context, p ListInvitation
 	return newPage(rows, limit, receivedInvitation, ReceivedInvitation.cursor), translate(op, err)
 }
 
-// AllByEmail iterates over the invitations of [InvitationRepository.ListByEmail] from p.After on, p.Limit at a time.
-// An error ends it.
+// AllByEmail iterates over the invitations of [InvitationRepository.ListByEmail] from p.After on, p.Limit (1,000 if 0)
+// at a time. An error ends it.
 func (r *InvitationRepository) AllByEmail(ctx context.Context, p ListInvitationsByEmailParams) iter.Seq2[ReceivedInvitation, error] {
-	return eachItem(ctx, p, func(p *ListInvitationsByEmailParams) *Cursor { return &p.After }, r.ListByEmail)
+	return eachItem(ctx, p, func(p *ListInvitationsByEmailParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByEmail)
 }
 
 // Count returns the number of an organization's invitations. It returns [ErrInvalidInput].

@@ -202,9 +202,10 @@ func (r *MemberRepository) List(ctx context.Context, p ListMembersParams) (Page[
 	return newPage(rows, limit, memberWithUser, MemberWithUser.cursor), translate(op, err)
 }
 
-// All iterates over the members of [MemberRepository.List] from p.After on, p.Limit at a time. An error ends it.
+// All iterates over the members of [MemberRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error
+// ends it.
 func (r *MemberRepository) All(ctx context.Context, p ListMembersParams) iter.Seq2[MemberWithUser, error] {
-	return eachItem(ctx, p, func(p *ListMembersParams) *Cursor { return &p.After }, r.List)
+	return eachItem(ctx, p, func(p *ListMembersParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // ListByUser returns a page of a user's memberships with their organizations, oldest first. It returns
@@ -221,10 +222,10 @@ func (r *MemberRepository) ListByUser(ctx context.Context, p ListMembersByUserPa
 	return newPage(rows, limit, memberWithOrganization, MemberWithOrganization.cursor), translate(op, err)
 }
 
-// AllByUser iterates over the memberships of [MemberRepository.ListByUser] from p.After on, p.Limit at a time. An
-// error ends it.
+// AllByUser iterates over the memberships of [MemberRepository.ListByUser] from p.After on, p.Limit (1,000 if 0) at a
+// time. An error ends it.
 func (r *MemberRepository) AllByUser(ctx context.Context, p ListMembersByUserParams) iter.Seq2[MemberWithOrganization, error] {
-	return eachItem(ctx, p, func(p *ListMembersByUserParams) *Cursor { return &p.After }, r.ListByUser)
+	return eachItem(ctx, p, func(p *ListMembersByUserParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByUser)
 }
 
 // Count returns the number of an organization's members. It returns [ErrInvalidInput].

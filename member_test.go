@@ -1,6 +1,7 @@
 package authdb_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -160,6 +161,26 @@ func TestMemberHasRole(t *testing.T) {
 			if got := (authdb.Member{Role: roles}).HasRole(role); got != want {
 				t.Errorf("a member with roles %q has %q: %v", roles, role, got)
 			}
+		}
+	}
+}
+
+// TestMembersByRole: SQL takes a list of roles apart as HasRole does.
+func TestMembersByRole(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	org := authdbtest.Organization(t, s.Store)
+	for _, roles := range []string{"admin", "admin,member", " admin , member", "member", "administrator", "team lead, member"} {
+		authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) { p.OrganizationID, p.Role = org.ID, roles })
+	}
+	all := s.Members.All(t.Context(), authdb.ListMembersParams{OrganizationID: org.ID})
+	members := must[[]authdb.MemberWithUser](t)(collect(all, 100))
+	for _, role := range []string{"owner", "admin", "member", "team lead", "teamlead", "nobody"} {
+		want := slices.DeleteFunc(slices.Clone(members), func(m authdb.MemberWithUser) bool { return !m.HasRole(role) })
+		p := authdb.ListMembersParams{OrganizationID: org.ID, Role: role, Limit: 1}
+		got := must[[]authdb.MemberWithUser](t)(collect(s.Members.All(t.Context(), p), 100))
+		if !slices.EqualFunc(want, got, func(a, b authdb.MemberWithUser) bool { return a.ID == b.ID }) {
+			t.Errorf("%s: HasRole says %v, SQL %v", role, want, got)
 		}
 	}
 }

@@ -2,20 +2,20 @@ package authdb
 
 import (
 	"context"
-	"crypto/tls"
-	"net/netip"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/zerostarter/authdb/internal/connect"
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
 const (
-	connectTimeout = 10 * time.Second
-	maxIdleTime    = 30 * time.Second
+	maxIdleTime = 30 * time.Second
+	// How often pgxpool looks for idle connections: its own minute would let them live for 90 seconds.
+	healthCheckPeriod = 10 * time.Second
 	// pgxpool takes a lifetime of 0 as "already too old"; a century is its way to say unlimited.
 	unlimited = 100 * 365 * 24 * time.Hour
 )
@@ -27,9 +27,10 @@ const (
 // are kept without limit. dsn's pool_ settings and default_query_exec_mode (exec or cache_describe behind PgBouncer)
 // are respected. Every session runs in time zone UTC.
 //
-// A remote host is reached by TLS with its certificate verified (sslmode=verify-full), also where dsn names no
-// sslmode; a weaker one in dsn is refused with [ErrInsecureTLS] unless [WithInsecureTLS] is given. A host that is
-// local (localhost, a loopback address, a Unix socket) is reached as dsn says.
+// A remote host is reached by TLS with its certificate verified (sslmode=verify-full), also where dsn names no sslmode
+// or the default one, prefer. A weaker one in dsn, or a server without TLS, is refused with [ErrInsecureTLS] unless
+// [WithInsecureTLS] is given. A host that is local (localhost, a loopback address, a Unix socket) is reached as dsn
+// says.
 func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
 	c := newConfig(opts)
 	cfg, err := poolConfig(dsn, c)
@@ -42,6 +43,9 @@ func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
+		if !c.insecureTLS && strings.Contains(err.Error(), "refused TLS") {
+			err = errors.Join(ErrInsecureTLS, err)
+		}
 		return nil, translate("Open", err)
 	}
 	s := newStore(pool, repo.New(pool, c.sources))
@@ -59,68 +63,17 @@ func poolConfig(dsn string, c config) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if said.ConnectTimeout == 0 {
-		cfg.ConnConfig.ConnectTimeout = connectTimeout
-	}
 	if _, ok := said.RuntimeParams["pool_max_conn_idle_time"]; !ok {
 		cfg.MaxConnIdleTime = maxIdleTime
 	}
 	if _, ok := said.RuntimeParams["pool_max_conn_lifetime"]; !ok {
 		cfg.MaxConnLifetime = unlimited
 	}
+	if _, ok := said.RuntimeParams["pool_health_check_period"]; !ok {
+		cfg.HealthCheckPeriod = healthCheckPeriod
+	}
 	for _, change := range c.poolConfig {
 		change(cfg)
 	}
-	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	if !c.insecureTLS {
-		if err := requireVerifiedTLS(&cfg.ConnConfig.Config); err != nil {
-			return nil, err
-		}
-	}
-	return cfg, nil
-}
-
-// requireVerifiedTLS upgrades the default sslmode (prefer: any certificate, else plaintext) to verify-full for every
-// remote host, and refuses the modes that somebody chose to be weaker.
-func requireVerifiedTLS(c *pgconn.Config) error {
-	ways := []*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}}
-	ways = append(ways, c.Fallbacks...)
-	var kept []*pgconn.FallbackConfig
-	upgraded := map[string]bool{}
-	for i, way := range ways {
-		switch {
-		case isLocal(way.Host) || isVerified(way.TLSConfig):
-		case way.TLSConfig == nil && upgraded[way.Host]:
-			continue
-		case way.TLSConfig != nil && i+1 < len(ways) && ways[i+1].Host == way.Host && ways[i+1].TLSConfig == nil:
-			way.TLSConfig = verified(way.TLSConfig, way.Host)
-			upgraded[way.Host] = true
-		default:
-			return ErrInsecureTLS
-		}
-		kept = append(kept, way)
-	}
-	c.TLSConfig = kept[0].TLSConfig
-	c.Fallbacks = kept[1:]
-	return nil
-}
-
-func isVerified(t *tls.Config) bool {
-	return t != nil && !t.InsecureSkipVerify
-}
-
-func verified(t *tls.Config, host string) *tls.Config {
-	t = t.Clone()
-	t.InsecureSkipVerify = false
-	t.VerifyPeerCertificate = nil
-	t.ServerName = host
-	return t
-}
-
-func isLocal(host string) bool {
-	if strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
+	return cfg, connect.Apply(cfg.ConnConfig, c.insecureTLS)
 }

@@ -44,8 +44,9 @@ func WithTokens(token func() string) Option {
 	return func(c *config) { c.sources.Token = token }
 }
 
-// WithPoolConfig lets change edit the pool's configuration after [Open] has set its own: sizes, tracer, logger,
-// BeforeConnect and all else that pgx offers. The rules for TLS and for the session time zone still hold afterwards.
+// WithPoolConfig lets change edit the pool's configuration after [Open] has set its own: sizes, tracer, logger, and all
+// else that pgx offers. The rules for TLS and for the session time zone are applied afterwards; only a hook of the
+// pool, such as BeforeConnect, could still break them.
 func WithPoolConfig(change func(*pgxpool.Config)) Option {
 	return func(c *config) { c.poolConfig = append(c.poolConfig, change) }
 }

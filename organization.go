@@ -118,10 +118,10 @@ func (r *OrganizationRepository) List(ctx context.Context, p ListOrganizationsPa
 	return newPage(rows, limit, toOrganization, Organization.cursor), translate(op, err)
 }
 
-// All iterates over the organizations of [OrganizationRepository.List] from p.After on, p.Limit at a time. An error
-// ends it.
+// All iterates over the organizations of [OrganizationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time.
+// An error ends it.
 func (r *OrganizationRepository) All(ctx context.Context, p ListOrganizationsParams) iter.Seq2[Organization, error] {
-	return eachItem(ctx, p, func(p *ListOrganizationsParams) *Cursor { return &p.After }, r.List)
+	return eachItem(ctx, p, func(p *ListOrganizationsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // ListByUser returns a page of the organizations that a user is a member of, with the membership and the number of
@@ -138,10 +138,10 @@ func (r *OrganizationRepository) ListByUser(ctx context.Context, p ListOrganizat
 	return newPage(rows, limit, organizationOfUser, OrganizationOfUser.cursor), translate(op, err)
 }
 
-// AllByUser iterates over the organizations of [OrganizationRepository.ListByUser] from p.After on, p.Limit at a time.
-// An error ends it.
+// AllByUser iterates over the organizations of [OrganizationRepository.ListByUser] from p.After on, p.Limit (1,000 if
+// 0) at a time. An error ends it.
 func (r *OrganizationRepository) AllByUser(ctx context.Context, p ListOrganizationsByUserParams) iter.Seq2[OrganizationOfUser, error] {
-	return eachItem(ctx, p, func(p *ListOrganizationsByUserParams) *Cursor { return &p.After }, r.ListByUser)
+	return eachItem(ctx, p, func(p *ListOrganizationsByUserParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByUser)
 }
 
 // Count returns the number of organizations. It reads the whole table.

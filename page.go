@@ -108,12 +108,19 @@ func each[R, T any](rows []R, item func(R) T, err error) []T {
 	return items
 }
 
+// walkLimit is the number of rows that an iterator fetches at a time where Limit is 0.
+const walkLimit = 1_000
+
 // eachItem iterates over the items of all pages of list, from where p starts. Each walk has its own place.
 func eachItem[P, T any](
-	ctx context.Context, p P, after func(*P) *Cursor, list func(context.Context, P) (Page[T], error),
+	ctx context.Context, p P, place func(*P) (after *Cursor, limit *int), list func(context.Context, P) (Page[T], error),
 ) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		p := p
+		after, limit := place(&p)
+		if *limit == 0 {
+			*limit = walkLimit
+		}
 		for {
 			page, err := list(ctx, p)
 			if err != nil {
@@ -129,7 +136,7 @@ func eachItem[P, T any](
 			if page.Next.IsZero() {
 				return
 			}
-			*after(&p) = page.Next
+			*after = page.Next
 		}
 	}
 }

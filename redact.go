@@ -6,8 +6,9 @@ import (
 	"log/slog"
 )
 
-// Rows that hold an e-mail address or a secret print and log as their table and id alone. Their fields stay readable
-// one by one; json.Marshal leaves out the secrets (tokens, password, value), not the address.
+// Rows that hold an e-mail address or a secret print and log as their table and id alone, by themselves and in a struct
+// whose field for them is exported. Their fields stay readable one by one. JSON, which is also what slog's JSON handler
+// makes of a slice or map of rows, leaves out the secrets (tokens, password, value), not the address.
 
 // Format prints the table and id, whatever the verb.
 func (u User) Format(f fmt.State, _ rune) { printRow(f, "User", u.ID) }
@@ -38,6 +39,24 @@ func (i Invitation) Format(f fmt.State, _ rune) { printRow(f, "Invitation", i.ID
 
 // LogValue logs the id alone.
 func (i Invitation) LogValue() slog.Value { return logRow(i.ID) }
+
+// LogValue logs the id of the member alone.
+func (m MemberWithUser) LogValue() slog.Value { return logRow(m.ID) }
+
+// LogValue logs the id of the team member alone.
+func (m TeamMemberWithUser) LogValue() slog.Value { return logRow(m.ID) }
+
+// LogValue logs the id of the member alone.
+func (m MemberWithRelations) LogValue() slog.Value { return logRow(m.ID) }
+
+// LogValue logs the id of the team member alone.
+func (m TeamMemberWithRelations) LogValue() slog.Value { return logRow(m.ID) }
+
+// LogValue logs the id of the team alone.
+func (t TeamWithRelations) LogValue() slog.Value { return logRow(t.ID) }
+
+// LogValue logs the id of the organization alone.
+func (o OrganizationWithRelations) LogValue() slog.Value { return logRow(o.ID) }
 
 func printRow(w io.Writer, table, id string) { _, _ = fmt.Fprintf(w, "%s{ID:%s}", table, id) }
 

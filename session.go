@@ -168,9 +168,10 @@ func (r *SessionRepository) List(ctx context.Context, p ListSessionsParams) (Pag
 	return newPage(rows, limit, toSession, Session.cursor), translate(op, err)
 }
 
-// All iterates over the sessions of [SessionRepository.List] from p.After on, p.Limit at a time. An error ends it.
+// All iterates over the sessions of [SessionRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error
+// ends it.
 func (r *SessionRepository) All(ctx context.Context, p ListSessionsParams) iter.Seq2[Session, error] {
-	return eachItem(ctx, p, func(p *ListSessionsParams) *Cursor { return &p.After }, r.List)
+	return eachItem(ctx, p, func(p *ListSessionsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // Count returns the number of a user's sessions. It returns [ErrInvalidInput].

@@ -70,6 +70,10 @@ func (s *Store) InTx(ctx context.Context, fn func(tx *Store) error) error {
 	var failed error
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		failed = fn(newStore(tx, s.repo.On(tx)))
+		if failed == nil && tx.Conn().PgConn().TxStatus() == 'E' {
+			// fn kept an error to itself. A savepoint that is released now would take the outer transaction along.
+			return pgx.ErrTxCommitRollback
+		}
 		return failed
 	})
 	if failed != nil {

@@ -77,6 +77,22 @@ func TestInTx(t *testing.T) {
 		exists(t, "inner@example.com", false)
 		exists(t, "after@example.com", true)
 	})
+	t.Run("an inner error that is kept quiet ends the inner part alone", func(t *testing.T) {
+		if err := store.InTx(ctx, func(tx *authdb.Store) error {
+			newUser(t, tx, "before@example.com")
+			err := tx.InTx(ctx, func(inner *authdb.Store) error {
+				_, _ = inner.Users.Create(ctx, authdb.CreateUserParams{Name: "x", Email: "before@example.com"})
+				return nil
+			})
+			if e, ok := errors.AsType[*authdb.Error](err); !ok || !errors.Is(e.Cause(), pgx.ErrTxCommitRollback) {
+				t.Errorf("inner: %v", err)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		exists(t, "before@example.com", true)
+	})
 	t.Run("a failed commit is an *Error", func(t *testing.T) {
 		err := store.InTx(ctx, func(tx *authdb.Store) error {
 			// The caller swallows the error that aborted the transaction.

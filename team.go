@@ -94,9 +94,10 @@ func (r *TeamRepository) List(ctx context.Context, p ListTeamsParams) (Page[Team
 	return newPage(rows, limit, toTeam, Team.cursor), translate(op, err)
 }
 
-// All iterates over the teams of [TeamRepository.List] from p.After on, p.Limit at a time. An error ends it.
+// All iterates over the teams of [TeamRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error ends
+// it.
 func (r *TeamRepository) All(ctx context.Context, p ListTeamsParams) iter.Seq2[Team, error] {
-	return eachItem(ctx, p, func(p *ListTeamsParams) *Cursor { return &p.After }, r.List)
+	return eachItem(ctx, p, func(p *ListTeamsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // Count returns the number of an organization's teams. It returns [ErrInvalidInput].

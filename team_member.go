@@ -170,10 +170,10 @@ func (r *TeamMemberRepository) List(ctx context.Context, p ListTeamMembersParams
 	return newPage(rows, limit, teamMemberWithUser, TeamMemberWithUser.cursor), translate(op, err)
 }
 
-// All iterates over the team members of [TeamMemberRepository.List] from p.After on, p.Limit at a time. An error ends
-// it.
+// All iterates over the team members of [TeamMemberRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An
+// error ends it.
 func (r *TeamMemberRepository) All(ctx context.Context, p ListTeamMembersParams) iter.Seq2[TeamMemberWithUser, error] {
-	return eachItem(ctx, p, func(p *ListTeamMembersParams) *Cursor { return &p.After }, r.List)
+	return eachItem(ctx, p, func(p *ListTeamMembersParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // ListByUser returns a page of a user's team memberships with their teams, over all organizations, oldest first. It
@@ -190,10 +190,10 @@ func (r *TeamMemberRepository) ListByUser(ctx context.Context, p ListTeamMembers
 	return newPage(rows, limit, teamMemberWithTeam, TeamMemberWithTeam.cursor), translate(op, err)
 }
 
-// AllByUser iterates over the team memberships of [TeamMemberRepository.ListByUser] from p.After on, p.Limit at a
-// time. An error ends it.
+// AllByUser iterates over the team memberships of [TeamMemberRepository.ListByUser] from p.After on, p.Limit (1,000 if
+// 0) at a time. An error ends it.
 func (r *TeamMemberRepository) AllByUser(ctx context.Context, p ListTeamMembersByUserParams) iter.Seq2[TeamMemberWithTeam, error] {
-	return eachItem(ctx, p, func(p *ListTeamMembersByUserParams) *Cursor { return &p.After }, r.ListByUser)
+	return eachItem(ctx, p, func(p *ListTeamMembersByUserParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByUser)
 }
 
 // Count returns the number of a team's members; 0 if the team is not the organization's. It returns

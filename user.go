@@ -116,9 +116,10 @@ func (r *UserRepository) List(ctx context.Context, p ListUsersParams) (Page[User
 	return newPage(rows, limit, toUser, User.cursor), translate(op, err)
 }
 
-// All iterates over the users of [UserRepository.List] from p.After on, p.Limit at a time. An error ends it.
+// All iterates over the users of [UserRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error ends
+// it.
 func (r *UserRepository) All(ctx context.Context, p ListUsersParams) iter.Seq2[User, error] {
-	return eachItem(ctx, p, func(p *ListUsersParams) *Cursor { return &p.After }, r.List)
+	return eachItem(ctx, p, func(p *ListUsersParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // Count returns the number of users. It reads the whole table.

@@ -67,7 +67,7 @@ func required(field, s string, limit int) fault {
 func text(field, s string, limit int) fault {
 	f := fault{field: field}
 	switch {
-	case len(s) > limit && utf8.RuneCountInString(s) > limit:
+	case len(s) > limit*utf8.UTFMax || len(s) > limit && utf8.RuneCountInString(s) > limit:
 		f.reason = "too long"
 	case strings.IndexByte(s, 0) >= 0:
 		f.reason = "NUL byte"

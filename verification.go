@@ -99,10 +99,10 @@ func (r *VerificationRepository) List(ctx context.Context, p ListVerificationsPa
 	return newPage(rows, limit, toVerification, Verification.cursor), translate(op, err)
 }
 
-// All iterates over the verifications of [VerificationRepository.List] from p.After on, p.Limit at a time. An error
-// ends it.
+// All iterates over the verifications of [VerificationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time.
+// An error ends it.
 func (r *VerificationRepository) All(ctx context.Context, p ListVerificationsParams) iter.Seq2[Verification, error] {
-	return eachItem(ctx, p, func(p *ListVerificationsParams) *Cursor { return &p.After }, r.List)
+	return eachItem(ctx, p, func(p *ListVerificationsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // Count returns the number of verifications of an identifier, expired ones too. It returns [ErrInvalidInput].

@@ -23,7 +23,8 @@ import (
 // fails the test if there is no PostgreSQL.
 func New(t testing.TB, opts ...authdb.Option) *authdb.Store {
 	t.Helper()
-	store, err := authdb.Open(t.Context(), DSN(t), opts...)
+	// A test server need not speak TLS, wherever it runs.
+	store, err := authdb.Open(t.Context(), DSN(t), append([]authdb.Option{authdb.WithInsecureTLS()}, opts...)...)
 	if err != nil {
 		t.Fatalf("authdbtest: %v", err)
 	}

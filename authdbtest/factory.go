@@ -73,8 +73,8 @@ func Team(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateTeamParams))
 	})
 }
 
-// TeamMember makes a team member, who becomes a member of the organization too; of a new team unless TeamID and
-// OrganizationID are set, and a new user unless UserID is.
+// TeamMember makes a team member; of a new team unless TeamID and OrganizationID are set, and of a new user, who becomes
+// a member of the organization too, unless UserID is.
 func TeamMember(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateTeamMemberParams)) authdb.TeamMember {
 	t.Helper()
 	return create(t, s.TeamMembers.Create, authdb.CreateTeamMemberParams{}, edit, func(p *authdb.CreateTeamMemberParams) {

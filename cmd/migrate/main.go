@@ -1,8 +1,8 @@
 // Command migrate brings a database to the schema of authdb.
 //
-//	migrate [-database-url URL] up
-//	migrate [-database-url URL] down N
-//	migrate [-database-url URL] version
+//	migrate [flags] up
+//	migrate [flags] down N
+//	migrate [flags] version
 //
 // The database is the one of the flag, or of the environment variable DATABASE_URL. Results go to standard output,
 // errors to standard error; the exit code is 0, 1 for a failure, 2 for wrong usage.
@@ -28,6 +28,7 @@ const usage = `migrate brings a database to the schema of authdb.
 
 flags:
   -database-url URL   the database; default: $DATABASE_URL
+  -insecure-tls       reach a remote host without verifying its certificate, as the URL's sslmode says
 `
 
 var errUsage = errors.New("wrong usage; see migrate -h")
@@ -48,6 +49,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("migrate", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	dsn := flags.String("database-url", os.Getenv("DATABASE_URL"), "")
+	insecure := flags.Bool("insecure-tls", false, "")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(out, usage)
@@ -62,11 +64,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if *dsn == "" {
 		return fmt.Errorf("%w: no database: set DATABASE_URL or -database-url", errUsage)
 	}
-	m, err := migrator.Open(ctx, *dsn)
+	m, err := migrator.Open(ctx, *dsn, migrator.Options{InsecureTLS: *insecure})
 	if err != nil {
 		return err
 	}
-	err = command(m)
+	err = command(ctx, m)
 	if err == nil {
 		err = printVersion(m, out)
 	}
@@ -74,18 +76,18 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // parse tells a wrong command before anything connects.
-func parse(args []string) (func(*migrator.Migrator) error, error) {
+func parse(args []string) (func(context.Context, *migrator.Migrator) error, error) {
 	switch {
 	case len(args) == 1 && args[0] == "up":
-		return (*migrator.Migrator).Up, nil
+		return func(ctx context.Context, m *migrator.Migrator) error { return m.Up(ctx) }, nil
 	case len(args) == 1 && args[0] == "version":
-		return func(*migrator.Migrator) error { return nil }, nil
+		return func(context.Context, *migrator.Migrator) error { return nil }, nil
 	case len(args) == 2 && args[0] == "down":
 		n, err := strconv.Atoi(args[1])
 		if err != nil || n < 1 {
 			return nil, fmt.Errorf("%w: down takes how many migrations to undo", errUsage)
 		}
-		return func(m *migrator.Migrator) error { return m.Down(n) }, nil
+		return func(_ context.Context, m *migrator.Migrator) error { return m.Down(n) }, nil
 	}
 	return nil, errUsage
 }

@@ -53,6 +53,8 @@ func TestCommand(t *testing.T) {
 		{"down all", "down 0", db.DSN, 2, "", "how many"},
 		{"up with a number", "up 1", db.DSN, 2, "", "wrong usage"},
 		{"no database named", "up", "", 2, "", "DATABASE_URL"},
+		{"insecure", "up", "postgres://ada:hunter2@db.example.com/x?sslmode=disable", 1, "", "insecure TLS"},
+		{"malformed", "up", "host=h user=u password = hunter2 sslmode=bogus", 1, "", "malformed DSN"},
 		{"no database there", "up", noDatabase, 1, "", "migrate: "},
 	} {
 		cmd := exec.Command(binary, strings.Fields(tt.args)...)

@@ -34,7 +34,7 @@ LIMIT 1;
 SELECT sqlc.embed(m), sqlc.embed(u)
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = @organization_id
-  AND (sqlc.narg('role')::text IS NULL OR sqlc.narg('role')::text = ANY(string_to_array(replace(m.role, ' ', ''), ',')))
+  AND (sqlc.narg('role')::text IS NULL OR sqlc.narg('role')::text = ANY(regexp_split_to_array(btrim(m.role), '\s*,\s*')))
   AND (m.created_at, m.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY m.created_at, m.id
 LIMIT @row_limit;

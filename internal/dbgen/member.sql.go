@@ -229,7 +229,7 @@ const listMembers = `-- name: ListMembers :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = $1
-  AND ($2::text IS NULL OR $2::text = ANY(string_to_array(replace(m.role, ' ', ''), ',')))
+  AND ($2::text IS NULL OR $2::text = ANY(regexp_split_to_array(btrim(m.role), '\s*,\s*')))
   AND (m.created_at, m.id) > ($3::timestamp, $4::text)
 ORDER BY m.created_at, m.id
 LIMIT $5

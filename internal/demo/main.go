@@ -62,7 +62,7 @@ func run(ctx context.Context, keep bool) (err error) {
 	if err := migrateUp(ctx, dsn); err != nil {
 		return err
 	}
-	store, err := authdb.Open(ctx, dsn)
+	store, err := authdb.Open(ctx, dsn, authdb.WithInsecureTLS())
 	if err != nil {
 		return err
 	}
@@ -88,11 +88,11 @@ func onServer(ctx context.Context, server *pgserver.Server, sql string) error {
 
 func migrateUp(ctx context.Context, dsn string) error {
 	start := time.Now()
-	m, err := migrator.Open(ctx, dsn)
+	m, err := migrator.Open(ctx, dsn, migrator.Options{InsecureTLS: true})
 	if err != nil {
 		return err
 	}
-	if err := m.Up(); err != nil {
+	if err := m.Up(ctx); err != nil {
 		return errors.Join(err, m.Close())
 	}
 	version, _, err := m.Version()

@@ -14,11 +14,14 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/zerostarter/authdb/db/migrations"
+	"github.com/zerostarter/authdb/internal/connect"
 )
 
 // The version table has a schema of its own: in public, drizzle-kit push would ask to drop it.
 const (
-	createSchema = `CREATE SCHEMA IF NOT EXISTS authdb`
+	hasSchema    = `SELECT to_regnamespace('authdb') IS NOT NULL`
+	createSchema = `CREATE SCHEMA authdb`
+	hasTables    = `SELECT to_regclass('"user"') IS NOT NULL`
 	versionTable = `"authdb"."schema_migrations"`
 )
 
@@ -31,14 +34,25 @@ type Migrator struct {
 	lock *sql.Conn
 }
 
+// ErrForeignTables says that the tables are there although no migration made them.
+var ErrForeignTables = errors.New(`the tables are there already, and no migration made them (Drizzle did?): ` +
+	`authdb works on them as they are; nothing was changed`)
+
+// Options change how a Migrator connects.
+type Options struct {
+	InsecureTLS bool // as authdb.WithInsecureTLS
+}
+
 // Open connects to the database that dsn names, waits until no other Migrator works on it, and makes the version table
 // there if it is missing.
-func Open(ctx context.Context, dsn string) (*Migrator, error) {
+func Open(ctx context.Context, dsn string, opts Options) (*Migrator, error) {
 	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
+		return nil, errors.New("malformed DSN") // pgx's text may quote the password
+	}
+	if err := connect.Apply(cfg, opts.InsecureTLS); err != nil {
 		return nil, err
 	}
-	cfg.RuntimeParams["timezone"] = "UTC"
 	db := stdlib.OpenDB(*cfg)
 	lock, err := acquireLock(ctx, db)
 	if err != nil {
@@ -75,8 +89,14 @@ func acquireLock(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
 }
 
 func newMigrate(ctx context.Context, db *sql.DB) (*migrate.Migrate, error) {
-	if _, err := db.ExecContext(ctx, createSchema); err != nil {
-		return nil, fmt.Errorf("create schema authdb: %w", err)
+	var exists bool
+	if err := db.QueryRowContext(ctx, hasSchema).Scan(&exists); err != nil {
+		return nil, err
+	}
+	if !exists {
+		if _, err := db.ExecContext(ctx, createSchema); err != nil {
+			return nil, fmt.Errorf("create schema authdb: %w", err)
+		}
 	}
 	files, err := iofs.New(migrations.FS, ".")
 	if err != nil {
@@ -89,11 +109,37 @@ func newMigrate(ctx context.Context, db *sql.DB) (*migrate.Migrate, error) {
 	return migrate.NewWithInstance("embedded", files, "postgres", target)
 }
 
-// Up applies every migration that the database lacks; none is no error.
-func (m *Migrator) Up() error { return ignoreNoChange(m.m.Up()) }
+// Up applies every migration that the database lacks; none is no error. It returns ErrForeignTables rather than failing
+// half-way on tables that it did not make.
+func (m *Migrator) Up(ctx context.Context) error {
+	if err := m.checkFresh(ctx); err != nil {
+		return err
+	}
+	return ignoreNoChange(m.m.Up())
+}
 
-// Goto applies or undoes migrations until version is the newest applied one.
-func (m *Migrator) Goto(version uint) error { return ignoreNoChange(m.m.Migrate(version)) }
+// Goto applies or undoes migrations until version is the newest applied one. Its errors are those of Up.
+func (m *Migrator) Goto(ctx context.Context, version uint) error {
+	if err := m.checkFresh(ctx); err != nil {
+		return err
+	}
+	return ignoreNoChange(m.m.Migrate(version))
+}
+
+func (m *Migrator) checkFresh(ctx context.Context) error {
+	version, _, err := m.Version()
+	if err != nil || version > 0 {
+		return err
+	}
+	var exist bool
+	if err := m.lock.QueryRowContext(ctx, hasTables).Scan(&exist); err != nil {
+		return err
+	}
+	if exist {
+		return ErrForeignTables
+	}
+	return nil
+}
 
 // Down undoes the newest n migrations.
 func (m *Migrator) Down(n int) error { return ignoreNoChange(m.m.Steps(-n)) }

@@ -65,7 +65,7 @@ func empty(t *testing.T) (*pgx.Conn, *migrator.Migrator) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := migrator.Open(t.Context(), db.DSN)
+	m, err := migrator.Open(t.Context(), db.DSN, migrator.Options{InsecureTLS: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func empty(t *testing.T) (*pgx.Conn, *migrator.Migrator) {
 func TestBaselineCatalog(t *testing.T) {
 	t.Parallel()
 	conn, m := empty(t)
-	if err := m.Goto(1); err != nil {
+	if err := m.Goto(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile("testdata/catalog_0001.txt")
@@ -106,11 +106,11 @@ func TestDownRemovesEverything(t *testing.T) {
 	t.Parallel()
 	conn, m := empty(t)
 	before := facts(t, conn)
-	if err := m.Up(); err != nil {
+	if err := m.Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	up := facts(t, conn)
-	if err := m.Up(); err != nil {
+	if err := m.Up(t.Context()); err != nil {
 		t.Errorf("up on a current database: %v", err)
 	}
 	version, dirty, err := m.Version()
@@ -126,7 +126,7 @@ func TestDownRemovesEverything(t *testing.T) {
 	if diff := cmp.Diff(before, facts(t, conn)); diff != "" {
 		t.Errorf("after down (-before +after):\n%s", diff)
 	}
-	if err := m.Up(); err != nil {
+	if err := m.Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(up, facts(t, conn)); diff != "" {
@@ -160,9 +160,9 @@ func TestMigratorsWaitForEachOther(t *testing.T) {
 	errs := make(chan error)
 	for range 8 {
 		go func() {
-			m, err := migrator.Open(t.Context(), db.DSN)
+			m, err := migrator.Open(t.Context(), db.DSN, migrator.Options{InsecureTLS: true})
 			if err == nil {
-				err = errors.Join(m.Up(), m.Close())
+				err = errors.Join(m.Up(t.Context()), m.Close())
 			}
 			errs <- err
 		}()
@@ -181,5 +181,20 @@ func TestMigratorsWaitForEachOther(t *testing.T) {
 		if strings.HasSuffix(fact, "INVALID") {
 			t.Error(fact)
 		}
+	}
+}
+
+// TestUpRefusesForeignTables: a database that Drizzle made is left alone, and not dirty.
+func TestUpRefusesForeignTables(t *testing.T) {
+	t.Parallel()
+	conn, m := empty(t)
+	if _, err := conn.Exec(t.Context(), `CREATE TABLE "user" (id text PRIMARY KEY)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Up(t.Context()); !errors.Is(err, migrator.ErrForeignTables) {
+		t.Errorf("got %v", err)
+	}
+	if v, dirty, err := m.Version(); v != 0 || dirty || err != nil {
+		t.Errorf("version %d, dirty %v, %v", v, dirty, err)
 	}
 }

@@ -131,11 +131,11 @@ func (h *host) makeTemplate(ctx context.Context) (string, error) {
 }
 
 func migrateUp(ctx context.Context, dsn string) error {
-	m, err := migrator.Open(ctx, dsn)
+	m, err := migrator.Open(ctx, dsn, migrator.Options{InsecureTLS: true})
 	if err != nil {
 		return err
 	}
-	return errors.Join(m.Up(), m.Close())
+	return errors.Join(m.Up(ctx), m.Close())
 }
 
 func migrationsHash() (string, error) {
