@@ -113,6 +113,12 @@ func toMany[T any](
 
 // group sorts rows to their parents and keeps their order.
 func group[T any](rows []T, parent func(*T) string) map[string][]T {
+	if len(rows) == 0 {
+		return nil
+	}
+	if one := parent(&rows[0]); isOnly(rows, parent, one) {
+		return map[string][]T{one: rows}
+	}
 	counts := map[string]int{}
 	for i := range rows {
 		counts[parent(&rows[i])]++
@@ -120,15 +126,22 @@ func group[T any](rows []T, parent func(*T) string) map[string][]T {
 	groups := make(map[string][]T, len(counts))
 	for i := range rows {
 		key := parent(&rows[i])
-		if counts[key] == len(rows) {
-			return map[string][]T{key: rows}
-		}
 		if groups[key] == nil {
 			groups[key] = make([]T, 0, counts[key])
 		}
 		groups[key] = append(groups[key], rows[i])
 	}
 	return groups
+}
+
+// isOnly reports whether all rows have one parent: the usual case, which needs no counting.
+func isOnly[T any](rows []T, parent func(*T) string, one string) bool {
+	for i := range rows {
+		if parent(&rows[i]) != one {
+			return false
+		}
+	}
+	return true
 }
 
 // toOne adds the query of a to-one relation, if it is asked for. The row of a key is nil if it was not, or is gone.
@@ -153,6 +166,9 @@ func toOne[R, T any](
 
 // distinct returns the keys of rows, each once.
 func distinct[P any](rows []P, key func(P) string) []string {
+	if len(rows) == 1 {
+		return []string{key(rows[0])}
+	}
 	seen := make(map[string]bool, len(rows))
 	keys := make([]string, 0, len(rows))
 	for _, row := range rows {

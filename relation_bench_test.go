@@ -16,9 +16,9 @@ import (
 	"github.com/zerostarter/authdb/authdbtest"
 )
 
-// BenchmarkLoad sets Load beside its floor, a pgx.Batch of the same reads written by hand without a snapshot, at
-// several fan-outs (rows in each relation), on the socket and with a millisecond more in each round trip. Both run in
-// turn, and "x-floor" is the ratio of their median times:
+// BenchmarkLoad sets Load beside two floors, a pgx.Batch of the same reads written by hand, without a snapshot and in
+// one, at several fan-outs (rows in each relation), on the socket and with a millisecond more in each round trip. All
+// run in turn; "x-floor" and "x-snapshot" are the ratios of the median times:
 //
 //	go test -run '^$' -bench Load -benchtime 300x .
 func BenchmarkLoad(b *testing.B) {
@@ -30,7 +30,10 @@ func BenchmarkLoad(b *testing.B) {
 			delay time.Duration
 		}{{"socket", 0}, {"1ms", time.Millisecond}} {
 			ours := authdb.New(delayedPool(b, store, network.delay))
-			theirs := delayedPool(b, store, network.delay)
+			// A connection of its own for each: a shared one would be warmer than ours.
+			floors := map[bool]*pgxpool.Pool{
+				false: delayedPool(b, store, network.delay), true: delayedPool(b, store, network.delay),
+			}
 			b.Run(fmt.Sprintf("user/rows=%d/%s", fanOut, network.name), func(b *testing.B) {
 				compare(b, func(ctx context.Context) (int, error) {
 					full, err := ours.Users.Load(ctx, user, authdb.UserWith{
@@ -38,7 +41,9 @@ func BenchmarkLoad(b *testing.B) {
 						Invitations: authdb.All(),
 					})
 					return len(full.Sessions) + len(full.Accounts) + len(full.Members) + len(full.TeamMembers) + len(full.Invitations), err
-				}, func(ctx context.Context) (int, error) { return userFloor(ctx, theirs, user.ID) })
+				}, func(ctx context.Context, snapshot bool) (int, error) {
+					return userFloor(ctx, floors[snapshot], user.ID, snapshot)
+				})
 			})
 			b.Run(fmt.Sprintf("organization/rows=%d/%s", fanOut, network.name), func(b *testing.B) {
 				compare(b, func(ctx context.Context) (int, error) {
@@ -50,19 +55,26 @@ func BenchmarkLoad(b *testing.B) {
 						n += len(team.Members)
 					}
 					return n, err
-				}, func(ctx context.Context) (int, error) { return organizationFloor(ctx, theirs, org.ID) })
+				}, func(ctx context.Context, snapshot bool) (int, error) {
+					return organizationFloor(ctx, floors[snapshot], org.ID, snapshot)
+				})
 			})
 		}
 	}
 }
 
-// compare runs two loads in turn, so that both meet the same machine, and reports what one costs of the other.
-func compare(b *testing.B, ours, floor func(context.Context) (rows int, err error)) {
+// compare runs the loads in turn, so that all meet the same machine, and reports what ours costs of the floors.
+func compare(b *testing.B, ours func(context.Context) (int, error), floor func(context.Context, bool) (int, error)) {
 	ctx := b.Context()
-	var times [2][]time.Duration
-	var rows [2]int
-	var allocs [2]float64
-	for i, load := range []func(context.Context) (int, error){ours, floor} {
+	loads := []func(context.Context) (rows int, err error){
+		ours,
+		func(ctx context.Context) (int, error) { return floor(ctx, false) },
+		func(ctx context.Context) (int, error) { return floor(ctx, true) },
+	}
+	var times [3][]time.Duration
+	var rows [3]int
+	var allocs [3]float64
+	for i, load := range loads {
 		for range 10 { // past preparing and custom plans
 			n, err := load(ctx)
 			if err != nil {
@@ -72,11 +84,11 @@ func compare(b *testing.B, ours, floor func(context.Context) (rows int, err erro
 		}
 		allocs[i] = testing.AllocsPerRun(20, func() { _, _ = load(ctx) })
 	}
-	if rows[0] != rows[1] {
-		b.Fatalf("%d rows, the floor has %d", rows[0], rows[1])
+	if rows[0] != rows[1] || rows[0] != rows[2] {
+		b.Fatalf("%d rows, the floors have %v", rows[0], rows[1:])
 	}
 	for b.Loop() {
-		for i, load := range []func(context.Context) (int, error){ours, floor} {
+		for i, load := range loads {
 			start := time.Now()
 			if _, err := load(ctx); err != nil {
 				b.Fatal(err)
@@ -85,10 +97,11 @@ func compare(b *testing.B, ours, floor func(context.Context) (rows int, err erro
 		}
 	}
 	median := func(d []time.Duration) float64 { slices.Sort(d); return float64(d[len(d)/2].Microseconds()) }
-	b.ReportMetric(0, "ns/op") // of both together: says nothing
+	b.ReportMetric(0, "ns/op") // of all together: says nothing
 	b.ReportMetric(median(times[0]), "µs")
 	b.ReportMetric(median(times[1]), "floor-µs")
 	b.ReportMetric(median(times[0])/median(times[1]), "x-floor")
+	b.ReportMetric(median(times[0])/median(times[2]), "x-snapshot")
 	b.ReportMetric(allocs[0], "allocs")
 	b.ReportMetric(allocs[1], "floor-allocs")
 }
@@ -197,8 +210,16 @@ func read[T any](batch *pgx.Batch, total *int, sql string, args ...any) {
 	})
 }
 
-func userFloor(ctx context.Context, pool *pgxpool.Pool, id string) (total int, err error) {
+func begin(snapshot bool) *pgx.Batch {
 	batch := &pgx.Batch{}
+	if snapshot {
+		batch.Queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+	}
+	return batch
+}
+
+func userFloor(ctx context.Context, pool *pgxpool.Pool, id string, snapshot bool) (total int, err error) {
+	batch := begin(snapshot)
 	read[authdb.Session](batch, &total, `SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent,
 		user_id, active_organization_id, active_team_id FROM session WHERE user_id = $1 ORDER BY created_at, id`, id)
 	read[authdb.Account](batch, &total, `SELECT id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
@@ -219,12 +240,15 @@ func userFloor(ctx context.Context, pool *pgxpool.Pool, id string) (total int, e
 		authdb.Organization
 	}](batch, &total, join(invitationColumns, organizationColumns)+` FROM invitation i
 		JOIN organization o ON o.id = i.organization_id WHERE i.inviter_id = $1 ORDER BY i.created_at, i.id`, id)
+	if snapshot {
+		batch.Queue("COMMIT")
+	}
 	err = pool.SendBatch(ctx, batch).Close()
 	return total, err
 }
 
-func organizationFloor(ctx context.Context, pool *pgxpool.Pool, id string) (total int, err error) {
-	batch := &pgx.Batch{}
+func organizationFloor(ctx context.Context, pool *pgxpool.Pool, id string, snapshot bool) (total int, err error) {
+	batch := begin(snapshot)
 	read[struct {
 		authdb.Member
 		authdb.User
@@ -241,6 +265,9 @@ func organizationFloor(ctx context.Context, pool *pgxpool.Pool, id string) (tota
 		authdb.User
 	}](batch, &total, join(invitationColumns, userColumns)+` FROM invitation i JOIN "user" u ON u.id = i.inviter_id
 		WHERE i.organization_id = $1 ORDER BY i.created_at, i.id`, id)
+	if snapshot {
+		batch.Queue("COMMIT")
+	}
 	err = pool.SendBatch(ctx, batch).Close()
 	return total, err
 }
