@@ -322,3 +322,30 @@ func TestLoadInEachExecMode(t *testing.T) {
 		})
 	}
 }
+
+// wrapped hides what a DB is, as a caller's own type for tracing might.
+type wrapped struct{ authdb.DB }
+
+// TestLoadEndsNoForeignTransaction: where it cannot see a transaction, Load must not COMMIT the caller's.
+func TestLoadEndsNoForeignTransaction(t *testing.T) {
+	t.Parallel()
+	store := authdbtest.New(t)
+	ctx := t.Context()
+	tx := must[pgx.Tx](t)(store.Pool().Begin(ctx))
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) }) // or the pool would wait for it when the test fails
+	inside := authdb.New(wrapped{tx})
+	user := authdbtest.User(t, inside)
+	authdbtest.Session(t, inside, func(p *authdb.CreateSessionParams) { p.UserID = user.ID })
+	full := must[authdb.UserWithRelations](t)(inside.Users.Load(ctx, user, authdb.UserWith{
+		Sessions: authdb.All(), Accounts: authdb.All(),
+	}))
+	if len(full.Sessions) != 1 || full.Accounts == nil {
+		t.Errorf("loaded %d sessions, accounts %v", len(full.Sessions), full.Accounts)
+	}
+	if err := tx.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Users.Get(ctx, user.ID); !errors.Is(err, authdb.ErrNotFound) {
+		t.Errorf("what was rolled back is there: %v", err)
+	}
+}

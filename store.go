@@ -9,7 +9,9 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// DB is what a [Store] works on. A [*pgxpool.Pool], a [*pgx.Conn] and a [pgx.Tx] are one.
+// DB is what a [Store] works on. A [*pgxpool.Pool], a [*pgx.Conn] and a [pgx.Tx] are one. So may be a type of the
+// caller's that wraps one of them; unless it has a method Conn like that of pgx.Tx, Load and LoadMany begin no
+// transaction there, which could be inside another, and so each relation is of its own moment.
 type DB interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // A Query calls one generated query on the Repo it is given and keeps the result. It is called twice, and must do the
@@ -20,7 +21,7 @@ const (
 
 // Pipeline runs queries in one round trip (two where a connection has not prepared them yet) and on one snapshot:
 // a read-only REPEATABLE READ transaction that travels along, or the transaction that the Repo is on. One query alone
-// has a snapshot by nature.
+// has a snapshot by nature; on a handle of an unknown type, each query has its own.
 //
 // Generated queries read their rows before they return, so each is called once to note its SQL and arguments and, when
 // the answers are there, once more to scan them: sqlc's scanning serves here too. (With sqlc's exported query texts
@@ -69,22 +70,32 @@ func (r *Repo) play(ctx context.Context, batch *pgx.Batch, own bool, queries []Q
 	return err
 }
 
-// ownsTransaction reports whether the Repo's handle is outside a transaction.
+// ownsTransaction reports whether the Repo's handle is known to be outside a transaction. On a type that it does not
+// know, a COMMIT could end the caller's.
 func (r *Repo) ownsTransaction() bool {
-	switch db := r.db.(type) {
-	case pgx.Tx:
-		return false
-	case *pgx.Conn:
-		return db.PgConn().TxStatus() == 'I'
+	if _, ok := r.db.(*pgxpool.Pool); ok {
+		return true
 	}
-	return true
+	conn := r.conn()
+	return conn != nil && conn.PgConn().TxStatus() == 'I'
 }
 
 // rollback ends a snapshot that an error left open on a single connection; a pool throws such a connection away.
 func (r *Repo) rollback(ctx context.Context) {
-	if conn, ok := r.db.(*pgx.Conn); ok && !conn.IsClosed() && conn.PgConn().TxStatus() != 'I' {
+	if conn := r.conn(); conn != nil && !conn.IsClosed() && conn.PgConn().TxStatus() != 'I' {
 		_, _ = conn.Exec(ctx, "ROLLBACK") // the error that matters is the first one
 	}
+}
+
+// conn returns the one connection that the handle is, or is on; nil for a pool or an unknown type.
+func (r *Repo) conn() *pgx.Conn {
+	switch db := r.db.(type) {
+	case *pgx.Conn:
+		return db
+	case interface{ Conn() *pgx.Conn }: // pgx.Tx, pgxpool.Conn
+		return db.Conn()
+	}
+	return nil
 }
 
 var errNoted = errors.New("noted")
