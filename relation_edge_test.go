@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
 )
@@ -119,6 +120,10 @@ func TestLoadThatFails(t *testing.T) {
 				}
 				fails(t, conn)
 				idle(t, conn)
+				acquired := must[*pgxpool.Conn](t)(pool.Acquire(ctx))
+				fails(t, acquired)
+				idle(t, acquired.Conn())
+				acquired.Release()
 				// In a transaction it is the transaction that has failed, and a savepoint saves it.
 				tx := must[pgx.Tx](t)(conn.Begin(ctx))
 				if err := authdb.New(tx).InTx(ctx, func(inner *authdb.Store) error {
@@ -162,13 +167,17 @@ func TestLoadInAnOpenTransaction(t *testing.T) {
 	}
 	conn := must[*pgx.Conn](t)(pgx.Connect(ctx, store.Pool().Config().ConnString()))
 	defer func() { _ = conn.Close(context.Background()) }()
+	acquired := must[*pgxpool.Conn](t)(store.Pool().Acquire(ctx))
+	defer acquired.Release()
 	for _, begin := range []string{"BEGIN", "BEGIN ISOLATION LEVEL SERIALIZABLE", "BEGIN; SAVEPOINT s"} {
-		must[any](t)(conn.Exec(ctx, begin))
-		sees(authdb.New(conn))
-		if status := conn.PgConn().TxStatus(); status != 'T' {
-			t.Errorf("%s: transaction status %c after it, want T", begin, status)
+		for db, conn := range map[authdb.DB]*pgx.Conn{conn: conn, acquired: acquired.Conn()} {
+			must[any](t)(db.Exec(ctx, begin))
+			sees(authdb.New(db))
+			if status := conn.PgConn().TxStatus(); status != 'T' {
+				t.Errorf("%s on a %T: transaction status %c after it, want T", begin, db, status)
+			}
+			must[any](t)(db.Exec(ctx, "ROLLBACK"))
 		}
-		must[any](t)(conn.Exec(ctx, "ROLLBACK"))
 	}
 	undo := errors.New("undo")
 	if err := store.InTx(ctx, func(tx *authdb.Store) error {

@@ -80,10 +80,15 @@ func (r *Repo) ownsTransaction() bool {
 	return conn != nil && conn.PgConn().TxStatus() == 'I'
 }
 
-// rollback ends a snapshot that an error left open on a single connection; a pool throws such a connection away.
+// rollback ends a snapshot that an error left open on a single connection, or closes that, as pgx does where a rollback
+// fails; a pool throws such a connection away.
 func (r *Repo) rollback(ctx context.Context) {
-	if conn := r.conn(); conn != nil && !conn.IsClosed() && conn.PgConn().TxStatus() != 'I' {
-		_, _ = conn.Exec(ctx, "ROLLBACK") // the error that matters is the first one
+	conn := r.conn()
+	if conn == nil || conn.IsClosed() || conn.PgConn().TxStatus() == 'I' {
+		return
+	}
+	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil { // the error that matters is the first one
+		_ = conn.Close(ctx)
 	}
 }
 
