@@ -16,6 +16,7 @@ type Team struct {
 	OrganizationID string // references organization
 	CreatedAt      time.Time
 	UpdatedAt      *time.Time // nil only in rows that neither authdb nor Drizzle wrote
+	MemberCount    int32      // kept by authdb and Better Auth 1.7; see TeamRepository.RecountMembers
 }
 
 func (t Team) cursor() Cursor { return Cursor{t.CreatedAt, t.ID} }

@@ -15,6 +15,9 @@ type TeamMember struct {
 	TeamID    string     // references team
 	UserID    string     // references user
 	CreatedAt *time.Time // nil only in rows that neither authdb nor Drizzle wrote; they sort first
+
+	// Better Auth 1.7's key of the two ids: base64url of the SHA-256 of ["TeamID","UserID"]. Nil in rows of 1.3 to 1.6.
+	MembershipKey *string
 }
 
 func (m TeamMember) cursor() Cursor {

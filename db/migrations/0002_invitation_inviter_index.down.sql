@@ -1,1 +1,1 @@
-DROP INDEX CONCURRENTLY "invitation_inviterId_idx";
+DROP INDEX CONCURRENTLY IF EXISTS "invitation_inviterId_idx";

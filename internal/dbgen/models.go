@@ -78,14 +78,16 @@ type Team struct {
 	OrganizationID string
 	CreatedAt      time.Time
 	UpdatedAt      *time.Time
+	MemberCount    int32
 }
 
 // The membership of a user in a team.
 type TeamMember struct {
-	ID        string
-	TeamID    string
-	UserID    string
-	CreatedAt *time.Time
+	ID            string
+	TeamID        string
+	UserID        string
+	CreatedAt     *time.Time
+	MembershipKey *string
 }
 
 // A person who can sign in.

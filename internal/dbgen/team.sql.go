@@ -24,7 +24,7 @@ func (q *Queries) CountTeams(ctx context.Context, organizationID string) (int64,
 const createTeam = `-- name: CreateTeam :one
 INSERT INTO team (id, name, organization_id, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $4::timestamp)
-RETURNING id, name, organization_id, created_at, updated_at
+RETURNING id, name, organization_id, created_at, updated_at, member_count
 `
 
 type CreateTeamParams struct {
@@ -48,6 +48,7 @@ func (q *Queries) CreateTeam(ctx context.Context, arg CreateTeamParams) (Team, e
 		&i.OrganizationID,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.MemberCount,
 	)
 	return i, err
 }
@@ -70,7 +71,7 @@ func (q *Queries) DeleteTeam(ctx context.Context, arg DeleteTeamParams) (int64, 
 }
 
 const getTeam = `-- name: GetTeam :one
-SELECT id, name, organization_id, created_at, updated_at FROM team WHERE id = $1 AND organization_id = $2
+SELECT id, name, organization_id, created_at, updated_at, member_count FROM team WHERE id = $1 AND organization_id = $2
 `
 
 type GetTeamParams struct {
@@ -87,12 +88,13 @@ func (q *Queries) GetTeam(ctx context.Context, arg GetTeamParams) (Team, error) 
 		&i.OrganizationID,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.MemberCount,
 	)
 	return i, err
 }
 
 const getTeamWithOrganization = `-- name: GetTeamWithOrganization :one
-SELECT t.id, t.name, t.organization_id, t.created_at, t.updated_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
+SELECT t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
 FROM team t JOIN organization o ON o.id = t.organization_id
 WHERE t.id = $1 AND t.organization_id = $2
 `
@@ -116,6 +118,7 @@ func (q *Queries) GetTeamWithOrganization(ctx context.Context, arg GetTeamWithOr
 		&i.Team.OrganizationID,
 		&i.Team.CreatedAt,
 		&i.Team.UpdatedAt,
+		&i.Team.MemberCount,
 		&i.Organization.ID,
 		&i.Organization.Name,
 		&i.Organization.Slug,
@@ -127,7 +130,7 @@ func (q *Queries) GetTeamWithOrganization(ctx context.Context, arg GetTeamWithOr
 }
 
 const listTeams = `-- name: ListTeams :many
-SELECT id, name, organization_id, created_at, updated_at FROM team
+SELECT id, name, organization_id, created_at, updated_at, member_count FROM team
 WHERE organization_id = $1
   AND (created_at, id) > ($2::timestamp, $3::text)
 ORDER BY created_at, id
@@ -161,6 +164,7 @@ func (q *Queries) ListTeams(ctx context.Context, arg ListTeamsParams) ([]Team, e
 			&i.OrganizationID,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.MemberCount,
 		); err != nil {
 			return nil, err
 		}
@@ -173,7 +177,7 @@ func (q *Queries) ListTeams(ctx context.Context, arg ListTeamsParams) ([]Team, e
 }
 
 const listTeamsByIDs = `-- name: ListTeamsByIDs :many
-SELECT id, name, organization_id, created_at, updated_at FROM team WHERE id = ANY($1::text[])
+SELECT id, name, organization_id, created_at, updated_at, member_count FROM team WHERE id = ANY($1::text[])
 `
 
 func (q *Queries) ListTeamsByIDs(ctx context.Context, ids []string) ([]Team, error) {
@@ -191,6 +195,7 @@ func (q *Queries) ListTeamsByIDs(ctx context.Context, ids []string) ([]Team, err
 			&i.OrganizationID,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.MemberCount,
 		); err != nil {
 			return nil, err
 		}
@@ -203,7 +208,7 @@ func (q *Queries) ListTeamsByIDs(ctx context.Context, ids []string) ([]Team, err
 }
 
 const listTeamsByOrganizations = `-- name: ListTeamsByOrganizations :many
-SELECT id, name, organization_id, created_at, updated_at FROM team WHERE organization_id = ANY($1::text[])
+SELECT id, name, organization_id, created_at, updated_at, member_count FROM team WHERE organization_id = ANY($1::text[])
 ORDER BY created_at, id
 `
 
@@ -222,6 +227,7 @@ func (q *Queries) ListTeamsByOrganizations(ctx context.Context, organizationIds 
 			&i.OrganizationID,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.MemberCount,
 		); err != nil {
 			return nil, err
 		}
@@ -234,7 +240,7 @@ func (q *Queries) ListTeamsByOrganizations(ctx context.Context, organizationIds 
 }
 
 const pickTeamsByOrganizations = `-- name: PickTeamsByOrganizations :many
-SELECT t.id, t.name, t.organization_id, t.created_at, t.updated_at
+SELECT t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
 FROM unnest($1::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT $2::boolean
@@ -268,6 +274,7 @@ func (q *Queries) PickTeamsByOrganizations(ctx context.Context, arg PickTeamsByO
 			&i.OrganizationID,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.MemberCount,
 		); err != nil {
 			return nil, err
 		}
@@ -282,7 +289,7 @@ func (q *Queries) PickTeamsByOrganizations(ctx context.Context, arg PickTeamsByO
 const updateTeam = `-- name: UpdateTeam :one
 UPDATE team SET name = coalesce($1, name), updated_at = $2::timestamp
 WHERE id = $3 AND organization_id = $4
-RETURNING id, name, organization_id, created_at, updated_at
+RETURNING id, name, organization_id, created_at, updated_at, member_count
 `
 
 type UpdateTeamParams struct {
@@ -306,6 +313,7 @@ func (q *Queries) UpdateTeam(ctx context.Context, arg UpdateTeamParams) (Team, e
 		&i.OrganizationID,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.MemberCount,
 	)
 	return i, err
 }

@@ -33,7 +33,7 @@ INSERT INTO team_member (id, team_id, user_id, created_at)
 SELECT $1::text, t.id, $2::text, $3::timestamp
 FROM team t
 WHERE t.id = $4 AND t.organization_id = $5
-RETURNING id, team_id, user_id, created_at
+RETURNING id, team_id, user_id, created_at, membership_key
 `
 
 type CreateTeamMemberParams struct {
@@ -60,6 +60,7 @@ func (q *Queries) CreateTeamMember(ctx context.Context, arg CreateTeamMemberPara
 		&i.TeamID,
 		&i.UserID,
 		&i.CreatedAt,
+		&i.MembershipKey,
 	)
 	return i, err
 }
@@ -134,7 +135,7 @@ func (q *Queries) DeleteTeamMemberByUser(ctx context.Context, arg DeleteTeamMemb
 }
 
 const getTeamMember = `-- name: GetTeamMember :one
-SELECT tm.id, tm.team_id, tm.user_id, tm.created_at FROM team_member tm JOIN team t ON t.id = tm.team_id
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.id = $1 AND t.organization_id = $2
 `
 
@@ -151,12 +152,13 @@ func (q *Queries) GetTeamMember(ctx context.Context, arg GetTeamMemberParams) (T
 		&i.TeamID,
 		&i.UserID,
 		&i.CreatedAt,
+		&i.MembershipKey,
 	)
 	return i, err
 }
 
 const getTeamMemberByUser = `-- name: GetTeamMemberByUser :one
-SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, t.id, t.name, t.organization_id, t.created_at, t.updated_at
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
 FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = $1 AND tm.user_id = $2 AND t.organization_id = $3
 ORDER BY tm.created_at NULLS FIRST, tm.id
@@ -183,17 +185,19 @@ func (q *Queries) GetTeamMemberByUser(ctx context.Context, arg GetTeamMemberByUs
 		&i.TeamMember.TeamID,
 		&i.TeamMember.UserID,
 		&i.TeamMember.CreatedAt,
+		&i.TeamMember.MembershipKey,
 		&i.Team.ID,
 		&i.Team.Name,
 		&i.Team.OrganizationID,
 		&i.Team.CreatedAt,
 		&i.Team.UpdatedAt,
+		&i.Team.MemberCount,
 	)
 	return i, err
 }
 
 const getTeamMemberWithUser = `-- name: GetTeamMemberWithUser :one
-SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM team_member tm
 JOIN team t ON t.id = tm.team_id
 JOIN "user" u ON u.id = tm.user_id
@@ -218,6 +222,7 @@ func (q *Queries) GetTeamMemberWithUser(ctx context.Context, arg GetTeamMemberWi
 		&i.TeamMember.TeamID,
 		&i.TeamMember.UserID,
 		&i.TeamMember.CreatedAt,
+		&i.TeamMember.MembershipKey,
 		&i.User.ID,
 		&i.User.Name,
 		&i.User.Email,
@@ -230,7 +235,7 @@ func (q *Queries) GetTeamMemberWithUser(ctx context.Context, arg GetTeamMemberWi
 }
 
 const listTeamMembers = `-- name: ListTeamMembers :many
-SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM team_member tm
 JOIN team t ON t.id = tm.team_id
 JOIN "user" u ON u.id = tm.user_id
@@ -274,6 +279,7 @@ func (q *Queries) ListTeamMembers(ctx context.Context, arg ListTeamMembersParams
 			&i.TeamMember.TeamID,
 			&i.TeamMember.UserID,
 			&i.TeamMember.CreatedAt,
+			&i.TeamMember.MembershipKey,
 			&i.User.ID,
 			&i.User.Name,
 			&i.User.Email,
@@ -293,7 +299,7 @@ func (q *Queries) ListTeamMembers(ctx context.Context, arg ListTeamMembersParams
 }
 
 const listTeamMembersByOrganizations = `-- name: ListTeamMembersByOrganizations :many
-SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM team t
 JOIN team_member tm ON tm.team_id = t.id
 JOIN "user" u ON u.id = tm.user_id
@@ -320,6 +326,7 @@ func (q *Queries) ListTeamMembersByOrganizations(ctx context.Context, organizati
 			&i.TeamMember.TeamID,
 			&i.TeamMember.UserID,
 			&i.TeamMember.CreatedAt,
+			&i.TeamMember.MembershipKey,
 			&i.User.ID,
 			&i.User.Name,
 			&i.User.Email,
@@ -339,7 +346,7 @@ func (q *Queries) ListTeamMembersByOrganizations(ctx context.Context, organizati
 }
 
 const listTeamMembersByTeams = `-- name: ListTeamMembersByTeams :many
-SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM team_member tm JOIN "user" u ON u.id = tm.user_id
 WHERE tm.team_id = ANY($1::text[])
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
@@ -364,6 +371,7 @@ func (q *Queries) ListTeamMembersByTeams(ctx context.Context, teamIds []string) 
 			&i.TeamMember.TeamID,
 			&i.TeamMember.UserID,
 			&i.TeamMember.CreatedAt,
+			&i.TeamMember.MembershipKey,
 			&i.User.ID,
 			&i.User.Name,
 			&i.User.Email,
@@ -383,7 +391,7 @@ func (q *Queries) ListTeamMembersByTeams(ctx context.Context, teamIds []string) 
 }
 
 const listTeamMembersByUser = `-- name: ListTeamMembersByUser :many
-SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, t.id, t.name, t.organization_id, t.created_at, t.updated_at
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
 FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.user_id = $1
   AND (coalesce(tm.created_at, '0001-01-01'), tm.id) > ($2::timestamp, $3::text)
@@ -422,11 +430,13 @@ func (q *Queries) ListTeamMembersByUser(ctx context.Context, arg ListTeamMembers
 			&i.TeamMember.TeamID,
 			&i.TeamMember.UserID,
 			&i.TeamMember.CreatedAt,
+			&i.TeamMember.MembershipKey,
 			&i.Team.ID,
 			&i.Team.Name,
 			&i.Team.OrganizationID,
 			&i.Team.CreatedAt,
 			&i.Team.UpdatedAt,
+			&i.Team.MemberCount,
 		); err != nil {
 			return nil, err
 		}
@@ -439,7 +449,7 @@ func (q *Queries) ListTeamMembersByUser(ctx context.Context, arg ListTeamMembers
 }
 
 const listTeamMembersByUsers = `-- name: ListTeamMembersByUsers :many
-SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, t.id, t.name, t.organization_id, t.created_at, t.updated_at
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
 FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.user_id = ANY($1::text[])
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
@@ -464,11 +474,13 @@ func (q *Queries) ListTeamMembersByUsers(ctx context.Context, userIds []string) 
 			&i.TeamMember.TeamID,
 			&i.TeamMember.UserID,
 			&i.TeamMember.CreatedAt,
+			&i.TeamMember.MembershipKey,
 			&i.Team.ID,
 			&i.Team.Name,
 			&i.Team.OrganizationID,
 			&i.Team.CreatedAt,
 			&i.Team.UpdatedAt,
+			&i.Team.MemberCount,
 		); err != nil {
 			return nil, err
 		}
@@ -481,7 +493,7 @@ func (q *Queries) ListTeamMembersByUsers(ctx context.Context, userIds []string) 
 }
 
 const pickTeamMembersByOrganizations = `-- name: PickTeamMembersByOrganizations :many
-SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM unnest($1::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT $2::boolean
@@ -536,6 +548,7 @@ func (q *Queries) PickTeamMembersByOrganizations(ctx context.Context, arg PickTe
 			&i.TeamMember.TeamID,
 			&i.TeamMember.UserID,
 			&i.TeamMember.CreatedAt,
+			&i.TeamMember.MembershipKey,
 			&i.User.ID,
 			&i.User.Name,
 			&i.User.Email,
@@ -555,7 +568,7 @@ func (q *Queries) PickTeamMembersByOrganizations(ctx context.Context, arg PickTe
 }
 
 const pickTeamMembersByTeams = `-- name: PickTeamMembersByTeams :many
-SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM unnest($1::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND NOT $2::boolean
@@ -594,6 +607,7 @@ func (q *Queries) PickTeamMembersByTeams(ctx context.Context, arg PickTeamMember
 			&i.TeamMember.TeamID,
 			&i.TeamMember.UserID,
 			&i.TeamMember.CreatedAt,
+			&i.TeamMember.MembershipKey,
 			&i.User.ID,
 			&i.User.Name,
 			&i.User.Email,
@@ -613,7 +627,7 @@ func (q *Queries) PickTeamMembersByTeams(ctx context.Context, arg PickTeamMember
 }
 
 const pickTeamMembersByUsers = `-- name: PickTeamMembersByUsers :many
-SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, t.id, t.name, t.organization_id, t.created_at, t.updated_at
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
 FROM unnest($1::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND NOT $2::boolean
@@ -652,11 +666,13 @@ func (q *Queries) PickTeamMembersByUsers(ctx context.Context, arg PickTeamMember
 			&i.TeamMember.TeamID,
 			&i.TeamMember.UserID,
 			&i.TeamMember.CreatedAt,
+			&i.TeamMember.MembershipKey,
 			&i.Team.ID,
 			&i.Team.Name,
 			&i.Team.OrganizationID,
 			&i.Team.CreatedAt,
 			&i.Team.UpdatedAt,
+			&i.Team.MemberCount,
 		); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS "team_member_membership_key_unique";

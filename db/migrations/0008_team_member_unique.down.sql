@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS "teamMember_teamId_userId_uidx";

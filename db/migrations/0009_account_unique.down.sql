@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS "account_providerId_accountId_uidx";

@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS "session_expiresAt_idx";

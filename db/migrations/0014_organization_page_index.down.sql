@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS "organization_createdAt_id_idx";
