@@ -17,7 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-//go:embed internal/migrator/testdata/catalog_0001.txt
+//go:embed migrate/testdata/catalog_0001.txt
 var catalog string
 
 const canary = "canary@example.com"

@@ -1,11 +1,6 @@
-// Command migrate brings a database to the schema of authdb.
+// Command migrate brings a database to the schema of authdb, and tells how far it is from it. Its help says how.
 //
-//	migrate [flags] up
-//	migrate [flags] down N
-//	migrate [flags] version
-//
-// The database is the one of the flag, or of the environment variable DATABASE_URL. Results go to standard output,
-// errors to standard error; the exit code is 0, 1 for a failure, 2 for wrong usage.
+// Results go to standard output, progress and errors to standard error.
 package main
 
 import (
@@ -14,92 +9,164 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
-	"strconv"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
 
-	"github.com/zerostarter/authdb/internal/migrator"
+	"github.com/zerostarter/authdb/internal/connect"
+	"github.com/zerostarter/authdb/migrate"
 )
 
-const usage = `migrate brings a database to the schema of authdb.
+// The exit codes.
+const (
+	exitOK = iota
+	exitFailure
+	exitUsage
+	exitPending
+	exitDrift
+	exitLockTimeout
+	exitDirty
+	exitConnect
+)
 
-  migrate [flags] up        apply every migration that the database lacks
-  migrate [flags] down N    undo the newest N migrations
-  migrate [flags] version   print the newest applied migration
+var (
+	errUsage   = errors.New("wrong usage")
+	errPending = errors.New("migrations are pending")
+)
 
-flags:
-  -database-url URL   the database; default: $DATABASE_URL
-  -insecure-tls       reach a remote host without verifying its certificate, as the URL's sslmode says
-`
-
-var errUsage = errors.New("wrong usage; see migrate -h")
+func exitCode(err error) int {
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case errors.Is(err, errUsage):
+		return exitUsage
+	case errors.Is(err, errPending):
+		return exitPending
+	case errors.Is(err, migrate.ErrDrift):
+		return exitDrift
+	case errors.Is(err, migrate.ErrLockTimeout):
+		return exitLockTimeout
+	case errors.Is(err, migrate.ErrDirty):
+		return exitDirty
+	case errors.Is(err, migrate.ErrConnect), errors.Is(err, connect.ErrInsecureTLS):
+		return exitConnect
+	default:
+		return exitFailure
+	}
+}
 
 func main() {
-	switch err := run(context.Background(), os.Args[1:], os.Stdout); {
-	case errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errUsage):
+	ctx, interrupt := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, interrupt, signals, os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil && !errors.Is(err, flag.ErrHelp) && !errors.Is(err, errPending) {
 		fmt.Fprintln(os.Stderr, "migrate:", err)
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "migrate:", err)
-		os.Exit(1)
 	}
+	os.Exit(exitCode(err))
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
+// config is what the flags say.
+type config struct {
+	url, dir, journal                          string
+	insecure, json, dryRun, superset, fix, yes bool
+	waitForDB, lockTimeout, statementTimeout   time.Duration
+}
+
+func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args []string, out, log io.Writer) (err error) {
+	var c config
+	p := &printer{out: out}
+	defer func() { err = errors.Join(err, p.failure(err)) }()
 	flags := flag.NewFlagSet("migrate", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	dsn := flags.String("database-url", os.Getenv("DATABASE_URL"), "")
-	insecure := flags.Bool("insecure-tls", false, "")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(out, usage)
-			return err
-		}
-		return fmt.Errorf("%w: %w", errUsage, err)
+	flags.StringVar(&c.url, "database-url", os.Getenv("DATABASE_URL"), "")
+	flags.BoolVar(&c.insecure, "insecure-tls", false, "")
+	flags.BoolVar(&c.json, "json", false, "")
+	flags.BoolVar(&c.dryRun, "dry-run", false, "")
+	flags.BoolVar(&c.superset, "superset", false, "")
+	flags.BoolVar(&c.fix, "fix", false, "")
+	flags.BoolVar(&c.yes, "yes", false, "")
+	flags.StringVar(&c.dir, "dir", "", "")
+	flags.StringVar(&c.journal, "drizzle-journal", "", "")
+	flags.DurationVar(&c.waitForDB, "wait-for-db", 0, "")
+	flags.DurationVar(&c.lockTimeout, "lock-timeout", migrate.DefaultLockTimeout, "")
+	flags.DurationVar(&c.statementTimeout, "statement-timeout", 0, "")
+	words, err := parse(flags, args)
+	p.json = c.json
+	if errors.Is(err, flag.ErrHelp) {
+		_, _ = io.WriteString(out, usage)
+		return err
 	}
-	command, err := parse(flags.Args())
+	if err != nil {
+		return fmt.Errorf("%w: %w; see migrate -h", errUsage, err)
+	}
+	v, err := find(words, flags)
 	if err != nil {
 		return err
 	}
-	if *dsn == "" {
-		return fmt.Errorf("%w: no database: set DATABASE_URL or -database-url", errUsage)
+	if v.offline != nil {
+		return v.offline(c, words[1:], p)
 	}
-	m, err := migrator.Open(ctx, *dsn, migrator.Options{InsecureTLS: *insecure})
+	if c.url == "" {
+		return fmt.Errorf("%w: no database: set DATABASE_URL or --database-url", errUsage)
+	}
+	m, err := migrate.Open(ctx, c.url, migrate.Options{
+		InsecureTLS: c.insecure, WaitForDB: c.waitForDB, LockTimeout: c.lockTimeout, StatementTimeout: c.statementTimeout,
+		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),
+	})
 	if err != nil {
 		return err
 	}
-	err = command(ctx, m)
-	if err == nil {
-		err = printVersion(m, out)
-	}
-	return errors.Join(err, m.Close())
+	go func() { // the first signal stops after the migration under way, the second ends it
+		<-signals
+		interrupt()
+		<-signals
+		_ = m.Cancel(context.Background())
+	}()
+	return errors.Join(v.online(ctx, m, c, words[1:], p), m.Close())
 }
 
-// parse tells a wrong command before anything connects.
-func parse(args []string) (func(context.Context, *migrator.Migrator) error, error) {
-	switch {
-	case len(args) == 1 && args[0] == "up":
-		return func(ctx context.Context, m *migrator.Migrator) error { return m.Up(ctx) }, nil
-	case len(args) == 1 && args[0] == "version":
-		return func(context.Context, *migrator.Migrator) error { return nil }, nil
-	case len(args) == 2 && args[0] == "down":
-		n, err := strconv.Atoi(args[1])
-		if err != nil || n < 1 {
-			return nil, fmt.Errorf("%w: down takes how many migrations to undo", errUsage)
-		}
-		return func(_ context.Context, m *migrator.Migrator) error { return m.Down(n) }, nil
+// withoutTime keeps progress short: whoever collects it has the time already.
+func withoutTime(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
+		return slog.Attr{}
 	}
-	return nil, errUsage
+	return a
 }
 
-func printVersion(m *migrator.Migrator, out io.Writer) error {
-	version, dirty, err := m.Version()
-	if err != nil {
-		return err
+// parse takes flags before, between and behind the words.
+func parse(flags *flag.FlagSet, args []string) (words []string, err error) {
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		if flags.NArg() == 0 {
+			return words, nil
+		}
+		words, args = append(words, flags.Arg(0)), flags.Args()[1:]
 	}
-	if dirty {
-		return fmt.Errorf("version %d is dirty: it stopped half-way", version)
+}
+
+// find returns the verb that the words name, if they and the flags suit it.
+func find(words []string, flags *flag.FlagSet) (verb, error) {
+	if len(words) == 0 {
+		return verb{}, fmt.Errorf("%w: no verb; see migrate -h", errUsage)
 	}
-	_, err = fmt.Fprintln(out, version)
-	return err
+	v, ok := verbs[words[0]]
+	if !ok {
+		return verb{}, fmt.Errorf("%w: no verb %s; see migrate -h", errUsage, words[0])
+	}
+	if n := len(words) - 1; n < v.min || n > v.max {
+		return verb{}, fmt.Errorf("%w: %s; see migrate -h", errUsage, v.words)
+	}
+	var err error
+	flags.Visit(func(f *flag.Flag) {
+		if !strings.Contains(common+" "+v.flags+" ", " "+f.Name+" ") {
+			err = fmt.Errorf("%w: %s takes no --%s; see migrate -h", errUsage, words[0], f.Name)
+		}
+	})
+	return v, err
 }

@@ -3,80 +3,321 @@ package main_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
-	"github.com/zerostarter/authdb/db/migrations"
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb/internal/testdb"
+	"github.com/zerostarter/authdb/migrate"
 )
 
-// TestCommand runs the built binary: output, standard error and exit code of each verb and mistake.
-func TestCommand(t *testing.T) {
-	t.Parallel()
-	binary := filepath.Join(t.TempDir(), "migrate")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "authdb-migrate")
+	if err != nil {
+		panic(err)
 	}
+	binary = filepath.Join(dir, "migrate")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		panic(string(out))
+	}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// TestSessions runs the built binary as testdata/*.txt say, and compares what it prints, to both outputs, and its exit
+// code. A line "$ migrate ARGS" runs it, "$ sql STATEMENTS" changes the database, "$ file NAME" writes an empty file of
+// that name to the working folder. UPDATE_SESSIONS=1 writes the files anew.
+func TestSessions(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := replay(t, string(want))
+			if os.Getenv("UPDATE_SESSIONS") != "" {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// replay runs the commands of a session and returns it as it goes now.
+func replay(t *testing.T, session string) string {
+	t.Helper()
+	dsn, conn := database(t)
+	dir := t.TempDir()
+	var got strings.Builder
+	for line := range strings.Lines(session) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(line, "#") || line == "" {
+			got.WriteString(line + "\n")
+			continue
+		}
+		command, ok := strings.CutPrefix(line, "$ ")
+		if !ok {
+			continue // what a command printed the last time
+		}
+		got.WriteString(line + "\n")
+		word, rest, _ := strings.Cut(command, " ")
+		switch word {
+		case "migrate":
+			got.WriteString(stable(call(t, dsn, dir, rest)))
+		case "sql":
+			if _, err := conn.Exec(t.Context(), rest); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+		case "file":
+			file := filepath.Join(dir, rest)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			t.Fatalf("no command %s", word)
+		}
+	}
+	return got.String()
+}
+
+var (
+	instants  = regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?`)
+	durations = regexp.MustCompile(`took=\S+`)
+	addresses = regexp.MustCompile(`host=\S+`)
+)
+
+// stable leaves out what differs from run to run.
+func stable(s string) string {
+	s = instants.ReplaceAllString(s, "TIME")
+	s = durations.ReplaceAllString(s, "took=TIME")
+	return addresses.ReplaceAllString(s, "host=HOST")
+}
+
+func call(t *testing.T, dsn, dir, args string) string {
+	t.Helper()
+	cmd := exec.Command(binary, strings.Fields(args)...)
+	cmd.Dir = dir
+	cmd.Env = []string{"DATABASE_URL=" + dsn, "PATH=" + os.Getenv("PATH")}
+	for i, arg := range cmd.Args {
+		if arg == "NONE" { // no database is named
+			cmd.Env, cmd.Args = cmd.Env[1:], append(cmd.Args[:i:i], cmd.Args[i+1:]...)
+			break
+		}
+	}
+	out, errs, code := output(t, cmd)
+	var got strings.Builder
+	got.WriteString(out)
+	for line := range strings.Lines(errs) {
+		if strings.Contains(line, "waiting for another migrator") { // the one before may not have gone yet
+			continue
+		}
+		got.WriteString("! " + line)
+	}
+	if code != 0 {
+		got.WriteString("exit " + string(rune('0'+code)) + "\n")
+	}
+	return got.String()
+}
+
+func output(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			t.Fatal(err)
+		}
+		code = exit.ExitCode()
+	}
+	return out.String(), errs.String(), code
+}
+
+func database(t *testing.T) (string, *pgx.Conn) {
+	t.Helper()
 	db, err := testdb.Empty(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Drop(context.Background()) })
-
-	files, err := fs.Glob(migrations.FS, "*.up.sql")
+	conn, err := pgx.Connect(t.Context(), db.DSN)
 	if err != nil {
 		t.Fatal(err)
 	}
-	latest := fmt.Sprintln(len(files))
-	const noDatabase = "postgres://ada:hunter2@127.0.0.1:1/x"
-	for _, tt := range []struct {
-		name, args, url string
-		code            int
-		stdout, stderr  string
-	}{
-		{"before", "version", db.DSN, 0, "0\n", ""},
-		{"up", "up", db.DSN, 0, latest, ""},
-		{"up again", "up", db.DSN, 0, latest, ""},
-		{"version", "version", db.DSN, 0, latest, ""},
-		{"the flag wins", "-database-url " + db.DSN + " version", noDatabase, 0, latest, ""},
-		{"down", "down " + strings.TrimSpace(latest), db.DSN, 0, "0\n", ""},
-		{"help", "-h", "", 0, "migrate brings a database", ""},
-		{"no verb", "", db.DSN, 2, "", "wrong usage"},
-		{"unknown verb", "sideways", db.DSN, 2, "", "wrong usage"},
-		{"unknown flag", "-x up", db.DSN, 2, "", "wrong usage"},
-		{"down without a number", "down", db.DSN, 2, "", "wrong usage"},
-		{"down all", "down 0", db.DSN, 2, "", "how many"},
-		{"up with a number", "up 1", db.DSN, 2, "", "wrong usage"},
-		{"no database named", "up", "", 2, "", "DATABASE_URL"},
-		{"insecure", "up", "postgres://ada:hunter2@db.example.com/x?sslmode=disable", 1, "", "insecure TLS"},
-		{"malformed", "up", "host=h user=u password = hunter2 sslmode=bogus", 1, "", "malformed DSN"},
-		{"no database there", "up", noDatabase, 1, "", "migrate: "},
-	} {
-		cmd := exec.Command(binary, strings.Fields(tt.args)...)
-		cmd.Env = append(os.Environ(), "DATABASE_URL="+tt.url)
-		var stdout, stderr strings.Builder
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		code := 0
-		if err := cmd.Run(); err != nil {
-			exit, ok := errors.AsType[*exec.ExitError](err)
-			if !ok {
-				t.Fatal(err)
-			}
-			code = exit.ExitCode()
+	t.Cleanup(func() {
+		ctx := context.Background()
+		_ = conn.Close(ctx)
+		if err := db.Drop(ctx); err != nil {
+			t.Error(err)
 		}
-		if code != tt.code || !strings.HasPrefix(stdout.String(), tt.stdout) || !strings.Contains(stderr.String(), tt.stderr) {
-			t.Errorf("%s: exit %d\nstdout: %s\nstderr: %s", tt.name, code, stdout.String(), stderr.String())
-		}
-		if strings.Contains(stdout.String()+stderr.String(), "hunter2") {
-			t.Errorf("%s: the password is shown", tt.name)
-		}
-		if (tt.stderr == "") != (stderr.String() == "") {
-			t.Errorf("%s: stderr %q", tt.name, stderr.String())
+	})
+	return db.DSN, conn
+}
+
+// TestHelpIsTheUsage: every verb and flag is in it, and it is what -h prints.
+func TestHelpIsTheUsage(t *testing.T) {
+	t.Parallel()
+	want, err := os.ReadFile("usage.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"-h"}, {"--help"}, {"up", "--help"}} {
+		out, errs, code := output(t, exec.Command(binary, args...))
+		if out != string(want) || errs != "" || code != 0 {
+			t.Errorf("%v: exit %d, stderr %q, stdout\n%s", args, code, errs, out)
 		}
 	}
+	source, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`flags\.\w+Var\(&c\.\w+, "([\w-]+)"`).FindAllStringSubmatch(string(source), -1) {
+		if !strings.Contains(string(want), "--"+m[1]+" ") {
+			t.Errorf("the usage does not name --%s", m[1])
+		}
+	}
+}
+
+// TestNoConnection: nothing of the password is shown.
+func TestNoConnection(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ url, stderr string }{
+		{"postgres://ada:hunter2@127.0.0.1:1/x", "cannot connect"},
+		{"postgres://ada:hunter2@db.example.com/x?sslmode=disable", "insecure TLS"},
+		{"host=h user=u password = hunter2 sslmode=bogus", "malformed DSN"},
+	} {
+		for _, format := range []string{"--json=false", "--json"} {
+			cmd := exec.Command(binary, "--database-url", tt.url, "up", format)
+			out, errs, code := output(t, cmd)
+			if code != 7 || !strings.Contains(errs, tt.stderr) || strings.Contains(out+errs, "hunter2") {
+				t.Errorf("%s: exit %d, %s%s", tt.url, code, out, errs)
+			}
+			if (out != "") != (format == "--json") {
+				t.Errorf("%s: stdout %q", format, out)
+			}
+		}
+	}
+}
+
+// TestLockTimeout: another migrator holds the lock for ever.
+func TestLockTimeout(t *testing.T) {
+	t.Parallel()
+	dsn, conn := database(t)
+	if _, err := conn.Exec(t.Context(), "SELECT pg_advisory_lock($1)", 0x61757468_6462); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	out, errs, code := output(t, exec.Command(binary, "--database-url", dsn, "up", "--lock-timeout=300ms"))
+	if code != 5 || out != "" || !strings.Contains(errs, "another migrator") || time.Since(start) > 10*time.Second {
+		t.Errorf("exit %d after %v, %s%s", code, time.Since(start), out, errs)
+	}
+	for _, verb := range []string{"version", "status", "verify"} { // they wait for nobody
+		if _, errs, code := output(t, exec.Command(binary, "--database-url", dsn, verb, "--lock-timeout=300ms")); code == 5 {
+			t.Errorf("%s: %s", verb, errs)
+		}
+	}
+}
+
+// TestSignals: the first ends the command after the migration under way, the second ends the migration.
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	dsn, conn := database(t)
+	m, err := migrate.Open(t.Context(), dsn, migrate.Options{InsecureTLS: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(m.Goto(t.Context(), 9), m.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		signals int
+		version string
+	}{{1, "10"}, {2, "10"}} {
+		tx, err := conn.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// An index that is built CONCURRENTLY waits for whoever writes.
+		for _, table := range []string{"member", "session"} {
+			if _, err := tx.Exec(t.Context(), "LOCK TABLE "+table+" IN ROW EXCLUSIVE MODE"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := exec.Command(binary, "--database-url", dsn, "up", "--lock-timeout=60s")
+		var errs strings.Builder
+		cmd.Stderr = &errs
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		awaitBuild(t, dsn)
+		for range tt.signals {
+			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(200 * time.Millisecond) // two signals of one kind at once are one
+		}
+		if tt.signals == 2 {
+			_ = cmd.Wait() // though the lock is still held
+		}
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if tt.signals == 1 {
+			_ = cmd.Wait()
+		}
+		if code := cmd.ProcessState.ExitCode(); code != 1 {
+			t.Errorf("%d signals: exit %d, %s", tt.signals, code, errs.String())
+		}
+		out, _, code := output(t, exec.Command(binary, "--database-url", dsn, "version"))
+		if strings.TrimSpace(out) != tt.version || code != 0 {
+			t.Errorf("%d signals: version %s, exit %d; %s", tt.signals, out, code, errs.String())
+		}
+	}
+	if _, errs, code := output(t, exec.Command(binary, "--database-url", dsn, "up")); code != 0 {
+		t.Errorf("up afterwards: %s", errs)
+	}
+}
+
+func awaitBuild(t *testing.T, dsn string) {
+	t.Helper()
+	await(t, dsn, `SELECT EXISTS (SELECT 1 FROM pg_stat_progress_create_index WHERE datname = current_database() AND lockers_total > 0)`)
+}
+
+func await(t *testing.T, dsn, query string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	for range 2000 {
+		var is bool
+		if err := conn.QueryRow(t.Context(), query).Scan(&is); err != nil {
+			t.Fatal(err)
+		}
+		if is {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("never: %s", query)
 }

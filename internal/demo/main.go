@@ -17,8 +17,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
-	"github.com/zerostarter/authdb/internal/migrator"
 	"github.com/zerostarter/authdb/internal/pgserver"
+	"github.com/zerostarter/authdb/migrate"
 )
 
 const data = "testdata/better-auth-1.6.34"
@@ -88,14 +88,14 @@ func onServer(ctx context.Context, server *pgserver.Server, sql string) error {
 
 func migrateUp(ctx context.Context, dsn string) error {
 	start := time.Now()
-	m, err := migrator.Open(ctx, dsn, migrator.Options{InsecureTLS: true})
+	m, err := migrate.Open(ctx, dsn, migrate.Options{InsecureTLS: true})
 	if err != nil {
 		return err
 	}
 	if err := m.Up(ctx); err != nil {
 		return errors.Join(err, m.Close())
 	}
-	version, _, err := m.Version()
+	version, _, err := m.Version(ctx)
 	fmt.Printf("  migrated to version %d, %s\n", version, since(start))
 	return errors.Join(err, m.Close())
 }

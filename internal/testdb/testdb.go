@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb/db/migrations"
-	"github.com/zerostarter/authdb/internal/migrator"
 	"github.com/zerostarter/authdb/internal/pgserver"
+	"github.com/zerostarter/authdb/migrate"
 )
 
 // Database is a database of its own.
@@ -131,7 +131,7 @@ func (h *host) makeTemplate(ctx context.Context) (string, error) {
 }
 
 func migrateUp(ctx context.Context, dsn string) error {
-	m, err := migrator.Open(ctx, dsn, migrator.Options{InsecureTLS: true})
+	m, err := migrate.Open(ctx, dsn, migrate.Options{InsecureTLS: true})
 	if err != nil {
 		return err
 	}

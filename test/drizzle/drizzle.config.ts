@@ -2,7 +2,7 @@ import { defineConfig } from "drizzle-kit"
 
 export default defineConfig({
   dialect: "postgresql",
-  schema: "./schema.ts",
+  schema: process.env.DRIZZLE_SCHEMA ?? "./schema.ts",
   out: process.env.DRIZZLE_OUT,
   dbCredentials: { url: process.env.DATABASE_URL! },
 })

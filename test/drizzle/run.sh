@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Proves that db/migrations/0001_baseline.up.sql makes exactly what Drizzle makes from schema.ts.
+# Proves that db/migrations/0001_baseline.up.sql makes exactly what Drizzle makes from schema.ts, and all migrations what
+# it makes from latest.ts, which has the lines that README.md asks for.
 #
 #   DATABASE_URL=postgres://user:password@host:5432/postgres test/drizzle/run.sh
 #   DATABASE_URL='postgres:///postgres?host=/socket/dir&user=postgres' test/drizzle/run.sh
 #
-# The role must be allowed to create databases; the two scratch databases are dropped at the end.
+# The role must be allowed to create databases; the scratch databases are dropped at the end.
 set -euo pipefail
 trap 'echo "drizzle: run.sh failed at line $LINENO" >&2' ERR
 
@@ -48,17 +49,19 @@ if ! cmp -s package-lock.json node_modules/.installed-lock; then
 fi
 
 name=authdb_drizzle_$$_$RANDOM
-ours=$url_head/$name$url_tail theirs=$url_head/${name}_kit$url_tail
+ours=$url_head/$name$url_tail theirs=$url_head/${name}_kit$url_tail latest=$url_head/${name}_new$url_tail
 tmp=$(mktemp -d)
+without=./without_$$.ts # beside node_modules, which it needs
 cleanup() {
-	rm -rf "$tmp"
+	rm -rf "$tmp" "$without"
 	sql "$DATABASE_URL" -c 'SET client_min_messages = warning' \
-		-c "DROP DATABASE IF EXISTS $name WITH (FORCE)" -c "DROP DATABASE IF EXISTS ${name}_kit WITH (FORCE)" </dev/null
+		-c "DROP DATABASE IF EXISTS $name WITH (FORCE)" -c "DROP DATABASE IF EXISTS ${name}_kit WITH (FORCE)" \
+		-c "DROP DATABASE IF EXISTS ${name}_new WITH (FORCE)" </dev/null
 }
 trap cleanup EXIT
 # template0, because push would report whatever a site keeps in template1.
 sql "$DATABASE_URL" -c "CREATE DATABASE $name TEMPLATE template0" -c "CREATE DATABASE ${name}_kit TEMPLATE template0" \
-	</dev/null || fail "cannot create the scratch databases"
+	-c "CREATE DATABASE ${name}_new TEMPLATE template0" </dev/null || fail "cannot create the scratch databases"
 
 # drizzle-kit 0.31 exits 0 even when it fails, so only its output tells what happened. --strict makes it ask before it
 # executes anything, which it cannot do without a terminal: it prints its statements and stops.
@@ -163,5 +166,64 @@ ok
 
 # The controls are undone, so nothing but their changes made push speak up.
 expect_no_changes "after the controls were undone"
+
+# The same at the latest version, for a reader who adds to the Drizzle schema what README.md lists.
+up=(../../db/migrations/*.up.sql)
+rows=$(grep -E '^\| ([0-9, ]+ )?\| .+ \| (`.+` )?\|$' ../../README.md) || fail "README.md has no table of migrations"
+numbers=$(cut -d'|' -f2 <<<"$rows" | grep -oE '[0-9]+' | tr '\n' ' ')
+[[ $numbers == "$(seq 2 ${#up[@]} | tr '\n' ' ')" ]] || fail "README.md has migrations $numbers; there are ${#up[@]}"
+lines=$(cut -d'|' -f4 <<<"$rows" | sed -n 's/^ `\(.*\)` $/\1/p')
+# latest.ts without these lines is schema.ts, so it has each of them, and nothing else.
+node - "$lines" >"$without" <<-'JS'
+	let text = require("fs").readFileSync("latest.ts", "utf8")
+	for (const line of process.argv[2].split("\n")) {
+		if (text.split(line).length !== 2) throw new Error(`README.md asks for a line that latest.ts does not have once: ${line}`)
+		text = text.replace(line, () => "").replace(/^\s*,\n/m, "")
+	}
+	process.stdout.write(text)
+JS
+out=$(DRIZZLE_SCHEMA=$without DRIZZLE_OUT=$tmp/without DATABASE_URL=$ours kit generate --name without)
+cmp -s "$tmp/without/0000_without.sql" "$generated" || fail "latest.ts has more than README.md asks for:" "$out"
+ok
+
+for file in "${up[@]:1}"; do
+	sql "$ours" -o /dev/null -f "$file" || fail "$file does not run"
+done
+# What push says to a reader who adds nothing.
+out=$(push)
+for statement in \
+	'DROP INDEX "member_organizationId_userId_uidx";' 'DROP INDEX "user_createdAt_id_idx";' \
+	'ALTER TABLE "team" DROP COLUMN "member_count";' \
+	'ALTER TABLE "team_member" DROP CONSTRAINT "team_member_membership_key_unique";'; do
+	[[ $out == *"$statement"* ]] || fail "control: push of schema.ts at the latest version does not say $statement" "$out"
+done
+ok
+
+export DRIZZLE_SCHEMA=./latest.ts
+expect_no_changes "at the latest version"
+out=$(DRIZZLE_OUT=$tmp/latest DATABASE_URL=$latest kit generate --name latest)
+[[ -f $tmp/latest/0000_latest.sql ]] || fail "drizzle-kit generate wrote no file:" "$out"
+sql "$latest" -o /dev/null -f "$tmp/latest/0000_latest.sql" || fail "the generated file of latest.ts does not run"
+facts "$ours" >"$tmp/ours"
+facts "$latest" >"$tmp/theirs"
+diff=$(diff "$tmp/theirs" "$tmp/ours") || fail "the latest catalogs differ (< Drizzle, > migrations):" "$diff"
+# 2 columns, 1 constraint and 9 indexes more.
+count=$(($(wc -l <"$tmp/ours")))
+[[ $count == 118 ]] || fail "expected 118 catalog facts, found $count:" "$(cat "$tmp/ours")"
+ok
+
+control "a missing unique index" \
+	'DROP INDEX "member_organizationId_userId_uidx"' \
+	'CREATE UNIQUE INDEX "member_organizationId_userId_uidx" ON member (organization_id, user_id)' \
+	'CREATE UNIQUE INDEX "member_organizationId_userId_uidx" ON "member" USING btree ("organization_id","user_id");'
+control "a missing default" \
+	'ALTER TABLE team ALTER COLUMN member_count DROP DEFAULT' \
+	'ALTER TABLE team ALTER COLUMN member_count SET DEFAULT 0' \
+	'ALTER TABLE "team" ALTER COLUMN "member_count" SET DEFAULT 0;'
+control "a missing constraint" \
+	'ALTER TABLE team_member DROP CONSTRAINT team_member_membership_key_unique' \
+	'ALTER TABLE team_member ADD CONSTRAINT team_member_membership_key_unique UNIQUE (membership_key)' \
+	'ALTER TABLE "team_member" ADD CONSTRAINT "team_member_membership_key_unique" UNIQUE("membership_key");'
+expect_no_changes "at the latest version, after the controls were undone"
 
 echo "drizzle: push says no changes ($checks checks)"

@@ -1,5 +1,5 @@
 // The tables as an application with Better Auth (organization plugin with teams) declares them. `drizzle-kit push` of
-// this file against a database made by db/migrations must find nothing to change; see run.sh.
+// this file against a database at version 1 must find nothing to change; see run.sh.
 import { boolean, index, pgTable, text, timestamp, uniqueIndex } from "drizzle-orm/pg-core"
 
 const now = () => new Date()

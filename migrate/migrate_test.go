@@ -1,16 +1,17 @@
-package migrator_test
+package migrate_test
 
 import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
-	"github.com/zerostarter/authdb/internal/migrator"
 	"github.com/zerostarter/authdb/internal/testdb"
+	"github.com/zerostarter/authdb/migrate"
 )
 
 // catalogFacts lists tables, columns, constraints, indexes that no constraint owns, triggers and functions of the
@@ -55,7 +56,12 @@ func facts(t *testing.T, conn *pgx.Conn) []string {
 }
 
 // empty returns a connection to a database with nothing in it, and a migrator for it.
-func empty(t *testing.T) (*pgx.Conn, *migrator.Migrator) {
+func empty(t *testing.T) (*pgx.Conn, *migrate.Migrator) {
+	t.Helper()
+	return emptyWith(t, migrate.Options{})
+}
+
+func emptyWith(t *testing.T, opts migrate.Options) (*pgx.Conn, *migrate.Migrator) {
 	t.Helper()
 	db, err := testdb.Empty(t.Context())
 	if err != nil {
@@ -65,7 +71,8 @@ func empty(t *testing.T) (*pgx.Conn, *migrator.Migrator) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := migrator.Open(t.Context(), db.DSN, migrator.Options{InsecureTLS: true})
+	opts.InsecureTLS = true
+	m, err := migrate.Open(t.Context(), db.DSN, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +109,81 @@ func TestBaselineCatalog(t *testing.T) {
 	}
 }
 
+// TestEachMigration takes every migration up, down and up again, and compares what it changes with what its file says.
+func TestEachMigration(t *testing.T) {
+	t.Parallel()
+	conn, m := empty(t)
+	mustGoto(t, m, 1)
+	before := facts(t, conn)
+	for i, want := range [][]string{
+		{`+index invitation.invitation_inviterId_idx CREATE INDEX "invitation_inviterId_idx" ON invitation USING btree (inviter_id)`},
+		{
+			`+column team.member_count integer NOT NULL DEFAULT 0`,
+			`+column team_member.membership_key text`,
+		},
+		nil, // rows alone
+		{`+index team_member.team_member_membership_key_unique CREATE UNIQUE INDEX team_member_membership_key_unique ON team_member USING btree (membership_key)`},
+		{
+			`-index team_member.team_member_membership_key_unique CREATE UNIQUE INDEX team_member_membership_key_unique ON team_member USING btree (membership_key)`,
+			`+constraint team_member.team_member_membership_key_unique UNIQUE (membership_key)`,
+		},
+		{`+index member.member_organizationId_userId_uidx CREATE UNIQUE INDEX "member_organizationId_userId_uidx" ON member USING btree (organization_id, user_id)`},
+		{`+index team_member.teamMember_teamId_userId_uidx CREATE UNIQUE INDEX "teamMember_teamId_userId_uidx" ON team_member USING btree (team_id, user_id)`},
+		{`+index account.account_providerId_accountId_uidx CREATE UNIQUE INDEX "account_providerId_accountId_uidx" ON account USING btree (provider_id, account_id)`},
+		{`+index member.member_organizationId_createdAt_id_idx CREATE INDEX "member_organizationId_createdAt_id_idx" ON member USING btree (organization_id, created_at, id)`},
+		{`+index session.session_expiresAt_idx CREATE INDEX "session_expiresAt_idx" ON session USING btree (expires_at)`},
+		{`+index verification.verification_expiresAt_idx CREATE INDEX "verification_expiresAt_idx" ON verification USING btree (expires_at)`},
+		{`+index user.user_createdAt_id_idx CREATE INDEX "user_createdAt_id_idx" ON "user" USING btree (created_at, id)`},
+		{`+index organization.organization_createdAt_id_idx CREATE INDEX "organization_createdAt_id_idx" ON organization USING btree (created_at, id)`},
+	} {
+		version := i + 2
+		mustGoto(t, m, version)
+		after := facts(t, conn)
+		if diff := cmp.Diff(want, changes(before, after)); diff != "" {
+			t.Errorf("version %d (-want +got):\n%s", version, diff)
+		}
+		if err := m.Down(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		wantVersion(t, m, version-1)
+		if diff := cmp.Diff(before, facts(t, conn)); diff != "" {
+			t.Errorf("version %d undone (-before +after):\n%s", version, diff)
+		}
+		mustGoto(t, m, version)
+		if diff := cmp.Diff(after, facts(t, conn)); diff != "" {
+			t.Errorf("version %d up, down, up (-first +second):\n%s", version, diff)
+		}
+		if list := invalid(t, conn); len(list) > 0 {
+			t.Errorf("version %d: %s", version, list)
+		}
+		before = after
+	}
+	latest, _, err := m.Version(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantVersion(t, m, latest) // a migration that is not in the list
+}
+
+// changes lists what is in one list alone, marked with - or +.
+func changes(before, after []string) []string {
+	var list []string
+	for _, fact := range before {
+		if !slices.Contains(after, fact) {
+			list = append(list, "-"+fact)
+		}
+	}
+	for _, fact := range after {
+		if !slices.Contains(before, fact) {
+			list = append(list, "+"+fact)
+		}
+	}
+	return list
+}
+
 func TestDownRemovesEverything(t *testing.T) {
 	t.Parallel()
 	conn, m := empty(t)
@@ -113,14 +195,14 @@ func TestDownRemovesEverything(t *testing.T) {
 	if err := m.Up(t.Context()); err != nil {
 		t.Errorf("up on a current database: %v", err)
 	}
-	version, dirty, err := m.Version()
+	version, dirty, err := m.Version(t.Context())
 	if version == 0 || dirty || err != nil {
 		t.Errorf("version %d, dirty %v, %v", version, dirty, err)
 	}
-	if err := m.Down(int(version)); err != nil {
+	if err := m.Down(t.Context(), version); err != nil {
 		t.Fatal(err)
 	}
-	if v, dirty, err := m.Version(); v != 0 || dirty || err != nil {
+	if v, dirty, err := m.Version(t.Context()); v != 0 || dirty || err != nil {
 		t.Errorf("version %d, dirty %v, %v", v, dirty, err)
 	}
 	if diff := cmp.Diff(before, facts(t, conn)); diff != "" {
@@ -137,7 +219,8 @@ func TestDownRemovesEverything(t *testing.T) {
 // TestVersionTableStaysOutOfPublic: there, drizzle-kit push would ask to drop it.
 func TestVersionTableStaysOutOfPublic(t *testing.T) {
 	t.Parallel()
-	conn, _ := empty(t)
+	conn, m := empty(t)
+	mustGoto(t, m, 1)
 	var schema string
 	if err := conn.QueryRow(t.Context(),
 		`SELECT table_schema FROM information_schema.tables WHERE table_name = 'schema_migrations'`).Scan(&schema); err != nil {
@@ -148,42 +231,6 @@ func TestVersionTableStaysOutOfPublic(t *testing.T) {
 	}
 }
 
-// TestMigratorsWaitForEachOther: eight start at once on an empty database, and none fails, although an index is built
-// CONCURRENTLY, which waits for every snapshot there is.
-func TestMigratorsWaitForEachOther(t *testing.T) {
-	t.Parallel()
-	db, err := testdb.Empty(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Drop(context.Background()) })
-	errs := make(chan error)
-	for range 8 {
-		go func() {
-			m, err := migrator.Open(t.Context(), db.DSN, migrator.Options{InsecureTLS: true})
-			if err == nil {
-				err = errors.Join(m.Up(t.Context()), m.Close())
-			}
-			errs <- err
-		}()
-	}
-	for range 8 {
-		if err := <-errs; err != nil {
-			t.Error(err)
-		}
-	}
-	conn, err := pgx.Connect(t.Context(), db.DSN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(t.Context()) }()
-	for _, fact := range facts(t, conn) {
-		if strings.HasSuffix(fact, "INVALID") {
-			t.Error(fact)
-		}
-	}
-}
-
 // TestUpRefusesForeignTables: a database that Drizzle made is left alone, and not dirty.
 func TestUpRefusesForeignTables(t *testing.T) {
 	t.Parallel()
@@ -191,10 +238,10 @@ func TestUpRefusesForeignTables(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), `CREATE TABLE "user" (id text PRIMARY KEY)`); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Up(t.Context()); !errors.Is(err, migrator.ErrForeignTables) {
+	if err := m.Up(t.Context()); !errors.Is(err, migrate.ErrForeignTables) {
 		t.Errorf("got %v", err)
 	}
-	if v, dirty, err := m.Version(); v != 0 || dirty || err != nil {
+	if v, dirty, err := m.Version(t.Context()); v != 0 || dirty || err != nil {
 		t.Errorf("version %d, dirty %v, %v", v, dirty, err)
 	}
 }

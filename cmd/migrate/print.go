@@ -1,0 +1,160 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/zerostarter/authdb/db/migrations"
+	"github.com/zerostarter/authdb/migrate"
+)
+
+// printer writes results, as text or as one JSON object each.
+type printer struct {
+	out     io.Writer
+	json    bool
+	printed bool
+}
+
+// failure is the object of a command that has no result to print.
+func (p *printer) failure(err error) error {
+	if err == nil || !p.json || p.printed {
+		return nil
+	}
+	return p.print(struct {
+		Error string `json:"error"`
+	}{err.Error()}, nil)
+}
+
+func (p *printer) print(object any, text func(w io.Writer)) error {
+	p.printed = true
+	if p.json {
+		e := json.NewEncoder(p.out)
+		e.SetIndent("", "  ")
+		return e.Encode(object)
+	}
+	var b strings.Builder
+	text(&b)
+	_, err := io.WriteString(p.out, b.String())
+	return err
+}
+
+func (p *printer) version(version int, dirty bool) error {
+	return p.print(struct {
+		Version int  `json:"version"`
+		Dirty   bool `json:"dirty"`
+	}{version, dirty}, func(w io.Writer) {
+		fmt.Fprint(w, version)
+		if dirty {
+			fmt.Fprint(w, " dirty")
+		}
+		fmt.Fprintln(w)
+	})
+}
+
+func (p *printer) plan(plan []migrate.PlannedMigration) error {
+	return p.print(struct {
+		Plan []migrate.PlannedMigration `json:"plan"`
+	}{plan}, func(w io.Writer) {
+		for _, m := range plan {
+			fmt.Fprintf(w, "-- %s\n%s\n", m.Name, strings.TrimSpace(m.SQL))
+		}
+	})
+}
+
+func (p *printer) status(s migrate.Status) error {
+	return p.print(s, func(w io.Writer) {
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "MIGRATION\tSTATE\tAPPLIED AT (UTC)\tSHA256")
+		for _, m := range s.Migrations {
+			at := "-"
+			if m.AppliedAt != nil {
+				at = m.AppliedAt.Format(time.DateTime)
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%.12s\n", m.Name, m.State, at, m.SHA256)
+		}
+		_ = table.Flush()
+		fmt.Fprintf(w, "version %d of %d\n", s.Version, s.Latest)
+	})
+}
+
+func (p *printer) verification(v migrate.Verification) error {
+	return p.print(v, func(w io.Writer) {
+		fmt.Fprint(w, v.Diff)
+		for _, note := range v.Notes {
+			fmt.Fprintln(w, "note:", note)
+		}
+		if v.Diff.Empty() {
+			fmt.Fprintf(w, "version %d: no drift; constraints are named as by %s\n", v.Version, v.Family)
+		}
+	})
+}
+
+func (p *printer) adoption(a migrate.Adoption, done bool, c config) error {
+	return p.print(a, func(w io.Writer) {
+		fmt.Fprint(w, a.Diff)
+		for _, note := range a.Notes {
+			fmt.Fprintln(w, "note:", note)
+		}
+		for _, d := range a.Duplicates {
+			fmt.Fprintf(w, "%s (%s): duplicated values: %d, surplus rows: %d; their ids, oldest first:\n  %s\n",
+				d.Table, strings.Join(d.Columns, ", "), d.Keys, d.Surplus, d.Query())
+		}
+		if a.Misplaced > 0 {
+			fmt.Fprintf(w, "account: credential accounts whose account_id is not the user's id: %d\n", a.Misplaced)
+		}
+		for _, f := range a.Fixed {
+			fmt.Fprintf(w, "%s %s: %s\n", f.Table, f.ID, f.Action)
+		}
+		for _, name := range a.Journal {
+			fmt.Fprintf(w, "drizzle-kit's %s: noted as applied\n", name)
+		}
+		if !done {
+			return
+		}
+		if len(a.Duplicates)+a.Misplaced > 0 && !c.fix {
+			fmt.Fprintln(w, "up needs adopt --fix, or your own way to resolve these rows, first")
+		}
+		verb := "adopted"
+		if c.dryRun {
+			verb = "would be adopted"
+		}
+		fmt.Fprintf(w, "%s at version %d\n", verb, a.Version)
+	})
+}
+
+func (p *printer) repaired(r migrate.Repaired) error {
+	return p.print(r, func(w io.Writer) {
+		if !r.Dirty {
+			fmt.Fprintf(w, "version %d is not dirty: nothing to repair\n", r.Version)
+		}
+		for _, done := range r.Done {
+			fmt.Fprintln(w, done)
+		}
+	})
+}
+
+func (p *printer) created(files []string) error {
+	return p.print(struct {
+		Files []string `json:"files"`
+	}{files}, func(w io.Writer) {
+		for _, file := range files {
+			fmt.Fprintln(w, file)
+		}
+	})
+}
+
+func (p *printer) checked(n int, faults []migrations.Fault) error {
+	return p.print(struct {
+		Migrations int                `json:"migrations"`
+		Faults     []migrations.Fault `json:"faults"`
+	}{n, faults}, func(w io.Writer) {
+		for _, f := range faults {
+			fmt.Fprintf(w, "%s: %s\n", f.File, f.Reason)
+		}
+		fmt.Fprintf(w, "%d migrations, %d faults\n", n, len(faults))
+	})
+}

@@ -1,0 +1,322 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb/migrate/catalog"
+)
+
+// AdoptOptions change how a database is taken over.
+type AdoptOptions struct {
+	Superset       bool   // tables, columns, indexes and so on that the migrations do not make are fine
+	Fix            bool   // resolve the rows that unique indexes will refuse
+	DryRun         bool   // change nothing, but say what would be changed
+	DrizzleJournal string // a folder of drizzle-kit's migrations, which are noted as applied; empty: none
+}
+
+// Adoption is what Adopt found and did.
+type Adoption struct {
+	Version    int          `json:"version"` // what the catalog proves
+	Family     string       `json:"family"`  // whose names the constraints have
+	Notes      []string     `json:"notes"`
+	Duplicates []Duplicates `json:"duplicates"` // in the way of migrations to come; without Fix, Up will refuse
+	Misplaced  int          `json:"misplaced"`  // credential accounts whose account_id is not the user's id
+	Fixed      []Fix        `json:"fixed"`
+	Journal    []string     `json:"journal"` // migrations of drizzle-kit that were noted as applied
+	Diff       catalog.Diff `json:"diff"`
+}
+
+// Fix is a row that was changed.
+type Fix struct {
+	Table  string `json:"table"`
+	ID     string `json:"id"`
+	Action string `json:"action"`
+}
+
+// ErrNothingToAdopt says that the database has no tables of authdb. Up makes them.
+var ErrNothingToAdopt = errors.New("nothing to adopt: the tables are not there; run up")
+
+// Adopt takes over a database that drizzle-kit made, at the newest version that its catalog proves; Up brings the rest.
+// On a database that is taken over already it only looks for, and with Fix resolves, what is in the way of Up.
+//
+// It returns [ErrDrift], with the difference, where the catalog is that of no version, [ErrNothingToAdopt] or
+// [ErrDirty], all three before anything is changed.
+func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, error) {
+	a := Adoption{Notes: []string{}, Duplicates: []Duplicates{}, Fixed: []Fix{}, Journal: []string{}, Diff: catalog.Compare(nil, nil)}
+	var journal []drizzleMigration
+	if opts.DrizzleJournal != "" {
+		var err error
+		if journal, err = readJournal(opts.DrizzleJournal); err != nil {
+			return a, err
+		}
+	}
+	if !opts.DryRun {
+		if err := m.lock(ctx); err != nil {
+			return a, err
+		}
+	}
+	version, dirty, err := m.Version(ctx)
+	if err == nil && dirty {
+		err = errRunRepair
+	}
+	if err != nil {
+		return a, err
+	}
+	a.Version = version
+	if version == 0 {
+		if err := m.prove(ctx, &a, opts.Superset); err != nil {
+			return a, err
+		}
+	}
+	if a.Duplicates, err = m.duplicates(ctx, a.Version, m.Latest()); err != nil {
+		return a, err
+	}
+	if err := m.conn.QueryRow(ctx, countMisplaced).Scan(&a.Misplaced); err != nil {
+		return a, err
+	}
+	if opts.Fix {
+		if a.Fixed, err = m.fix(ctx, opts.DryRun); err != nil {
+			return a, plain(err)
+		}
+	}
+	if opts.DryRun {
+		return a, nil
+	}
+	if opts.DrizzleJournal != "" {
+		if a.Journal, err = m.noteJournal(ctx, journal); err != nil {
+			return a, plain(err)
+		}
+	}
+	if version != 0 {
+		return a, nil
+	}
+	if err := m.open(ctx); err != nil {
+		return a, err
+	}
+	if err := m.force(a.Version); err != nil {
+		return a, lockTimeout(err)
+	}
+	return a, m.align(ctx, a.Version)
+}
+
+// prove finds the version that the catalog is that of, with what later migrations make there already or not.
+func (m *Migrator) prove(ctx context.Context, a *Adoption, superset bool) error {
+	exist, err := m.hasTables(ctx)
+	if err != nil {
+		return err
+	}
+	if !exist {
+		return ErrNothingToAdopt
+	}
+	got, family, err := m.live(ctx)
+	if err != nil {
+		return err
+	}
+	a.Family = family
+	base := slices.DeleteFunc(m.known(1), func(f catalog.Fact) bool { return f.Name == redundantIndex })
+	latest := catalog.Compare(m.known(m.Latest()), got)
+	a.Diff = catalog.Compare(base, got)
+	// What later migrations make is no drift, unless it is made otherwise or by half.
+	a.Diff.Extra = latest.Extra
+	for _, c := range latest.Different {
+		if !slices.Contains(a.Diff.Different, c) {
+			a.Diff.Different = append(a.Diff.Different, c)
+		}
+	}
+	for _, s := range m.steps {
+		if s.Version == 1 {
+			continue
+		}
+		if happened, diff := m.happened(got, s.Version); !happened {
+			a.Diff.Missing = append(a.Diff.Missing, diff.Missing...)
+		}
+	}
+	a.Notes = m.unfilled(latest.Extra)
+	if superset {
+		a.Diff = a.Diff.WithoutExtra()
+	}
+	if !a.Diff.Empty() {
+		return ErrDrift
+	}
+	if !catalog.Contains(got, m.known(1)) {
+		a.Notes = append(a.Notes, redundantNote)
+	}
+	a.Version = 1
+	for {
+		next := m.covered(got, a.Version, m.Latest())
+		if next == a.Version {
+			return nil
+		}
+		a.Version = next
+	}
+}
+
+const countMisplaced = `SELECT count(*) FROM "account" WHERE provider_id = 'credential' AND account_id <> user_id`
+
+// fixes are the rules by which rows that unique indexes refuse are resolved, in this order. Each returns the id of every
+// row that it changed, and what it did; no row is changed twice.
+var fixes = []struct{ table, sql string }{
+	// An identity stays with the user who had it first, in the row with a password, else the one updated last. That of a
+	// credential account is its user, whatever it says: Better Auth 1.7 finds a password only under the user's own id.
+	{"account", `WITH identified AS (
+			SELECT id, provider_id, account_id, user_id, password, created_at, updated_at,
+				CASE WHEN provider_id = 'credential' THEN user_id ELSE account_id END AS identity
+			FROM "account"
+		), owned AS (
+			SELECT *, first_value(user_id) OVER (PARTITION BY provider_id, identity ORDER BY created_at, id) AS owner
+			FROM identified
+		), ranked AS (
+			SELECT id, first_value(id) OVER w AS kept
+			FROM owned
+			WINDOW w AS (PARTITION BY provider_id, identity ORDER BY user_id <> owner, password IS NULL,
+				updated_at DESC, account_id <> identity, created_at DESC, id DESC)
+		)
+		DELETE FROM "account" a USING ranked
+		WHERE a.id = ranked.id AND ranked.id <> ranked.kept
+		RETURNING a.id, 'deleted, duplicate of ' || ranked.kept`},
+	{"account", `UPDATE "account" SET account_id = user_id
+		WHERE provider_id = 'credential' AND account_id <> user_id
+		RETURNING id, 'account_id set to the user''s id'`},
+	// The oldest membership stays, with every role that one of them had.
+	{"member", `WITH roles AS (
+			SELECT organization_id, user_id, role, min(place) AS place FROM (
+				SELECT m.organization_id, m.user_id, r.role,
+					row_number() OVER (PARTITION BY m.organization_id, m.user_id ORDER BY m.created_at, m.id, r.n) AS place
+				FROM "member" m, regexp_split_to_table(btrim(m.role), '\s*,\s*') WITH ORDINALITY r (role, n)
+				WHERE (SELECT count(*) FROM "member" d
+					WHERE d.organization_id = m.organization_id AND d.user_id = m.user_id) > 1
+			) every GROUP BY organization_id, user_id, role
+		), merged AS (
+			SELECT organization_id, user_id, string_agg(role, ',' ORDER BY place) AS role
+			FROM roles WHERE role <> '' GROUP BY organization_id, user_id
+		), oldest AS (
+			SELECT DISTINCT ON (organization_id, user_id) id, organization_id, user_id
+			FROM "member" ORDER BY organization_id, user_id, created_at, id
+		)
+		UPDATE "member" m SET role = merged.role
+		FROM merged JOIN oldest USING (organization_id, user_id)
+		WHERE m.id = oldest.id AND m.role <> merged.role
+		RETURNING m.id, 'role set to all that its duplicates had'`},
+	{"member", `WITH ranked AS (
+			SELECT id, first_value(id) OVER (PARTITION BY organization_id, user_id ORDER BY created_at, id) AS kept
+			FROM "member"
+		)
+		DELETE FROM "member" m USING ranked
+		WHERE m.id = ranked.id AND ranked.id <> ranked.kept
+		RETURNING m.id, 'deleted, duplicate of ' || ranked.kept`},
+	// The membership with Better Auth 1.7's key stays, else the oldest. The column need not be there yet.
+	{"team_member", `WITH ranked AS (
+			SELECT id, first_value(id) OVER (PARTITION BY team_id, user_id
+				ORDER BY to_jsonb(tm) ->> 'membership_key' IS NULL, created_at NULLS LAST, id) AS kept
+			FROM "team_member" tm
+		)
+		DELETE FROM "team_member" m USING ranked
+		WHERE m.id = ranked.id AND ranked.id <> ranked.kept
+		RETURNING m.id, 'deleted, duplicate of ' || ranked.kept`},
+}
+
+// clearKeys runs where the column is there. A key that is not made of the row's own team and user is another row's; the
+// statements of migration 4 make the right one.
+const clearKeys = `UPDATE "team_member" SET membership_key = NULL
+	WHERE membership_key IN (SELECT membership_key FROM "team_member" GROUP BY membership_key HAVING count(*) > 1)
+		AND membership_key <> translate(rtrim(encode(sha256(convert_to(
+			'[' || to_json(team_id)::text || ',' || to_json(user_id)::text || ']', 'UTF8')), 'base64'), '='), '+/', '-_')
+	RETURNING id, 'membership_key cleared, it was another row''s'`
+
+// recount sets the counts of the teams that lost a row, where the column is there. It goes by the rows, so only teams
+// that a deletion made wrong are among them.
+const recount = `UPDATE "team" SET member_count = (SELECT count(*) FROM "team_member" m WHERE m.team_id = "team".id)
+	WHERE id = ANY ($1) AND member_count <> (SELECT count(*) FROM "team_member" m WHERE m.team_id = "team".id)
+	RETURNING id, 'member_count set to the number of its members'`
+
+const duplicateTeams = `SELECT DISTINCT team_id FROM "team_member" GROUP BY team_id, user_id HAVING count(*) > 1`
+
+// fix runs the rules in one transaction. Nobody writes to the tables meanwhile, and everybody reads.
+func (m *Migrator) fix(ctx context.Context, dryRun bool) (done []Fix, err error) {
+	err = pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
+		done = []Fix{}
+		if _, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL lock_timeout = %d;
+			LOCK TABLE "account", "member", "team", "team_member" IN SHARE ROW EXCLUSIVE MODE`,
+			m.opts.LockTimeout.Milliseconds())); err != nil {
+			return lockTimeout(err)
+		}
+		rows, err := tx.Query(ctx, duplicateTeams)
+		if err != nil {
+			return err
+		}
+		teams, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		for _, f := range fixes {
+			if err := collectFixes(ctx, tx, &done, f.table, f.sql); err != nil {
+				return err
+			}
+		}
+		var keys, counts bool
+		if err := tx.QueryRow(ctx, hasColumns, `"team_member"`, []string{"membership_key"}, 1).Scan(&keys); err != nil {
+			return err
+		}
+		if keys {
+			if err := collectFixes(ctx, tx, &done, "team_member", clearKeys); err != nil {
+				return err
+			}
+		}
+		if err := tx.QueryRow(ctx, hasColumns, `"team"`, []string{"member_count"}, 1).Scan(&counts); err != nil {
+			return err
+		}
+		if counts {
+			if err := collectFixes(ctx, tx, &done, "team", recount, teams); err != nil {
+				return err
+			}
+		}
+		if err := checkReferences(ctx, tx, done); err != nil {
+			return err
+		}
+		if dryRun {
+			return errRollback
+		}
+		return nil
+	})
+	if errors.Is(err, errRollback) {
+		err = nil
+	}
+	return done, err
+}
+
+// checkReferences refuses where rows of a table that nobody spoke of may have been deleted or changed along.
+func checkReferences(ctx context.Context, tx pgx.Tx, done []Fix) error {
+	rows, err := tx.Query(ctx, `SELECT conrelid::regclass::text, t.relname FROM pg_constraint k JOIN pg_class t ON t.oid = confrelid
+		WHERE contype = 'f' AND confdeltype IN ('c', 'n', 'd')
+			AND confrelid IN ('"account"'::regclass, '"member"'::regclass, '"team_member"'::regclass) ORDER BY 1, 2`)
+	if err != nil {
+		return err
+	}
+	var from, to string
+	_, err = pgx.ForEachRow(rows, []any{&from, &to}, func() error {
+		if slices.ContainsFunc(done, func(f Fix) bool { return f.Table == to && strings.HasPrefix(f.Action, "deleted") }) {
+			return fmt.Errorf("rows of %s would be deleted or changed along with duplicates of %s, to which it refers: "+
+				"resolve these by hand; nothing was changed", from, to)
+		}
+		return nil
+	})
+	return err
+}
+
+func collectFixes(ctx context.Context, tx pgx.Tx, done *[]Fix, table, sql string, args ...any) error {
+	rows, err := tx.Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	f := Fix{Table: table}
+	_, err = pgx.ForEachRow(rows, []any{&f.ID, &f.Action}, func() error {
+		*done = append(*done, f)
+		return nil
+	})
+	return err
+}

@@ -1,0 +1,113 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/zerostarter/authdb/db/migrations"
+)
+
+// Duplicates counts the rows of a table that a unique index refuses.
+type Duplicates struct {
+	Table   string   `json:"table"`
+	Columns []string `json:"columns"`
+	Keys    int      `json:"keys"`    // how many values of the columns have more than one row
+	Surplus int      `json:"surplus"` // how many rows go beyond one for each value
+}
+
+// DuplicatesError says that rows are in the way of unique indexes. It holds no value of a row.
+type DuplicatesError struct {
+	Found   []Duplicates
+	Version int  // of the database, now
+	Changed bool // whether it came up while migrations were applied, not before
+}
+
+// Error names the tables, and the query that lists the rows.
+func (e *DuplicatesError) Error() string {
+	var text strings.Builder
+	text.WriteString("rows are in the way of a unique index; ")
+	if e.Changed {
+		fmt.Fprintf(&text, "the database is at version %d", e.Version)
+	} else {
+		text.WriteString("nothing was changed")
+	}
+	text.WriteString(". Leave one row for each value, or run adopt --fix, and try again:")
+	for _, d := range e.Found {
+		fmt.Fprintf(&text, "\n  %s (%s): duplicated values: %d, surplus rows: %d; their ids, oldest first:\n    %s",
+			d.Table, strings.Join(d.Columns, ", "), d.Keys, d.Surplus, d.Query())
+	}
+	return text.String()
+}
+
+// Query lists the ids of the rows, a line for each value. Every table has an id and a created_at.
+func (d Duplicates) Query() string {
+	columns := `"` + strings.Join(d.Columns, `", "`) + `"`
+	return fmt.Sprintf(`SELECT array_agg("id" ORDER BY "created_at", "id") FROM "%s" WHERE (%s) IS NOT NULL `+
+		`GROUP BY %[2]s HAVING count(*) > 1;`, d.Table, columns)
+}
+
+const hasColumns = `SELECT count(*) = $3 FROM pg_attribute
+WHERE attrelid = to_regclass($1) AND attname = ANY ($2::text[]) AND NOT attisdropped`
+
+// findDuplicates looks for rows that the index will refuse. Of what an earlier migration has yet to make there are none.
+func (m *Migrator) findDuplicates(ctx context.Context, i *migrations.Index) (Duplicates, error) {
+	d := Duplicates{Table: strings.Trim(i.Table, `"`), Columns: strings.Split(strings.Trim(i.Columns, `"`), `", "`)}
+	var there bool
+	err := m.conn.QueryRow(ctx, hasColumns, i.Table, d.Columns, len(d.Columns)).Scan(&there)
+	if err != nil || !there {
+		return d, err
+	}
+	count := fmt.Sprintf(`SELECT count(*), coalesce(sum(n - 1), 0)::bigint FROM (SELECT count(*) AS n FROM %s `+
+		`WHERE (%s) IS NOT NULL GROUP BY %[2]s HAVING count(*) > 1) AS d`, i.Table, i.Columns)
+	return d, m.conn.QueryRow(ctx, count).Scan(&d.Keys, &d.Surplus)
+}
+
+// checkDuplicates does so for each unique index between the two versions.
+func (m *Migrator) checkDuplicates(ctx context.Context, from, to int) error {
+	found, err := m.duplicates(ctx, from, to)
+	if err == nil && len(found) > 0 {
+		err = &DuplicatesError{Found: found, Version: from}
+	}
+	return err
+}
+
+func (m *Migrator) duplicates(ctx context.Context, from, to int) ([]Duplicates, error) {
+	found := []Duplicates{}
+	for _, s := range m.steps {
+		if s.Version <= from || s.Version > to || s.Index == nil || !s.Index.Unique {
+			continue
+		}
+		d, err := m.findDuplicates(ctx, s.Index)
+		if err != nil {
+			return nil, fmt.Errorf("look for duplicates in %s: %w", d.Table, plain(err))
+		}
+		if d.Keys > 0 {
+			found = append(found, d)
+		}
+	}
+	return found, nil
+}
+
+const isInvalid = `SELECT EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid)`
+
+// dropInvalid drops the index if it is INVALID, which it reports; a valid one of that name is somebody else's. It waits
+// for the transactions that use the table, but not for longer than wait, and blocks neither reads nor writes meanwhile.
+func (m *Migrator) dropInvalid(ctx context.Context, i *migrations.Index, wait time.Duration) (invalid bool, err error) {
+	if err := m.conn.QueryRow(ctx, isInvalid, i.Name).Scan(&invalid); err != nil || !invalid {
+		return false, plain(err)
+	}
+	const set = "SET lock_timeout = %d"
+	if _, err := m.conn.Exec(ctx, fmt.Sprintf(set, wait.Milliseconds())); err != nil {
+		return true, plain(err)
+	}
+	_, err = m.conn.Exec(ctx, "DROP INDEX CONCURRENTLY "+i.Name)
+	if _, err := m.conn.Exec(ctx, fmt.Sprintf(set, m.opts.LockTimeout.Milliseconds())); err != nil {
+		return true, plain(err)
+	}
+	if err != nil {
+		return true, fmt.Errorf("drop the INVALID index %s: %w", i.Name, lockTimeout(plain(err)))
+	}
+	return true, nil
+}

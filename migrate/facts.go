@@ -1,0 +1,29 @@
+package migrate
+
+import (
+	_ "embed"
+	"encoding/json"
+	"sync"
+
+	"github.com/zerostarter/authdb/migrate/catalog"
+)
+
+// change is what a migration does to the catalog.
+type change struct {
+	Version int            `json:"version"`
+	Removed []catalog.Fact `json:"removed,omitempty"`
+	Added   []catalog.Fact `json:"added,omitempty"`
+}
+
+// What each migration does, for those who cannot or need not run it. A test compares it with a scratch schema, and
+// writes it.
+//
+//go:embed facts.json
+var factsJSON []byte
+
+var changes = sync.OnceValue(func() (list []change) {
+	if err := json.Unmarshal(factsJSON, &list); err != nil {
+		panic("migrate: facts.json: " + err.Error())
+	}
+	return list
+})

@@ -1,0 +1,87 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/zerostarter/authdb/migrate/catalog"
+)
+
+// Repaired is what Repair found and did.
+type Repaired struct {
+	Dirty   bool     `json:"dirty"`   // whether there was anything to repair
+	From    int      `json:"from"`    // the version that was dirty
+	Version int      `json:"version"` // the version now
+	Done    []string `json:"done"`
+}
+
+// Repair puts a dirty database right: it finds out from the catalog whether the migration that stopped, on the way up or
+// down, happened, did not, or left an INVALID index, which it drops. One that changes rows only is said not to have
+// happened, since it can be run again. It returns [ErrDirty] with the difference where the catalog is none of these.
+func (m *Migrator) Repair(ctx context.Context) (Repaired, error) {
+	if err := m.lock(ctx); err != nil {
+		return Repaired{}, err
+	}
+	version, dirty, err := m.Version(ctx)
+	r := Repaired{Dirty: dirty, From: version, Version: version, Done: []string{}}
+	if err != nil || !dirty {
+		return r, err
+	}
+	// A migration on its way up left its own number, one on its way down that of the one before, and its note.
+	known, err := m.history(ctx)
+	if err != nil {
+		return r, plain(err)
+	}
+	number := version
+	if _, down := known[version+1]; down || version == 0 {
+		number++
+	}
+	step, err := m.step(number)
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", ErrDirty, err)
+	}
+	got, _, err := m.live(ctx)
+	if err != nil {
+		return r, err
+	}
+	happened, diff := m.happened(got, step.Version)
+	if !diff.Empty() {
+		return r, fmt.Errorf("%w: %s can be neither undone nor finished; the catalog differs from what it makes:\n%s", ErrDirty, step.Name, diff)
+	}
+	if step.Index != nil {
+		dropped, err := m.dropInvalid(ctx, step.Index, m.opts.LockTimeout)
+		if err != nil {
+			return r, err
+		}
+		if dropped {
+			r.Done = append(r.Done, "dropped the INVALID index "+step.Index.Name)
+		}
+	}
+	to := step.Version
+	if !happened {
+		to--
+	}
+	if err := m.open(ctx); err != nil {
+		return r, err
+	}
+	if err := m.force(to); err != nil {
+		return r, lockTimeout(err)
+	}
+	r.Version = to
+	r.Done = append(r.Done, fmt.Sprintf("set version %d", to))
+	return r, m.align(ctx, to)
+}
+
+// happened reports whether what a migration makes is in the catalog: all of it or nothing, since its file is one
+// transaction; else it returns the difference. Of other drift and of plugins it knows nothing.
+func (m *Migrator) happened(got []catalog.Fact, version int) (bool, catalog.Diff) {
+	made := slices.DeleteFunc(catalog.Minus(m.known(version), m.known(version-1)), func(f catalog.Fact) bool {
+		return f.Name == redundantIndex
+	})
+	missing := catalog.Minus(made, got)
+	if len(missing) == len(made) {
+		return false, catalog.Diff{}
+	}
+	return len(missing) == 0, catalog.Compare(made, got).WithoutExtra()
+}

@@ -1,0 +1,185 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/zerostarter/authdb/migrate/catalog"
+)
+
+// Verification is what Verify found.
+type Verification struct {
+	Version  int          `json:"version"`  // what the schema was compared with
+	Family   string       `json:"family"`   // whose names the constraints have
+	Expected string       `json:"expected"` // where the comparison came from: scratch schema or program
+	Notes    []string     `json:"notes"`    // differences that mean nothing
+	Diff     catalog.Diff `json:"diff"`
+}
+
+// VerifyOptions change what counts as drift.
+type VerifyOptions struct {
+	Superset bool // tables, columns, indexes and so on that the migrations do not make are fine
+}
+
+// What the server says where no scratch schema can be made.
+const (
+	insufficientPrivilege = "42501"
+	readOnly              = "25006"
+)
+
+// redundantIndex is the second unique index on a column that has a unique constraint. ZeroStarter dropped it later;
+// there is nothing that it does.
+const redundantIndex = "organization.organization_slug_uidx"
+
+const redundantNote = "index " + redundantIndex + " is missing; the unique constraint on that column makes it redundant"
+
+// Verify compares the catalog with what the migrations up to the database's version make: in a scratch schema, inside a
+// transaction that is rolled back, or, where the role may create none or the server is a standby, with what this program was built with. It
+// returns [ErrDrift], with the difference in the Verification, or [ErrDirty].
+func (m *Migrator) Verify(ctx context.Context, opts VerifyOptions) (Verification, error) {
+	version, dirty, err := m.Version(ctx)
+	if err == nil && dirty {
+		err = errRunRepair
+	}
+	if err != nil {
+		return Verification{}, err
+	}
+	return m.verify(ctx, version, opts)
+}
+
+func (m *Migrator) verify(ctx context.Context, version int, opts VerifyOptions) (Verification, error) {
+	want, source, err := m.expected(ctx, version)
+	if err != nil {
+		return Verification{}, err
+	}
+	got, family, err := m.live(ctx)
+	if err != nil {
+		return Verification{}, err
+	}
+	v := Verification{Version: version, Family: family, Expected: source}
+	v.Diff = catalog.Compare(want, got)
+	v.Notes = m.unfilled(v.Diff.Extra)
+	if opts.Superset {
+		v.Diff = v.Diff.WithoutExtra()
+	}
+	v.Diff.Missing = slices.DeleteFunc(v.Diff.Missing, func(f catalog.Fact) bool {
+		if f.Name != redundantIndex {
+			return false
+		}
+		v.Notes = append(v.Notes, redundantNote)
+		return true
+	})
+	if !v.Diff.Empty() {
+		return v, ErrDrift
+	}
+	return v, nil
+}
+
+// unfilled notes the extra columns of our tables that every insert must name: authdb knows nothing of them.
+func (m *Migrator) unfilled(extra []catalog.Fact) []string {
+	notes := []string{}
+	for _, f := range extra {
+		ours := slices.ContainsFunc(m.known(m.Latest()), func(k catalog.Fact) bool {
+			return k.Kind == "table" && k.Name == f.Table()
+		})
+		if _, rest, required := strings.Cut(f.Def, " NOT NULL"); ours && required && rest == "" && f.Kind == "column" {
+			notes = append(notes, "column "+f.Name+" is NOT NULL without a default: authdb's inserts, which do not name it, will fail")
+		}
+	}
+	return notes
+}
+
+// live reads the facts of the schema that the tables are in, under the names that the migrations give.
+func (m *Migrator) live(ctx context.Context) ([]catalog.Fact, string, error) {
+	got, err := catalog.Read(ctx, m.conn)
+	if err != nil {
+		return nil, "", lockTimeout(err)
+	}
+	facts, family := catalog.Normalize(got, m.known(m.Latest()))
+	return facts, family, nil
+}
+
+// expected returns what the migrations up to version make.
+func (m *Migrator) expected(ctx context.Context, version int) ([]catalog.Fact, string, error) {
+	facts, err := m.scratch(ctx, version)
+	if said, ok := errors.AsType[*pgconn.PgError](err); ok && (said.Code == insufficientPrivilege || said.Code == readOnly) {
+		return m.known(version), "program", nil
+	}
+	return facts, "scratch schema", plain(err)
+}
+
+var errRollback = errors.New("roll back")
+
+// scratch runs the migrations in a schema that never exists for anybody else. An index is built in a transaction there,
+// so not CONCURRENTLY. The name is the connection's own, or two would wait for each other.
+func (m *Migrator) scratch(ctx context.Context, version int) (facts []catalog.Fact, err error) {
+	err = pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
+		schema := fmt.Sprintf("authdb_scratch_%d", m.conn.PgConn().PID())
+		if _, err := tx.Exec(ctx, "CREATE SCHEMA "+schema+"; SET LOCAL search_path = "+schema); err != nil {
+			return err
+		}
+		for _, s := range m.steps {
+			if s.Version > version {
+				break
+			}
+			if _, err := tx.Exec(ctx, strings.ReplaceAll(s.Up, "CONCURRENTLY ", "")); err != nil {
+				return fmt.Errorf("%s in a scratch schema: %w", s.Name, err)
+			}
+		}
+		if facts, err = catalog.Read(ctx, tx); err != nil {
+			return err
+		}
+		return errRollback
+	})
+	if errors.Is(err, errRollback) {
+		err = nil
+	}
+	return facts, err
+}
+
+// known returns what the migrations up to version make, as this program was built with it.
+func (m *Migrator) known(version int) []catalog.Fact {
+	facts := []catalog.Fact{}
+	for _, change := range changes() {
+		if change.Version > version {
+			break
+		}
+		facts = append(catalog.Minus(facts, change.Removed), change.Added...)
+	}
+	return catalog.Sort(facts)
+}
+
+// alreadyThere returns the newest version up to which every object that the migrations after current make is in the
+// database, though no migration made it: Better Auth's own columns, say. It is current where the next migration has
+// something to do, such as to change rows.
+func (m *Migrator) alreadyThere(ctx context.Context, current, version int) (int, error) {
+	if current == 0 {
+		return 0, nil // an empty schema, or Adopt's business
+	}
+	got, _, err := m.live(ctx)
+	if err != nil {
+		return current, err
+	}
+	return m.covered(got, current, version), nil
+}
+
+// covered does so for given facts. A migration can make what the next takes away again, such as an index that becomes
+// a constraint's: the two count together.
+func (m *Migrator) covered(got []catalog.Fact, current, version int) int {
+	before := m.known(current)
+	for to := current + 1; to <= min(version, current+2); to++ {
+		after := m.known(to)
+		if catalog.Compare(m.known(to-1), after).Empty() {
+			return current // it changes rows, if anything
+		}
+		if added := catalog.Minus(after, before); len(added) > 0 && catalog.Contains(got, added) {
+			return to
+		}
+	}
+	return current
+}

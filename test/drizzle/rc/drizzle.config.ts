@@ -1,0 +1,9 @@
+import { defineConfig } from "drizzle-kit"
+
+export default defineConfig({
+  dialect: "postgresql",
+  schema: "./schema.ts",
+  out: process.env.DRIZZLE_OUT,
+  dbCredentials: { url: process.env.DATABASE_URL! },
+  schemaFilter: ["public"],
+})
