@@ -6,6 +6,9 @@ lint := CGO_ENABLED=0 go tool -modfile=tools/lint/go.mod golangci-lint
 # One PostgreSQL for all packages of a test run.
 withpg := go run ./internal/pgserver/withpg --
 
+# The tests that have a full size.
+hard := Race|Guard|Schedule|Random|Canary|Hostile|Mutated
+
 .PHONY: help
 help: ## Show the targets
 	@grep -hE '^[a-z/]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -14,9 +17,22 @@ help: ## Show the targets
 demo: ## Show the main job on a PostgreSQL of its own (keep=1 leaves it up)
 	@go run ./internal/demo $(if $(keep),-keep)
 
+.PHONY: example
+example: ## Show a Better Auth server and a Go service on the same rows (needs npm)
+	@$(withpg) examples/run.sh
+
 .PHONY: test
 test: ## Run the tests
 	@$(withpg) go test ./...
+
+.PHONY: test/hard
+test/hard: ## Run the races, the guards and the random inputs at full size, and print their figures
+	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v -run '$(hard)' . ./betterauth
+	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v ./migrate
+
+.PHONY: test/plans
+test/plans: ## Explain each statement on 2 million users and 4 million sessions (10 minutes, 8 GB of disk)
+	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v -run '^TestPlans$$' .
 
 .PHONY: test/race
 test/race: ## Run the tests under the race detector (needs a C compiler)
@@ -28,8 +44,13 @@ test/cover: ## Run the tests and show the coverage of the root package and inter
 	@go tool cover -func=cover.out | tail -n 1
 
 .PHONY: test/drizzle
-test/drizzle: ## Prove that drizzle-kit push finds nothing to change (needs npm and psql)
+test/drizzle: ## Prove what drizzle-kit finds to change, and that adopt takes its databases over (needs npm and psql)
 	@$(withpg) test/drizzle/run.sh
+	@$(withpg) test/drizzle/adopt.sh
+
+.PHONY: test/betterauth
+test/betterauth: ## Run beside a real Better Auth server, in five versions (needs Node 20 and npm)
+	@$(withpg) test/betterauth/run.sh
 
 .PHONY: test/consumer
 test/consumer: ## Prove that a module of its own can import authdb, and what that costs it

@@ -2,9 +2,11 @@ package authdb
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb/internal/dbgen"
 	"github.com/zerostarter/authdb/internal/repo"
 )
@@ -64,6 +66,11 @@ type UpdateAccountParams struct {
 	Scope                 Change[string]
 }
 
+// DeleteAccountParams says what a deletion may do.
+type DeleteAccountParams struct {
+	AllowLast bool // leave the user without a way to sign in
+}
+
 // ListAccountsParams selects a page of a user's accounts.
 type ListAccountsParams struct {
 	UserID string
@@ -74,31 +81,77 @@ type ListAccountsParams struct {
 // AccountRepository reads and writes the account table. It is [Store.Accounts].
 type AccountRepository struct{ repo *repo.Repo }
 
-// Create gives a user a way to sign in. It returns [ErrReference] if there is no such user, or [ErrInvalidInput], also
-// where a credential account has another AccountID than the user's, which Better Auth 1.7 does not find. It does not
-// look whether the identity is linked already.
+// Create gives a user a way to sign in. It returns [ErrAccountTaken] if the identity is linked already, be it to the same
+// user, [ErrReference] if there is no such user, or [ErrInvalidInput], also where a credential account has another
+// AccountID than the user's, which Better Auth 1.7 does not find.
 func (r *AccountRepository) Create(ctx context.Context, p CreateAccountParams) (Account, error) {
 	const op = "Accounts.Create"
 	if p.ProviderID == ProviderCredential && p.AccountID == "" {
 		p.AccountID = p.UserID
 	}
-	if err := check(op, required("user_id", p.UserID, maxID), required("provider_id", p.ProviderID, maxID),
-		required("account_id", p.AccountID, maxID), credentialAccountID(p),
+	if err := check(op, required("user_id", p.UserID, maxID), required("account_id", p.AccountID, maxID),
+		credentialAccountID(p)); err != nil {
+		return Account{}, err
+	}
+	if err := p.check(op); err != nil {
+		return Account{}, err
+	}
+	row, err := r.repo.CreateAccount(ctx, p.row())
+	return Account(row), written(r.repo, op, err)
+}
+
+// Link gives a user an identity at a provider, or renews the tokens of one that it has: what p leaves nil stays. An
+// identity never moves: it returns [ErrAccountTaken] if it is another user's, [ErrReference] if there is no such user,
+// or [ErrInvalidInput], also for [ProviderCredential], which Create adds.
+func (r *AccountRepository) Link(ctx context.Context, p CreateAccountParams) (Account, error) {
+	const op = "Accounts.Link"
+	if err := check(op, required("user_id", p.UserID, maxID), required("account_id", p.AccountID, maxID),
+		linkable(p)); err != nil {
+		return Account{}, err
+	}
+	if err := p.check(op); err != nil {
+		return Account{}, err
+	}
+	row, err := r.repo.LinkAccount(ctx, dbgen.LinkAccountParams{
+		UserID: p.UserID, ProviderID: p.ProviderID, AccountID: p.AccountID,
+		AccessToken: p.AccessToken, RefreshToken: p.RefreshToken, IDToken: p.IDToken,
+		AccessTokenExpiresAt: p.AccessTokenExpiresAt, RefreshTokenExpiresAt: p.RefreshTokenExpiresAt, Scope: p.Scope,
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Account{}, refuse(op, ErrAccountTaken, "account_id")
+	}
+	return Account(row), written(r.repo, op, err)
+}
+
+// linkable refuses what is no identity at a provider.
+func linkable(p CreateAccountParams) fault {
+	if p.ProviderID == ProviderCredential {
+		return fault{field: "provider_id", reason: "malformed"}
+	}
+	if p.Password != nil {
+		return fault{field: "password", reason: "malformed"}
+	}
+	return fault{}
+}
+
+// check looks at all but the two ids of whom and what it links.
+func (p CreateAccountParams) check(op string) error {
+	return check(op, required("provider_id", p.ProviderID, maxID),
 		optional("access_token", p.AccessToken, maxCredential),
 		optional("refresh_token", p.RefreshToken, maxCredential),
 		optional("id_token", p.IDToken, maxCredential),
 		instant("access_token_expires_at", p.AccessTokenExpiresAt),
 		instant("refresh_token_expires_at", p.RefreshTokenExpiresAt),
-		optional("scope", p.Scope, maxCredential), optional("password", p.Password, maxCredential)); err != nil {
-		return Account{}, err
-	}
-	row, err := r.repo.CreateAccount(ctx, dbgen.CreateAccountParams{
+		optional("scope", p.Scope, maxCredential), optional("password", p.Password, maxCredential))
+}
+
+func (p CreateAccountParams) row() dbgen.CreateAccountParams {
+	return dbgen.CreateAccountParams{
 		UserID: p.UserID, ProviderID: p.ProviderID, AccountID: p.AccountID,
 		AccessToken: p.AccessToken, RefreshToken: p.RefreshToken, IDToken: p.IDToken,
 		AccessTokenExpiresAt: p.AccessTokenExpiresAt, RefreshTokenExpiresAt: p.RefreshTokenExpiresAt,
 		Scope: p.Scope, Password: p.Password,
-	})
-	return Account(row), translate(op, err)
+	}
 }
 
 func credentialAccountID(p CreateAccountParams) fault {
@@ -118,8 +171,7 @@ func (r *AccountRepository) Get(ctx context.Context, userID, accountID string) (
 	return Account(row), translate(op, err)
 }
 
-// GetByProvider returns the account with that identity at a provider and its user, or [ErrNotFound]. Where the
-// identity was linked twice, the oldest link counts.
+// GetByProvider returns the account with that identity at a provider and its user, or [ErrNotFound].
 func (r *AccountRepository) GetByProvider(ctx context.Context, providerID, accountID string) (AccountWithUser, error) {
 	const op = "Accounts.GetByProvider"
 	if err := check(op, id("provider_id", providerID), id("account_id", accountID)); err != nil {
@@ -191,7 +243,7 @@ func (r *AccountRepository) Update(ctx context.Context, userID, accountID string
 		SetRefreshTokenExpiresAt: p.RefreshTokenExpiresAt.set, RefreshTokenExpiresAt: p.RefreshTokenExpiresAt.value,
 		SetScope: p.Scope.set, Scope: p.Scope.value,
 	})
-	return Account(row), translate(op, err)
+	return Account(row), written(r.repo, op, err)
 }
 
 // SetPassword stores a new password hash in a user's credential account. It returns [ErrNotFound] if the user has
@@ -202,17 +254,26 @@ func (r *AccountRepository) SetPassword(ctx context.Context, userID, hash string
 		return err
 	}
 	n, err := r.repo.SetAccountPassword(ctx, dbgen.SetAccountPasswordParams{UserID: userID, Password: &hash})
-	return affected(op, n, err)
+	return affected(r.repo, op, n, err)
 }
 
-// Delete removes a way to sign in, be it the user's last. It returns [ErrNotFound].
-func (r *AccountRepository) Delete(ctx context.Context, userID, accountID string) error {
+// Delete removes a way to sign in. It returns [ErrNotFound], or [ErrLastAccount] if no other is left, unless p says that
+// this is allowed; a credential account without a password is none.
+func (r *AccountRepository) Delete(ctx context.Context, userID, accountID string, p DeleteAccountParams) error {
 	const op = "Accounts.Delete"
 	if err := check(op, id("user_id", userID), id("id", accountID)); err != nil {
 		return err
 	}
-	n, err := r.repo.DeleteAccount(ctx, dbgen.DeleteAccountParams{UserID: userID, ID: accountID})
-	return affected(op, n, err)
+	found, gone, err := r.repo.Unlink(ctx, dbgen.DeleteAccountParams{UserID: userID, ID: accountID, AllowLast: p.AllowLast})
+	switch {
+	case err != nil:
+		return affected(r.repo, op, 0, err)
+	case !found:
+		return refuse(op, ErrNotFound, "")
+	case !gone:
+		return refuse(op, ErrLastAccount, "")
+	}
+	return nil
 }
 
 // DeleteByUser removes all of a user's accounts and returns how many there were. It returns [ErrInvalidInput].
@@ -222,5 +283,5 @@ func (r *AccountRepository) DeleteByUser(ctx context.Context, userID string) (in
 		return 0, err
 	}
 	n, err := r.repo.DeleteAccountsByUser(ctx, userID)
-	return n, translate(op, err)
+	return n, written(r.repo, op, err)
 }

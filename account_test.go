@@ -1,6 +1,8 @@
 package authdb_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -13,14 +15,17 @@ func TestAccounts(t *testing.T) {
 	runTests(t, []subTest{
 		{"Create", testAccountCreate},
 		{"CreateCredential", testAccountCreateCredential},
+		{"CreateConflict", testAccountConflict},
 		{"CreateReference", testAccountReference},
+		{"Link", testAccountLink},
+		{"LinkRefused", testAccountLinkRefused},
 		{"Get", testAccountGet},
-		{"GetByProviderOldest", testAccountGetByProvider},
 		{"GetCredential", testAccountGetCredential},
 		{"NotFound", testAccountNotFound},
 		{"Update", testAccountUpdate},
 		{"SetPassword", testAccountSetPassword},
 		{"Delete", testAccountDelete},
+		{"DeleteLast", testAccountDeleteLast},
 		{"List", testAccountList},
 	})
 }
@@ -35,7 +40,7 @@ func testAccountCreate(t *testing.T, s *fixture) {
 			IDToken: new("id"), AccessTokenExpiresAt: new(s.now.Add(time.Hour)),
 			RefreshTokenExpiresAt: new(s.now.Add(2 * time.Hour)), Scope: new("a,b"), Password: new("hash"),
 		},
-		{ProviderID: "github", AccountID: "4711"}, // the same identity again
+		{ProviderID: "github", AccountID: "g"}, // the same id at another provider
 	} {
 		account.ID, account.UserID, account.CreatedAt, account.UpdatedAt = s.id(1), user.ID, s.now, s.now
 		returns(t, account)(s.Accounts.Create(t.Context(), authdb.CreateAccountParams{
@@ -52,7 +57,7 @@ func testAccountCreate(t *testing.T, s *fixture) {
 func testAccountCreateCredential(t *testing.T, s *fixture) {
 	user, other := authdbtest.User(t, s.Store), authdbtest.User(t, s.Store)
 	want := readTables(t, s.Store)
-	for _, accountID := range []string{"", user.ID} {
+	for user, accountID := range map[authdb.User]string{user: "", other: other.ID} {
 		account := authdb.Account{
 			ID: s.id(1), AccountID: user.ID, ProviderID: "credential", UserID: user.ID, Password: new("hash"),
 			CreatedAt: s.now, UpdatedAt: s.now,
@@ -69,6 +74,91 @@ func testAccountCreateCredential(t *testing.T, s *fixture) {
 	} {
 		_, err := s.Accounts.Create(t.Context(), p)
 		fails(t, err, authdb.ErrInvalidInput, "Accounts.Create", "account_id")
+	}
+	s.holds(t, want)
+}
+
+func testAccountConflict(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	user, other := authdbtest.User(t, s.Store), authdbtest.User(t, s.Store)
+	authdbtest.Account(t, s.Store, accountOf(user.ID, "github", "conflict"))
+	authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
+	want := readTables(t, s.Store)
+	for _, p := range []authdb.CreateAccountParams{
+		{UserID: user.ID, ProviderID: "github", AccountID: "conflict"},
+		{UserID: other.ID, ProviderID: "github", AccountID: "conflict"},
+		{UserID: user.ID, ProviderID: "credential"},
+	} {
+		_, err := s.Accounts.Create(ctx, p)
+		fails(t, err, authdb.ErrAccountTaken, "Accounts.Create", "account_id")
+		if !errors.Is(err, authdb.ErrConflict) {
+			t.Errorf("%v is no ErrConflict", err)
+		}
+	}
+	s.holds(t, want)
+}
+
+func testAccountLink(t *testing.T, s *fixture) {
+	user := authdbtest.User(t, s.Store)
+	authdbtest.Account(t, s.Store, accountOf(user.ID, "gitlab", "link"))
+	want := readTables(t, s.Store)
+	p := authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github", AccountID: "link"}
+	account := authdb.Account{
+		ID: s.id(1), AccountID: "link", ProviderID: "github", UserID: user.ID, CreatedAt: s.now, UpdatedAt: s.now,
+	}
+	at := s.now.Add(time.Hour)
+	for i, step := range []func(){
+		func() {},
+		func() {}, // again
+		func() {
+			p.AccessToken, p.RefreshToken, p.IDToken, p.Scope = new("access"), new("refresh"), new("id"), new("a,b")
+			p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = new(at.Add(999*time.Microsecond)), &at
+			account.AccessToken, account.RefreshToken, account.IDToken = p.AccessToken, p.RefreshToken, p.IDToken
+			account.Scope, account.AccessTokenExpiresAt, account.RefreshTokenExpiresAt = p.Scope, &at, &at
+		},
+		func() { // what is nil stays, as Google sends a refresh token once
+			p = authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github", AccountID: "link", AccessToken: new("newer")}
+			account.AccessToken = p.AccessToken
+		},
+		func() {
+			p = authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github", AccountID: "link"}
+		},
+	} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			step()
+			account.UpdatedAt = s.now
+			returns(t, account)(s.Accounts.Link(t.Context(), p))
+			want["account"][account.ID] = asRow(account)
+			s.holds(t, want)
+			s.now = s.now.Add(time.Minute)
+		})
+	}
+}
+
+func testAccountLinkRefused(t *testing.T, s *fixture) {
+	user, other := authdbtest.User(t, s.Store), authdbtest.User(t, s.Store)
+	authdbtest.Account(t, s.Store, accountOf(other.ID, "github", "other's"))
+	want := readTables(t, s.Store)
+	for _, test := range []struct {
+		p     authdb.CreateAccountParams
+		kind  error
+		field string
+	}{
+		{
+			authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github", AccountID: "other's", AccessToken: new("x")},
+			authdb.ErrAccountTaken, "account_id",
+		},
+		{authdb.CreateAccountParams{UserID: "none", ProviderID: "github", AccountID: "new"}, authdb.ErrReference, "user_id"},
+		{authdb.CreateAccountParams{UserID: user.ID, ProviderID: "credential", AccountID: user.ID}, authdb.ErrInvalidInput, "provider_id"},
+		{
+			authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github", AccountID: "new", Password: new("x")},
+			authdb.ErrInvalidInput, "password",
+		},
+		{authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github"}, authdb.ErrInvalidInput, "account_id"},
+		{authdb.CreateAccountParams{UserID: user.ID, AccountID: "new"}, authdb.ErrInvalidInput, "provider_id"},
+	} {
+		_, err := s.Accounts.Link(t.Context(), test.p)
+		fails(t, err, test.kind, "Accounts.Link", test.field)
 	}
 	s.holds(t, want)
 }
@@ -94,19 +184,6 @@ func testAccountGet(t *testing.T, s *fixture) {
 	returns(t, authdb.AccountWithUser{Account: account, User: user})(s.Accounts.GetByProvider(t.Context(), "github", "get"))
 }
 
-func testAccountGetByProvider(t *testing.T, s *fixture) {
-	users := []authdb.User{authdbtest.User(t, s.Store), authdbtest.User(t, s.Store), authdbtest.User(t, s.Store)}
-	var links []authdb.AccountWithUser
-	for _, user := range users {
-		account := authdbtest.Account(t, s.Store, accountOf(user.ID, "github", "twice"))
-		links = append(links, authdb.AccountWithUser{Account: account, User: user})
-	}
-	returns(t, links[0])(s.Accounts.GetByProvider(t.Context(), "github", "twice"))
-	links[2].CreatedAt = s.now.Add(-time.Microsecond)
-	exec(t, s.Store, `UPDATE account SET created_at = $1 WHERE id = $2`, links[2].CreatedAt, links[2].ID)
-	returns(t, links[2])(s.Accounts.GetByProvider(t.Context(), "github", "twice"))
-}
-
 func testAccountGetCredential(t *testing.T, s *fixture) {
 	user := authdbtest.User(t, s.Store)
 	authdbtest.Account(t, s.Store, accountOf(user.ID, "github", user.ID))
@@ -115,7 +192,6 @@ func testAccountGetCredential(t *testing.T, s *fixture) {
 	_, err := s.Accounts.GetCredential(t.Context(), user.ID)
 	fails(t, err, authdb.ErrNotFound, "Accounts.GetCredential", "")
 	account := authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
-	authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
 	returns(t, account)(s.Accounts.GetCredential(t.Context(), user.ID))
 }
 
@@ -127,7 +203,7 @@ func testAccountNotFound(t *testing.T, s *fixture) {
 		notFound(t, map[string]error{
 			"Accounts.Get":    errOf(s.Accounts.Get(ctx, userID, id)),
 			"Accounts.Update": errOf(s.Accounts.Update(ctx, userID, id, authdb.UpdateAccountParams{})),
-			"Accounts.Delete": s.Accounts.Delete(ctx, userID, id),
+			"Accounts.Delete": s.Accounts.Delete(ctx, userID, id, authdb.DeleteAccountParams{}),
 		})
 	}
 	for providerID, accountID := range map[string]string{"github": "none", "none": account.AccountID} {
@@ -176,7 +252,7 @@ func testAccountSetPassword(t *testing.T, s *fixture) {
 	authdbtest.Account(t, s.Store, accountOf(user.ID, "github", user.ID))
 	authdbtest.Account(t, s.Store, accountOf(other.ID, "credential", other.ID))
 	foreign := authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
-	exec(t, s.Store, `UPDATE account SET account_id = $1 WHERE id = $2`, other.ID, foreign.ID)
+	exec(t, s.Store, `UPDATE account SET account_id = $1 WHERE id = $2`, authdbtest.User(t, s.Store).ID, foreign.ID)
 	account := authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
 	checkUpdates(t, s, "account", account, func(hash string) (authdb.Account, error) {
 		if err := s.Accounts.SetPassword(t.Context(), user.ID, hash); err != nil {
@@ -194,21 +270,55 @@ func testAccountDelete(t *testing.T, s *fixture) {
 	user := authdbtest.User(t, s.Store)
 	authdbtest.Account(t, s.Store)
 	before := readTables(t, s.Store)
-	for range 2 {
-		authdbtest.Account(t, s.Store, accountOf(user.ID, "google", "delete"))
+	for _, accountID := range []string{"delete", "delete 2"} {
+		authdbtest.Account(t, s.Store, accountOf(user.ID, "google", accountID))
 	}
 	want := readTables(t, s.Store)
 	account := authdbtest.Account(t, s.Store, accountOf(user.ID, "github", "delete"))
-	s.deletes(t, want, "Accounts.Delete", func() error { return s.Accounts.Delete(ctx, user.ID, account.ID) })
+	s.deletes(t, want, "Accounts.Delete", func() error { return s.Accounts.Delete(ctx, user.ID, account.ID, authdb.DeleteAccountParams{}) })
 	returns(t, int64(2))(s.Accounts.DeleteByUser(ctx, user.ID))
 	returns(t, int64(0))(s.Accounts.DeleteByUser(ctx, user.ID))
 	s.holds(t, before)
 }
 
+func testAccountDeleteLast(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	user := authdbtest.User(t, s.Store)
+	authdbtest.Account(t, s.Store) // another user's
+	without := readTables(t, s.Store)
+	remove := func(a authdb.Account, p authdb.DeleteAccountParams) error {
+		return s.Accounts.Delete(ctx, user.ID, a.ID, p)
+	}
+	refused := func(a authdb.Account) {
+		t.Helper()
+		want := readTables(t, s.Store)
+		fails(t, remove(a, authdb.DeleteAccountParams{}), authdb.ErrLastAccount, "Accounts.Delete", "")
+		s.holds(t, want)
+	}
+	only := authdbtest.Account(t, s.Store, accountOf(user.ID, "github", "last"))
+	refused(only)
+	credential := authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
+	exec(t, s.Store, `UPDATE account SET password = NULL WHERE id = $1`, credential.ID)
+	refused(only)
+	exec(t, s.Store, `UPDATE account SET password = '' WHERE id = $1`, credential.ID)
+	for _, err := range []error{remove(only, authdb.DeleteAccountParams{}), remove(credential, authdb.DeleteAccountParams{AllowLast: true})} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	s.holds(t, without)
+	// One without a password is no way to sign in, but it is not the last that is.
+	only = authdbtest.Account(t, s.Store, accountOf(user.ID, "github", "last"))
+	want := readTables(t, s.Store)
+	credential = authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
+	s.deletes(t, want, "Accounts.Delete", func() error { return remove(credential, authdb.DeleteAccountParams{}) })
+	refused(only)
+}
+
 func testAccountList(t *testing.T, s *fixture) {
 	user := authdbtest.User(t, s.Store)
 	authdbtest.Account(t, s.Store)
-	accounts := rowsOf(func() authdb.Account { return authdbtest.Account(t, s.Store, accountOf(user.ID, "github", "list")) })
+	accounts := rowsOf(func() authdb.Account { return authdbtest.Account(t, s.Store, accountOf(user.ID, "github", s.id(1))) })
 	returns(t, int64(54))(s.Accounts.Count(t.Context(), user.ID))
 	checkList(t, s, "Accounts.List", "account", accounts, func(after authdb.Cursor, limit int) authdb.ListAccountsParams {
 		return authdb.ListAccountsParams{UserID: user.ID, After: after, Limit: limit}

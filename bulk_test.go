@@ -2,6 +2,7 @@ package authdb_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -121,27 +122,43 @@ func (b bulk) sessions(t *testing.T, n int) {
 func (b bulk) members(t *testing.T, n int) {
 	ctx := t.Context()
 	create := func(ps []authdb.CreateMemberParams) ([]authdb.Member, error) { return b.db.Members.CreateMany(ctx, ps) }
-	org, user := authdbtest.Organization(t, b.Store), authdbtest.User(t, b.Store)
+	org := authdbtest.Organization(t, b.Store)
+	owner := must[authdb.Page[authdb.MemberWithUser]](t)(b.db.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID})).Items[0]
+	users := b.allUsers(t, n, owner.UserID)
 	returns(t, []authdb.Member{})(create(nil))
 	ps, want := []authdb.CreateMemberParams{}, []authdb.Member{}
-	stored := []authdb.MemberWithOrganization{}
+	stored := []authdb.MemberWithUser{owner}
 	for i := range n {
+		user := users[n-1-i]
 		role := []string{"", "admin", fmt.Sprint("x", n-i)}[i%3]
 		ps = append(ps, authdb.CreateMemberParams{OrganizationID: org.ID, UserID: user.ID, Role: role})
 		if role == "" {
 			role = "member"
 		}
 		member := authdb.Member{ID: b.id(i + 1), OrganizationID: org.ID, UserID: user.ID, Role: role, CreatedAt: b.now}
-		want, stored = append(want, member), append(stored, authdb.MemberWithOrganization{Member: member, Organization: org})
+		want, stored = append(want, member), append(stored, authdb.MemberWithUser{Member: member, User: user})
 	}
 	returns(t, want)(create(ps))
-	returns(t, stored)(collect(b.db.Members.AllByUser(ctx, authdb.ListMembersByUserParams{UserID: user.ID, Limit: n}), 2*n))
+	returns(t, stored)(collect(b.db.Members.All(ctx, authdb.ListMembersParams{OrganizationID: org.ID, Limit: n}), 2*n))
+	org = authdbtest.Organization(t, b.Store)
+	for i := range ps {
+		ps[i].OrganizationID = org.ID
+	}
+	user := users[0]
 	refuses(t, "Members.CreateMany", ps, create, func() (int64, error) { return b.db.Members.Count(ctx, org.ID) },
 		map[authdb.CreateMemberParams]refusal{
 			{OrganizationID: org.ID, UserID: "none"}:  {authdb.ErrReference, "user_id"},
 			{OrganizationID: "none", UserID: user.ID}: {authdb.ErrReference, "organization_id"},
 			{OrganizationID: org.ID}:                  {authdb.ErrInvalidInput, "user_id"},
+			{OrganizationID: org.ID, UserID: user.ID}: {authdb.ErrAlreadyMember, "user_id"},
 		})
+}
+
+// allUsers returns n users but for one, oldest first.
+func (b bulk) allUsers(t *testing.T, n int, except string) []authdb.User {
+	t.Helper()
+	users := must[authdb.Page[authdb.User]](t)(b.db.Users.List(t.Context(), authdb.ListUsersParams{Limit: n + 1})).Items
+	return slices.DeleteFunc(users, func(u authdb.User) bool { return u.ID == except })[:n]
 }
 
 func (b bulk) teamMembers(t *testing.T, n int) {
@@ -153,21 +170,29 @@ func (b bulk) teamMembers(t *testing.T, n int) {
 		return b.db.TeamMembers.CreateMany(ctx, p)
 	}
 	returns(t, []authdb.TeamMember{})(create(nil))
-	users := must[authdb.Page[authdb.User]](t)(b.db.Users.List(ctx, authdb.ListUsersParams{Limit: n})).Items
+	users := b.allUsers(t, n, "")
+	exec(t, b.Store, `INSERT INTO member (id, organization_id, user_id, role, created_at)
+		SELECT $1 || id, $1, id, 'member', now() FROM "user" ON CONFLICT DO NOTHING`, team.OrganizationID)
+	stranger := authdbtest.User(t, b.Store)
 	userIDs, want, stored := []string{}, []authdb.TeamMember{}, []authdb.TeamMemberWithUser{}
 	for i := range n {
 		user := users[n-1-i]
-		tm := authdb.TeamMember{ID: b.id(i + 1), TeamID: team.ID, UserID: user.ID, CreatedAt: &b.now}
+		tm := authdb.TeamMember{ID: b.id(i + 1), TeamID: team.ID, UserID: user.ID, CreatedAt: &b.now, MembershipKey: membershipKey(team.ID, user.ID)}
 		userIDs, want = append(userIDs, user.ID), append(want, tm)
 		stored = append(stored, authdb.TeamMemberWithUser{TeamMember: tm, User: user})
 	}
 	returns(t, want)(create(userIDs))
+	returns(t, want)(create(append(userIDs, userIDs...))) // nothing is left to do
+	team.MemberCount = int32(n)
+	returns(t, team)(b.db.Teams.Get(ctx, team.OrganizationID, team.ID))
 	returns(t, stored)(collect(b.db.TeamMembers.All(ctx, authdb.ListTeamMembersParams{
 		OrganizationID: team.OrganizationID, TeamID: team.ID, Limit: n,
 	}), 2*n))
+	team = authdbtest.Team(t, b.Store, teamOf(team.OrganizationID))
+	p.TeamID = team.ID
 	count := func() (int64, error) { return b.db.TeamMembers.Count(ctx, team.OrganizationID, team.ID) }
 	refuses(t, "TeamMembers.CreateMany", userIDs, create, count, map[string]refusal{
-		"none": {authdb.ErrReference, "user_id"}, "": {authdb.ErrInvalidInput, "user_id"},
+		"none": {authdb.ErrNotMember, "user_id"}, stranger.ID: {authdb.ErrNotMember, "user_id"}, "": {authdb.ErrInvalidInput, "user_id"},
 	})
 	p.OrganizationID = "none"
 	refuses(t, "TeamMembers.CreateMany", userIDs, create, count, map[string]refusal{users[0].ID: {authdb.ErrNotFound, ""}})

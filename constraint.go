@@ -43,6 +43,9 @@ var rules = func() map[string]rule {
 	} {
 		m[name+"_unique"], m[name+"_key"] = r, r
 	}
+	m["member_organizationId_userId_uidx"] = rule{ErrAlreadyMember, "user_id"}
+	m["teamMember_teamId_userId_uidx"] = rule{ErrConflict, "user_id"}
+	m["account_providerId_accountId_uidx"] = rule{ErrAccountTaken, "account_id"}
 	// The slug has this second unique index; PostgreSQL reports whichever was made first.
 	m["organization_slug_uidx"] = rule{ErrSlugTaken, "slug"}
 	for name, field := range map[string]string{

@@ -15,12 +15,23 @@
 // Delete and the lookups that the domain needs:
 //
 //	user, err := store.Users.Create(ctx, authdb.CreateUserParams{Name: "Ada", Email: "ada@example.com"})
-//	session, err := store.Sessions.GetByToken(ctx, token) // its user joined
+//	auth, err := store.Sessions.Authenticate(ctx, token) // the live session, its user, membership and team
 //
 // Rows that belong to a tenant or a user are reached only together with its id, so that an id taken from a request
 // opens no other tenant's row:
 //
 //	member, err := store.Members.Get(ctx, org.ID, memberID)
+//
+// # Operations
+//
+// What must hold is decided in the transaction that writes, however many servers ask at once: an organization keeps an
+// owner, an address has one pending invitation, a code works once.
+//
+//	inv, err := store.Invitations.Create(ctx, authdb.CreateInvitationParams{
+//		OrganizationID: org.ID, InviterID: ada.ID, Email: "grace@example.com", Role: authdb.RoleAdmin,
+//	})
+//	accepted, err := store.Invitations.Accept(ctx, inv.ID, grace.ID, authdb.AcceptInvitationParams{})
+//	err = store.Members.Leave(ctx, org.ID, ada.ID) // ErrLastOwner
 //
 // # Lists
 //
@@ -59,8 +70,8 @@
 // # Errors
 //
 // Every error is an [*Error], and errors.Is tells its kind: [ErrNotFound], [ErrConflict] (which [ErrEmailTaken] and
-// [ErrSlugTaken] are), [ErrReference], [ErrInvalidInput]. No error shows an e-mail address
-// or a secret, and a row that is printed or logged shows its id.
+// [ErrSlugTaken] are), [ErrReference], [ErrInvalidInput], or a rule such as [ErrLastOwner]. No error shows an e-mail
+// address or a secret, and a row that is printed or logged shows its id.
 //
 // # Time, ids, concurrency, stability
 //

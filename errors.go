@@ -2,6 +2,8 @@ package authdb
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/zerostarter/authdb/internal/connect"
+	"github.com/zerostarter/authdb/internal/repo"
 )
 
 // The kinds of failure that callers tell apart with [errors.Is]. Every error of this package is an [*Error]. A key that
@@ -33,32 +36,54 @@ var (
 	// ErrInvalidInput: an argument was refused before, or by, the database; [Error.Field] and [Error.Reason] say which
 	// and why.
 	ErrInvalidInput = errors.New("invalid input")
+	// ErrCommitUnknown: the answer to a write or a commit was lost, so it may have been applied, or may yet be. Look with
+	// [Store.Resolve] before doing it again.
+	ErrCommitUnknown = errors.New("outcome unknown")
+	// ErrUnavailable: the server cannot be reached, is starting or shutting down, has no connection left, or went away;
+	// nothing was applied.
+	ErrUnavailable = errors.New("database unavailable")
+	// ErrTimeout: the server gave up, by statement_timeout, lock_timeout or the like; nothing was applied. A context that
+	// is over is context.Canceled or context.DeadlineExceeded instead, or as well.
+	ErrTimeout = errors.New("timed out")
+	// ErrIsolation: a transaction of the caller's is not READ COMMITTED, on which the locks of this operation rely.
+	ErrIsolation = errors.New("transaction is not read committed")
 	// ErrInsecureTLS: a remote host would be reached without verifying its certificate; see [Open] and
 	// [WithInsecureTLS].
 	ErrInsecureTLS = connect.ErrInsecureTLS
 )
 
-// Error is the error of every method of this package. It holds names of the program and of the schema, never a value
-// of a row or an argument, so it may be logged and shown.
+// Error is the error of every method of this package. Its text, its JSON and its log entry hold names of the program and
+// of the schema, never a value of a row or an argument, so it may be logged and shown.
 //
 // errors.Is finds the kind in it (such as [ErrNotFound]) and context.Canceled or context.DeadlineExceeded.
 type Error struct {
-	Op         string // the method that failed, such as "Users.Create"
-	Field      string // the column at fault; empty if not known
-	Reason     string // why ErrInvalidInput: empty, too long, NUL byte, not UTF-8, malformed or out of range
-	Constraint string // the constraint or index that refused, as the database names it
-	SQLState   string // PostgreSQL's code; empty if the server did not refuse
+	Op         string     // the method that failed, such as "Users.Create"
+	Table      string     // the table at fault; empty if not known
+	Field      string     // the column at fault; empty if not known
+	Reason     string     // why ErrInvalidInput: empty, too long, NUL byte, not UTF-8, malformed or out of range
+	Constraint string     // the constraint or index that refused, as the database names it
+	SQLState   string     // PostgreSQL's code; empty if the server did not refuse
+	Outcome    Outcome    // whether the write was applied
+	Retry      RetryClass // whether to do it again
+	Keys       []Key      `json:"-"` // with OutcomeUnknown: rows that are there if it was applied, for Store.Resolve
 
-	kinds []error
-	cause error
+	kinds   []error
+	cause   error
+	process uint32 // the server's process to which the write was sent; 0 if not known
 }
+
+// Key is the id of a row that a write made.
+type Key struct{ Table, ID string }
 
 // Error describes the failure without any value of a row.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("authdb: " + e.Op + ": ")
-	if len(e.kinds) > 0 && !isContextError(e.kinds[0]) {
-		b.WriteString(e.kinds[0].Error())
+	if kind := e.Kind(); kind != nil {
+		b.WriteString(kind.Error())
+		if isOneOf(kind, ErrCommitUnknown, ErrUnavailable, ErrTimeout) {
+			b.WriteString(": " + safeText(e.cause)) // what happened to the connection
+		}
 	} else {
 		b.WriteString(safeText(e.cause))
 	}
@@ -74,6 +99,16 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Kind returns the first of this package's errors that the error is, the most telling one; nil if it is none.
+func (e *Error) Kind() error {
+	for _, kind := range e.kinds {
+		if !isContextError(kind) {
+			return kind
+		}
+	}
+	return nil
+}
+
 // Unwrap returns the kinds of the error. It leads to no error of pgx: those hold values of rows.
 func (e *Error) Unwrap() []error { return e.kinds }
 
@@ -82,12 +117,13 @@ func (e *Error) Unwrap() []error { return e.kinds }
 func (e *Error) Cause() error { return e.cause }
 
 // LogValue logs the text of [Error.Error].
-func (e *Error) LogValue() slog.Value { return slog.StringValue(e.Error()) }
+func (e Error) LogValue() slog.Value { return slog.StringValue(e.Error()) }
 
 // Format prints the text of [Error.Error] for every verb, so that %#v shows no cause.
-func (e *Error) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
+func (e Error) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
-// translate turns an error of pgx into an *Error that says what happened in op. It keeps nil and *Error as they are.
+// translate turns an error of pgx into an *Error that says what happened in op, which changed nothing: a read, or a write
+// that certainly failed. It keeps nil and *Error as they are.
 func translate(op string, err error) error {
 	if err == nil {
 		return nil
@@ -106,12 +142,27 @@ func translate(op string, err error) error {
 	default:
 		e.classify(err)
 	}
+	e.addContextErrors()
+	return e
+}
+
+// addContextErrors makes the error that of the context, too. Whoever cancelled wants no retry; a deadline may have been
+// too close.
+func (e *Error) addContextErrors() {
 	for _, ctxErr := range contextErrors {
-		if errors.Is(err, ctxErr) {
+		if errors.Is(e.cause, ctxErr) {
 			e.kinds = append(e.kinds, ctxErr)
 		}
 	}
-	return e
+	if e.Outcome != OutcomeNotApplied {
+		return
+	}
+	switch {
+	case errors.Is(e.cause, context.Canceled):
+		e.Retry = RetryNever
+	case errors.Is(e.cause, context.DeadlineExceeded):
+		e.Retry = RetryTransaction
+	}
 }
 
 var contextErrors = []error{context.Canceled, context.DeadlineExceeded}
@@ -121,9 +172,10 @@ func isContextError(err error) bool { return slices.Contains(contextErrors, err)
 func (e *Error) classify(err error) {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
+		e.classifyLost(err)
 		return
 	}
-	e.SQLState, e.Constraint, e.Field = pgErr.Code, pgErr.ConstraintName, pgErr.ColumnName
+	e.SQLState, e.Constraint, e.Table, e.Field = pgErr.Code, pgErr.ConstraintName, pgErr.TableName, pgErr.ColumnName
 	switch pgErr.Code {
 	case uniqueViolation, foreignKeyViolation:
 		rule := ruleOf(pgErr)
@@ -134,21 +186,54 @@ func (e *Error) classify(err error) {
 	case notNullViolation, checkViolation, stringTooLong, characterNotInRepertoire, invalidText,
 		datetimeOverflow, indexRowTooLong:
 		e.kinds = []error{ErrInvalidInput}
+	case divisionByZero:
+		e.kinds = []error{ErrIsolation}
+	case serializationFailure, deadlockDetected:
+		e.Retry = RetryTransaction
+	case lockNotAvailable, idleInTransactionTimeout, transactionTimeout:
+		e.kinds, e.Retry = []error{ErrTimeout}, RetryTransaction
+	case queryCanceled:
+		e.kinds = []error{ErrTimeout} // it would take as long again
+	case featureNotSupported:
+		if pgErr.Routine == "RevalidateCachedQuery" { // the table has changed; pgx prepares the statement anew
+			e.Retry = RetryTransaction
+		}
+	default:
+		if isShutdown(pgErr) || pgErr.Code == tooManyConnections {
+			e.kinds, e.Retry = []error{ErrUnavailable}, RetryTransaction
+		}
 	}
 }
 
-// affected is translate for a write that must have met a row. It inserts nothing, so a foreign key that it violates is
-// that of a row which points at its own.
-func affected(op string, rows int64, err error) error {
-	if err == nil && rows == 0 {
-		err = pgx.ErrNoRows
+// classifyLost is about errors without an answer of the server's. A certificate that is refused today is so tomorrow.
+func (e *Error) classifyLost(err error) {
+	if isTLSError(err) || errors.Is(err, context.Canceled) {
+		return
 	}
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == foreignKeyViolation {
-		return &Error{
-			Op: op, Constraint: pgErr.ConstraintName, SQLState: pgErr.Code, kinds: []error{ErrReferenced}, cause: err,
-		}
+	_, isConnect := errors.AsType[*pgconn.ConnectError](err)
+	if isConnect || isLost(err) || repo.NotSent(err) && !errors.Is(err, context.DeadlineExceeded) {
+		e.kinds, e.Retry = []error{ErrUnavailable}, RetryTransaction
 	}
-	return translate(op, err)
+}
+
+// isLost reports whether the connection broke, for another reason than that the context was over.
+func isLost(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	_, isNet := errors.AsType[net.Error](err)
+	return isNet || isOneOf(err, io.EOF, io.ErrUnexpectedEOF, pgconn.ErrConnClosed)
+}
+
+func isTLSError(err error) bool {
+	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
+	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
+	_, host := errors.AsType[x509.HostnameError](err)
+	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
+	_, alert := errors.AsType[tls.AlertError](err)
+	_, record := errors.AsType[tls.RecordHeaderError](err)
+	return verification || authority || host || invalid || alert || record ||
+		strings.Contains(err.Error(), "refused TLS")
 }
 
 // isParseError tells a DSN that pgx cannot read. Its text may quote the password, which pgx finds only in DSNs that it
@@ -158,14 +243,15 @@ func isParseError(err error) bool {
 	return ok
 }
 
-// tellingClasses are the SQLSTATE classes whose messages name objects and states only.
+// tellingClasses are the SQLSTATE classes whose messages name objects and states only, if the server itself wrote them:
+// a function, such as a trigger of the caller's, may raise any code with any text, and has a context.
 var tellingClasses = []string{"25", "28", "3D", "40", "42", "53", "55", "57", "58"}
 
 // safeText is the text of an error where that holds no value of a row: PostgreSQL quotes values in classes 22 and 23
 // only, and pgx in its encoding errors.
 func safeText(err error) string {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		if len(pgErr.Code) == 5 && slices.Contains(tellingClasses, pgErr.Code[:2]) {
+		if len(pgErr.Code) == 5 && pgErr.Where == "" && slices.Contains(tellingClasses, pgErr.Code[:2]) {
 			return pgErr.Message
 		}
 		return "database error"
@@ -177,7 +263,7 @@ func safeText(err error) string {
 		pgconn.ErrConnClosed, pgx.ErrTxClosed, pgx.ErrTxCommitRollback) {
 		return err.Error()
 	}
-	return fmt.Sprintf("unexpected error of type %T", err)
+	return fmt.Sprintf("unexpected error of type %T", repo.Bare(err))
 }
 
 func isOneOf(err error, targets ...error) bool {

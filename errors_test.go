@@ -3,6 +3,8 @@ package authdb
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -10,11 +12,17 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/zerostarter/authdb/internal/repo"
 )
 
 //go:embed migrate/testdata/catalog_0001.txt
@@ -104,9 +112,13 @@ func TestErrorsLeakNothing(t *testing.T) {
 		"not null":       leaky("23502", ""),
 		"encoding":       fmt.Errorf("failed to encode args[0]: unable to encode %q", canary),
 		"joined":         errors.Join(leaky("23505", "x"), io.ErrUnexpectedEOF),
+		"shutdown":       fatal(leaky("08006", "")),
+		"panic":          fatal(leaky("XX000", "")),
+		"keyed":          repo.NewFault(t.Context(), nil, leaky("23505", "user_email_unique")),
 	}
+	onPool := repo.New((*pgxpool.Pool)(nil), repo.DefaultSources())
 	for name, cause := range errs {
-		err := fmt.Errorf("service: %w", translate("Users.Create", cause))
+		err := fmt.Errorf("service: %w", written(onPool, "Users.Create", cause))
 		e, _ := errors.AsType[*Error](err)
 		var logged bytes.Buffer
 		for _, h := range []slog.Handler{slog.NewTextHandler(&logged, nil), slog.NewJSONHandler(&logged, nil)} {
@@ -128,6 +140,132 @@ func TestErrorsLeakNothing(t *testing.T) {
 		if !errors.Is(e.Cause(), cause) {
 			t.Errorf("%s: Cause lost the cause", name)
 		}
+	}
+}
+
+func fatal(err *pgconn.PgError) error {
+	err.Severity, err.SeverityUnlocalized = "FATAL", "FATAL"
+	return err
+}
+
+// TestVerdicts holds each fault to its kind, outcome and class of retry: as a read or in a transaction, and as a write that
+// commits by itself.
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	pg := func(code string) error { return &pgconn.PgError{Code: code, Severity: "ERROR"} }
+	tlsError := &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
+	never, again, none := RetryNever, RetryTransaction, error(nil)
+	onPool := repo.New((*pgxpool.Pool)(nil), repo.DefaultSources())
+	for name, tt := range map[string]struct {
+		err     error
+		kind    error
+		retry   RetryClass
+		unknown bool // as a write
+	}{
+		"serialization":            {pg("40001"), none, again, false},
+		"deadlock":                 {pg("40P01"), none, again, false},
+		"lock timeout":             {pg("55P03"), ErrTimeout, again, false},
+		"statement timeout":        {pg("57014"), ErrTimeout, never, false},
+		"idle in transaction":      {fatal(&pgconn.PgError{Code: "25P03"}), ErrTimeout, again, true},
+		"transaction timeout":      {fatal(&pgconn.PgError{Code: "25P04"}), ErrTimeout, again, true},
+		"plan has changed":         {&pgconn.PgError{Code: "0A000", Routine: "RevalidateCachedQuery"}, none, again, false},
+		"not supported":            {pg("0A000"), none, never, false},
+		"lock on wrong isolation":  {pg("22012"), ErrIsolation, never, false},
+		"terminated":               {fatal(&pgconn.PgError{Code: "57P01"}), ErrUnavailable, again, true},
+		"crash":                    {fatal(&pgconn.PgError{Code: "57P02"}), ErrUnavailable, again, true},
+		"starting":                 {fatal(&pgconn.PgError{Code: "57P03"}), ErrUnavailable, again, true},
+		"idle session":             {fatal(&pgconn.PgError{Code: "57P05"}), ErrUnavailable, again, true},
+		"pooler full":              {fatal(&pgconn.PgError{Code: "08P01"}), ErrUnavailable, again, true},
+		"connection failure":       {pg("08006"), ErrUnavailable, again, true},
+		"panic":                    {fatal(&pgconn.PgError{Code: "XX000"}), none, never, true},
+		"too many connections":     {pg("53300"), ErrUnavailable, again, false},
+		"disk full":                {pg("53100"), none, never, false},
+		"read only":                {pg("25006"), none, never, false},
+		"wrong password":           {repo.NotBegun(t.Context(), pg("28P01")), none, never, false},
+		"certificate":              {repo.NotBegun(t.Context(), tlsError), none, never, false},
+		"refused":                  {repo.NotBegun(t.Context(), &net.OpError{Op: "dial", Err: io.EOF}), ErrUnavailable, again, false},
+		"pool closed":              {repo.NotBegun(t.Context(), errors.New("closed pool")), ErrUnavailable, again, false},
+		"reset":                    {&net.OpError{Op: "read", Err: io.EOF}, ErrUnavailable, again, true},
+		"EOF":                      {io.ErrUnexpectedEOF, ErrUnavailable, again, true},
+		"conn closed":              {pgconn.ErrConnClosed, ErrUnavailable, again, true},
+		"cancelled":                {context.Canceled, none, never, true},
+		"deadline":                 {context.DeadlineExceeded, none, again, true},
+		"cancelled before sending": {repo.NotBegun(t.Context(), context.Canceled), none, never, false},
+		"deadline before sending":  {repo.NotBegun(t.Context(), context.DeadlineExceeded), none, again, false},
+		"rolled back":              {pgx.ErrTxCommitRollback, none, never, false},
+		"no row, then lost":        {errors.Join(pgx.ErrNoRows, repo.NewFault(t.Context(), nil, io.EOF)), ErrNotFound, never, true},
+		"cannot scan":              {errors.New("can't scan into dest[0]"), none, never, true},
+	} {
+		for _, e := range []*Error{asError(t, translate("x", tt.err)), asError(t, written(onPool.On(openTx{}), "x", tt.err))} {
+			if e.Kind() != tt.kind || e.Retry != tt.retry || e.Outcome != OutcomeNotApplied || errors.Is(e, ErrCommitUnknown) { //nolint:errorlint // the very error
+				t.Errorf("%s: %v, kind %v, retry %v, outcome %v", name, e, e.Kind(), e.Retry, e.Outcome)
+			}
+		}
+		e := asError(t, written(onPool, "x", tt.err))
+		kind, retry, outcome := tt.kind, tt.retry, OutcomeNotApplied
+		if tt.unknown {
+			kind, retry, outcome = ErrCommitUnknown, RetryResolve, OutcomeUnknown
+		}
+		if e.Kind() != kind || e.Retry != retry || e.Outcome != outcome { //nolint:errorlint // the very error
+			t.Errorf("%s as a write: %v, kind %v, retry %v, outcome %v", name, e, e.Kind(), e.Retry, e.Outcome)
+		}
+		if tt.unknown && (errors.Is(e, ErrUnavailable) || errors.Is(e, ErrTimeout)) {
+			t.Errorf("%s as a write: %v invites to do it again", name, e)
+		}
+		for _, ctxErr := range contextErrors {
+			if errors.Is(tt.err, ctxErr) != errors.Is(e, ctxErr) {
+				t.Errorf("%s: %v is %v: %v", name, e, ctxErr, !errors.Is(tt.err, ctxErr))
+			}
+		}
+	}
+}
+
+// openTx is a transaction that only has to be one.
+type openTx struct{ pgx.Tx }
+
+func (openTx) Conn() *pgx.Conn { return nil }
+
+// TestVerdictsAsText: names, not numbers, in logs and JSON.
+func TestVerdictsAsText(t *testing.T) {
+	t.Parallel()
+	e := asError(t, unknown("Users.Create", io.ErrUnexpectedEOF, []repo.Key{{Table: "user", ID: canary}}, 1))
+	encoded, err := json.Marshal(e)
+	if err != nil || !strings.Contains(string(encoded), `"Outcome":"unknown","Retry":"resolve"`) {
+		t.Errorf("%s, %v", encoded, err)
+	}
+	if strings.Contains(string(encoded)+fmt.Sprintf("%v %+v %#v", e, e, e), canary) {
+		t.Errorf("%s, %v", encoded, e)
+	}
+	if want := "authdb: Users.Create: outcome unknown: unexpected EOF"; e.Error() != want {
+		t.Errorf("got %q, want %q", e, want)
+	}
+	for got, want := range map[string]string{
+		OutcomeNotApplied.String(): "not applied", OutcomeUnknown.String(): "unknown", OutcomeApplied.String(): "applied",
+		RetryNever.String(): "never", RetryTransaction.String(): "transaction", RetryResolve.String(): "resolve",
+		Outcome(9).String(): "invalid", RetryClass(9).String(): "invalid",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestAffected: a write that met no row found none, and a foreign key that it violates is that of another row.
+func TestAffected(t *testing.T) {
+	t.Parallel()
+	onPool := repo.New((*pgxpool.Pool)(nil), repo.DefaultSources())
+	if err := affected(onPool, "x", 1, nil); err != nil {
+		t.Error(err)
+	}
+	if err := affected(onPool, "x", 0, nil); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+	err := affected(onPool, "x", 0, &pgconn.PgError{Code: "23503", TableName: "orders", ConstraintName: "orders_user_fk"})
+	if e := asError(t, err); !errors.Is(err, ErrReferenced) || errors.Is(err, ErrReference) || e.Table != "orders" {
+		t.Error(err)
+	}
+	if err := affected(onPool, "x", 0, io.EOF); !errors.Is(err, ErrCommitUnknown) {
+		t.Error(err)
 	}
 }
 
@@ -187,6 +325,19 @@ func TestRulesNameEveryConstraint(t *testing.T) {
 	}
 	if names != 22 {
 		t.Errorf("%d constraints found, want 22", names)
+	}
+	files, err := filepath.Glob("db/migrations/*.up.sql") // the catalog is that of the first
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`CREATE UNIQUE INDEX[^"]* "(\w+)"`).FindAllStringSubmatch(string(content), -1) {
+			delete(unused, m[1])
+		}
 	}
 	for name := range unused {
 		t.Errorf("a rule for %s, which does not exist", name)

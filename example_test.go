@@ -54,35 +54,173 @@ func Example() {
 	// Output: ada@example.com is owner of Acme
 }
 
-func ExampleSessionRepository_GetByToken() {
+// A request is refused in SQL when its session has expired or was revoked.
+func ExampleSessionRepository_Authenticate() {
 	ctx := context.Background()
 	store := exampleStore(ctx)
 	defer store.Close()
-	ada, err := store.Users.Create(ctx, authdb.CreateUserParams{Name: "Ada", Email: "ada@example.com"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	session, err := store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: ada.ID})
+	org, people := acme(ctx, store, "Ada")
+	ada := people[0]
+	session, err := store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: ada.ID, ActiveOrganizationID: &org.ID})
 	if err != nil {
 		log.Fatal(err)
 	}
 
 	for _, token := range []string{session.Token, "unknown"} {
-		found, err := store.Sessions.GetByToken(ctx, token)
+		auth, err := store.Sessions.Authenticate(ctx, token)
 		switch {
 		case errors.Is(err, authdb.ErrNotFound):
 			fmt.Println("signed out")
 		case err != nil:
 			log.Fatal(err)
-		case found.ExpiresAt.Before(time.Now()):
-			fmt.Println("expired")
+		case auth.Member == nil:
+			fmt.Println(auth.User.Name, "is signed in, with no organization active")
 		default:
-			fmt.Println(found.User.Name, "is signed in")
+			fmt.Println(auth.User.Name, "is signed in as", auth.Member.Role)
 		}
 	}
 	// Output:
-	// Ada is signed in
+	// Ada is signed in as owner
 	// signed out
+}
+
+// Of any number of requests at once, one writes: a session is prolonged once a day.
+func ExampleSessionRepository_Refresh() {
+	ctx := context.Background()
+	store := exampleStore(ctx)
+	defer store.Close()
+	_, people := acme(ctx, store, "Ada")
+	session, err := store.Sessions.Create(ctx, authdb.CreateSessionParams{
+		UserID: people[0].ID, ExpiresAt: time.Now().Add(24 * time.Hour), // almost over
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	for range 2 {
+		refreshed, err := store.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: session.Token})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("a new Max-Age for the cookie:", refreshed.Refreshed)
+	}
+	// Output:
+	// a new Max-Age for the cookie: true
+	// a new Max-Age for the cookie: false
+}
+
+func ExampleInvitationRepository_Accept() {
+	ctx := context.Background()
+	store := exampleStore(ctx)
+	defer store.Close()
+	org, people := acme(ctx, store, "Ada")
+	grace, err := store.Users.Create(ctx, authdb.CreateUserParams{Name: "Grace", Email: "grace@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	inv, err := store.Invitations.Create(ctx, authdb.CreateInvitationParams{
+		OrganizationID: org.ID, InviterID: people[0].ID, Email: "grace@example.com", Role: authdb.RoleAdmin,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// Whoever opens the link must have the address; opened twice, it does nothing the second time.
+	for _, user := range []authdb.User{people[0], grace, grace} {
+		accepted, err := store.Invitations.Accept(ctx, inv.ID, user.ID, authdb.AcceptInvitationParams{})
+		switch {
+		case errors.Is(err, authdb.ErrNotRecipient):
+			fmt.Println(user.Name, "was not invited")
+		case err != nil:
+			log.Fatal(err)
+		default:
+			fmt.Println(user.Name, "is", accepted.Member.Role, "of", org.Name, accepted.AlreadyAccepted)
+		}
+	}
+	// Output:
+	// Ada was not invited
+	// Grace is admin of Acme false
+	// Grace is admin of Acme true
+}
+
+func ExampleMemberRepository_Leave() {
+	ctx := context.Background()
+	store := exampleStore(ctx)
+	defer store.Close()
+	org, people := acme(ctx, store, "Ada", "Bob")
+
+	for _, user := range people {
+		err := store.Members.Leave(ctx, org.ID, user.ID)
+		switch {
+		case errors.Is(err, authdb.ErrLastOwner):
+			fmt.Println(user.Name, "is the only owner and stays")
+		case err != nil:
+			log.Fatal(err)
+		default:
+			fmt.Println(user.Name, "has left")
+		}
+	}
+	// Output:
+	// Ada is the only owner and stays
+	// Bob has left
+}
+
+// Whoever owns an organization alone is deleted once somebody else owns it.
+func ExampleUserRepository_Delete() {
+	ctx := context.Background()
+	store := exampleStore(ctx)
+	defer store.Close()
+	org, people := acme(ctx, store, "Ada", "Bob")
+	ada, bob := people[0], people[1]
+
+	deleted, err := store.Users.Delete(ctx, ada.ID, authdb.DeleteUserParams{})
+	if errors.Is(err, authdb.ErrLastOwner) {
+		fmt.Println("owned by Ada alone:", len(deleted.OrganizationIDs))
+		_, err = store.Users.Delete(ctx, ada.ID, authdb.DeleteUserParams{SuccessorID: bob.ID})
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	member, err := store.Members.GetByUser(ctx, org.ID, bob.ID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("Bob is now", member.Role)
+	// Output:
+	// owned by Ada alone: 1
+	// Bob is now member,owner
+}
+
+// A one-time code as Better Auth's e-mail OTP stores it, with the number of wrong guesses behind the colon.
+func ExampleVerificationRepository_ConsumeCode() {
+	ctx := context.Background()
+	store := exampleStore(ctx)
+	defer store.Close()
+	if _, err := store.Verifications.Create(ctx, authdb.CreateVerificationParams{
+		Identifier: "sign-in-otp-ada@example.com", Value: "123456:0", ExpiresAt: time.Now().Add(5 * time.Minute),
+	}); err != nil {
+		log.Fatal(err)
+	}
+
+	for _, code := range []string{"111111", "123456", "123456"} {
+		err := store.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{
+			Identifier: "sign-in-otp-ada@example.com", Code: code,
+		})
+		switch {
+		case errors.Is(err, authdb.ErrWrongCode):
+			fmt.Println("wrong, try again")
+		case errors.Is(err, authdb.ErrTooManyAttempts), errors.Is(err, authdb.ErrNotFound):
+			fmt.Println("ask for a new code")
+		case err != nil:
+			log.Fatal(err)
+		default:
+			fmt.Println("right")
+		}
+	}
+	// Output:
+	// wrong, try again
+	// right
+	// ask for a new code
 }
 
 func ExampleUserRepository_Update() {
@@ -116,7 +254,7 @@ func ExampleMemberRepository_List() {
 	ctx := context.Background()
 	store := exampleStore(ctx)
 	defer store.Close()
-	org := acme(ctx, store, "Ada", "Bob", "Cy")
+	org, _ := acme(ctx, store, "Ada", "Bob", "Cy")
 
 	p := authdb.ListMembersParams{OrganizationID: org.ID, Limit: 2}
 	for {
@@ -144,7 +282,7 @@ func ExampleMemberRepository_All() {
 	ctx := context.Background()
 	store := exampleStore(ctx)
 	defer store.Close()
-	org := acme(ctx, store, "Ada", "Bob", "Cy")
+	org, _ := acme(ctx, store, "Ada", "Bob", "Cy")
 
 	for m, err := range store.Members.All(ctx, authdb.ListMembersParams{OrganizationID: org.ID, Limit: 2}) {
 		if err != nil {
@@ -163,7 +301,7 @@ func ExampleCursor() {
 	ctx := context.Background()
 	store := exampleStore(ctx)
 	defer store.Close()
-	org := acme(ctx, store, "Ada", "Bob")
+	org, _ := acme(ctx, store, "Ada", "Bob")
 	p := authdb.ListMembersParams{OrganizationID: org.ID, Limit: 1}
 	first, err := store.Members.List(ctx, p)
 	if err != nil {
@@ -189,7 +327,7 @@ func ExampleOrganizationRepository_Load() {
 	ctx := context.Background()
 	store := exampleStore(ctx)
 	defer store.Close()
-	org := acme(ctx, store, "Ada", "Bob", "Cy")
+	org, _ := acme(ctx, store, "Ada", "Bob", "Cy")
 	if _, err := store.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: org.ID, Name: "Design"}); err != nil {
 		log.Fatal(err)
 	}
@@ -280,8 +418,7 @@ func ExampleNew() {
 }
 
 // acme makes an organization of people, the first of whom owns it.
-func acme(ctx context.Context, store *authdb.Store, names ...string) authdb.Organization {
-	var org authdb.Organization
+func acme(ctx context.Context, store *authdb.Store, names ...string) (org authdb.Organization, people []authdb.User) {
 	for i, name := range names {
 		user, err := store.Users.Create(ctx, authdb.CreateUserParams{
 			Name: name, Email: strings.ToLower(name) + "@example.com",
@@ -299,6 +436,7 @@ func acme(ctx context.Context, store *authdb.Store, names ...string) authdb.Orga
 		if err != nil {
 			log.Fatal(err)
 		}
+		people = append(people, user)
 	}
-	return org
+	return org, people
 }

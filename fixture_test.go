@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,35 @@ func (s *fixture) holds(t *testing.T, want tables) {
 	if diff := cmp.Diff(want, readTables(t, s.Store)); diff != "" {
 		t.Errorf("database (-want +got):\n%s", diff)
 	}
+}
+
+// set changes columns of a row that is expected.
+func (want tables) set(table, id string, columns map[string]any) {
+	for name, value := range columns {
+		want[table][id][name] = value
+	}
+}
+
+// seats expects n more members of a team, counted now.
+func (s *fixture) seats(want tables, teamID string, n int) {
+	row := want["team"][teamID]
+	row["member_count"], row["updated_at"] = row["member_count"].(float64)+float64(n), jsonTime(s.now)
+}
+
+// clears expects columns of a session to be NULL from now on.
+func (s *fixture) clears(want tables, sessionID string, columns ...string) {
+	for _, column := range columns {
+		want["session"][sessionID][column] = nil
+	}
+	want["session"][sessionID]["updated_at"] = jsonTime(s.now)
+}
+
+const activeOrganization, activeTeam = "active_organization_id", "active_team_id"
+
+// sorted brings rows that come in no order into that of their ids.
+func sorted[T any](rows []T, err error) ([]T, error) {
+	slices.SortFunc(rows, func(a, b T) int { return strings.Compare(rowID(a), rowID(b)) })
+	return rows, err
 }
 
 type subTest struct {

@@ -1,9 +1,11 @@
 package authdb_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -35,8 +37,21 @@ func lastError(results []reflect.Value) error {
 	return err
 }
 
-// filler fills the parameters of a method with valid text, but for the text number at, which is hostile.
+// valids are the values that a method needs: by its name, the type of its parameter and the field. Without, any value of
+// the type does.
+var valids = map[string]any{
+	"Users.SetEmail string":                              "ada@example.com",
+	"Users.CreateWithAccount CreateAccountParams.UserID": "", // it makes the user
+	"Users.Delete DeleteUserParams.DeleteOrganizations":  false,
+	"Users.Delete DeleteUserParams.SuccessorID":          "another",
+	"Accounts.Link CreateAccountParams.Password":         (*string)(nil),
+	"Sessions.DeleteExpired int":                         1,
+	"Verifications.DeleteExpired int":                    1,
+}
+
+// filler fills the parameters of a method with valid values, but for the text number at, which is hostile.
 type filler struct {
+	op        string
 	at, count int
 	hostile   string
 	valid     func(field string) string
@@ -50,7 +65,20 @@ func (f *filler) text(field string) string {
 	return f.valid(field)
 }
 
-func (f *filler) fill(v reflect.Value, field string) {
+// fill fills v, which is a parameter, or the field of one.
+func (f *filler) fill(v reflect.Value, param, field string) {
+	first := f.count
+	f.anything(v, param, field)
+	place := f.op + " " + param
+	if field != "" {
+		place += "." + field
+	}
+	if value, ok := valids[place]; ok && (f.at < first || f.at >= f.count) {
+		v.Set(reflect.ValueOf(value))
+	}
+}
+
+func (f *filler) anything(v reflect.Value, param, field string) {
 	switch at := v.Addr().Interface().(type) {
 	case *time.Time:
 		*at = time.Now().Add(time.Hour)
@@ -71,25 +99,25 @@ func (f *filler) fill(v reflect.Value, field string) {
 		v.SetBool(true)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		f.fill(v.Elem(), field)
+		f.anything(v.Elem(), param, field)
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		f.fill(v.Index(0), field)
+		f.fill(v.Index(0), v.Type().Elem().Name(), field)
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if v.Field(i).CanSet() {
-				f.fill(v.Field(i), v.Type().Field(i).Name)
+				f.fill(v.Field(i), param, v.Type().Field(i).Name)
 			}
 		}
 	}
 }
 
-func (f *filler) args(ctx context.Context, method reflect.Value) []reflect.Value {
-	f.count = 0
+func (f *filler) args(ctx context.Context, op string, method reflect.Value) []reflect.Value {
+	f.op, f.count = op, 0
 	args := []reflect.Value{reflect.ValueOf(ctx)}
 	for i := 1; i < method.Type().NumIn(); i++ {
 		p := reflect.New(method.Type().In(i)).Elem()
-		f.fill(p, "")
+		f.fill(p, p.Type().Name(), "")
 		args = append(args, p)
 	}
 	return args
@@ -119,7 +147,7 @@ func TestHostileText(t *testing.T) {
 			} {
 				methods(store, func(op string, method reflect.Value) {
 					for f.at = 0; ; f.at++ {
-						args := f.args(t.Context(), method)
+						args := f.args(t.Context(), op, method)
 						if f.at >= f.count {
 							return
 						}
@@ -157,14 +185,7 @@ func TestEveryMethodNamesItself(t *testing.T) {
 		return "x"
 	}}
 	methods(store, func(op string, method reflect.Value) {
-		err := lastError(method.Call(f.args(ctx, method)))
-		if e, ok := errors.AsType[*authdb.Error](err); ok && errors.Is(err, authdb.ErrInvalidInput) && e.Field == "email" {
-			f.valid = func(string) string { return "ada@example.com" } // a bare parameter is the address
-			err = lastError(method.Call(f.args(ctx, method)))
-			f.valid = func(field string) string {
-				return map[bool]string{true: "ada@example.com", false: "x"}[field == "Email"]
-			}
-		}
+		err := lastError(method.Call(f.args(ctx, op, method)))
 		e, ok := errors.AsType[*authdb.Error](err)
 		if strings.Contains(op, ".Load") && err == nil {
 			return // nothing was asked for
@@ -178,6 +199,98 @@ func TestEveryMethodNamesItself(t *testing.T) {
 	})
 }
 
+// TestNeedlessValids: each of the valid values names a parameter that there is.
+func TestNeedlessValids(t *testing.T) {
+	t.Parallel()
+	unused := maps.Clone(valids)
+	methods(authdb.New(nil), func(op string, method reflect.Value) {
+		for i := range method.Type().NumIn() {
+			p := method.Type().In(i)
+			delete(unused, op+" "+p.Name())
+			if p.Kind() == reflect.Struct {
+				for j := range p.NumField() {
+					delete(unused, op+" "+p.Name()+"."+p.Field(j).Name)
+				}
+			}
+		}
+	})
+	if len(unused) > 0 {
+		t.Errorf("no such parameters: %v", unused)
+	}
+}
+
+// TestOperationsNeedReadCommitted: with one snapshot for a whole transaction, an operation that waited for another would
+// decide by what was before that. It refuses, and changes nothing.
+func TestOperationsNeedReadCommitted(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	a := newTenant(t, s)
+	guest, stranger := authdbtest.Member(t, s.Store, memberOf(a.org.ID, "")), authdbtest.User(t, s.Store)
+	invited := invite(t, s, a.org.ID, a.user.ID, to(stranger.Email))
+	newVerification(t, s, "isolation", time.Hour)
+	operations := map[string]func(db *authdb.Store) error{
+		"Accounts.Delete": func(db *authdb.Store) error {
+			return db.Accounts.Delete(ctx, a.user.ID, a.account.ID, authdb.DeleteAccountParams{AllowLast: true})
+		},
+		"Invitations.Accept": func(db *authdb.Store) error {
+			return errOf(db.Invitations.Accept(ctx, invited.ID, stranger.ID, authdb.AcceptInvitationParams{}))
+		},
+		"Invitations.Create": func(db *authdb.Store) error {
+			return errOf(db.Invitations.Create(ctx, authdb.CreateInvitationParams{OrganizationID: a.org.ID, InviterID: a.user.ID, Email: "a@b"}))
+		},
+		"Members.Create": func(db *authdb.Store) error {
+			return errOf(db.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: a.org.ID, UserID: stranger.ID}))
+		},
+		"Members.Update": func(db *authdb.Store) error {
+			return errOf(db.Members.Update(ctx, a.org.ID, guest.ID, authdb.UpdateMemberParams{Role: new("admin")}))
+		},
+		"Members.Delete":        func(db *authdb.Store) error { return db.Members.Delete(ctx, a.org.ID, guest.ID) },
+		"Members.Leave":         func(db *authdb.Store) error { return db.Members.Leave(ctx, a.org.ID, guest.UserID) },
+		"Organizations.Delete":  func(db *authdb.Store) error { return errOf(db.Organizations.Delete(ctx, a.org.ID)) },
+		"Sessions.DeleteByUser": func(db *authdb.Store) error { return errOf(db.Sessions.DeleteByUser(ctx, a.user.ID)) },
+		"Sessions.DeleteOthers": func(db *authdb.Store) error { return errOf(db.Sessions.DeleteOthers(ctx, a.user.ID, "none")) },
+		"TeamMembers.Create": func(db *authdb.Store) error {
+			return errOf(db.TeamMembers.Create(ctx, authdb.CreateTeamMemberParams{
+				OrganizationID: a.org.ID, TeamID: a.team.ID, UserID: guest.UserID,
+			}))
+		},
+		"TeamMembers.CreateMany": func(db *authdb.Store) error {
+			return errOf(db.TeamMembers.CreateMany(ctx, authdb.CreateTeamMembersParams{
+				OrganizationID: a.org.ID, TeamID: a.team.ID, UserIDs: []string{guest.UserID},
+			}))
+		},
+		"Teams.Create": func(db *authdb.Store) error {
+			return errOf(db.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: a.org.ID}))
+		},
+		"Teams.Delete": func(db *authdb.Store) error {
+			return db.Teams.Delete(ctx, a.org.ID, a.team.ID, authdb.DeleteTeamParams{AllowLast: true})
+		},
+		"Teams.RecountMembers": func(db *authdb.Store) error { return errOf(db.Teams.RecountMembers(ctx, a.org.ID)) },
+		"Users.Delete": func(db *authdb.Store) error {
+			return errOf(db.Users.Delete(ctx, a.user.ID, authdb.DeleteUserParams{}))
+		},
+		"Verifications.ConsumeCode": func(db *authdb.Store) error {
+			return db.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: "isolation", Code: "123456"})
+		},
+	}
+	want := readTables(t, s.Store)
+	for op, run := range operations {
+		for _, level := range []pgx.TxIsoLevel{pgx.RepeatableRead, pgx.Serializable} {
+			tx := must[pgx.Tx](t)(s.Pool().BeginTx(ctx, pgx.TxOptions{IsoLevel: level}))
+			err := run(authdb.New(tx, s.options()...))
+			_ = tx.Commit(ctx) // there is nothing to commit
+			if e, ok := errors.AsType[*authdb.Error](err); !ok || e.Op != op || e.SQLState == "" {
+				t.Errorf("%s in %s: %v", op, level, err)
+			}
+			s.holds(t, want)
+		}
+		undo := errors.New("undo")
+		if err := s.InTx(ctx, func(tx *authdb.Store) error { return cmp.Or(run(tx), undo) }); !errors.Is(err, undo) {
+			t.Errorf("%s in read committed: %v", op, err)
+		}
+	}
+}
+
 // TestDeletesTellWhatStandsInTheWay: a table of the caller's own may reference a row without a cascade.
 func TestDeletesTellWhatStandsInTheWay(t *testing.T) {
 	t.Parallel()
@@ -188,7 +301,7 @@ func TestDeletesTellWhatStandsInTheWay(t *testing.T) {
 		exec(t, store, `ALTER TABLE customer DROP CONSTRAINT IF EXISTS customer_user, ADD CONSTRAINT customer_user
 			FOREIGN KEY (user_id) REFERENCES "user" ON DELETE `+action)
 		exec(t, store, `INSERT INTO customer VALUES ($1)`, user.ID)
-		if err := store.Users.Delete(t.Context(), user.ID); !errors.Is(err, authdb.ErrReferenced) || errors.Is(err, authdb.ErrReference) {
+		if _, err := store.Users.Delete(t.Context(), user.ID, authdb.DeleteUserParams{}); !errors.Is(err, authdb.ErrReferenced) || errors.Is(err, authdb.ErrReference) {
 			t.Errorf("%s: %v", action, err)
 		}
 	}

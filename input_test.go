@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -144,6 +147,41 @@ func TestCheckNamesTheField(t *testing.T) {
 	}
 	if err := check("Sessions.GetByToken", key("token", "\x00", maxToken)); !errors.Is(err, ErrInvalidInput) || !errors.Is(err, ErrNotFound) {
 		t.Errorf("a faulty key: %v", err)
+	}
+}
+
+// TestOutcomesHaveAMeaning: each word that a query decides by is a refusal, and the other way round.
+func TestOutcomesHaveAMeaning(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("db/queries/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unused := maps.Clone(refusals)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for verdict := range strings.SplitSeq(string(content), "verdict AS (") {
+			verdict, _, _ = strings.Cut(verdict, "END::text AS outcome")
+			for _, word := range regexp.MustCompile(`THEN '([^']+)'`).FindAllStringSubmatch(verdict, -1) {
+				// Accept says so itself: nothing is refused.
+				if _, ok := refusals[word[1]]; !ok && word[1] != "already accepted" {
+					t.Errorf("%s: %q means nothing", file, word[1])
+				}
+				delete(unused, word[1])
+			}
+		}
+	}
+	if len(unused) > 0 {
+		t.Errorf("no query says %v", slices.Sorted(maps.Keys(unused)))
+	}
+	if err := verdict("Op", ""); err != nil {
+		t.Errorf("no refusal: %v", err)
+	}
+	if err := verdict("Op", "whatever"); err == nil || strings.Contains(err.Error(), "whatever") {
+		t.Errorf("an unknown word: %v", err)
 	}
 }
 

@@ -98,15 +98,23 @@ type CreateInvitationParams struct {
 	InviterID      string    // the user who invites
 	Email          string    // stored in lower case; at most 254 characters
 	Role           string    // empty: RoleMember; at most 1,024 characters
-	TeamIDs        []string  // teams to join on acceptance
+	TeamIDs        []string  // teams of the organization, to join on acceptance
 	ExpiresAt      time.Time // zero: InvitationLifetime from now
+	MaxPending     int       // of the organization, the new one included; zero: no limit
 }
 
-// UpdateInvitationParams says what to change; the zero value changes nothing.
-type UpdateInvitationParams struct {
-	Role      Change[string]
-	TeamIDs   Change[[]string]
-	ExpiresAt *time.Time // nil leaves it
+// AcceptInvitationParams say on what conditions an invitation is accepted.
+type AcceptInvitationParams struct {
+	RequireVerified bool // the user must have proved the address: Better Auth's requireEmailVerificationOnInvitation
+	MaxMembers      int  // of the organization, the new one included; zero: no limit
+	MaxTeamMembers  int  // of each team that the user joins; zero: no limit
+}
+
+// AcceptedInvitation is an invitation and the membership that it led to.
+type AcceptedInvitation struct {
+	Invitation
+	Member          Member // a user who was a member before keeps role and row
+	AlreadyAccepted bool   // nothing was left to do
 }
 
 // ListInvitationsParams selects a page of an organization's invitations.
@@ -135,33 +143,44 @@ type CountInvitationsParams struct {
 // InvitationRepository reads and writes the invitation table. It is [Store.Invitations].
 type InvitationRepository struct{ repo *repo.Repo }
 
-// Create adds a pending invitation. It returns [ErrReference] if there is no such organization or inviter, or
-// [ErrInvalidInput]. It does not look who the inviter is, whether the address is invited or a member already, or whose
-// the teams are.
+// Create invites an address. If it has an invitation pending that has not expired, that one is returned instead, with
+// the new role, teams and inviter and the later of the two expiries; any other that it has pending is canceled. So
+// there is one at a time, however many invite at once.
+//
+// It returns [ErrNotMember] if the inviter is no member, [ErrNotOwner] if the role is an owner's and the inviter is
+// none, [ErrAlreadyMember] if a member has the address, [ErrReference] if a team is not the organization's,
+// [ErrLimitReached], or [ErrInvalidInput], also for an ExpiresAt that is over.
 func (r *InvitationRepository) Create(ctx context.Context, p CreateInvitationParams) (Invitation, error) {
 	const op = "Invitations.Create"
 	p.Email = canonicalEmail(p.Email)
-	if p.Role == "" {
+	if p.Role = canonicalRole(p.Role); p.Role == "" {
 		p.Role = RoleMember
 	}
 	if err := check(op, required("organization_id", p.OrganizationID, maxID), required("inviter_id", p.InviterID, maxID),
-		emailAddress(p.Email), text("role", p.Role, maxRole), teamList(p.TeamIDs),
-		instant("expires_at", &p.ExpiresAt)); err != nil {
+		emailAddress(p.Email), text("role", p.Role, maxRole), teamList(p.TeamIDs), limitOf("max_pending", p.MaxPending),
+		r.standing(&p)); err != nil {
 		return Invitation{}, err
 	}
-	row, err := r.repo.CreateInvitation(ctx, dbgen.CreateInvitationParams{
-		OrganizationID: p.OrganizationID, InviterID: p.InviterID, Email: p.Email, Role: &p.Role,
-		TeamID: joinTeams(p.TeamIDs), Status: StatusPending, ExpiresAt: r.repo.NowOr(p.ExpiresAt, InvitationLifetime),
+	row, outcome, err := r.repo.Invite(ctx, dbgen.CreateInvitationParams{
+		OrganizationID: p.OrganizationID, InviterID: p.InviterID, Email: p.Email, Role: p.Role,
+		TeamIds: distinct(p.TeamIDs, itself), ExpiresAt: p.ExpiresAt, MaxPending: limit(p.MaxPending),
 	})
-	return Invitation(row), translate(op, err)
+	if err == nil {
+		err = verdict(op, outcome)
+	}
+	if err != nil {
+		return Invitation{}, written(r.repo, op, err)
+	}
+	return Invitation(row), nil
 }
 
-// joinTeams writes team ids as Better Auth does: NULL, id, or id1,id2.
-func joinTeams(ids []string) *string {
-	if len(ids) == 0 {
-		return nil
+// standing sets when a new invitation expires, and refuses one that nobody could accept.
+func (r *InvitationRepository) standing(p *CreateInvitationParams) fault {
+	p.ExpiresAt = r.repo.NowOr(p.ExpiresAt, InvitationLifetime)
+	if !p.ExpiresAt.After(r.repo.Now()) {
+		return fault{field: "expires_at", reason: "out of range"}
 	}
-	return new(strings.Join(ids, ","))
+	return instant("expires_at", &p.ExpiresAt)
 }
 
 func teamList(ids []string) fault {
@@ -173,7 +192,7 @@ func teamList(ids []string) fault {
 	if f := eachOf("team_id", ids, maxID); f.reason != "" {
 		return f
 	}
-	return optional("team_id", joinTeams(ids), maxCredential)
+	return text("team_id", strings.Join(ids, ","), maxCredential)
 }
 
 // Get returns the invitation with that id if it is the organization's, or [ErrNotFound]. It does not look at its
@@ -280,24 +299,76 @@ func (r *InvitationRepository) Count(ctx context.Context, p CountInvitationsPara
 	return n, translate(op, err)
 }
 
-// Update changes what p says of an organization's invitation and returns it, whatever its state. It returns
-// [ErrNotFound] or [ErrInvalidInput].
-func (r *InvitationRepository) Update(ctx context.Context, organizationID, invitationID string, p UpdateInvitationParams) (Invitation, error) {
-	const op = "Invitations.Update"
-	var teams []string
-	if p.TeamIDs.value != nil {
-		teams = *p.TeamIDs.value
+// Accept makes the user to whose address an invitation was sent a member, with the role and in the teams that the
+// invitation names; teams that are gone are passed over. Of any number of calls one does it, and the same user's others
+// return the same with AlreadyAccepted. The organization is not made active; see
+// [SessionRepository.SetActiveOrganization].
+//
+// It returns [ErrNotFound], as which an [ErrNotRecipient] counts too, [ErrEmailNotVerified], [ErrNotPending],
+// [ErrExpired], [ErrLimitReached] or [ErrInvalidInput].
+func (r *InvitationRepository) Accept(ctx context.Context, invitationID, userID string, p AcceptInvitationParams) (AcceptedInvitation, error) {
+	const op = "Invitations.Accept"
+	if err := check(op, id("id", invitationID), id("user_id", userID), limitOf("max_members", p.MaxMembers),
+		limitOf("max_team_members", p.MaxTeamMembers)); err != nil {
+		return AcceptedInvitation{}, err
 	}
-	if err := check(op, id("organization_id", organizationID), id("id", invitationID),
-		optionalRequired("role", p.Role.value, maxRole), teamList(teams), instant("expires_at", p.ExpiresAt)); err != nil {
+	row, outcome, err := r.repo.Accept(ctx, dbgen.AcceptInvitationParams{
+		ID: invitationID, UserID: userID, RequireVerified: p.RequireVerified,
+		MaxMembers: limit(p.MaxMembers), MaxTeamMembers: limit(p.MaxTeamMembers),
+	})
+	const again = "already accepted"
+	if err == nil && outcome != again {
+		err = verdict(op, outcome)
+	}
+	if err != nil {
+		return AcceptedInvitation{}, written(r.repo, op, err)
+	}
+	return AcceptedInvitation{Invitation(row.Invitation), Member(row.Member), outcome == again}, nil
+}
+
+// Reject is what the user to whose address a pending invitation was sent can do instead of Accept, also when it has
+// expired. It returns the invitation, [ErrNotFound], as which an [ErrNotRecipient] counts too, or [ErrNotPending].
+func (r *InvitationRepository) Reject(ctx context.Context, invitationID, userID string) (Invitation, error) {
+	const op = "Invitations.Reject"
+	if err := check(op, id("id", invitationID), id("user_id", userID)); err != nil {
 		return Invitation{}, err
 	}
-	row, err := r.repo.UpdateInvitation(ctx, dbgen.UpdateInvitationParams{
-		OrganizationID: organizationID, ID: invitationID,
-		SetRole: p.Role.set, Role: p.Role.value,
-		SetTeamID: p.TeamIDs.set, TeamID: joinTeams(teams), ExpiresAt: p.ExpiresAt,
-	})
-	return Invitation(row), translate(op, err)
+	row, outcome, err := r.repo.Reject(ctx, dbgen.RejectInvitationParams{ID: invitationID, UserID: userID})
+	if err == nil {
+		err = verdict(op, outcome)
+	}
+	if err != nil {
+		return Invitation{}, written(r.repo, op, err)
+	}
+	return Invitation(row), nil
+}
+
+// Cancel takes back a pending invitation of the organization and returns it. It returns [ErrNotFound], or
+// [ErrNotPending] if it was accepted, rejected or canceled before.
+func (r *InvitationRepository) Cancel(ctx context.Context, organizationID, invitationID string) (Invitation, error) {
+	const op = "Invitations.Cancel"
+	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
+		return Invitation{}, err
+	}
+	row, done, err := r.repo.Cancel(ctx, dbgen.CancelInvitationParams{OrganizationID: organizationID, ID: invitationID})
+	if err == nil && !done {
+		err = refuse(op, ErrNotPending, "")
+	}
+	if err != nil {
+		return Invitation{}, written(r.repo, op, err)
+	}
+	return Invitation(row), nil
+}
+
+// CancelExpired cancels an organization's pending invitations that have expired and returns how many there were: such
+// rows stay pending else, since there is no state for them. It returns [ErrInvalidInput].
+func (r *InvitationRepository) CancelExpired(ctx context.Context, organizationID string) (int64, error) {
+	const op = "Invitations.CancelExpired"
+	if err := check(op, id("organization_id", organizationID)); err != nil {
+		return 0, err
+	}
+	n, err := r.repo.CancelExpiredInvitations(ctx, dbgen.CancelExpiredInvitationsParams{OrganizationID: organizationID})
+	return n, written(r.repo, op, err)
 }
 
 // Delete removes an invitation. It returns [ErrNotFound].
@@ -307,5 +378,5 @@ func (r *InvitationRepository) Delete(ctx context.Context, organizationID, invit
 		return err
 	}
 	n, err := r.repo.DeleteInvitation(ctx, dbgen.DeleteInvitationParams{OrganizationID: organizationID, ID: invitationID})
-	return affected(op, n, err)
+	return affected(r.repo, op, n, err)
 }

@@ -1,6 +1,8 @@
 package authdb_test
 
 import (
+	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,13 +16,24 @@ func TestInvitations(t *testing.T) {
 	t.Parallel()
 	runTests(t, []subTest{
 		{"Create", testInvitationCreate},
-		{"CreateReference", testInvitationReference},
+		{"CreateRefused", testInvitationRefused},
+		{"CreateOwnerRule", testInvitationOwnerRule},
+		{"CreateAgain", testInvitationExtend},
+		{"CreateCloses", testInvitationCloses},
+		{"CreateLimit", testInvitationLimit},
 		{"Get", testInvitationGet},
 		{"GetPending", testInvitationGetPending},
 		{"NotFound", testInvitationNotFound},
 		{"Pending", testInvitationPending},
 		{"TeamFilter", testInvitationTeamFilter},
-		{"Update", testInvitationUpdate},
+		{"Accept", testInvitationAccept},
+		{"AcceptTeams", testInvitationAcceptTeams},
+		{"AcceptAsMember", testInvitationAcceptAsMember},
+		{"AcceptRefused", testInvitationAcceptRefused},
+		{"AcceptLimits", testInvitationAcceptLimits},
+		{"Reject", testInvitationReject},
+		{"Cancel", testInvitationCancel},
+		{"CancelExpired", testInvitationCancelExpired},
 		{"Delete", testInvitationDelete},
 		{"List", testInvitationList},
 		{"ListByEmail", testInvitationListByEmail},
@@ -50,32 +63,44 @@ func to(email string) func(*authdb.CreateInvitationParams) {
 	return func(p *authdb.CreateInvitationParams) { p.Email = email }
 }
 
-func until(end time.Time) func(*authdb.CreateInvitationParams) {
-	return func(p *authdb.CreateInvitationParams) { p.ExpiresAt = end }
-}
-
 func toTeams(ids ...string) func(*authdb.CreateInvitationParams) {
 	return func(p *authdb.CreateInvitationParams) { p.TeamIDs = ids }
+}
+
+// owned makes an organization and its owner.
+func owned(t *testing.T, s *fixture) (authdb.Organization, authdb.User) {
+	t.Helper()
+	owner := authdbtest.User(t, s.Store)
+	return authdbtest.Organization(t, s.Store, func(p *authdb.CreateOrganizationParams) { p.OwnerID = owner.ID }), owner
+}
+
+// plant makes an invitation as another server may have left it: in any state, and beside others to the same address.
+func plant(t *testing.T, s *fixture, orgID, inviterID, email, status string, end time.Time) authdb.Invitation {
+	t.Helper()
+	inv := invite(t, s, orgID, inviterID)
+	inv.Email, inv.Status, inv.ExpiresAt = email, status, end
+	exec(t, s.Store, `UPDATE invitation SET email = $1, status = $2, expires_at = $3 WHERE id = $4`, email, status, end, inv.ID)
+	return inv
 }
 
 // inStates makes an invitation that is pending, and one in each state that is not.
 func inStates(t *testing.T, s *fixture, orgID, inviterID, email string) (pending authdb.Invitation) {
 	t.Helper()
 	for _, status := range []string{"pending", "accepted", "rejected", "canceled"} {
-		inv := invite(t, s, orgID, inviterID, to(email), until(s.now.Add(time.Millisecond)))
-		exec(t, s.Store, `UPDATE invitation SET status = $1 WHERE id = $2`, status, inv.ID)
+		inv := plant(t, s, orgID, inviterID, email, status, s.now.Add(time.Millisecond))
 		if status == "pending" {
 			pending = inv
 		}
 	}
 	for _, end := range []time.Time{s.now, s.now.Add(-time.Millisecond)} {
-		invite(t, s, orgID, inviterID, to(email), until(end))
+		plant(t, s, orgID, inviterID, email, "pending", end)
 	}
 	return pending
 }
 
 func testInvitationCreate(t *testing.T, s *fixture) {
-	org, inviter := authdbtest.Organization(t, s.Store), authdbtest.User(t, s.Store)
+	org, inviter := owned(t, s)
+	one, two := authdbtest.Team(t, s.Store, teamOf(org.ID)).ID, authdbtest.Team(t, s.Store, teamOf(org.ID)).ID
 	want := readTables(t, s.Store)
 	for _, test := range []struct {
 		given authdb.CreateInvitationParams
@@ -84,11 +109,13 @@ func testInvitationCreate(t *testing.T, s *fixture) {
 		{authdb.CreateInvitationParams{Email: "Grace@Example.com", TeamIDs: []string{}}, authdb.Invitation{
 			Email: "grace@example.com", Role: new("member"), ExpiresAt: s.now.Add(48 * time.Hour),
 		}},
-		{authdb.CreateInvitationParams{Email: "ÅSA@example.com", Role: "admin,member", TeamIDs: []string{"t1"}}, authdb.Invitation{
-			Email: "åsa@example.com", Role: new("admin,member"), TeamID: new("t1"), ExpiresAt: s.now.Add(48 * time.Hour),
+		{authdb.CreateInvitationParams{Email: "ÅSA@example.com", Role: "admin,member", TeamIDs: []string{one}}, authdb.Invitation{
+			Email: "åsa@example.com", Role: new("admin,member"), TeamID: &one, ExpiresAt: s.now.Add(48 * time.Hour),
 		}},
-		{authdb.CreateInvitationParams{Email: "x@y", TeamIDs: []string{"t2", "t1"}, ExpiresAt: s.now.Add(999 * time.Microsecond)}, authdb.Invitation{
-			Email: "x@y", Role: new("member"), TeamID: new("t2,t1"), ExpiresAt: s.now,
+		{authdb.CreateInvitationParams{
+			Email: "x@y", Role: "owner", TeamIDs: []string{two, one, two}, ExpiresAt: s.now.Add(1999 * time.Microsecond),
+		}, authdb.Invitation{
+			Email: "x@y", Role: new("owner"), TeamID: new(two + "," + one), ExpiresAt: s.now.Add(time.Millisecond),
 		}},
 	} {
 		test.given.OrganizationID, test.given.InviterID = org.ID, inviter.ID
@@ -101,21 +128,192 @@ func testInvitationCreate(t *testing.T, s *fixture) {
 	s.holds(t, want)
 }
 
-func testInvitationReference(t *testing.T, s *fixture) {
-	org, inviter := authdbtest.Organization(t, s.Store), authdbtest.User(t, s.Store)
+func testInvitationRefused(t *testing.T, s *fixture) {
+	a, b := newTenant(t, s), newTenant(t, s)
+	stranger, plain := authdbtest.User(t, s.Store), authdbtest.Member(t, s.Store, memberOf(a.org.ID, ""))
 	want := readTables(t, s.Store)
-	_, err := s.Invitations.Create(t.Context(), authdb.CreateInvitationParams{OrganizationID: "none", InviterID: inviter.ID, Email: "a@b"})
-	fails(t, err, authdb.ErrReference, "Invitations.Create", "organization_id")
-	_, err = s.Invitations.Create(t.Context(), authdb.CreateInvitationParams{OrganizationID: org.ID, InviterID: "none", Email: "a@b"})
-	fails(t, err, authdb.ErrReference, "Invitations.Create", "inviter_id")
+	for name, test := range map[string]struct {
+		p     authdb.CreateInvitationParams
+		kind  error
+		field string
+	}{
+		"no organization":     {authdb.CreateInvitationParams{OrganizationID: "none", InviterID: a.user.ID}, authdb.ErrNotMember, "user_id"},
+		"no inviter":          {authdb.CreateInvitationParams{InviterID: "none"}, authdb.ErrNotMember, "user_id"},
+		"stranger":            {authdb.CreateInvitationParams{InviterID: stranger.ID}, authdb.ErrNotMember, "user_id"},
+		"other's owner":       {authdb.CreateInvitationParams{InviterID: b.user.ID}, authdb.ErrNotMember, "user_id"},
+		"owner by member":     {authdb.CreateInvitationParams{InviterID: plain.UserID, Role: "owner"}, authdb.ErrNotOwner, "role"},
+		"a member's address":  {authdb.CreateInvitationParams{Email: strings.ToUpper(a.user.Email)}, authdb.ErrAlreadyMember, "email"},
+		"other's team":        {authdb.CreateInvitationParams{TeamIDs: []string{a.team.ID, b.team.ID}}, authdb.ErrReference, "team_id"},
+		"no team":             {authdb.CreateInvitationParams{TeamIDs: []string{"none"}}, authdb.ErrReference, "team_id"},
+		"two teams in one id": {authdb.CreateInvitationParams{TeamIDs: []string{a.team.ID + ",x"}}, authdb.ErrInvalidInput, "team_id"},
+		"over now":            {authdb.CreateInvitationParams{ExpiresAt: s.now}, authdb.ErrInvalidInput, "expires_at"},
+		"over":                {authdb.CreateInvitationParams{ExpiresAt: s.now.Add(-time.Hour)}, authdb.ErrInvalidInput, "expires_at"},
+		"negative limit":      {authdb.CreateInvitationParams{MaxPending: -1}, authdb.ErrInvalidInput, "max_pending"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for field, value := range map[*string]string{
+				&test.p.OrganizationID: a.org.ID, &test.p.InviterID: a.user.ID, &test.p.Email: "new@refused.example",
+			} {
+				if *field == "" {
+					*field = value
+				}
+			}
+			_, err := s.Invitations.Create(t.Context(), test.p)
+			fails(t, err, test.kind, "Invitations.Create", test.field)
+		})
+	}
 	s.holds(t, want)
+}
+
+// testInvitationOwnerRule: only an owner makes an owner, whatever the list of roles looks like.
+func testInvitationOwnerRule(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	org, owner := owned(t, s)
+	inviter := authdbtest.Member(t, s.Store, memberOf(org.ID, ""))
+	create := func(role string) error {
+		return errOf(s.Invitations.Create(ctx, authdb.CreateInvitationParams{
+			OrganizationID: org.ID, InviterID: inviter.UserID, Email: "rule@example.com", Role: role,
+		}))
+	}
+	setRole := func(role string) { exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, role, inviter.ID) }
+	for _, role := range noOwners {
+		setRole(role)
+		for _, invited := range owners {
+			fails(t, create(invited), authdb.ErrNotOwner, "Invitations.Create", "role")
+		}
+		for _, invited := range noOwners {
+			if err := create(invited); err != nil {
+				t.Errorf("%q invites %q: %v", role, invited, err)
+			}
+		}
+		// Nor by a new invitation where one is pending.
+		fails(t, create("owner"), authdb.ErrNotOwner, "Invitations.Create", "role")
+	}
+	for _, role := range owners {
+		setRole(role)
+		for _, invited := range owners {
+			if err := create(invited); err != nil {
+				t.Errorf("%q invites %q: %v", role, invited, err)
+			}
+		}
+	}
+	if n := must[int64](t)(s.Invitations.Count(ctx, authdb.CountInvitationsParams{OrganizationID: org.ID})); n != 1 {
+		t.Errorf("%d invitations of one address, owner %s", n, owner.ID)
+	}
+}
+
+// testInvitationExtend: an address has one pending invitation, and inviting again changes that.
+func testInvitationExtend(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	org, inviter := owned(t, s)
+	other := authdbtest.Member(t, s.Store, memberOf(org.ID, ""))
+	team := authdbtest.Team(t, s.Store, teamOf(org.ID))
+	inv := invite(t, s, org.ID, inviter.ID, to("again@example.com"))
+	foreign, _ := owned(t, s)
+	plant(t, s, org.ID, inviter.ID, "other@example.com", "pending", s.now.Add(time.Hour))
+	exec(t, s.Store, `UPDATE invitation SET organization_id = $1 WHERE id = $2`, foreign.ID,
+		plant(t, s, org.ID, inviter.ID, "again@example.com", "pending", s.now.Add(time.Hour)).ID)
+	type params = authdb.CreateInvitationParams
+	create := func(p params) (authdb.Invitation, error) {
+		p.OrganizationID, p.Email = org.ID, "Again@example.com"
+		return s.Invitations.Create(ctx, p)
+	}
+	later := inv.ExpiresAt.Add(time.Hour)
+	checkUpdates(t, s, "invitation", inv, create, []step[params, authdb.Invitation]{
+		{"the same", params{InviterID: inviter.ID, ExpiresAt: inv.ExpiresAt}, func(*authdb.Invitation) {}},
+		{"a shorter time", params{InviterID: inviter.ID, ExpiresAt: s.now.Add(time.Hour)}, func(*authdb.Invitation) {}},
+		{
+			"inviter, role and team",
+			params{InviterID: other.UserID, Role: "admin", TeamIDs: []string{team.ID}, ExpiresAt: later},
+			func(i *authdb.Invitation) {
+				i.InviterID, i.Role, i.TeamID, i.ExpiresAt = other.UserID, new("admin"), &team.ID, later
+			},
+		},
+		{"no team", params{InviterID: other.UserID, MaxPending: 1, ExpiresAt: later}, func(i *authdb.Invitation) {
+			i.Role, i.TeamID = new("member"), nil
+		}},
+	})
+}
+
+// testInvitationCloses: of what another server left pending, the newest that has not expired goes on.
+func testInvitationCloses(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	org, inviter := owned(t, s)
+	end := s.now.Add(time.Hour)
+	left := func(age time.Duration, status string, end time.Time) authdb.Invitation {
+		inv := plant(t, s, org.ID, inviter.ID, "closes@example.com", status, end)
+		inv.CreatedAt = s.now.Add(-age)
+		exec(t, s.Store, `UPDATE invitation SET created_at = $1 WHERE id = $2`, inv.CreatedAt, inv.ID)
+		return inv
+	}
+	p := authdb.CreateInvitationParams{
+		OrganizationID: org.ID, InviterID: inviter.ID, Email: "closes@example.com", ExpiresAt: s.now.Add(time.Minute), MaxPending: 1,
+	}
+	foreign, owner := owned(t, s)
+	invite(t, s, foreign.ID, owner.ID, to("closes@example.com"))
+	expired := []authdb.Invitation{left(0, "pending", s.now), left(time.Hour, "pending", s.now.Add(-time.Millisecond))}
+	for _, status := range []string{"accepted", "rejected", "canceled"} {
+		left(0, status, end)
+	}
+	want := readTables(t, s.Store)
+	created := authdb.Invitation{
+		ID: s.id(1), OrganizationID: org.ID, Email: p.Email, Role: new("member"), Status: "pending", ExpiresAt: p.ExpiresAt,
+		CreatedAt: s.now, InviterID: inviter.ID,
+	}
+	want["invitation"][created.ID] = asRow(created)
+	for _, inv := range expired {
+		want.set("invitation", inv.ID, map[string]any{"status": "canceled"})
+	}
+	returns(t, created)(s.Invitations.Create(ctx, p)) // none stood: the expired ones are closed
+	s.holds(t, want)
+
+	exec(t, s.Store, `DELETE FROM invitation WHERE id = $1`, created.ID)
+	rows := []authdb.Invitation{
+		left(time.Hour, "pending", end), left(time.Minute, "pending", end), left(time.Minute, "pending", s.now.Add(time.Second)),
+		left(time.Second, "pending", s.now), // the newest, but expired
+	}
+	want = readTables(t, s.Store)
+	goesOn := rows[2] // of the same time as another: by id
+	goesOn.ExpiresAt = p.ExpiresAt
+	for _, inv := range rows {
+		want.set("invitation", inv.ID, map[string]any{"status": "canceled"})
+	}
+	want["invitation"][goesOn.ID] = asRow(goesOn)
+	returns(t, goesOn)(s.Invitations.Create(ctx, p))
+	s.holds(t, want)
+}
+
+func testInvitationLimit(t *testing.T, s *fixture) {
+	org, inviter := owned(t, s)
+	inStates(t, s, org.ID, inviter.ID, "limit@example.com") // one that counts
+	authdbtest.Invitation(t, s.Store)                       // of another organization
+	create := func(email string, limit int) error {
+		return errOf(s.Invitations.Create(t.Context(), authdb.CreateInvitationParams{
+			OrganizationID: org.ID, InviterID: inviter.ID, Email: email, MaxPending: limit,
+		}))
+	}
+	refused := func(err error) {
+		t.Helper()
+		if !errors.Is(err, authdb.ErrLimitReached) {
+			t.Errorf("got %v, want %v", err, authdb.ErrLimitReached)
+		}
+	}
+	want := readTables(t, s.Store)
+	refused(create("new@limit.example", 1))
+	s.holds(t, want)
+	for _, err := range []error{create("limit@example.com", 1), create("new@limit.example", 2), create("new@limit.example", 2)} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	refused(create("third@limit.example", 2))
 }
 
 func testInvitationGet(t *testing.T, s *fixture) {
 	ctx := t.Context()
-	org, inviter := authdbtest.Organization(t, s.Store), authdbtest.User(t, s.Store)
+	org, inviter := owned(t, s)
 	for _, lifetime := range []time.Duration{time.Hour, -time.Hour} {
-		inv := invite(t, s, org.ID, inviter.ID, to("ølga@example.com"), until(s.now.Add(lifetime)))
+		inv := plant(t, s, org.ID, inviter.ID, "ølga@example.com", "pending", s.now.Add(lifetime))
 		returns(t, inv)(s.Invitations.Get(ctx, org.ID, inv.ID))
 		returns(t, authdb.InvitationWithInviter{Invitation: inv, Inviter: inviter})(s.Invitations.GetWithInviter(ctx, org.ID, inv.ID))
 		returns(t, authdb.ReceivedInvitation{Invitation: inv, Organization: org, Inviter: inviter})(
@@ -125,11 +323,12 @@ func testInvitationGet(t *testing.T, s *fixture) {
 
 func testInvitationGetPending(t *testing.T, s *fixture) {
 	ctx := t.Context()
-	org, inviter := authdbtest.Organization(t, s.Store), authdbtest.User(t, s.Store)
+	org, inviter := owned(t, s)
 	get := func() (authdb.Invitation, error) { return s.Invitations.GetPending(ctx, org.ID, "Pending@Example.com") }
 	first := inStates(t, s, org.ID, inviter.ID, "pending@example.com")
 	invite(t, s, org.ID, inviter.ID)
-	inStates(t, s, authdbtest.Organization(t, s.Store).ID, inviter.ID, "pending@example.com")
+	foreign, owner := owned(t, s)
+	inStates(t, s, foreign.ID, owner.ID, "pending@example.com")
 	returns(t, first)(get())
 	second := inStates(t, s, org.ID, inviter.ID, "pending@example.com")
 	returns(t, second)(get()) // of the same time: by id
@@ -149,8 +348,8 @@ func testInvitationNotFound(t *testing.T, s *fixture) {
 		notFound(t, map[string]error{
 			"Invitations.Get":            errOf(s.Invitations.Get(ctx, orgID, id)),
 			"Invitations.GetWithInviter": errOf(s.Invitations.GetWithInviter(ctx, orgID, id)),
-			"Invitations.Update":         errOf(s.Invitations.Update(ctx, orgID, id, authdb.UpdateInvitationParams{})),
 			"Invitations.Delete":         s.Invitations.Delete(ctx, orgID, id),
+			"Invitations.Cancel":         errOf(s.Invitations.Cancel(ctx, orgID, id)),
 		})
 	}
 	for email, id := range map[string]string{inv.Email: "none", other.Email: inv.ID} {
@@ -164,7 +363,7 @@ func testInvitationNotFound(t *testing.T, s *fixture) {
 
 func testInvitationPending(t *testing.T, s *fixture) {
 	ctx := t.Context()
-	org, inviter := authdbtest.Organization(t, s.Store), authdbtest.User(t, s.Store)
+	org, inviter := owned(t, s)
 	inOrg, byEmail := []authdb.InvitationWithInviter{}, []authdb.ReceivedInvitation{}
 	for _, email := range []string{"one@pending.example", "two@pending.example", "one@pending.example"} {
 		inv := inStates(t, s, org.ID, inviter.ID, email)
@@ -191,14 +390,18 @@ func testInvitationPending(t *testing.T, s *fixture) {
 }
 
 func testInvitationTeamFilter(t *testing.T, s *fixture) {
-	org, inviter := authdbtest.Organization(t, s.Store), authdbtest.User(t, s.Store)
-	for i, teams := range [][]string{nil, {"t1"}, {"t10"}, {"t1", "t2"}, {"t2", "t1"}, {"t3", "t1", "t2"}, {"t2"}, {"xt1"}} {
-		inv := invite(t, s, org.ID, inviter.ID, toTeams(teams...))
+	org, inviter := owned(t, s)
+	setTeams := func(inv authdb.Invitation, ids any) {
+		exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, ids, inv.ID)
+	}
+	for i, ids := range []any{nil, "t1", "t10", "t1,t2", "t2,t1", "t3,t1,t2", "t2", "xt1"} {
+		inv := invite(t, s, org.ID, inviter.ID)
+		setTeams(inv, ids)
 		if i == 3 {
 			exec(t, s.Store, `UPDATE invitation SET status = 'canceled' WHERE id = $1`, inv.ID)
 		}
 	}
-	invite(t, s, authdbtest.Organization(t, s.Store).ID, inviter.ID, toTeams("t1"))
+	setTeams(authdbtest.Invitation(t, s.Store), "t1")
 	for _, test := range []struct {
 		team    string
 		pending bool
@@ -223,34 +426,250 @@ func testInvitationTeamFilter(t *testing.T, s *fixture) {
 	}
 }
 
-func testInvitationUpdate(t *testing.T, s *fixture) {
-	type params = authdb.UpdateInvitationParams
-	end := s.now.Add(-time.Hour)
-	inv := authdbtest.Invitation(t, s.Store, toTeams("t1"))
-	invite(t, s, inv.OrganizationID, inv.InviterID, to(inv.Email))
-	exec(t, s.Store, `UPDATE invitation SET status = 'accepted' WHERE id = $1`, inv.ID)
-	inv.Status = "accepted"
-	teams := func(ids ...string) params { return params{TeamIDs: authdb.Set(ids)} }
-	checkUpdates(t, s, "invitation", inv,
-		func(p params) (authdb.Invitation, error) {
-			return s.Invitations.Update(t.Context(), inv.OrganizationID, inv.ID, p)
-		},
-		[]step[params, authdb.Invitation]{
-			{"nothing", params{}, func(*authdb.Invitation) {}},
-			{"role", params{Role: authdb.Set("admin")}, func(i *authdb.Invitation) { i.Role = new("admin") }},
-			{"no role", params{Role: authdb.SetNull[string]()}, func(i *authdb.Invitation) { i.Role = nil }},
-			{"end", params{ExpiresAt: new(end.Add(time.Microsecond))}, func(i *authdb.Invitation) { i.ExpiresAt = end }},
-			{"two teams", teams("t2", "t3"), func(i *authdb.Invitation) { i.TeamID = new("t2,t3") }},
-			{"empty list", params{TeamIDs: authdb.Set([]string{})}, func(i *authdb.Invitation) { i.TeamID = nil }},
-			{"one team", teams("t4"), func(i *authdb.Invitation) { i.TeamID = new("t4") }},
-			{"no teams", params{TeamIDs: authdb.SetNull[[]string]()}, func(i *authdb.Invitation) { i.TeamID = nil }},
+// guest is a user who was invited.
+type guest struct {
+	tenant
+	user authdb.User
+	inv  authdb.Invitation
+}
+
+func newGuest(t *testing.T, s *fixture, edit ...func(*authdb.CreateInvitationParams)) guest {
+	t.Helper()
+	a, user := newTenant(t, s), authdbtest.User(t, s.Store)
+	return guest{a, user, invite(t, s, a.org.ID, a.user.ID, append(edit, to(user.Email))...)}
+}
+
+// expectSeat expects the user in one team more. The id of that row is made in SQL.
+func (s *fixture) expectSeat(t *testing.T, want tables, teamID, userID string) {
+	t.Helper()
+	found := ""
+	for id, row := range readTables(t, s.Store)["team_member"] {
+		if row["team_id"] == teamID && row["user_id"] == userID {
+			found = id
+		}
+	}
+	if !regexp.MustCompile(`^[0-9a-zA-Z]{32}$`).MatchString(found) {
+		t.Errorf("a seat with the id %q", found)
+	}
+	want["team_member"][found] = asRow(authdb.TeamMember{
+		ID: found, TeamID: teamID, UserID: userID, CreatedAt: &s.now, MembershipKey: membershipKey(teamID, userID),
+	})
+	s.seats(want, teamID, 1)
+}
+
+func testInvitationAccept(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	for name, role := range map[string]struct {
+		invited *string
+		want    string
+	}{
+		"member": {new("member"), "member"}, "list": {new("admin,owner"), "admin,owner"}, "none": {nil, "member"}, "empty": {new(""), "member"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGuest(t, s)
+			exec(t, s.Store, `UPDATE invitation SET role = $1 WHERE id = $2`, role.invited, g.inv.ID)
+			plant(t, s, g.org.ID, g.tenant.user.ID, g.user.Email, "pending", s.now.Add(time.Hour)) // is not touched
+			s.now = g.inv.ExpiresAt.Add(-time.Millisecond)
+			want := readTables(t, s.Store)
+			g.inv.Role, g.inv.Status = role.invited, "accepted"
+			accepted := authdb.AcceptedInvitation{Invitation: g.inv, Member: authdb.Member{
+				ID: s.id(1), OrganizationID: g.org.ID, UserID: g.user.ID, Role: role.want, CreatedAt: s.now,
+			}}
+			want["invitation"][g.inv.ID], want["member"][accepted.Member.ID] = asRow(g.inv), asRow(accepted.Member)
+			p := authdb.AcceptInvitationParams{RequireVerified: true, MaxMembers: 3, MaxTeamMembers: 1}
+			returns(t, accepted)(s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, p))
+			s.holds(t, want)
+			accepted.AlreadyAccepted = true
+			s.now = s.now.Add(time.Hour) // it has expired, and the organization is full
+			returns(t, accepted)(s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, p))
+			s.holds(t, want)
+			if err := s.Members.Delete(ctx, g.org.ID, accepted.Member.ID); err != nil {
+				t.Fatal(err)
+			}
+			_, err := s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, p) // no way back in
+			fails(t, err, authdb.ErrNotPending, "Invitations.Accept", "")
 		})
+	}
+}
+
+func testInvitationAcceptTeams(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	for name, list := range map[string]func(a, b, gone, foreign string) string{
+		"two":      func(a, b, _, _ string) string { return a + "," + b },
+		"blanks":   func(a, b, _, _ string) string { return " " + b + " , " + a + " " },
+		"gone":     func(a, b, gone, _ string) string { return gone + "," + a + "," + b },
+		"foreign":  func(a, b, _, foreign string) string { return a + "," + foreign + "," + b },
+		"twice":    func(a, b, _, _ string) string { return a + "," + b + "," + a },
+		"of blank": func(a, b, _, _ string) string { return a + ",," + b + "," },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, foreign := newGuest(t, s), authdbtest.Team(t, s.Store)
+			team := func() authdb.Team { return authdbtest.Team(t, s.Store, teamOf(g.org.ID)) }
+			one, two, gone := team(), team(), team()
+			exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, list(one.ID, two.ID, gone.ID, foreign.ID), g.inv.ID)
+			exec(t, s.Store, `DELETE FROM team WHERE id = $1`, gone.ID)
+			s.now = s.now.Add(time.Minute)
+			want := readTables(t, s.Store)
+			want.set("invitation", g.inv.ID, map[string]any{"status": "accepted"})
+			member := authdb.Member{ID: s.id(1), OrganizationID: g.org.ID, UserID: g.user.ID, Role: "member", CreatedAt: s.now}
+			want["member"][member.ID] = asRow(member)
+			got := must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{}))
+			returns(t, member)(got.Member, nil)
+			s.expectSeat(t, want, one.ID, g.user.ID)
+			s.expectSeat(t, want, two.ID, g.user.ID)
+			s.holds(t, want)
+		})
+	}
+}
+
+func testInvitationAcceptAsMember(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	g := newGuest(t, s, func(p *authdb.CreateInvitationParams) { p.Role = "owner" })
+	member := authdbtest.Member(t, s.Store, memberOf(g.org.ID, g.user.ID))
+	authdbtest.TeamMember(t, s.Store, teamMemberOf(g.team, g.user.ID))
+	other := authdbtest.Team(t, s.Store, teamOf(g.org.ID))
+	g.inv.TeamID = new(g.team.ID + "," + other.ID)
+	exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, g.inv.TeamID, g.inv.ID)
+	s.now = s.now.Add(time.Minute)
+	want := readTables(t, s.Store)
+	g.inv.Status = "accepted"
+	want["invitation"][g.inv.ID] = asRow(g.inv)
+	p := authdb.AcceptInvitationParams{MaxMembers: 1, MaxTeamMembers: 1} // nobody is added but to the other team
+	returns(t, authdb.AcceptedInvitation{Invitation: g.inv, Member: member})(s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, p))
+	s.expectSeat(t, want, other.ID, g.user.ID)
+	s.holds(t, want)
+}
+
+func testInvitationAcceptRefused(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	g, stranger := newGuest(t, s), authdbtest.User(t, s.Store)
+	none := authdb.AcceptInvitationParams{}
+	accept := func(invitationID, userID string, p authdb.AcceptInvitationParams) error {
+		t.Helper()
+		want := readTables(t, s.Store)
+		defer s.holds(t, want)
+		return errOf(s.Invitations.Accept(ctx, invitationID, userID, p))
+	}
+	refused := func(err, kind error, field string) {
+		t.Helper()
+		fails(t, err, kind, "Invitations.Accept", field)
+	}
+	refused(accept("none", g.user.ID, none), authdb.ErrNotFound, "")
+	refused(accept(g.inv.ID, "none", none), authdb.ErrNotFound, "")
+	err := accept(g.inv.ID, stranger.ID, none)
+	refused(err, authdb.ErrNotRecipient, "")
+	if !errors.Is(err, authdb.ErrNotFound) {
+		t.Errorf("%v is no ErrNotFound", err)
+	}
+	refused(accept(g.inv.ID, g.tenant.user.ID, none), authdb.ErrNotRecipient, "")
+	must[authdb.User](t)(s.Users.SetEmail(ctx, g.user.ID, g.user.Email, false))
+	refused(accept(g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{RequireVerified: true}), authdb.ErrEmailNotVerified, "")
+	refused(accept(g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{MaxMembers: -1}), authdb.ErrInvalidInput, "max_members")
+	refused(accept(g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{MaxTeamMembers: -1}), authdb.ErrInvalidInput, "max_team_members")
+	for _, status := range []string{"accepted", "rejected", "canceled"} {
+		inv := plant(t, s, g.org.ID, g.tenant.user.ID, g.user.Email, status, s.now.Add(time.Hour))
+		refused(accept(inv.ID, g.user.ID, none), authdb.ErrNotPending, "")
+		refused(accept(inv.ID, stranger.ID, none), authdb.ErrNotRecipient, "")
+	}
+	s.now = g.inv.ExpiresAt
+	refused(accept(g.inv.ID, g.user.ID, none), authdb.ErrExpired, "")
+	refused(accept(g.inv.ID, stranger.ID, none), authdb.ErrNotRecipient, "")
+	s.now = s.now.Add(-time.Millisecond)
+	if err := errOf(s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, none)); err != nil { // unverified
+		t.Error(err)
+	}
+}
+
+func testInvitationAcceptLimits(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	g := newGuest(t, s)
+	empty := authdbtest.Team(t, s.Store, teamOf(g.org.ID))
+	exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, empty.ID+","+g.team.ID, g.inv.ID)
+	accept := func(p authdb.AcceptInvitationParams) error {
+		return errOf(s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, p))
+	}
+	want := readTables(t, s.Store)
+	if err := accept(authdb.AcceptInvitationParams{MaxMembers: 2}); !errors.Is(err, authdb.ErrLimitReached) {
+		t.Error(err)
+	}
+	full := authdb.AcceptInvitationParams{MaxTeamMembers: 1}
+	fails(t, accept(full), authdb.ErrLimitReached, "Invitations.Accept", "max_team_members")
+	s.holds(t, want)
+	exec(t, s.Store, `UPDATE team SET member_count = 0 WHERE id = $1`, g.team.ID) // of a Better Auth that does not count
+	fails(t, accept(full), authdb.ErrLimitReached, "Invitations.Accept", "max_team_members")
+	exec(t, s.Store, `UPDATE team SET member_count = 2 WHERE id = $1`, empty.ID) // reserved
+	full.MaxTeamMembers = 2
+	fails(t, accept(full), authdb.ErrLimitReached, "Invitations.Accept", "max_team_members")
+	if err := accept(authdb.AcceptInvitationParams{MaxMembers: 3, MaxTeamMembers: 3}); err != nil {
+		t.Error(err)
+	}
+}
+
+func testInvitationReject(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	g, stranger := newGuest(t, s), authdbtest.User(t, s.Store)
+	expired := plant(t, s, g.org.ID, g.tenant.user.ID, g.user.Email, "pending", s.now)
+	want := readTables(t, s.Store)
+	for id, userID := range map[string]string{"none": g.user.ID, g.inv.ID: stranger.ID, expired.ID: "none"} {
+		_, err := s.Invitations.Reject(ctx, id, userID)
+		if e, ok := errors.AsType[*authdb.Error](err); !ok || e.Op != "Invitations.Reject" || !errors.Is(err, authdb.ErrNotFound) ||
+			errors.Is(err, authdb.ErrNotRecipient) != (id != "none") {
+			t.Errorf("%s by %s: %v", id, userID, err)
+		}
+	}
+	s.holds(t, want)
+	for _, inv := range []authdb.Invitation{g.inv, expired} {
+		inv.Status = "rejected"
+		want["invitation"][inv.ID] = asRow(inv)
+		returns(t, inv)(s.Invitations.Reject(ctx, inv.ID, g.user.ID))
+		s.holds(t, want)
+		_, err := s.Invitations.Reject(ctx, inv.ID, g.user.ID)
+		fails(t, err, authdb.ErrNotPending, "Invitations.Reject", "")
+	}
+	s.holds(t, want)
+}
+
+func testInvitationCancel(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	a := newTenant(t, s)
+	expired := plant(t, s, a.org.ID, a.user.ID, a.invitation.Email, "pending", s.now)
+	want := readTables(t, s.Store)
+	for _, inv := range []authdb.Invitation{a.invitation, expired} {
+		inv.Status = "canceled"
+		want["invitation"][inv.ID] = asRow(inv)
+		returns(t, inv)(s.Invitations.Cancel(ctx, a.org.ID, inv.ID))
+		s.holds(t, want)
+		for _, status := range []string{"canceled", "accepted", "rejected"} {
+			exec(t, s.Store, `UPDATE invitation SET status = $1 WHERE id = $2`, status, inv.ID)
+			want.set("invitation", inv.ID, map[string]any{"status": status})
+			_, err := s.Invitations.Cancel(ctx, a.org.ID, inv.ID)
+			fails(t, err, authdb.ErrNotPending, "Invitations.Cancel", "")
+		}
+	}
+	s.holds(t, want)
+}
+
+func testInvitationCancelExpired(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	org, inviter := owned(t, s)
+	foreign, owner := owned(t, s)
+	inStates(t, s, foreign.ID, owner.ID, "expired@example.com")
+	inStates(t, s, org.ID, inviter.ID, "expired@example.com")
+	want := readTables(t, s.Store)
+	for id, row := range want["invitation"] {
+		if row["organization_id"] == org.ID && row["status"] == "pending" && row["expires_at"].(string) <= jsonTime(s.now) {
+			want.set("invitation", id, map[string]any{"status": "canceled"})
+		}
+	}
+	returns(t, int64(2))(s.Invitations.CancelExpired(ctx, org.ID))
+	returns(t, int64(0))(s.Invitations.CancelExpired(ctx, org.ID))
+	s.holds(t, want)
 }
 
 func testInvitationDelete(t *testing.T, s *fixture) {
 	kept := authdbtest.Invitation(t, s.Store)
 	want := readTables(t, s.Store)
-	inv := invite(t, s, kept.OrganizationID, kept.InviterID, to(kept.Email))
+	inv := plant(t, s, kept.OrganizationID, kept.InviterID, kept.Email, "pending", kept.ExpiresAt)
 	s.deletes(t, want, "Invitations.Delete", func() error { return s.Invitations.Delete(t.Context(), inv.OrganizationID, inv.ID) })
 }
 
@@ -259,7 +678,9 @@ func testInvitationList(t *testing.T, s *fixture) {
 	org := authdbtest.Organization(t, s.Store)
 	rows := rowsOf(func() authdb.InvitationWithInviter {
 		inviter := authdbtest.User(t, s.Store)
-		return authdb.InvitationWithInviter{Invitation: invite(t, s, org.ID, inviter.ID, to(other.Email)), Inviter: inviter}
+		authdbtest.Member(t, s.Store, memberOf(org.ID, inviter.ID))
+		inv := plant(t, s, org.ID, inviter.ID, other.Email, "pending", other.ExpiresAt)
+		return authdb.InvitationWithInviter{Invitation: inv, Inviter: inviter}
 	})
 	returns(t, int64(54))(s.Invitations.Count(t.Context(), authdb.CountInvitationsParams{OrganizationID: org.ID}))
 	checkList(t, s, "Invitations.List", "invitation", rows, func(after authdb.Cursor, limit int) authdb.ListInvitationsParams {
@@ -271,8 +692,8 @@ func testInvitationListByEmail(t *testing.T, s *fixture) {
 	other := authdbtest.Invitation(t, s.Store)
 	inviter := must[authdb.User](t)(s.Users.Get(t.Context(), other.InviterID))
 	rows := rowsOf(func() authdb.ReceivedInvitation {
-		org := authdbtest.Organization(t, s.Store)
-		inv := invite(t, s, org.ID, other.InviterID, to("Lists@example.com"))
+		org := authdbtest.Organization(t, s.Store, func(p *authdb.CreateOrganizationParams) { p.OwnerID = inviter.ID })
+		inv := invite(t, s, org.ID, inviter.ID, to("Lists@example.com"))
 		return authdb.ReceivedInvitation{Invitation: inv, Organization: org, Inviter: inviter}
 	})
 	checkList(t, s, "Invitations.ListByEmail", "invitation", rows, func(after authdb.Cursor, limit int) authdb.ListInvitationsByEmailParams {

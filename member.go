@@ -2,10 +2,13 @@ package authdb
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strings"
 	"time"
+	"unicode"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb/internal/dbgen"
 	"github.com/zerostarter/authdb/internal/repo"
 )
@@ -29,11 +32,33 @@ type Member struct {
 // HasRole reports whether role is one of the member's roles; the empty role is nobody's.
 func (m Member) HasRole(role string) bool {
 	for r := range strings.SplitSeq(m.Role, ",") {
-		if r = strings.TrimSpace(r); r != "" && r == role {
+		if r = trim(r); r != "" && r == role {
 			return true
 		}
 	}
 	return false
+}
+
+// canonicalRole writes a list of roles as Better Auth does: without white space.
+func canonicalRole(list string) string {
+	roles := strings.Split(list, ",")
+	for i, r := range roles {
+		roles[i] = trim(r)
+	}
+	return strings.Join(roles, ",")
+}
+
+// trim takes away what JavaScript's trim does, which is how Better Auth 1.7 reads a list of roles.
+func trim(s string) string {
+	return strings.TrimFunc(s, func(r rune) bool { return r == '\ufeff' || r != '\u0085' && unicode.IsSpace(r) })
+}
+
+// rolePattern is what a query takes for a role that one must have; NULL for none.
+func rolePattern(role string) *string {
+	if role == "" {
+		return nil
+	}
+	return new(repo.RolePattern(role))
 }
 
 // MemberWithUser is a member and who it is.
@@ -79,14 +104,16 @@ type CreateMemberParams struct {
 	OrganizationID string
 	UserID         string
 	Role           string // empty: RoleMember; at most 1,024 characters
+	MaxMembers     int    // of the organization, the new one included; zero: no limit. CreateMany does not look at it
 }
 
 func (p *CreateMemberParams) check(op string) error {
+	p.Role = canonicalRole(p.Role)
 	if p.Role == "" {
 		p.Role = RoleMember
 	}
 	return check(op, required("organization_id", p.OrganizationID, maxID), required("user_id", p.UserID, maxID),
-		text("role", p.Role, maxRole))
+		text("role", p.Role, maxRole), limitOf("max_members", p.MaxMembers))
 }
 
 // UpdateMemberParams says what to change; the zero value changes nothing.
@@ -112,21 +139,24 @@ type ListMembersByUserParams struct {
 // MemberRepository reads and writes the member table. It is [Store.Members].
 type MemberRepository struct{ repo *repo.Repo }
 
-// Create makes a user a member. It returns [ErrReference] if there is no such organization or user, or
-// [ErrInvalidInput]. It does not look whether the user is a member already.
+// Create makes a user a member. It returns [ErrAlreadyMember], [ErrLimitReached], [ErrReference] if there is no such
+// organization or user, or [ErrInvalidInput].
 func (r *MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Member, error) {
 	const op = "Members.Create"
 	if err := p.check(op); err != nil {
 		return Member{}, err
 	}
 	row, err := r.repo.CreateMember(ctx, dbgen.CreateMemberParams{
-		OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role,
+		OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role, MaxMembers: limit(p.MaxMembers),
 	})
-	return Member(row), translate(op, err)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Member{}, refuse(op, ErrLimitReached, "max_members")
+	}
+	return Member(row), written(r.repo, op, err)
 }
 
 // CreateMany adds any number of members by COPY, all or none, and returns them in the order given. It returns
-// [ErrReference] or [ErrInvalidInput].
+// [ErrAlreadyMember], [ErrReference] or [ErrInvalidInput].
 func (r *MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberParams) ([]Member, error) {
 	const op = "Members.CreateMany"
 	rows := make([]dbgen.CreateMembersParams, len(ps))
@@ -137,7 +167,7 @@ func (r *MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberPara
 		rows[i] = dbgen.CreateMembersParams{OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role}
 	}
 	created, err := r.repo.CreateMembers(ctx, rows)
-	return each(created, func(row dbgen.Member) Member { return Member(row) }, err), translate(op, err)
+	return each(created, func(row dbgen.Member) Member { return Member(row) }, err), written(r.repo, op, err)
 }
 
 // Get returns the member with that id if it is the organization's, or [ErrNotFound].
@@ -162,8 +192,7 @@ func (r *MemberRepository) GetWithUser(ctx context.Context, organizationID, memb
 	return memberWithUser(row), translate(op, err)
 }
 
-// GetByUser returns a user's membership in an organization, or [ErrNotFound]: the check of who may see a tenant. Where
-// the user was added twice, the oldest row counts.
+// GetByUser returns a user's membership in an organization, or [ErrNotFound]: the check of who may see a tenant.
 func (r *MemberRepository) GetByUser(ctx context.Context, organizationID, userID string) (MemberWithUser, error) {
 	const op = "Members.GetByUser"
 	if err := check(op, id("organization_id", organizationID), id("user_id", userID)); err != nil {
@@ -196,7 +225,7 @@ func (r *MemberRepository) List(ctx context.Context, p ListMembersParams) (Page[
 	}
 	limit := rowLimit(p.Limit)
 	rows, err := r.repo.ListMembers(ctx, dbgen.ListMembersParams{
-		OrganizationID: p.OrganizationID, Role: nonEmpty(p.Role),
+		OrganizationID: p.OrganizationID, RolePattern: rolePattern(p.Role),
 		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
 	})
 	return newPage(rows, limit, memberWithUser, MemberWithUser.cursor), translate(op, err)
@@ -248,27 +277,49 @@ func (r *MemberRepository) CountByUser(ctx context.Context, userID string) (int6
 	return n, translate(op, err)
 }
 
-// Update changes what p says of an organization's member and returns it. It returns [ErrNotFound] or
-// [ErrInvalidInput]. It does not look whether an owner is left.
+// Update changes what p says of an organization's member and returns it. It returns [ErrNotFound], [ErrLastOwner] if
+// it would take RoleOwner from the only one who has it, or [ErrInvalidInput].
 func (r *MemberRepository) Update(ctx context.Context, organizationID, memberID string, p UpdateMemberParams) (Member, error) {
 	const op = "Members.Update"
+	if p.Role != nil {
+		p.Role = new(canonicalRole(*p.Role))
+	}
 	if err := check(op, id("organization_id", organizationID), id("id", memberID),
 		optionalRequired("role", p.Role, maxRole)); err != nil {
 		return Member{}, err
 	}
-	row, err := r.repo.UpdateMember(ctx, dbgen.UpdateMemberParams{
+	row, done, err := r.repo.ChangeMember(ctx, dbgen.UpdateMemberParams{
 		OrganizationID: organizationID, ID: memberID, Role: p.Role,
 	})
-	return Member(row), translate(op, err)
+	if err == nil && !done {
+		return Member{}, refuse(op, ErrLastOwner, "role")
+	}
+	return Member(row), written(r.repo, op, err)
 }
 
-// Delete ends a membership. It returns [ErrNotFound]. It does not look whether an owner is left, and leaves the user's
-// team memberships.
+// Delete ends a membership, and with it the user's memberships in the organization's teams; in the user's sessions the
+// organization and its teams are active no longer. It returns [ErrNotFound], or [ErrLastOwner] if it is the only owner's.
 func (r *MemberRepository) Delete(ctx context.Context, organizationID, memberID string) error {
 	const op = "Members.Delete"
 	if err := check(op, id("organization_id", organizationID), id("id", memberID)); err != nil {
 		return err
 	}
-	n, err := r.repo.DeleteMember(ctx, dbgen.DeleteMemberParams{OrganizationID: organizationID, ID: memberID})
-	return affected(op, n, err)
+	return r.delete(ctx, op, dbgen.DeleteMemberParams{OrganizationID: organizationID, ID: &memberID})
+}
+
+// Leave is Delete by the user: what Better Auth calls leaving an organization.
+func (r *MemberRepository) Leave(ctx context.Context, organizationID, userID string) error {
+	const op = "Members.Leave"
+	if err := check(op, id("organization_id", organizationID), id("user_id", userID)); err != nil {
+		return err
+	}
+	return r.delete(ctx, op, dbgen.DeleteMemberParams{OrganizationID: organizationID, UserID: &userID})
+}
+
+func (r *MemberRepository) delete(ctx context.Context, op string, p dbgen.DeleteMemberParams) error {
+	outcome, err := r.repo.DeleteMember(ctx, p)
+	if err != nil {
+		return written(r.repo, op, err)
+	}
+	return verdict(op, outcome)
 }

@@ -1,6 +1,7 @@
 package authdb_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -14,12 +15,16 @@ func TestMembers(t *testing.T) {
 	t.Parallel()
 	runTests(t, []subTest{
 		{"Create", testMemberCreate},
+		{"CreateConflict", testMemberConflict},
+		{"CreateLimit", testMemberLimit},
 		{"CreateReference", testMemberReference},
 		{"Get", testMemberGet},
-		{"GetOldest", testMemberGetOldest},
 		{"NotFound", testMemberNotFound},
 		{"Update", testMemberUpdate},
+		{"UpdateLastOwner", testMemberUpdateLastOwner},
 		{"Delete", testMemberDelete},
+		{"Leave", testMemberLeave},
+		{"DeleteLastOwner", testMemberDeleteLastOwner},
 		{"List", testMemberList},
 		{"ListByUser", testMemberListByUser},
 	})
@@ -30,9 +35,12 @@ func memberOf(orgID, userID string) func(*authdb.CreateMemberParams) {
 }
 
 func testMemberCreate(t *testing.T, s *fixture) {
-	org, user := authdbtest.Organization(t, s.Store), authdbtest.User(t, s.Store)
+	org := authdbtest.Organization(t, s.Store)
+	users := []authdb.User{authdbtest.User(t, s.Store), authdbtest.User(t, s.Store), authdbtest.User(t, s.Store)}
 	want := readTables(t, s.Store)
-	for given, stored := range map[string]string{"": "member", "admin,member": "admin,member", " x ": " x "} {
+	for given, stored := range map[string]string{"": "member", "admin,member": "admin,member", " x ,\ty\u00a0": "x,y"} {
+		user := users[0]
+		users = users[1:]
 		member := authdb.Member{ID: s.id(1), OrganizationID: org.ID, UserID: user.ID, Role: stored, CreatedAt: s.now}
 		returns(t, member)(s.Members.Create(t.Context(), authdb.CreateMemberParams{
 			OrganizationID: org.ID, UserID: user.ID, Role: given,
@@ -40,6 +48,38 @@ func testMemberCreate(t *testing.T, s *fixture) {
 		want["member"][member.ID] = asRow(member)
 	}
 	s.holds(t, want)
+}
+
+func testMemberConflict(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	member := authdbtest.Member(t, s.Store)
+	p := authdb.CreateMemberParams{OrganizationID: member.OrganizationID, UserID: member.UserID, Role: authdb.RoleOwner}
+	want := readTables(t, s.Store)
+	_, err := s.Members.Create(ctx, p)
+	fails(t, err, authdb.ErrAlreadyMember, "Members.Create", "user_id")
+	_, many := s.Members.CreateMany(ctx, []authdb.CreateMemberParams{p})
+	fails(t, many, authdb.ErrAlreadyMember, "Members.CreateMany", "user_id")
+	if !errors.Is(err, authdb.ErrConflict) {
+		t.Errorf("%v is no ErrConflict", err)
+	}
+	s.holds(t, want)
+}
+
+func testMemberLimit(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	org, user := authdbtest.Organization(t, s.Store), authdbtest.User(t, s.Store)
+	create := func(limit int) error {
+		return errOf(s.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: org.ID, UserID: user.ID, MaxMembers: limit}))
+	}
+	authdbtest.Member(t, s.Store) // of another organization
+	want := readTables(t, s.Store)
+	fails(t, create(1), authdb.ErrLimitReached, "Members.Create", "max_members")
+	fails(t, create(-1), authdb.ErrInvalidInput, "Members.Create", "max_members")
+	s.holds(t, want)
+	if err := create(2); err != nil {
+		t.Error(err)
+	}
+	returns(t, int64(2))(s.Members.Count(ctx, org.ID))
 }
 
 func testMemberReference(t *testing.T, s *fixture) {
@@ -66,24 +106,6 @@ func testMemberGet(t *testing.T, s *fixture) {
 	returns(t, joined)(s.Members.GetByEmail(ctx, org.ID, "ÆGIR@example.com"))
 }
 
-func testMemberGetOldest(t *testing.T, s *fixture) {
-	ctx := t.Context()
-	org, user := authdbtest.Organization(t, s.Store), authdbtest.User(t, s.Store)
-	var twins []authdb.MemberWithUser
-	for range 3 {
-		twins = append(twins, authdb.MemberWithUser{Member: authdbtest.Member(t, s.Store, memberOf(org.ID, user.ID)), User: user})
-	}
-	oldest := func(want authdb.MemberWithUser) {
-		t.Helper()
-		returns(t, want)(s.Members.GetByUser(ctx, org.ID, user.ID))
-		returns(t, want)(s.Members.GetByEmail(ctx, org.ID, user.Email))
-	}
-	oldest(twins[0])
-	twins[2].CreatedAt = s.now.Add(-time.Microsecond)
-	exec(t, s.Store, `UPDATE member SET created_at = $1 WHERE id = $2`, twins[2].CreatedAt, twins[2].ID)
-	oldest(twins[2])
-}
-
 func testMemberNotFound(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	member, stranger, other := authdbtest.Member(t, s.Store), authdbtest.User(t, s.Store), authdbtest.Organization(t, s.Store)
@@ -96,6 +118,7 @@ func testMemberNotFound(t *testing.T, s *fixture) {
 			"Members.GetByEmail":  errOf(s.Members.GetByEmail(ctx, orgID, stranger.Email)),
 			"Members.Update":      errOf(s.Members.Update(ctx, orgID, id, authdb.UpdateMemberParams{})),
 			"Members.Delete":      s.Members.Delete(ctx, orgID, id),
+			"Members.Leave":       s.Members.Leave(ctx, orgID, stranger.ID),
 		})
 	}
 	s.holds(t, want)
@@ -104,7 +127,8 @@ func testMemberNotFound(t *testing.T, s *fixture) {
 func testMemberUpdate(t *testing.T, s *fixture) {
 	type params = authdb.UpdateMemberParams
 	member := authdbtest.Member(t, s.Store)
-	authdbtest.Member(t, s.Store, memberOf(member.OrganizationID, member.UserID))
+	authdbtest.Member(t, s.Store, memberOf(member.OrganizationID, ""))
+	authdbtest.Member(t, s.Store, memberOf("", member.UserID))
 	checkUpdates(t, s, "member", member,
 		func(p params) (authdb.Member, error) {
 			return s.Members.Update(t.Context(), member.OrganizationID, member.ID, p)
@@ -112,15 +136,131 @@ func testMemberUpdate(t *testing.T, s *fixture) {
 		[]step[params, authdb.Member]{
 			{"nothing", params{}, func(*authdb.Member) {}},
 			{"role", params{Role: new("owner,billing")}, func(m *authdb.Member) { m.Role = "owner,billing" }},
+			{"nothing again", params{}, func(*authdb.Member) {}},
+			{"no owner", params{Role: new("ownership")}, func(m *authdb.Member) { m.Role = "ownership" }},
+			{"plain", params{Role: new("member")}, func(m *authdb.Member) { m.Role = "member" }},
 		})
+}
+
+// owners are role lists that make an owner, and noOwners are such as do not.
+var (
+	owners   = []string{"owner", "admin,owner", "admin, owner", " owner ,admin", "owner,", "admin\t,\towner"}
+	noOwners = []string{"member", "Owner", "owners", "co-owner", "admin;owner", "owner admin", " x "}
+)
+
+func testMemberUpdateLastOwner(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	org := authdbtest.Organization(t, s.Store)
+	owner := must[authdb.Page[authdb.MemberWithUser]](t)(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID})).Items[0].Member
+	other := authdbtest.Member(t, s.Store, memberOf(org.ID, ""))
+	update := func(role string) error {
+		return errOf(s.Members.Update(ctx, org.ID, owner.ID, authdb.UpdateMemberParams{Role: &role}))
+	}
+	set := func(id, role string) { exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, role, id) }
+	for _, role := range owners {
+		set(owner.ID, role)
+		for _, others := range noOwners {
+			set(other.ID, others)
+			want := readTables(t, s.Store)
+			for _, to := range noOwners {
+				fails(t, update(to), authdb.ErrLastOwner, "Members.Update", "role")
+			}
+			s.holds(t, want)
+		}
+		for _, to := range owners { // an owner still
+			if err := update(to); err != nil {
+				t.Errorf("%q to %q: %v", role, to, err)
+			}
+		}
+		set(owner.ID, role)
+		set(other.ID, role)
+		if err := update(authdb.RoleAdmin); err != nil {
+			t.Errorf("beside %q: %v", role, err)
+		}
+	}
 }
 
 func testMemberDelete(t *testing.T, s *fixture) {
 	mine := newTenant(t, s)
-	authdbtest.Member(t, s.Store, memberOf(mine.org.ID, mine.user.ID))
+	authdbtest.Member(t, s.Store, memberOf(mine.org.ID, ""))
 	want := readTables(t, s.Store)
 	delete(want["member"], mine.member.ID)
+	delete(want["team_member"], mine.teamMember.ID)
+	s.seats(want, mine.team.ID, -1)
+	s.clears(want, mine.session.ID, activeOrganization, activeTeam)
 	s.deletes(t, want, "Members.Delete", func() error { return s.Members.Delete(t.Context(), mine.org.ID, mine.member.ID) })
+}
+
+// testMemberLeave: Leave does what Delete does, and neither touches another organization.
+func testMemberLeave(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	for op, remove := range map[string]func(m authdb.Member) error{
+		"Members.Delete": func(m authdb.Member) error { return s.Members.Delete(ctx, m.OrganizationID, m.ID) },
+		"Members.Leave":  func(m authdb.Member) error { return s.Members.Leave(ctx, m.OrganizationID, m.UserID) },
+	} {
+		t.Run(op, func(t *testing.T) {
+			a, b := newTenant(t, s), newTenant(t, s)
+			user := a.user.ID
+			authdbtest.Member(t, s.Store, memberOf(b.org.ID, user))
+			authdbtest.TeamMember(t, s.Store, teamMemberOf(b.team, user))
+			second := authdbtest.Team(t, s.Store, teamOf(a.org.ID))
+			seat := authdbtest.TeamMember(t, s.Store, teamMemberOf(second, user))
+			authdbtest.TeamMember(t, s.Store, teamMemberOf(second, a.coOwner.UserID))
+			session := func(userID string, org, team *string) string {
+				return authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) {
+					sessionOf(s, userID, time.Hour)(p)
+					p.ActiveOrganizationID, p.ActiveTeamID = org, team
+				}).ID
+			}
+			session(user, &b.org.ID, &b.team.ID)
+			teamOnly := session(user, &b.org.ID, &second.ID)
+			noTeam, expired := session(user, &a.org.ID, nil), session(user, &a.org.ID, &second.ID)
+			exec(t, s.Store, `UPDATE session SET expires_at = '2000-01-01' WHERE id = $1`, expired)
+			session(a.coOwner.UserID, &a.org.ID, &a.team.ID) // another's
+			session(user, nil, nil)
+			s.now = s.now.Add(time.Minute)
+
+			want := readTables(t, s.Store)
+			delete(want["member"], a.member.ID)
+			delete(want["team_member"], a.teamMember.ID)
+			delete(want["team_member"], seat.ID)
+			s.seats(want, a.team.ID, -1)
+			s.seats(want, second.ID, -1)
+			for _, id := range []string{a.session.ID, noTeam, expired} {
+				s.clears(want, id, activeOrganization, activeTeam)
+			}
+			s.clears(want, teamOnly, activeTeam)
+			s.deletes(t, want, op, func() error { return remove(a.member) })
+		})
+	}
+}
+
+func testMemberDeleteLastOwner(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	org := authdbtest.Organization(t, s.Store)
+	owner := must[authdb.Page[authdb.MemberWithUser]](t)(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID})).Items[0].Member
+	other := authdbtest.Member(t, s.Store, memberOf(org.ID, ""))
+	authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) { p.UserID, p.Role = owner.UserID, "owner" })
+	for _, role := range owners {
+		exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, role, owner.ID)
+		for _, others := range noOwners {
+			exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, others, other.ID)
+			want := readTables(t, s.Store)
+			fails(t, s.Members.Delete(ctx, org.ID, owner.ID), authdb.ErrLastOwner, "Members.Delete", "")
+			fails(t, s.Members.Leave(ctx, org.ID, owner.UserID), authdb.ErrLastOwner, "Members.Leave", "")
+			s.holds(t, want)
+		}
+	}
+	want := readTables(t, s.Store)
+	delete(want["member"], other.ID)
+	s.deletes(t, want, "Members.Leave", func() error { return s.Members.Leave(ctx, org.ID, other.UserID) })
+	for i, role := range owners {
+		heir := authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) { p.OrganizationID, p.Role = org.ID, role })
+		if err := s.Members.Delete(ctx, org.ID, owner.ID); err != nil {
+			t.Errorf("%d: beside %q: %v", i, role, err)
+		}
+		owner = heir
+	}
 }
 
 func testMemberList(t *testing.T, s *fixture) {

@@ -43,6 +43,9 @@ type CreateOrganizationParams struct {
 	Logo     *string // at most 2,048 characters
 	Metadata *string // JSON text, which is not parsed; at most 65,536 characters
 	OwnerID  string  // the user who becomes its first member, with RoleOwner
+
+	// Also make a team of the same name, with the owner in it, as Better Auth does where teams are enabled.
+	DefaultTeam bool
 }
 
 // UpdateOrganizationParams says what to change; the zero value changes nothing.
@@ -69,7 +72,7 @@ type ListOrganizationsByUserParams struct {
 // OrganizationRepository reads and writes the organization table. It is [Store.Organizations].
 type OrganizationRepository struct{ repo *repo.Repo }
 
-// Create adds an organization and its owner, both or neither, in one round trip. It returns [ErrSlugTaken],
+// Create adds an organization, its owner and, if asked, its first team, all or nothing. It returns [ErrSlugTaken],
 // [ErrReference] if there is no such user, or [ErrInvalidInput].
 func (r *OrganizationRepository) Create(ctx context.Context, p CreateOrganizationParams) (Organization, error) {
 	const op = "Organizations.Create"
@@ -79,9 +82,9 @@ func (r *OrganizationRepository) Create(ctx context.Context, p CreateOrganizatio
 		return Organization{}, err
 	}
 	row, err := r.repo.CreateOrganization(ctx, dbgen.CreateOrganizationParams{
-		Name: p.Name, Slug: p.Slug, Logo: p.Logo, Metadata: p.Metadata, OwnerID: p.OwnerID, OwnerRole: RoleOwner,
+		Name: p.Name, Slug: p.Slug, Logo: p.Logo, Metadata: p.Metadata, OwnerID: p.OwnerID, OwnerRole: RoleOwner, DefaultTeam: p.DefaultTeam,
 	})
-	return Organization(row), translate(op, err)
+	return Organization(row), written(r.repo, op, err)
 }
 
 // Get returns the organization with that id, or [ErrNotFound].
@@ -163,16 +166,20 @@ func (r *OrganizationRepository) Update(ctx context.Context, organizationID stri
 		ID: organizationID, Name: p.Name, Slug: p.Slug,
 		SetLogo: p.Logo.set, Logo: p.Logo.value, SetMetadata: p.Metadata.set, Metadata: p.Metadata.value,
 	})
-	return Organization(row), translate(op, err)
+	return Organization(row), written(r.repo, op, err)
 }
 
-// Delete removes an organization with its members, teams, team members and invitations. It returns [ErrNotFound].
-// Sessions in which it was active keep its id.
-func (r *OrganizationRepository) Delete(ctx context.Context, organizationID string) error {
+// Delete removes an organization with its members, teams, team members and invitations, and returns the sessions of its
+// members in which it was active, as they are now: with nothing active. It returns [ErrNotFound], or [ErrReferenced] if
+// rows of the caller's own tables stand in the way.
+func (r *OrganizationRepository) Delete(ctx context.Context, organizationID string) ([]Session, error) {
 	const op = "Organizations.Delete"
 	if err := check(op, id("id", organizationID)); err != nil {
-		return err
+		return nil, err
 	}
-	n, err := r.repo.DeleteOrganization(ctx, organizationID)
-	return affected(op, n, err)
+	sessions, n, err := r.repo.RemoveOrganization(ctx, organizationID)
+	if err := affected(r.repo, op, n, err); err != nil {
+		return nil, err
+	}
+	return each(sessions, toSession, nil), nil
 }

@@ -3,6 +3,7 @@ package authdb_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
@@ -12,13 +13,16 @@ func TestOrganizations(t *testing.T) {
 	t.Parallel()
 	runTests(t, []subTest{
 		{"Create", testOrganizationCreate},
+		{"CreateDefaultTeam", testOrganizationDefaultTeam},
 		{"CreateConflict", testOrganizationConflict},
 		{"CreateReference", testOrganizationReference},
 		{"Get", testOrganizationGet},
 		{"NotFound", testOrganizationNotFound},
 		{"Update", testOrganizationUpdate},
 		{"DeleteCascade", testOrganizationDelete},
+		{"DeleteSessions", testOrganizationDeleteSessions},
 		{"List", testOrganizationList},
+		{"ListByUser", testOrganizationListByUser},
 	})
 }
 
@@ -36,6 +40,26 @@ func testOrganizationCreate(t *testing.T, s *fixture) {
 		}))
 		want["organization"][org.ID], want["member"][member.ID] = asRow(org), asRow(member)
 	}
+	s.holds(t, want)
+}
+
+func testOrganizationDefaultTeam(t *testing.T, s *fixture) {
+	owner := authdbtest.User(t, s.Store)
+	want := readTables(t, s.Store)
+	org := authdb.Organization{ID: s.id(1), Name: "Ärger & Co", Slug: "default-team", CreatedAt: s.now}
+	member := authdb.Member{ID: s.id(2), OrganizationID: org.ID, UserID: owner.ID, Role: "owner", CreatedAt: s.now}
+	team := authdb.Team{ID: s.id(3), Name: org.Name, OrganizationID: org.ID, CreatedAt: s.now, UpdatedAt: &s.now, MemberCount: 1}
+	seat := authdb.TeamMember{
+		ID: s.id(4), TeamID: team.ID, UserID: owner.ID, CreatedAt: &s.now, MembershipKey: membershipKey(team.ID, owner.ID),
+	}
+	p := authdb.CreateOrganizationParams{Name: org.Name, Slug: org.Slug, OwnerID: owner.ID, DefaultTeam: true}
+	returns(t, org)(s.Organizations.Create(t.Context(), p))
+	want["organization"][org.ID], want["member"][member.ID] = asRow(org), asRow(member)
+	want["team"][team.ID], want["team_member"][seat.ID] = asRow(team), asRow(seat)
+	s.holds(t, want)
+	fails(t, errOf(s.Organizations.Create(t.Context(), p)), authdb.ErrSlugTaken, "Organizations.Create", "slug")
+	p.Slug, p.OwnerID = "ownerless-team", "none"
+	fails(t, errOf(s.Organizations.Create(t.Context(), p)), authdb.ErrReference, "Organizations.Create", "user_id")
 	s.holds(t, want)
 }
 
@@ -76,7 +100,7 @@ func testOrganizationNotFound(t *testing.T, s *fixture) {
 		"Organizations.Get":       errOf(s.Organizations.Get(ctx, "none")),
 		"Organizations.GetBySlug": errOf(s.Organizations.GetBySlug(ctx, "upper")),
 		"Organizations.Update":    errOf(s.Organizations.Update(ctx, "none", authdb.UpdateOrganizationParams{})),
-		"Organizations.Delete":    s.Organizations.Delete(ctx, "none"),
+		"Organizations.Delete":    errOf(s.Organizations.Delete(ctx, "none")),
 	})
 	s.holds(t, want)
 }
@@ -110,7 +134,70 @@ func testOrganizationDelete(t *testing.T, s *fixture) {
 	} {
 		delete(want[table], id)
 	}
-	s.deletes(t, want, "Organizations.Delete", func() error { return s.Organizations.Delete(t.Context(), gone.org.ID) })
+	delete(want["member"], gone.coOwner.ID)
+	session := gone.session
+	session.ActiveOrganizationID, session.ActiveTeamID, session.UpdatedAt = nil, nil, s.now
+	want["session"][session.ID] = asRow(session)
+	s.deletes(t, want, "Organizations.Delete", func() error { return errOf(s.Organizations.Delete(t.Context(), gone.org.ID)) })
+}
+
+func testOrganizationDeleteSessions(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	gone, other := newTenant(t, s), newTenant(t, s)
+	session := func(userID string, org, team *string) authdb.Session {
+		return authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) {
+			sessionOf(s, userID, time.Hour)(p)
+			p.ActiveOrganizationID, p.ActiveTeamID = org, team
+		})
+	}
+	sessions := []authdb.Session{gone.session, session(gone.user.ID, &gone.org.ID, nil), session(gone.coOwner.UserID, &gone.org.ID, new("x"))}
+	session(gone.user.ID, nil, nil)
+	session(gone.user.ID, &other.org.ID, nil)
+	s.now = s.now.Add(time.Minute)
+	for i := range sessions {
+		sessions[i].ActiveOrganizationID, sessions[i].ActiveTeamID, sessions[i].UpdatedAt = nil, nil, s.now
+	}
+	returns(t, sessions)(sorted(s.Organizations.Delete(ctx, gone.org.ID)))
+	for _, session := range sessions {
+		returns(t, session)(s.Sessions.Get(ctx, session.UserID, session.ID))
+	}
+	exec(t, s.Store, `DELETE FROM session WHERE user_id = $1`, other.user.ID)
+	returns(t, []authdb.Session{})(s.Organizations.Delete(ctx, other.org.ID))
+}
+
+func testOrganizationListByUser(t *testing.T, s *fixture) {
+	user := authdbtest.User(t, s.Store)
+	authdbtest.Member(t, s.Store) // another's
+	byMember := map[string]authdb.OrganizationOfUser{}
+	members := rowsOf(func() authdb.Member {
+		org := authdbtest.Organization(t, s.Store)
+		member := authdbtest.Member(t, s.Store, memberOf(org.ID, user.ID))
+		row := authdb.OrganizationOfUser{Organization: org, Member: member, MemberCount: 2}
+		if len(byMember)%3 == 0 {
+			authdbtest.Member(t, s.Store, memberOf(org.ID, ""))
+			row.MemberCount++
+		}
+		byMember[member.ID] = row
+		return member
+	})
+	want := []authdb.OrganizationOfUser{}
+	for _, member := range spread(t, s, "member", members) {
+		row := byMember[member.ID]
+		row.Member = member
+		want = append(want, row)
+	}
+	for _, limit := range []int{1, 7, 54, 55, 0} {
+		p := authdb.ListOrganizationsByUserParams{UserID: user.ID, Limit: limit}
+		returns(t, want)(collect(s.Organizations.AllByUser(t.Context(), p), 100))
+		page := must[authdb.Page[authdb.OrganizationOfUser]](t)(s.Organizations.ListByUser(t.Context(), p))
+		if limit == 0 {
+			limit = 50
+		}
+		returns(t, want[:min(limit, 54)])(page.Items, nil)
+		if page.Next.IsZero() != (limit >= 54) {
+			t.Errorf("a page of %d: Next.IsZero() = %v", limit, page.Next.IsZero())
+		}
+	}
 }
 
 func testOrganizationList(t *testing.T, s *fixture) {

@@ -62,7 +62,7 @@ func TestReadmeSamples(t *testing.T) {
 		}
 		return string(out)
 	}
-	if got, want := run("run", "."), "Ada ada@example.com\nAda is signed in\n"; got != want {
+	if got, want := run("run", "."), "Ada ada@example.com\nAda is signed in\nGrace is admin\nowner of Acme\n"; got != want {
 		t.Errorf("the program printed %q, want %q", got, want)
 	}
 	run("test", "./service")

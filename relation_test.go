@@ -18,24 +18,26 @@ import (
 )
 
 // graphTables are the tables of a random graph, parents first: the most rows that each gets, and its columns as
-// name=kind. A kind is a key of graphValues, id, or the table that the column references; with ? it may be NULL.
+// name=kind. A kind is a key of graphValues, id, or the table that the column references; with ? it may be NULL. No two
+// rows have the same unique columns.
 var graphTables = []struct {
 	name    string
 	most    int
 	columns string
+	unique  string
 }{
-	{"user", 7, "name=text email=id email_verified=bool image=text? created_at=time updated_at=time"},
-	{"organization", 4, "name=text slug=id logo=text? metadata=text? created_at=time"},
-	{"team", 6, "name=text organization_id=organization created_at=time updated_at=time?"},
-	{"member", 20, "organization_id=organization user_id=user role=text created_at=time"},
-	{"team_member", 20, "team_id=team user_id=user created_at=time?"},
+	{"user", 7, "name=text email=id email_verified=bool image=text? created_at=time updated_at=time", ""},
+	{"organization", 4, "name=text slug=id logo=text? metadata=text? created_at=time", ""},
+	{"team", 6, "name=text organization_id=organization created_at=time updated_at=time? member_count=count", ""},
+	{"member", 20, "organization_id=organization user_id=user role=text created_at=time", "organization_id user_id"},
+	{"team_member", 20, "team_id=team user_id=user created_at=time? membership_key=id?", "team_id user_id"},
 	{"invitation", 15, "organization_id=organization inviter_id=user email=text role=text? team_id=text? " +
-		"status=status expires_at=time created_at=time"},
+		"status=status expires_at=time created_at=time", ""},
 	{"session", 15, "user_id=user token=id expires_at=time created_at=time updated_at=time ip_address=text? " +
-		"user_agent=text? active_organization_id=text? active_team_id=text?"},
+		"user_agent=text? active_organization_id=text? active_team_id=text?", ""},
 	{"account", 12, "user_id=user account_id=text provider_id=text access_token=text? refresh_token=text? " +
 		"id_token=text? access_token_expires_at=time? refresh_token_expires_at=time? scope=text? password=text? " +
-		"created_at=time updated_at=time"},
+		"created_at=time updated_at=time", "provider_id account_id"},
 }
 
 // graphNow is the clock of the loads. What ends then or before has expired.
@@ -43,6 +45,7 @@ const graphNow = "2026-07-01T12:00:00.123"
 
 var graphValues = map[string][]any{
 	"bool":   {false, true},
+	"count":  {0, 1, 1 << 30},
 	"text":   {"", "x", "Zoë, 'ö' \\ \"q\"", "admin,member"},
 	"status": {authdb.StatusPending, authdb.StatusAccepted, authdb.StatusRejected, authdb.StatusCanceled},
 	"time": { // few, so that ties are many
@@ -55,6 +58,7 @@ type randomGraph map[string][]map[string]any
 func drawGraph(rt *rapid.T) randomGraph {
 	g := randomGraph{}
 	for _, table := range graphTables {
+		taken := map[string]bool{}
 		for i := range rapid.IntRange(0, table.most).Draw(rt, table.name) {
 			// The letter shuffles the order of ids against that of insertion.
 			id := rapid.SampledFrom([]string{"z", "a", "Z", "_", "9"}).Draw(rt, "id") + table.name + fmt.Sprint(i)
@@ -77,7 +81,12 @@ func drawGraph(rt *rapid.T) randomGraph {
 					row[name] = rapid.SampledFrom(values).Draw(rt, name)
 				}
 			}
-			if row != nil {
+			key := ""
+			for name := range strings.FieldsSeq(table.unique) {
+				key += fmt.Sprintf("%q", row[name])
+			}
+			if row != nil && (key == "" || !taken[key]) {
+				taken[key] = true
 				g[table.name] = append(g[table.name], row)
 			}
 		}
@@ -440,7 +449,7 @@ func TestLoadManyOfAThousand(t *testing.T) {
 		INSERT INTO "user" SELECT 'u' || n, 'x', n || '@x', true, NULL, now(), now() FROM generate_series(1, 1000) n;
 		INSERT INTO organization SELECT 'o' || n, 'x', 'o' || n, NULL, now() FROM generate_series(1, 1000) n;
 		INSERT INTO team SELECT 't' || n, 'x', 'o' || n % 700 + 1, now() + n % 3 * interval '1 s' FROM generate_series(1, 1000) n;
-		INSERT INTO member SELECT 'm' || n, 'o' || n % 499 + 1, 'u' || n % 998 + 1, 'x', now() + n % 7 * interval '1 ms'
+		INSERT INTO member SELECT 'm' || n, 'o' || n % 500 + 1, 'u' || n % 999 + 1, 'x', now() + n % 7 * interval '1 ms'
 			FROM generate_series(1, 3000) n;
 		INSERT INTO team_member SELECT 'x' || n, 't' || n % 500 + 1, 'u' || n % 900 + 1, CASE WHEN n % 5 > 0 THEN now() END
 			FROM generate_series(1, 2000) n;

@@ -9,8 +9,12 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// SessionLifetime is how long a new session lives unless its ExpiresAt says otherwise: Better Auth's expiresIn.
-const SessionLifetime = 7 * 24 * time.Hour
+// How long a session lives unless the caller says otherwise, and how old it must be to be prolonged: Better Auth's
+// expiresIn and updateAge.
+const (
+	SessionLifetime  = 7 * 24 * time.Hour
+	SessionUpdateAge = 24 * time.Hour
+)
 
 // Session is a signed-in browser or client: one row of the session table.
 type Session struct {
@@ -47,14 +51,66 @@ func sessionWithUser[R interface {
 	return SessionWithUser{Session(r.Session), User(r.User)}
 }
 
+// Authentication is who is signed in, and as what.
+type Authentication struct {
+	Session Session
+	User    User
+	Member  *Member // in the active organization; nil if none is active or the user is no member of it
+	Team    *Team   // the active one; nil unless it is the active organization's and the user is in it
+}
+
+func authentication(row dbgen.AuthenticateSessionRow) Authentication {
+	a := Authentication{Session: Session(row.Session), User: User(row.User)}
+	if row.MemberID != nil {
+		a.Member = &Member{
+			ID: *row.MemberID, OrganizationID: *a.Session.ActiveOrganizationID, UserID: a.User.ID,
+			Role: *row.MemberRole, CreatedAt: *row.MemberCreatedAt,
+		}
+	}
+	if row.TeamID != nil {
+		a.Team = &Team{
+			ID: *row.TeamID, Name: *row.TeamName, OrganizationID: *a.Session.ActiveOrganizationID,
+			CreatedAt: *row.TeamCreatedAt, UpdatedAt: row.TeamUpdatedAt, MemberCount: *row.TeamMemberCount,
+		}
+	}
+	return a
+}
+
+// RefreshSessionParams say which session to prolong, and by what rule.
+type RefreshSessionParams struct {
+	Token     string
+	Lifetime  time.Duration // from now, if it is due; zero: SessionLifetime
+	UpdateAge time.Duration // it is due this long after it was prolonged last; zero: SessionUpdateAge
+}
+
+// RefreshedSession is a live session, and whether it was due.
+type RefreshedSession struct {
+	Session
+	Refreshed bool // the cookie wants a new Max-Age then
+}
+
+// SetActiveOrganizationParams say what a session of a user is about.
+type SetActiveOrganizationParams struct {
+	UserID         string // whose session it is
+	Token          string
+	OrganizationID string // empty: none
+}
+
+// SetActiveTeamParams say what a session of a user is about, within its active organization.
+type SetActiveTeamParams struct {
+	UserID string // whose session it is
+	Token  string
+	TeamID string // empty: none
+}
+
 // CreateSessionParams are the columns of a new session; its token is made for it.
 type CreateSessionParams struct {
 	UserID               string
 	ExpiresAt            time.Time // zero: SessionLifetime from now
 	IPAddress            string    // empty if not known; at most 255 characters
 	UserAgent            string    // empty if not known; at most 1,024 characters
-	ActiveOrganizationID *string
-	ActiveTeamID         *string
+	ActiveOrganizationID *string   // not looked at: Authenticate believes no id without a membership
+	ActiveTeamID         *string   // not looked at either
 }
 
 func (p CreateSessionParams) check(op string) error {
@@ -90,6 +146,9 @@ type SessionRepository struct{ repo *repo.Repo }
 
 // Create signs a user in: it adds a session with a new token. It returns [ErrReference] if there is no such user, or
 // [ErrInvalidInput].
+//
+// A [SessionRepository.DeleteByUser] that is under way comes first, and leaves this session. So that an old password
+// opens none, create the session and then read the password again, in one [Store.InTx]: DeleteByUser waits for that.
 func (r *SessionRepository) Create(ctx context.Context, p CreateSessionParams) (Session, error) {
 	const op = "Sessions.Create"
 	if err := p.check(op); err != nil {
@@ -100,7 +159,7 @@ func (r *SessionRepository) Create(ctx context.Context, p CreateSessionParams) (
 		IPAddress: &p.IPAddress, UserAgent: &p.UserAgent,
 		ActiveOrganizationID: p.ActiveOrganizationID, ActiveTeamID: p.ActiveTeamID,
 	})
-	return Session(row), translate(op, err)
+	return Session(row), written(r.repo, op, err)
 }
 
 // CreateMany adds any number of sessions by COPY, all or none, and returns them in the order given. It returns
@@ -119,7 +178,7 @@ func (r *SessionRepository) CreateMany(ctx context.Context, ps []CreateSessionPa
 		}
 	}
 	created, err := r.repo.CreateSessions(ctx, rows)
-	return each(created, toSession, err), translate(op, err)
+	return each(created, toSession, err), written(r.repo, op, err)
 }
 
 // Get returns the session with that id if it is the user's, or [ErrNotFound]. It does not look at ExpiresAt.
@@ -130,6 +189,21 @@ func (r *SessionRepository) Get(ctx context.Context, userID, sessionID string) (
 	}
 	row, err := r.repo.GetSession(ctx, dbgen.GetSessionParams{UserID: userID, ID: sessionID})
 	return Session(row), translate(op, err)
+}
+
+// Authenticate returns the live session with that token, its user, the membership in its active organization and its
+// active team, in one round trip. It returns [ErrNotFound] if the token is unknown, revoked or expired: the caller
+// cannot tell, and need not.
+func (r *SessionRepository) Authenticate(ctx context.Context, token string) (Authentication, error) {
+	const op = "Sessions.Authenticate"
+	if err := check(op, key("token", token, maxToken)); err != nil {
+		return Authentication{}, err
+	}
+	row, err := r.repo.AuthenticateSession(ctx, dbgen.AuthenticateSessionParams{Token: token})
+	if err != nil {
+		return Authentication{}, translate(op, err)
+	}
+	return authentication(row), nil
 }
 
 // GetByToken returns the session with that token and its user in one round trip, or [ErrNotFound]. It does not look
@@ -198,7 +272,70 @@ func (r *SessionRepository) UpdateByToken(ctx context.Context, token string, p U
 		SetIPAddress: p.IPAddress.set, IPAddress: p.IPAddress.value,
 		SetUserAgent: p.UserAgent.set, UserAgent: p.UserAgent.value,
 	})
-	return Session(row), translate(op, err)
+	return Session(row), written(r.repo, op, err)
+}
+
+// Refresh prolongs a live session if it is due, at most once per UpdateAge however many ask at once, and returns it as
+// it is then. It never shortens one, and brings back none that was revoked or has expired. It returns [ErrNotFound] if
+// the session is not live, or [ErrInvalidInput]. A session without "remember me" lives for a day and has its own
+// cookie, dont_remember: Better Auth does not refresh those, and nor should the caller.
+func (r *SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams) (RefreshedSession, error) {
+	const op = "Sessions.Refresh"
+	if p.Lifetime == 0 {
+		p.Lifetime = SessionLifetime
+	}
+	if p.UpdateAge == 0 {
+		p.UpdateAge = SessionUpdateAge
+	}
+	if err := check(op, key("token", p.Token, maxToken), duration("lifetime", p.Lifetime),
+		duration("update_age", p.UpdateAge)); err != nil {
+		return RefreshedSession{}, err
+	}
+	row, refreshed, err := r.repo.Refresh(ctx, p.Token, p.Lifetime, p.UpdateAge)
+	if err != nil {
+		return RefreshedSession{}, written(r.repo, op, err)
+	}
+	return RefreshedSession{Session(row), refreshed}, nil
+}
+
+// SetActiveOrganization makes an organization the active one of a user's live session and returns the session. The
+// active team stays if it is a team of that organization which the user is in. It returns [ErrNotMember] if the user is
+// no member, [ErrNotFound] if the session is not live or another's, or [ErrInvalidInput].
+func (r *SessionRepository) SetActiveOrganization(ctx context.Context, p SetActiveOrganizationParams) (Session, error) {
+	const op = "Sessions.SetActiveOrganization"
+	if err := check(op, id("user_id", p.UserID), key("token", p.Token, maxToken),
+		text("organization_id", p.OrganizationID, maxID)); err != nil {
+		return Session{}, err
+	}
+	row, done, err := r.repo.ActivateOrganization(ctx, dbgen.SetActiveOrganizationParams{
+		UserID: p.UserID, Token: p.Token, OrganizationID: nonEmpty(p.OrganizationID),
+	})
+	return activated(op, row, done, written(r.repo, op, err))
+}
+
+// SetActiveTeam makes a team of the active organization the active one of a user's live session and returns the
+// session. It returns [ErrNotMember] if the user is not in the team or the team is not the active organization's,
+// [ErrNotFound] if the session is not live or another's, or [ErrInvalidInput].
+func (r *SessionRepository) SetActiveTeam(ctx context.Context, p SetActiveTeamParams) (Session, error) {
+	const op = "Sessions.SetActiveTeam"
+	if err := check(op, id("user_id", p.UserID), key("token", p.Token, maxToken),
+		text("team_id", p.TeamID, maxID)); err != nil {
+		return Session{}, err
+	}
+	row, done, err := r.repo.ActivateTeam(ctx, dbgen.SetActiveTeamParams{
+		UserID: p.UserID, Token: p.Token, TeamID: nonEmpty(p.TeamID),
+	})
+	return activated(op, row, done, written(r.repo, op, err))
+}
+
+func activated(op string, row dbgen.Session, done bool, err error) (Session, error) {
+	if err == nil && !done {
+		err = refuse(op, ErrNotMember, "user_id")
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	return Session(row), nil
 }
 
 // Delete signs out the session with that id if it is the user's. It returns [ErrNotFound].
@@ -208,7 +345,7 @@ func (r *SessionRepository) Delete(ctx context.Context, userID, sessionID string
 		return err
 	}
 	n, err := r.repo.DeleteSession(ctx, dbgen.DeleteSessionParams{UserID: userID, ID: sessionID})
-	return affected(op, n, err)
+	return affected(r.repo, op, n, err)
 }
 
 // DeleteByToken signs out the session with that token. It returns [ErrNotFound].
@@ -218,7 +355,7 @@ func (r *SessionRepository) DeleteByToken(ctx context.Context, token string) err
 		return err
 	}
 	n, err := r.repo.DeleteSessionByToken(ctx, token)
-	return affected(op, n, err)
+	return affected(r.repo, op, n, err)
 }
 
 // DeleteByTokens signs out the sessions with those tokens and returns how many there were. It returns
@@ -229,15 +366,38 @@ func (r *SessionRepository) DeleteByTokens(ctx context.Context, tokens []string)
 		return 0, err
 	}
 	n, err := r.repo.DeleteSessionsByTokens(ctx, tokens)
-	return n, translate(op, err)
+	return n, written(r.repo, op, err)
 }
 
-// DeleteByUser signs a user out everywhere and returns how many sessions there were. It returns [ErrInvalidInput].
-func (r *SessionRepository) DeleteByUser(ctx context.Context, userID string) (int64, error) {
+// DeleteByUser signs a user out everywhere, also out of a session that is being made at that moment, and returns what
+// it signed out, in no order: the tokens are what a cache has to forget. It returns [ErrInvalidInput].
+func (r *SessionRepository) DeleteByUser(ctx context.Context, userID string) ([]Session, error) {
 	const op = "Sessions.DeleteByUser"
 	if err := check(op, id("user_id", userID)); err != nil {
+		return nil, err
+	}
+	rows, err := r.repo.DeleteSessionsByUser(ctx, userID)
+	return each(rows, toSession, err), written(r.repo, op, err)
+}
+
+// DeleteOthers is DeleteByUser but for the session with that id, which is usually the one that asks.
+func (r *SessionRepository) DeleteOthers(ctx context.Context, userID, sessionID string) ([]Session, error) {
+	const op = "Sessions.DeleteOthers"
+	if err := check(op, id("user_id", userID), id("id", sessionID)); err != nil {
+		return nil, err
+	}
+	rows, err := r.repo.DeleteOtherSessions(ctx, dbgen.DeleteOtherSessionsParams{UserID: userID, ID: sessionID})
+	return each(rows, toSession, err), written(r.repo, op, err)
+}
+
+// DeleteExpired deletes up to limit sessions that have expired, the oldest first, and returns how many. It waits for
+// nobody, so it may leave some that others are busy with; a session that is refreshed meanwhile stays. To delete all,
+// call it until it returns less than limit. It returns [ErrInvalidInput] unless limit is 1 to 10,000.
+func (r *SessionRepository) DeleteExpired(ctx context.Context, limit int) (int64, error) {
+	const op = "Sessions.DeleteExpired"
+	if err := check(op, batchSize(limit)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.DeleteSessionsByUser(ctx, userID)
-	return n, translate(op, err)
+	n, err := r.repo.DeleteExpiredSessions(ctx, dbgen.DeleteExpiredSessionsParams{RowLimit: int32(limit)})
+	return n, written(r.repo, op, err)
 }

@@ -18,9 +18,18 @@ func TestSessions(t *testing.T) {
 		{"ListByTokens", testSessionListByTokens},
 		{"NotFound", testSessionNotFound},
 		{"Live", testSessionLive},
+		{"Authenticate", testSessionAuthenticate},
+		{"AuthenticateWithoutMembership", testSessionAuthenticateOutside},
 		{"Update", testSessionUpdate},
+		{"Refresh", testSessionRefresh},
+		{"RefreshOfNone", testSessionRefreshNone},
+		{"SetActiveOrganization", testSessionSetActiveOrganization},
+		{"SetActiveTeam", testSessionSetActiveTeam},
+		{"SetActiveRefused", testSessionSetActiveRefused},
 		{"Delete", testSessionDelete},
 		{"DeleteMany", testSessionDeleteMany},
+		{"DeleteOthers", testSessionDeleteOthers},
+		{"DeleteExpired", testSessionDeleteExpired},
 		{"List", testSessionList},
 	})
 }
@@ -116,6 +125,8 @@ func testSessionNotFound(t *testing.T, s *fixture) {
 		"Sessions.GetByToken":    errOf(s.Sessions.GetByToken(ctx, "none")),
 		"Sessions.UpdateByToken": errOf(s.Sessions.UpdateByToken(ctx, "none", authdb.UpdateSessionParams{})),
 		"Sessions.DeleteByToken": s.Sessions.DeleteByToken(ctx, "none"),
+		"Sessions.Authenticate":  errOf(s.Sessions.Authenticate(ctx, "none")),
+		"Sessions.Refresh":       errOf(s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: "none"})),
 	})
 	s.holds(t, want)
 }
@@ -183,15 +194,247 @@ func testSessionDeleteMany(t *testing.T, s *fixture) {
 	authdbtest.Session(t, s.Store)
 	want := readTables(t, s.Store)
 	var tokens []string
-	for range 4 {
-		tokens = append(tokens, authdbtest.Session(t, s.Store, sessionOf(s, user.ID, -time.Hour)).Token)
+	var sessions []authdb.Session
+	for i := range 5 {
+		sessions = append(sessions, authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Duration(i-2)*time.Hour)))
+		tokens = append(tokens, sessions[i].Token)
 	}
 	returns(t, int64(0))(s.Sessions.DeleteByTokens(ctx, nil))
 	returns(t, int64(2))(s.Sessions.DeleteByTokens(ctx, []string{tokens[1], "unknown", tokens[3], tokens[1]}))
-	returns(t, int64(2))(s.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: user.ID}))
+	returns(t, int64(3))(s.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: user.ID}))
 	returns(t, int64(1))(s.Sessions.DeleteByTokens(ctx, tokens[1:3]))
-	returns(t, int64(1))(s.Sessions.DeleteByUser(ctx, user.ID))
-	returns(t, int64(0))(s.Sessions.DeleteByUser(ctx, user.ID))
+	returns(t, []authdb.Session{sessions[0], sessions[4]})(sorted(s.Sessions.DeleteByUser(ctx, user.ID)))
+	returns(t, []authdb.Session{})(s.Sessions.DeleteByUser(ctx, user.ID))
+	s.holds(t, want)
+}
+
+func testSessionDeleteOthers(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	user, other := authdbtest.User(t, s.Store), authdbtest.Session(t, s.Store)
+	kept := authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Hour))
+	want := readTables(t, s.Store)
+	gone := []authdb.Session{
+		authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Hour)), authdbtest.Session(t, s.Store, sessionOf(s, user.ID, -time.Hour)),
+	}
+	returns(t, gone)(sorted(s.Sessions.DeleteOthers(ctx, user.ID, kept.ID)))
+	returns(t, []authdb.Session{})(s.Sessions.DeleteOthers(ctx, user.ID, kept.ID))
+	s.holds(t, want)
+	delete(want["session"], kept.ID)
+	returns(t, []authdb.Session{kept})(s.Sessions.DeleteOthers(ctx, user.ID, other.ID))
+	s.holds(t, want)
+}
+
+func testSessionDeleteExpired(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	exec(t, s.Store, `DELETE FROM session WHERE expires_at <= $1`, s.now)
+	user := authdbtest.User(t, s.Store)
+	authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Millisecond))
+	want := readTables(t, s.Store)
+	var last authdb.Session
+	for _, lifetime := range []time.Duration{0, -time.Hour, -time.Millisecond} {
+		session := authdbtest.Session(t, s.Store, sessionOf(s, user.ID, lifetime))
+		if lifetime == 0 {
+			last = session
+		}
+	}
+	returns(t, int64(2))(s.Sessions.DeleteExpired(ctx, 2)) // the oldest first
+	returns(t, last)(s.Sessions.Get(ctx, user.ID, last.ID))
+	returns(t, int64(1))(s.Sessions.DeleteExpired(ctx, 10_000))
+	returns(t, int64(0))(s.Sessions.DeleteExpired(ctx, 1))
+	for _, limit := range []int{-1, 0, 10_001} {
+		fails(t, errOf(s.Sessions.DeleteExpired(ctx, limit)), authdb.ErrInvalidInput, "Sessions.DeleteExpired", "limit")
+	}
+	s.holds(t, want)
+}
+
+func testSessionAuthenticate(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	a := newTenant(t, s)
+	returns(t, authdb.Authentication{Session: a.session, User: a.user, Member: &a.member, Team: &a.team})(
+		s.Sessions.Authenticate(ctx, a.session.Token))
+	exec(t, s.Store, `UPDATE team SET updated_at = NULL WHERE id = $1`, a.team.ID)
+	a.team.UpdatedAt = nil
+	returns(t, authdb.Authentication{Session: a.session, User: a.user, Member: &a.member, Team: &a.team})(
+		s.Sessions.Authenticate(ctx, a.session.Token))
+	plain := authdbtest.Session(t, s.Store, sessionOf(s, a.user.ID, time.Millisecond))
+	returns(t, authdb.Authentication{Session: plain, User: a.user})(s.Sessions.Authenticate(ctx, plain.Token))
+	for range 2 {
+		s.now = s.now.Add(time.Millisecond)
+		notFound(t, map[string]error{"Sessions.Authenticate": errOf(s.Sessions.Authenticate(ctx, plain.Token))})
+	}
+	if err := s.Sessions.DeleteByToken(ctx, a.session.Token); err != nil {
+		t.Fatal(err)
+	}
+	notFound(t, map[string]error{"Sessions.Authenticate": errOf(s.Sessions.Authenticate(ctx, a.session.Token))})
+}
+
+// testSessionAuthenticateOutside: the ids in a session open nothing by themselves.
+func testSessionAuthenticateOutside(t *testing.T, s *fixture) {
+	a, b := newTenant(t, s), newTenant(t, s)
+	empty := authdbtest.Team(t, s.Store, teamOf(a.org.ID)) // the user is not in it
+	joined := authdbtest.Organization(t, s.Store)
+	authdbtest.Member(t, s.Store, memberOf(joined.ID, a.user.ID))
+	elsewhere := authdbtest.Team(t, s.Store, teamOf(joined.ID))
+	authdbtest.TeamMember(t, s.Store, teamMemberOf(elsewhere, a.user.ID))
+	for name, test := range map[string]struct {
+		org, team *string
+		member    *authdb.Member
+	}{
+		"no member":              {&b.org.ID, &b.team.ID, nil},
+		"no such organization":   {new("none"), new("none"), nil},
+		"not in the team":        {&a.org.ID, &empty.ID, &a.member},
+		"no such team":           {&a.org.ID, new("none"), &a.member},
+		"another's team":         {&a.org.ID, &b.team.ID, &a.member},
+		"team of another":        {&a.org.ID, &elsewhere.ID, &a.member},
+		"team, no organization":  {nil, &a.team.ID, nil},
+		"organization, no team":  {&a.org.ID, nil, &a.member},
+		"team of a left company": {&b.org.ID, &a.team.ID, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) {
+				sessionOf(s, a.user.ID, time.Hour)(p)
+				p.ActiveOrganizationID, p.ActiveTeamID = test.org, test.team
+			})
+			returns(t, authdb.Authentication{Session: session, User: a.user, Member: test.member})(
+				s.Sessions.Authenticate(t.Context(), session.Token))
+		})
+	}
+}
+
+func testSessionRefresh(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	user, day := authdbtest.User(t, s.Store), 24*time.Hour
+	authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Hour))
+	for name, test := range map[string]struct {
+		left, lifetime, updateAge, want time.Duration // want is 0 where it is not due
+	}{
+		"due":                  {6 * day, 0, 0, 7 * day},
+		"not due":              {6*day + time.Millisecond, 0, 0, 0},
+		"new":                  {7 * day, 0, 0, 0},
+		"at its end":           {time.Millisecond, 0, 0, 7 * day},
+		"own rule, due":        {50 * time.Minute, time.Hour, 10 * time.Minute, time.Hour},
+		"own rule, not due":    {50*time.Minute + time.Millisecond, time.Hour, 10 * time.Minute, 0},
+		"longer than lifetime": {30 * day, 0, 0, 0},
+		"always":               {time.Hour, time.Hour, time.Nanosecond, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := authdbtest.Session(t, s.Store, sessionOf(s, user.ID, test.left))
+			want := readTables(t, s.Store)
+			p := authdb.RefreshSessionParams{Token: session.Token, Lifetime: test.lifetime, UpdateAge: test.updateAge}
+			if test.want > 0 {
+				session.ExpiresAt, session.UpdatedAt = s.now.Add(test.want), s.now
+				want["session"][session.ID] = asRow(session)
+			}
+			returns(t, authdb.RefreshedSession{Session: session, Refreshed: test.want > 0})(s.Sessions.Refresh(ctx, p))
+			returns(t, authdb.RefreshedSession{Session: session})(s.Sessions.Refresh(ctx, p)) // once
+			s.holds(t, want)
+		})
+	}
+	for _, p := range []authdb.RefreshSessionParams{{Token: "x", Lifetime: -1}, {Token: "x", Lifetime: 101 * 365 * day}} {
+		fails(t, errOf(s.Sessions.Refresh(ctx, p)), authdb.ErrInvalidInput, "Sessions.Refresh", "lifetime")
+	}
+	fails(t, errOf(s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: "x", UpdateAge: -1})), authdb.ErrInvalidInput,
+		"Sessions.Refresh", "update_age")
+}
+
+func testSessionRefreshNone(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	ended := authdbtest.Session(t, s.Store)
+	ended = must[authdb.Session](t)(s.Sessions.UpdateByToken(ctx, ended.Token, authdb.UpdateSessionParams{ExpiresAt: &s.now}))
+	revoked := authdbtest.Session(t, s.Store)
+	if err := s.Sessions.Delete(ctx, revoked.UserID, revoked.ID); err != nil {
+		t.Fatal(err)
+	}
+	want := readTables(t, s.Store)
+	for _, token := range []string{ended.Token, revoked.Token} {
+		notFound(t, map[string]error{
+			"Sessions.Refresh": errOf(s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: token})),
+		})
+	}
+	s.holds(t, want)
+}
+
+func testSessionSetActiveOrganization(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	a, b := newTenant(t, s), newTenant(t, s)
+	authdbtest.Member(t, s.Store, memberOf(b.org.ID, a.user.ID))
+	authdbtest.Session(t, s.Store, sessionOf(s, a.user.ID, time.Hour)) // the user's other session stays
+	set := func(orgID string) (authdb.Session, error) {
+		return s.Sessions.SetActiveOrganization(ctx, authdb.SetActiveOrganizationParams{
+			UserID: a.user.ID, Token: a.session.Token, OrganizationID: orgID,
+		})
+	}
+	checkUpdates(t, s, "session", a.session, set, []step[string, authdb.Session]{
+		{"again", a.org.ID, func(*authdb.Session) {}}, // the team stays
+		{"another", b.org.ID, func(s *authdb.Session) { s.ActiveOrganizationID, s.ActiveTeamID = &b.org.ID, nil }},
+		{"back", a.org.ID, func(s *authdb.Session) { s.ActiveOrganizationID = &a.org.ID }},
+	})
+	// A team of the organization which the user has left does not stay.
+	team := authdbtest.Team(t, s.Store, teamOf(a.org.ID))
+	exec(t, s.Store, `UPDATE session SET active_team_id = $1 WHERE id = $2`, team.ID, a.session.ID)
+	checkUpdates(t, s, "session", a.session, set, []step[string, authdb.Session]{
+		{"left team", a.org.ID, func(s *authdb.Session) { s.ActiveTeamID = nil }},
+		{"none", "", func(s *authdb.Session) { s.ActiveOrganizationID = nil }},
+	})
+}
+
+func testSessionSetActiveTeam(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	a := newTenant(t, s)
+	other := authdbtest.Team(t, s.Store, teamOf(a.org.ID))
+	authdbtest.TeamMember(t, s.Store, teamMemberOf(other, a.user.ID))
+	checkUpdates(t, s, "session", a.session, func(teamID string) (authdb.Session, error) {
+		return s.Sessions.SetActiveTeam(ctx, authdb.SetActiveTeamParams{UserID: a.user.ID, Token: a.session.Token, TeamID: teamID})
+	}, []step[string, authdb.Session]{
+		{"other", other.ID, func(s *authdb.Session) { s.ActiveTeamID = &other.ID }},
+		{"none", "", func(s *authdb.Session) { s.ActiveTeamID = nil }},
+		{"first", a.team.ID, func(s *authdb.Session) { s.ActiveTeamID = &a.team.ID }},
+	})
+}
+
+func testSessionSetActiveRefused(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	a, b := newTenant(t, s), newTenant(t, s)
+	empty := authdbtest.Team(t, s.Store, teamOf(a.org.ID))
+	bare := authdbtest.Session(t, s.Store, sessionOf(s, a.user.ID, time.Millisecond)) // nothing is active there
+	authdbtest.Member(t, s.Store, memberOf(b.org.ID, a.user.ID))
+	exec(t, s.Store, `INSERT INTO team_member (id, team_id, user_id) VALUES ('stray', $1, $2)`, b.team.ID, b.coOwner.UserID)
+	exec(t, s.Store, `DELETE FROM member WHERE id = $1`, b.coOwner.ID) // a team member who is no member
+	stray := authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) {
+		sessionOf(s, b.coOwner.UserID, time.Hour)(p)
+		p.ActiveOrganizationID = &b.org.ID
+	})
+	want := readTables(t, s.Store)
+	org := func(userID, token, orgID string, kind error, field string) {
+		t.Helper()
+		_, err := s.Sessions.SetActiveOrganization(ctx, authdb.SetActiveOrganizationParams{UserID: userID, Token: token, OrganizationID: orgID})
+		fails(t, err, kind, "Sessions.SetActiveOrganization", field)
+	}
+	team := func(userID, token, teamID string, kind error, field string) {
+		t.Helper()
+		_, err := s.Sessions.SetActiveTeam(ctx, authdb.SetActiveTeamParams{UserID: userID, Token: token, TeamID: teamID})
+		fails(t, err, kind, "Sessions.SetActiveTeam", field)
+	}
+	org(b.user.ID, b.session.Token, a.org.ID, authdb.ErrNotMember, "user_id")
+	org(a.user.ID, a.session.Token, "none", authdb.ErrNotMember, "user_id")
+	team(a.user.ID, a.session.Token, empty.ID, authdb.ErrNotMember, "user_id")
+	team(a.user.ID, a.session.Token, b.team.ID, authdb.ErrNotMember, "user_id")
+	team(a.user.ID, a.session.Token, "none", authdb.ErrNotMember, "user_id")
+	team(a.user.ID, bare.Token, a.team.ID, authdb.ErrNotMember, "user_id")
+	team(b.coOwner.UserID, stray.Token, b.team.ID, authdb.ErrNotMember, "user_id")
+	for _, orgID := range []string{"", b.org.ID} {
+		org(b.user.ID, a.session.Token, orgID, authdb.ErrNotFound, "") // another's session
+		org(a.user.ID, "none", orgID, authdb.ErrNotFound, "")
+	}
+	for _, teamID := range []string{"", b.team.ID} {
+		team(b.user.ID, a.session.Token, teamID, authdb.ErrNotFound, "")
+		team(a.user.ID, "none", teamID, authdb.ErrNotFound, "")
+	}
+	s.now = bare.ExpiresAt
+	org(a.user.ID, bare.Token, a.org.ID, authdb.ErrNotFound, "")
+	org(a.user.ID, bare.Token, "", authdb.ErrNotFound, "")
+	team(a.user.ID, bare.Token, a.team.ID, authdb.ErrNotFound, "")
+	team(a.user.ID, bare.Token, "", authdb.ErrNotFound, "")
 	s.holds(t, want)
 }
 

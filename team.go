@@ -2,9 +2,11 @@ package authdb
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb/internal/dbgen"
 	"github.com/zerostarter/authdb/internal/repo"
 )
@@ -33,11 +35,17 @@ type TeamWithOrganization struct {
 type CreateTeamParams struct {
 	OrganizationID string
 	Name           string // at most 255 characters
+	MaxTeams       int    // of the organization, the new one included; zero: no limit
 }
 
 // UpdateTeamParams says what to change; the zero value changes nothing but UpdatedAt.
 type UpdateTeamParams struct {
 	Name *string // nil leaves it
+}
+
+// DeleteTeamParams says what a deletion may do.
+type DeleteTeamParams struct {
+	AllowLast bool // leave the organization without a team
 }
 
 // ListTeamsParams selects a page of an organization's teams.
@@ -50,14 +58,21 @@ type ListTeamsParams struct {
 // TeamRepository reads and writes the team table. It is [Store.Teams].
 type TeamRepository struct{ repo *repo.Repo }
 
-// Create adds a team. It returns [ErrReference] if there is no such organization, or [ErrInvalidInput].
+// Create adds a team. It returns [ErrLimitReached], [ErrReference] if there is no such organization, or
+// [ErrInvalidInput].
 func (r *TeamRepository) Create(ctx context.Context, p CreateTeamParams) (Team, error) {
 	const op = "Teams.Create"
-	if err := check(op, required("organization_id", p.OrganizationID, maxID), text("name", p.Name, maxName)); err != nil {
+	if err := check(op, required("organization_id", p.OrganizationID, maxID), text("name", p.Name, maxName),
+		limitOf("max_teams", p.MaxTeams)); err != nil {
 		return Team{}, err
 	}
-	row, err := r.repo.CreateTeam(ctx, dbgen.CreateTeamParams{OrganizationID: p.OrganizationID, Name: p.Name})
-	return Team(row), translate(op, err)
+	row, err := r.repo.CreateTeam(ctx, dbgen.CreateTeamParams{
+		OrganizationID: p.OrganizationID, Name: p.Name, MaxTeams: limit(p.MaxTeams),
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Team{}, refuse(op, ErrLimitReached, "max_teams")
+	}
+	return Team(row), written(r.repo, op, err)
 }
 
 // Get returns the team with that id if it is the organization's, or [ErrNotFound].
@@ -118,16 +133,34 @@ func (r *TeamRepository) Update(ctx context.Context, organizationID, teamID stri
 		return Team{}, err
 	}
 	row, err := r.repo.UpdateTeam(ctx, dbgen.UpdateTeamParams{OrganizationID: organizationID, ID: teamID, Name: p.Name})
-	return Team(row), translate(op, err)
+	return Team(row), written(r.repo, op, err)
 }
 
-// Delete removes a team with its team members, be it the organization's last. It returns [ErrNotFound]. Sessions in
-// which it was active and invitations to it keep its id.
-func (r *TeamRepository) Delete(ctx context.Context, organizationID, teamID string) error {
+// Delete removes a team with its team members. In their sessions it is active no longer, and pending invitations to it
+// are to the organization or to their other teams only. It returns [ErrNotFound], or [ErrLastTeam] unless p says that
+// this is allowed.
+func (r *TeamRepository) Delete(ctx context.Context, organizationID, teamID string, p DeleteTeamParams) error {
 	const op = "Teams.Delete"
 	if err := check(op, id("organization_id", organizationID), id("id", teamID)); err != nil {
 		return err
 	}
-	n, err := r.repo.DeleteTeam(ctx, dbgen.DeleteTeamParams{OrganizationID: organizationID, ID: teamID})
-	return affected(op, n, err)
+	outcome, err := r.repo.DeleteTeam(ctx, dbgen.DeleteTeamParams{
+		OrganizationID: organizationID, ID: teamID, AllowLast: p.AllowLast,
+	})
+	if err != nil {
+		return written(r.repo, op, err)
+	}
+	return verdict(op, outcome)
+}
+
+// RecountMembers sets MemberCount of an organization's teams to the number of their members and returns how many teams
+// had another. It differs where Better Auth before 1.7 removes members, or 1.7 deletes a user: too high a count makes
+// 1.7, and TeamMembers.Create with a limit, refuse seats that are free. It returns [ErrInvalidInput].
+func (r *TeamRepository) RecountMembers(ctx context.Context, organizationID string) (int64, error) {
+	const op = "Teams.RecountMembers"
+	if err := check(op, id("organization_id", organizationID)); err != nil {
+		return 0, err
+	}
+	n, err := r.repo.RecountTeamMembers(ctx, dbgen.RecountTeamMembersParams{OrganizationID: organizationID})
+	return n, written(r.repo, op, err)
 }

@@ -67,6 +67,7 @@ type CreateTeamMemberParams struct {
 	OrganizationID string // of the team
 	TeamID         string
 	UserID         string
+	MaxMembers     int // of the team, the new one included; zero: no limit
 }
 
 // CreateTeamMembersParams say which users join a team.
@@ -74,6 +75,7 @@ type CreateTeamMembersParams struct {
 	OrganizationID string // of the team
 	TeamID         string
 	UserIDs        []string
+	MaxMembers     int // of the team, the new ones included; zero: no limit
 }
 
 // ListTeamMembersParams selects a page of a team's members.
@@ -94,33 +96,53 @@ type ListTeamMembersByUserParams struct {
 // TeamMemberRepository reads and writes the team_member table. It is [Store.TeamMembers].
 type TeamMemberRepository struct{ repo *repo.Repo }
 
-// Create makes a user a member of a team. It returns [ErrNotFound] if the organization has no such team,
-// [ErrReference] if there is no such user, or [ErrInvalidInput]. It does not look whether the user is a member of the
-// organization, or of the team already.
+// Create makes a member of the organization a member of one of its teams, and returns the row, also of one who is in
+// the team already. It returns [ErrNotFound] if the organization has no such team, [ErrNotMember] if the user is not in
+// the organization, [ErrLimitReached] or [ErrInvalidInput].
+//
+// A limit counts what Team.MemberCount counts too: a seat that Better Auth 1.7 has reserved is taken.
 func (r *TeamMemberRepository) Create(ctx context.Context, p CreateTeamMemberParams) (TeamMember, error) {
 	const op = "TeamMembers.Create"
 	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID),
-		required("user_id", p.UserID, maxID)); err != nil {
+		required("user_id", p.UserID, maxID), limitOf("max_members", p.MaxMembers)); err != nil {
 		return TeamMember{}, err
 	}
-	row, err := r.repo.CreateTeamMember(ctx, dbgen.CreateTeamMemberParams{
-		OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserID: p.UserID,
-	})
-	return TeamMember(row), translate(op, err)
+	rows, err := r.create(ctx, op, CreateTeamMembersParams{p.OrganizationID, p.TeamID, []string{p.UserID}, p.MaxMembers})
+	if err != nil {
+		return TeamMember{}, err
+	}
+	return rows[0], nil
 }
 
-// CreateMany makes any number of users members of a team in one statement, all or none, and returns the rows in the
-// order of the users; none, without a look at the team, for no users. Its errors are those of Create.
+// CreateMany is Create for any number of users, all or none. It returns the row of each user once, in the order in
+// which they are first named; none, without a look at the team, for no users.
 func (r *TeamMemberRepository) CreateMany(ctx context.Context, p CreateTeamMembersParams) ([]TeamMember, error) {
 	const op = "TeamMembers.CreateMany"
 	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID),
-		eachOf("user_id", p.UserIDs, maxID)); err != nil {
+		eachOf("user_id", p.UserIDs, maxID), limitOf("max_members", p.MaxMembers)); err != nil {
 		return nil, err
 	}
-	rows, err := r.repo.CreateTeamMembers(ctx, dbgen.CreateTeamMembersParams{
-		OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserIds: p.UserIDs,
+	if len(p.UserIDs) == 0 {
+		return []TeamMember{}, nil
+	}
+	return r.create(ctx, op, p)
+}
+
+func (r *TeamMemberRepository) create(ctx context.Context, op string, p CreateTeamMembersParams) ([]TeamMember, error) {
+	users := distinct(p.UserIDs, itself)
+	rows, outcome, err := r.repo.JoinTeam(ctx, dbgen.CreateTeamMembersParams{
+		OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserIds: users, MaxMembers: limit(p.MaxMembers),
 	})
-	return each(rows, func(row dbgen.TeamMember) TeamMember { return TeamMember(row) }, err), translate(op, err)
+	if err == nil {
+		err = verdict(op, outcome)
+	}
+	if err == nil && len(rows) < len(users) { // another server has added one meanwhile, and taken it away again
+		err = refuse(op, ErrNotMember, "user_id")
+	}
+	if err != nil {
+		return nil, written(r.repo, op, err)
+	}
+	return each(rows, func(row dbgen.TeamMember) TeamMember { return TeamMember(row) }, nil), nil
 }
 
 // Get returns the team member with that id if its team is the organization's, or [ErrNotFound].
@@ -145,8 +167,7 @@ func (r *TeamMemberRepository) GetWithUser(ctx context.Context, organizationID, 
 	return teamMemberWithUser(row), translate(op, err)
 }
 
-// GetByUser returns a user's membership in a team of the organization, with the team, or [ErrNotFound]. Where the user
-// was added twice, the oldest row counts.
+// GetByUser returns a user's membership in a team of the organization, with the team, or [ErrNotFound].
 func (r *TeamMemberRepository) GetByUser(ctx context.Context, organizationID, teamID, userID string) (TeamMemberWithTeam, error) {
 	const op = "TeamMembers.GetByUser"
 	if err := check(op, id("organization_id", organizationID), id("team_id", teamID), id("user_id", userID)); err != nil {
@@ -210,24 +231,24 @@ func (r *TeamMemberRepository) Count(ctx context.Context, organizationID, teamID
 	return n, translate(op, err)
 }
 
-// Delete ends a team membership. It returns [ErrNotFound].
+// Delete ends a team membership; in the user's sessions the team is active no longer. It returns [ErrNotFound].
 func (r *TeamMemberRepository) Delete(ctx context.Context, organizationID, teamMemberID string) error {
 	const op = "TeamMembers.Delete"
 	if err := check(op, id("organization_id", organizationID), id("id", teamMemberID)); err != nil {
 		return err
 	}
-	n, err := r.repo.DeleteTeamMember(ctx, dbgen.DeleteTeamMemberParams{OrganizationID: organizationID, ID: teamMemberID})
-	return affected(op, n, err)
+	n, err := r.repo.DeleteTeamMember(ctx, dbgen.DeleteTeamMemberParams{OrganizationID: organizationID, ID: &teamMemberID})
+	return affected(r.repo, op, n, err)
 }
 
-// DeleteByUser takes a user out of a team, also one that was added twice. It returns [ErrNotFound].
+// DeleteByUser is Delete by team and user.
 func (r *TeamMemberRepository) DeleteByUser(ctx context.Context, organizationID, teamID, userID string) error {
 	const op = "TeamMembers.DeleteByUser"
 	if err := check(op, id("organization_id", organizationID), id("team_id", teamID), id("user_id", userID)); err != nil {
 		return err
 	}
-	n, err := r.repo.DeleteTeamMemberByUser(ctx, dbgen.DeleteTeamMemberByUserParams{
-		OrganizationID: organizationID, TeamID: teamID, UserID: userID,
+	n, err := r.repo.DeleteTeamMember(ctx, dbgen.DeleteTeamMemberParams{
+		OrganizationID: organizationID, TeamID: &teamID, UserID: &userID,
 	})
-	return affected(op, n, err)
+	return affected(r.repo, op, n, err)
 }

@@ -2,6 +2,7 @@ package authdb_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
@@ -11,11 +12,15 @@ func TestTeams(t *testing.T) {
 	t.Parallel()
 	runTests(t, []subTest{
 		{"Create", testTeamCreate},
+		{"CreateLimit", testTeamLimit},
 		{"CreateReference", testTeamReference},
 		{"Get", testTeamGet},
 		{"NotFound", testTeamNotFound},
 		{"Update", testTeamUpdate},
 		{"DeleteCascade", testTeamDelete},
+		{"DeleteLast", testTeamDeleteLast},
+		{"DeleteRewritesInvitations", testTeamDeleteInvitations},
+		{"RecountMembers", testTeamRecount},
 		{"List", testTeamList},
 	})
 }
@@ -33,6 +38,22 @@ func testTeamCreate(t *testing.T, s *fixture) {
 		want["team"][team.ID] = asRow(team)
 	}
 	s.holds(t, want)
+}
+
+func testTeamLimit(t *testing.T, s *fixture) {
+	team := authdbtest.Team(t, s.Store)
+	create := func(limit int) error {
+		return errOf(s.Teams.Create(t.Context(), authdb.CreateTeamParams{OrganizationID: team.OrganizationID, MaxTeams: limit}))
+	}
+	authdbtest.Team(t, s.Store) // of another organization
+	want := readTables(t, s.Store)
+	fails(t, create(1), authdb.ErrLimitReached, "Teams.Create", "max_teams")
+	fails(t, create(-1), authdb.ErrInvalidInput, "Teams.Create", "max_teams")
+	s.holds(t, want)
+	if err := create(2); err != nil {
+		t.Error(err)
+	}
+	fails(t, create(2), authdb.ErrLimitReached, "Teams.Create", "max_teams")
 }
 
 func testTeamReference(t *testing.T, s *fixture) {
@@ -63,7 +84,7 @@ func testTeamNotFound(t *testing.T, s *fixture) {
 			"Teams.Get":                 errOf(s.Teams.Get(ctx, orgID, id)),
 			"Teams.GetWithOrganization": errOf(s.Teams.GetWithOrganization(ctx, orgID, id)),
 			"Teams.Update":              errOf(s.Teams.Update(ctx, orgID, id, authdb.UpdateTeamParams{})),
-			"Teams.Delete":              s.Teams.Delete(ctx, orgID, id),
+			"Teams.Delete":              s.Teams.Delete(ctx, orgID, id, authdb.DeleteTeamParams{AllowLast: true}),
 		})
 	}
 	s.holds(t, want)
@@ -89,7 +110,83 @@ func testTeamDelete(t *testing.T, s *fixture) {
 	want := readTables(t, s.Store)
 	delete(want["team"], gone.team.ID)
 	delete(want["team_member"], gone.teamMember.ID)
-	s.deletes(t, want, "Teams.Delete", func() error { return s.Teams.Delete(t.Context(), gone.org.ID, gone.team.ID) })
+	s.clears(want, gone.session.ID, activeTeam)
+	want.set("invitation", gone.invitation.ID, map[string]any{"team_id": nil})
+	s.deletes(t, want, "Teams.Delete", func() error { return s.Teams.Delete(t.Context(), gone.org.ID, gone.team.ID, authdb.DeleteTeamParams{}) })
+}
+
+func testTeamDeleteLast(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	a, _ := newTenant(t, s), newTenant(t, s) // the other organization's team does not count
+	want := readTables(t, s.Store)
+	fails(t, s.Teams.Delete(ctx, a.org.ID, a.team.ID, authdb.DeleteTeamParams{}), authdb.ErrLastTeam, "Teams.Delete", "")
+	s.holds(t, want)
+	delete(want["team"], a.team.ID)
+	delete(want["team_member"], a.teamMember.ID)
+	s.clears(want, a.session.ID, activeTeam)
+	want.set("invitation", a.invitation.ID, map[string]any{"team_id": nil})
+	s.deletes(t, want, "Teams.Delete", func() error {
+		return s.Teams.Delete(ctx, a.org.ID, a.team.ID, authdb.DeleteTeamParams{AllowLast: true})
+	})
+}
+
+// testTeamDeleteInvitations: what is left of a list of teams is written as Better Auth does, and what is settled stays.
+func testTeamDeleteInvitations(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	org, other := authdbtest.Organization(t, s.Store), authdbtest.Invitation(t, s.Store)
+	gone, kept := authdbtest.Team(t, s.Store, teamOf(org.ID)), authdbtest.Team(t, s.Store, teamOf(org.ID))
+	inviter := authdbtest.Member(t, s.Store, memberOf(org.ID, ""))
+	g, k := gone.ID, kept.ID
+	settled := map[string]string{} // by id: what the invitations say that are not pending, or another organization's
+	left := map[string]any{}
+	for lists, rest := range map[string]any{
+		g: nil, g + "," + k: k, k + "," + g: k, " " + g + " , " + k + " ": k, g + "," + g: nil, k + "," + g + ",x": k + ",x",
+		k: k, "x" + g: "x" + g, g + "x," + k: g + "x," + k, "": "",
+	} {
+		inv := invite(t, s, org.ID, inviter.UserID)
+		exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, lists, inv.ID)
+		left[inv.ID] = rest
+		for _, status := range []string{"accepted", "rejected", "canceled"} {
+			inv := invite(t, s, org.ID, inviter.UserID)
+			exec(t, s.Store, `UPDATE invitation SET team_id = $1, status = $2 WHERE id = $3`, lists, status, inv.ID)
+			settled[inv.ID] = lists
+		}
+	}
+	expired := invite(t, s, org.ID, inviter.UserID)
+	exec(t, s.Store, `UPDATE invitation SET team_id = $1, expires_at = '2000-01-01' WHERE id = $2`, g, expired.ID)
+	exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, g, other.ID)
+	settled[other.ID] = g
+	left[expired.ID] = nil
+	none := invite(t, s, org.ID, inviter.UserID)
+	left[none.ID] = nil
+	want := readTables(t, s.Store)
+	delete(want["team"], g)
+	for id, rest := range left {
+		want.set("invitation", id, map[string]any{"team_id": rest})
+	}
+	for id, lists := range settled {
+		if got := want["invitation"][id]["team_id"]; got != lists {
+			t.Fatalf("%v, want %q", got, lists)
+		}
+	}
+	s.deletes(t, want, "Teams.Delete", func() error { return s.Teams.Delete(ctx, org.ID, g, authdb.DeleteTeamParams{}) })
+}
+
+func testTeamRecount(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	a, b := newTenant(t, s), newTenant(t, s)
+	right := authdbtest.Team(t, s.Store, teamOf(a.org.ID))
+	empty := authdbtest.Team(t, s.Store, teamOf(a.org.ID))
+	exec(t, s.Store, `UPDATE team SET member_count = 7 WHERE id = ANY($1)`, []string{a.team.ID, b.team.ID, empty.ID})
+	want := readTables(t, s.Store)
+	s.now = s.now.Add(time.Minute)
+	want.set("team", a.team.ID, map[string]any{"member_count": 1.0, "updated_at": jsonTime(s.now)})
+	want.set("team", empty.ID, map[string]any{"member_count": 0.0, "updated_at": jsonTime(s.now)})
+	returns(t, int64(2))(s.Teams.RecountMembers(ctx, a.org.ID))
+	returns(t, int64(0))(s.Teams.RecountMembers(ctx, a.org.ID))
+	returns(t, int64(0))(s.Teams.RecountMembers(ctx, "none"))
+	returns(t, right)(s.Teams.Get(ctx, a.org.ID, right.ID))
+	s.holds(t, want)
 }
 
 func testTeamList(t *testing.T, s *fixture) {

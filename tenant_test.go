@@ -25,6 +25,7 @@ type tenant struct {
 	account    authdb.Account
 	org        authdb.Organization
 	member     authdb.Member
+	coOwner    authdb.Member
 	team       authdb.Team
 	teamMember authdb.TeamMember
 	invitation authdb.Invitation
@@ -35,8 +36,12 @@ func newTenant(t *testing.T, s *fixture) (a tenant) {
 	a.user = authdbtest.User(t, s.Store)
 	a.org = authdbtest.Organization(t, s.Store, func(p *authdb.CreateOrganizationParams) { p.OwnerID = a.user.ID })
 	a.member = must[authdb.MemberWithUser](t)(s.Members.GetByUser(t.Context(), a.org.ID, a.user.ID)).Member
+	a.coOwner = authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) {
+		p.OrganizationID, p.Role = a.org.ID, authdb.RoleOwner
+	})
 	a.team = authdbtest.Team(t, s.Store, teamOf(a.org.ID))
 	a.teamMember = authdbtest.TeamMember(t, s.Store, teamMemberOf(a.team, a.user.ID))
+	a.team.MemberCount = 1
 	a.session = authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) {
 		p.UserID, p.ActiveOrganizationID, p.ActiveTeamID = a.user.ID, &a.org.ID, &a.team.ID
 	})
@@ -57,6 +62,8 @@ func inAll[T any](seq iter.Seq2[T, error]) error {
 	return counted(int64(len(items)), err)
 }
 
+func some[T any](rows []T, err error) error { return counted(int64(len(rows)), err) }
+
 func counted(n int64, err error) error {
 	if err == nil && n == 0 {
 		return errNone
@@ -73,7 +80,15 @@ func TestScopes(t *testing.T) {
 	exec(t, s.Store, `INSERT INTO organization (id, name, slug, created_at) VALUES ('empty', '', 'empty', '2026-01-01')`)
 	other, nobody := scope{"empty", authdbtest.User(t, s.Store).ID}, scope{"none", "none"}
 
+	newcomer := authdbtest.User(t, s.Store).ID
 	db, in, a := s.Store, scope{}, tenant{}
+	// The user in scope, who has the address of the invitation.
+	recipient := func() string {
+		if in.user != a.user.ID {
+			return in.user
+		}
+		return must[authdb.User](t)(db.Users.SetEmail(ctx, in.user, a.invitation.Email, true)).ID
+	}
 	var covered []string
 	type calls map[string]func() error
 	for _, group := range []struct {
@@ -85,7 +100,7 @@ func TestScopes(t *testing.T) {
 			"Users.Get":         func() error { return errOf(db.Users.Get(ctx, in.user)) },
 			"Users.Update":      func() error { return errOf(db.Users.Update(ctx, in.user, authdb.UpdateUserParams{Name: new("x")})) },
 			"Users.SetEmail":    func() error { return errOf(db.Users.SetEmail(ctx, in.user, "x@example.com", true)) },
-			"Users.Delete":      func() error { return db.Users.Delete(ctx, in.user) },
+			"Users.Delete":      func() error { return errOf(db.Users.Delete(ctx, in.user, authdb.DeleteUserParams{})) },
 			"Organizations.Get": func() error { return errOf(db.Organizations.Get(ctx, in.org)) },
 			"Organizations.GetFull": func() error {
 				return errOf(db.Organizations.GetFull(ctx, in.org, authdb.OrganizationWith{Members: authdb.All()}))
@@ -93,29 +108,50 @@ func TestScopes(t *testing.T) {
 			"Organizations.Update": func() error {
 				return errOf(db.Organizations.Update(ctx, in.org, authdb.UpdateOrganizationParams{Name: new("x")}))
 			},
-			"Organizations.Delete": func() error { return db.Organizations.Delete(ctx, in.org) },
+			"Organizations.Delete": func() error { return errOf(db.Organizations.Delete(ctx, in.org)) },
 		}},
 		{nobody, authdb.ErrReference, calls{
 			"Sessions.Create": func() error { return errOf(db.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: in.user})) },
 			"Sessions.CreateMany": func() error {
 				return errOf(db.Sessions.CreateMany(ctx, []authdb.CreateSessionParams{{UserID: in.user}}))
 			},
+			"Accounts.Link": func() error {
+				return errOf(db.Accounts.Link(ctx, authdb.CreateAccountParams{UserID: in.user, ProviderID: "github", AccountID: "7"}))
+			},
 			"Accounts.Create": func() error {
-				return errOf(db.Accounts.Create(ctx, authdb.CreateAccountParams{UserID: in.user, ProviderID: "credential"}))
+				return errOf(db.Accounts.Create(ctx, authdb.CreateAccountParams{UserID: in.user, ProviderID: "gitlab", AccountID: "7"}))
 			},
 			"Members.Create": func() error {
-				return errOf(db.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: in.org, UserID: a.user.ID}))
+				return errOf(db.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: in.org, UserID: newcomer}))
 			},
 			"Members.CreateMany": func() error {
-				return errOf(db.Members.CreateMany(ctx, []authdb.CreateMemberParams{{OrganizationID: in.org, UserID: a.user.ID}}))
+				return errOf(db.Members.CreateMany(ctx, []authdb.CreateMemberParams{{OrganizationID: in.org, UserID: newcomer}}))
 			},
 			"Teams.Create": func() error { return errOf(db.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: in.org})) },
+		}},
+		{nobody, authdb.ErrInvalidInput, calls{
+			"Users.CreateWithAccount": func() error {
+				account := authdb.CreateAccountParams{ProviderID: "github", AccountID: "8"}
+				if in == nobody {
+					account.UserID = a.user.ID
+				}
+				_, _, err := db.Users.CreateWithAccount(ctx, authdb.CreateUserParams{Email: "x@example.com"}, account)
+				return err
+			},
+		}},
+		{other, authdb.ErrNotMember, calls{
 			"Invitations.Create": func() error {
 				return errOf(db.Invitations.Create(ctx, authdb.CreateInvitationParams{OrganizationID: in.org, InviterID: a.user.ID, Email: "x@example.com"}))
 			},
 		}},
 		{other, authdb.ErrNotFound, calls{
-			"Sessions.Get":           func() error { return errOf(db.Sessions.Get(ctx, in.user, a.session.ID)) },
+			"Sessions.Get": func() error { return errOf(db.Sessions.Get(ctx, in.user, a.session.ID)) },
+			"Sessions.SetActiveOrganization": func() error {
+				return errOf(db.Sessions.SetActiveOrganization(ctx, authdb.SetActiveOrganizationParams{UserID: in.user, Token: a.session.Token, OrganizationID: a.org.ID}))
+			},
+			"Sessions.SetActiveTeam": func() error {
+				return errOf(db.Sessions.SetActiveTeam(ctx, authdb.SetActiveTeamParams{UserID: in.user, Token: a.session.Token, TeamID: a.team.ID}))
+			},
 			"Sessions.Delete":        func() error { return db.Sessions.Delete(ctx, in.user, a.session.ID) },
 			"Accounts.Get":           func() error { return errOf(db.Accounts.Get(ctx, in.user, a.account.ID)) },
 			"Accounts.GetCredential": func() error { return errOf(db.Accounts.GetCredential(ctx, in.user)) },
@@ -123,21 +159,24 @@ func TestScopes(t *testing.T) {
 				return errOf(db.Accounts.Update(ctx, in.user, a.account.ID, authdb.UpdateAccountParams{Scope: authdb.Set("x")}))
 			},
 			"Accounts.SetPassword": func() error { return db.Accounts.SetPassword(ctx, in.user, "x") },
-			"Accounts.Delete":      func() error { return db.Accounts.Delete(ctx, in.user, a.account.ID) },
-			"Members.Get":          func() error { return errOf(db.Members.Get(ctx, in.org, a.member.ID)) },
-			"Members.GetWithUser":  func() error { return errOf(db.Members.GetWithUser(ctx, in.org, a.member.ID)) },
-			"Members.GetByUser":    func() error { return errOf(db.Members.GetByUser(ctx, in.org, a.user.ID)) },
-			"Members.GetByEmail":   func() error { return errOf(db.Members.GetByEmail(ctx, in.org, a.user.Email)) },
+			"Accounts.Delete": func() error {
+				return db.Accounts.Delete(ctx, in.user, a.account.ID, authdb.DeleteAccountParams{AllowLast: true})
+			},
+			"Members.Get":         func() error { return errOf(db.Members.Get(ctx, in.org, a.member.ID)) },
+			"Members.GetWithUser": func() error { return errOf(db.Members.GetWithUser(ctx, in.org, a.member.ID)) },
+			"Members.GetByUser":   func() error { return errOf(db.Members.GetByUser(ctx, in.org, a.user.ID)) },
+			"Members.GetByEmail":  func() error { return errOf(db.Members.GetByEmail(ctx, in.org, a.user.Email)) },
 			"Members.Update": func() error {
 				return errOf(db.Members.Update(ctx, in.org, a.member.ID, authdb.UpdateMemberParams{Role: new("x")}))
 			},
+			"Members.Leave":             func() error { return db.Members.Leave(ctx, in.org, a.user.ID) },
 			"Members.Delete":            func() error { return db.Members.Delete(ctx, in.org, a.member.ID) },
 			"Teams.Get":                 func() error { return errOf(db.Teams.Get(ctx, in.org, a.team.ID)) },
 			"Teams.GetWithOrganization": func() error { return errOf(db.Teams.GetWithOrganization(ctx, in.org, a.team.ID)) },
 			"Teams.Update": func() error {
 				return errOf(db.Teams.Update(ctx, in.org, a.team.ID, authdb.UpdateTeamParams{Name: new("x")}))
 			},
-			"Teams.Delete": func() error { return db.Teams.Delete(ctx, in.org, a.team.ID) },
+			"Teams.Delete": func() error { return db.Teams.Delete(ctx, in.org, a.team.ID, authdb.DeleteTeamParams{AllowLast: true}) },
 			"TeamMembers.Create": func() error {
 				return errOf(db.TeamMembers.Create(ctx, authdb.CreateTeamMemberParams{OrganizationID: in.org, TeamID: a.team.ID, UserID: a.user.ID}))
 			},
@@ -152,16 +191,19 @@ func TestScopes(t *testing.T) {
 			"Invitations.Get":            func() error { return errOf(db.Invitations.Get(ctx, in.org, a.invitation.ID)) },
 			"Invitations.GetWithInviter": func() error { return errOf(db.Invitations.GetWithInviter(ctx, in.org, a.invitation.ID)) },
 			"Invitations.GetPending":     func() error { return errOf(db.Invitations.GetPending(ctx, in.org, a.invitation.Email)) },
-			"Invitations.Update": func() error {
-				return errOf(db.Invitations.Update(ctx, in.org, a.invitation.ID, authdb.UpdateInvitationParams{Role: authdb.Set("x")}))
+			"Invitations.Accept": func() error {
+				return errOf(db.Invitations.Accept(ctx, a.invitation.ID, recipient(), authdb.AcceptInvitationParams{}))
 			},
+			"Invitations.Reject": func() error { return errOf(db.Invitations.Reject(ctx, a.invitation.ID, recipient())) },
+			"Invitations.Cancel": func() error { return errOf(db.Invitations.Cancel(ctx, in.org, a.invitation.ID)) },
 			"Invitations.Delete": func() error { return db.Invitations.Delete(ctx, in.org, a.invitation.ID) },
 		}},
 		{other, errNone, calls{
 			"Sessions.List":         func() error { return inPage(db.Sessions.List(ctx, authdb.ListSessionsParams{UserID: in.user})) },
 			"Sessions.All":          func() error { return inAll(db.Sessions.All(ctx, authdb.ListSessionsParams{UserID: in.user})) },
 			"Sessions.Count":        func() error { return counted(db.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: in.user})) },
-			"Sessions.DeleteByUser": func() error { return counted(db.Sessions.DeleteByUser(ctx, in.user)) },
+			"Sessions.DeleteByUser": func() error { return some(db.Sessions.DeleteByUser(ctx, in.user)) },
+			"Sessions.DeleteOthers": func() error { return some(db.Sessions.DeleteOthers(ctx, in.user, "another")) },
 			"Accounts.List":         func() error { return inPage(db.Accounts.List(ctx, authdb.ListAccountsParams{UserID: in.user})) },
 			"Accounts.All":          func() error { return inAll(db.Accounts.All(ctx, authdb.ListAccountsParams{UserID: in.user})) },
 			"Accounts.Count":        func() error { return counted(db.Accounts.Count(ctx, in.user)) },
@@ -178,11 +220,13 @@ func TestScopes(t *testing.T) {
 			"Organizations.AllByUser": func() error {
 				return inAll(db.Organizations.AllByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: in.user}))
 			},
-			"Members.Count":       func() error { return counted(db.Members.Count(ctx, in.org)) },
-			"Members.CountByUser": func() error { return counted(db.Members.CountByUser(ctx, in.user)) },
-			"Teams.List":          func() error { return inPage(db.Teams.List(ctx, authdb.ListTeamsParams{OrganizationID: in.org})) },
-			"Teams.All":           func() error { return inAll(db.Teams.All(ctx, authdb.ListTeamsParams{OrganizationID: in.org})) },
-			"Teams.Count":         func() error { return counted(db.Teams.Count(ctx, in.org)) },
+			"Members.Count":             func() error { return counted(db.Members.Count(ctx, in.org)) },
+			"Members.CountByUser":       func() error { return counted(db.Members.CountByUser(ctx, in.user)) },
+			"Teams.List":                func() error { return inPage(db.Teams.List(ctx, authdb.ListTeamsParams{OrganizationID: in.org})) },
+			"Teams.All":                 func() error { return inAll(db.Teams.All(ctx, authdb.ListTeamsParams{OrganizationID: in.org})) },
+			"Teams.RecountMembers":      func() error { return counted(db.Teams.RecountMembers(ctx, in.org)) },
+			"Invitations.CancelExpired": func() error { return counted(db.Invitations.CancelExpired(ctx, in.org)) },
+			"Teams.Count":               func() error { return counted(db.Teams.Count(ctx, in.org)) },
 			"TeamMembers.List": func() error {
 				return inPage(db.TeamMembers.List(ctx, authdb.ListTeamMembersParams{OrganizationID: in.org, TeamID: a.team.ID}))
 			},
@@ -211,6 +255,9 @@ func TestScopes(t *testing.T) {
 			covered = append(covered, method)
 			t.Run(method, func(t *testing.T) {
 				db, in, a = s.Store, group.in, newTenant(t, s)
+				exec(t, s.Store, `UPDATE team SET member_count = 9 WHERE id = $1`, a.team.ID)
+				exec(t, s.Store, `INSERT INTO invitation (id, organization_id, email, expires_at, inviter_id)
+					VALUES ('expired' || $1, $1, 'late@example.com', '2000-01-01', $2)`, a.org.ID, a.user.ID)
 				want := readTables(t, s.Store)
 				err := call()
 				if e, ok := errors.AsType[*authdb.Error](err); !errors.Is(err, group.want) || ok && e.Op != method {

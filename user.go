@@ -43,6 +43,20 @@ type UpdateUserParams struct {
 	Image Change[string]
 }
 
+// DeleteUserParams say what becomes of the organizations whose only owner the user is: by default, the user stays.
+type DeleteUserParams struct {
+	SuccessorID         string // a user who becomes an owner of each, and a member where it is none
+	DeleteOrganizations bool   // delete each, with all that belongs to it
+}
+
+// DeletedUser is what went along with a user.
+type DeletedUser struct {
+	// The user's sessions, in no order: their tokens are what a cache has to forget.
+	Sessions []Session
+	// The organizations whose only owner the user was, by id: deleted, handed over, or, with ErrLastOwner, in the way.
+	OrganizationIDs []string
+}
+
 // ListUsersParams selects a page of all users.
 type ListUsersParams struct {
 	After Cursor
@@ -63,7 +77,36 @@ func (r *UserRepository) Create(ctx context.Context, p CreateUserParams) (User, 
 	row, err := r.repo.CreateUser(ctx, dbgen.CreateUserParams{
 		Name: p.Name, Email: p.Email, EmailVerified: p.EmailVerified, Image: p.Image,
 	})
-	return User(row), translate(op, err)
+	return User(row), written(r.repo, op, err)
+}
+
+// CreateWithAccount adds a user and a way to sign in, both or neither, in one round trip: what a sign-up does. It sets
+// a.UserID, which must be empty, and for [ProviderCredential] a.AccountID. It returns [ErrEmailTaken], [ErrAccountTaken] or
+// [ErrInvalidInput].
+func (r *UserRepository) CreateWithAccount(ctx context.Context, u CreateUserParams, a CreateAccountParams) (User, Account, error) {
+	const op = "Users.CreateWithAccount"
+	u.Email = canonicalEmail(u.Email)
+	if err := u.check(op); err != nil {
+		return User{}, Account{}, err
+	}
+	if a.UserID != "" {
+		return User{}, Account{}, check(op, fault{field: "user_id", reason: "malformed"})
+	}
+	if a.ProviderID == ProviderCredential {
+		a.AccountID = ""
+	} else if err := check(op, required("account_id", a.AccountID, maxID)); err != nil {
+		return User{}, Account{}, err
+	}
+	if err := a.check(op); err != nil {
+		return User{}, Account{}, err
+	}
+	user, account, err := r.repo.CreateUserWithAccount(ctx, dbgen.CreateUserParams{
+		Name: u.Name, Email: u.Email, EmailVerified: u.EmailVerified, Image: u.Image,
+	}, a.row())
+	if err != nil { // the user's row came back before the account was refused
+		return User{}, Account{}, written(r.repo, op, err)
+	}
+	return User(user), Account(account), nil
 }
 
 // CreateMany adds any number of users by COPY, all or none, and returns them in the order given. It returns
@@ -79,7 +122,7 @@ func (r *UserRepository) CreateMany(ctx context.Context, ps []CreateUserParams) 
 		rows[i] = dbgen.CreateUsersParams{Name: p.Name, Email: p.Email, EmailVerified: p.EmailVerified, Image: p.Image}
 	}
 	created, err := r.repo.CreateUsers(ctx, rows)
-	return each(created, toUser, err), translate(op, err)
+	return each(created, toUser, err), written(r.repo, op, err)
 }
 
 // Get returns the user with that id, or [ErrNotFound].
@@ -137,7 +180,7 @@ func (r *UserRepository) Update(ctx context.Context, userID string, p UpdateUser
 	row, err := r.repo.UpdateUser(ctx, dbgen.UpdateUserParams{
 		ID: userID, Name: p.Name, SetImage: p.Image.set, Image: p.Image.value,
 	})
-	return User(row), translate(op, err)
+	return User(row), written(r.repo, op, err)
 }
 
 // SetEmail changes the address of a user together with whether it is proved, and returns the user. It returns
@@ -149,7 +192,7 @@ func (r *UserRepository) SetEmail(ctx context.Context, userID, email string, ver
 		return User{}, err
 	}
 	row, err := r.repo.SetUserEmail(ctx, dbgen.SetUserEmailParams{ID: userID, Email: email, EmailVerified: verified})
-	return User(row), translate(op, err)
+	return User(row), written(r.repo, op, err)
 }
 
 // VerifyEmail marks an address as proved and returns its user, or [ErrNotFound] if no user has it (any more).
@@ -160,16 +203,33 @@ func (r *UserRepository) VerifyEmail(ctx context.Context, email string) (User, e
 		return User{}, err
 	}
 	row, err := r.repo.VerifyUserEmail(ctx, dbgen.VerifyUserEmailParams{Email: email})
-	return User(row), translate(op, err)
+	return User(row), written(r.repo, op, err)
 }
 
 // Delete removes a user with all that belongs to it: sessions, accounts, memberships and the invitations it sent. It
-// returns [ErrNotFound]. It does not look at organizations that lose their only owner.
-func (r *UserRepository) Delete(ctx context.Context, userID string) error {
+// returns [ErrLastOwner] if it is the only owner of an organization, unless p says what becomes of that, [ErrReference]
+// if there is no such successor, [ErrNotFound], [ErrReferenced] if rows of the caller's own tables stand in the way, or
+// [ErrInvalidInput].
+func (r *UserRepository) Delete(ctx context.Context, userID string, p DeleteUserParams) (DeletedUser, error) {
 	const op = "Users.Delete"
-	if err := check(op, id("id", userID)); err != nil {
-		return err
+	if err := check(op, id("id", userID), text("successor_id", p.SuccessorID, maxID), successor(userID, p)); err != nil {
+		return DeletedUser{}, err
 	}
-	n, err := r.repo.DeleteUser(ctx, userID)
-	return affected(op, n, err)
+	row, sessions, err := r.repo.RemoveUser(ctx, dbgen.DeleteUserParams{
+		ID: userID, SuccessorID: nonEmpty(p.SuccessorID), DeleteOrganizations: p.DeleteOrganizations,
+	})
+	if err != nil {
+		return DeletedUser{}, affected(r.repo, op, 0, err)
+	}
+	if err := verdict(op, row.Outcome); err != nil {
+		return DeletedUser{OrganizationIDs: row.OrganizationIds}, err
+	}
+	return DeletedUser{each(sessions, toSession, nil), row.OrganizationIds}, nil
+}
+
+func successor(userID string, p DeleteUserParams) fault {
+	if p.SuccessorID != "" && (p.DeleteOrganizations || p.SuccessorID == userID) {
+		return fault{field: "successor_id", reason: "malformed"}
+	}
+	return fault{}
 }

@@ -2,8 +2,10 @@ package authdb_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
@@ -13,6 +15,8 @@ func TestUsers(t *testing.T) {
 	t.Parallel()
 	runTests(t, []subTest{
 		{"Create", testUserCreate},
+		{"CreateWithAccount", testUserCreateWithAccount},
+		{"CreateWithAccountRefused", testUserCreateWithAccountRefused},
 		{"CreateConflict", testUserCreateConflict},
 		{"Email", testUserEmail},
 		{"Get", testUserGet},
@@ -21,6 +25,10 @@ func TestUsers(t *testing.T) {
 		{"SetEmail", testUserSetEmail},
 		{"VerifyEmail", testUserVerifyEmail},
 		{"DeleteCascade", testUserDelete},
+		{"DeleteLastOwner", testUserDeleteLastOwner},
+		{"DeleteWithSuccessor", testUserDeleteSuccessor},
+		{"DeleteOrganizations", testUserDeleteOrganizations},
+		{"DeleteRefused", testUserDeleteRefused},
 		{"List", testUserList},
 	})
 }
@@ -37,6 +45,65 @@ func testUserCreate(t *testing.T, s *fixture) {
 		Name: full.Name, Email: full.Email, EmailVerified: true, Image: full.Image,
 	}))
 	want["user"][least.ID], want["user"][full.ID] = asRow(least), asRow(full)
+	s.holds(t, want)
+}
+
+func testUserCreateWithAccount(t *testing.T, s *fixture) {
+	ctx := t.Context()
+	want := readTables(t, s.Store)
+	at := s.now.Add(time.Hour)
+	for _, account := range []authdb.Account{
+		{ProviderID: "credential", Password: new("hash")},
+		{
+			ProviderID: "github", AccountID: "sign-up", AccessToken: new("access"), RefreshToken: new("refresh"), IDToken: new("id"),
+			AccessTokenExpiresAt: &at, RefreshTokenExpiresAt: &at, Scope: new("a,b"),
+		},
+	} {
+		user := authdb.User{
+			ID: s.id(1), Name: "New", Email: account.ProviderID + "@sign-up.example", EmailVerified: true, Image: new("i"),
+			CreatedAt: s.now, UpdatedAt: s.now,
+		}
+		account.ID, account.UserID, account.CreatedAt, account.UpdatedAt = s.id(2), user.ID, s.now, s.now
+		p := authdb.CreateAccountParams{
+			ProviderID: account.ProviderID, AccountID: account.AccountID, AccessToken: account.AccessToken,
+			RefreshToken: account.RefreshToken, IDToken: account.IDToken, AccessTokenExpiresAt: account.AccessTokenExpiresAt,
+			RefreshTokenExpiresAt: account.RefreshTokenExpiresAt, Scope: account.Scope, Password: account.Password,
+		}
+		if account.ProviderID == authdb.ProviderCredential {
+			account.AccountID, p.AccountID = user.ID, "whatever"
+		}
+		gotUser, gotAccount, err := s.Users.CreateWithAccount(ctx, authdb.CreateUserParams{
+			Name: user.Name, Email: strings.ToUpper(user.Email), EmailVerified: true, Image: user.Image,
+		}, p)
+		returns(t, user)(gotUser, err)
+		returns(t, account)(gotAccount, err)
+		want["user"][user.ID], want["account"][account.ID] = asRow(user), asRow(account)
+	}
+	s.holds(t, want)
+}
+
+func testUserCreateWithAccountRefused(t *testing.T, s *fixture) {
+	user := authdbtest.User(t, s.Store)
+	account := authdbtest.Account(t, s.Store)
+	want := readTables(t, s.Store)
+	github := authdb.CreateAccountParams{ProviderID: "github", AccountID: "refused"}
+	for _, test := range []struct {
+		email   string
+		account authdb.CreateAccountParams
+		kind    error
+		field   string
+	}{
+		{strings.ToUpper(user.Email), github, authdb.ErrEmailTaken, "email"},
+		{"new@sign-up.example", authdb.CreateAccountParams{ProviderID: "github", AccountID: account.AccountID}, authdb.ErrAccountTaken, "account_id"},
+		{"no address", github, authdb.ErrInvalidInput, "email"},
+		{"new@sign-up.example", authdb.CreateAccountParams{AccountID: "x"}, authdb.ErrInvalidInput, "provider_id"},
+		{"new@sign-up.example", authdb.CreateAccountParams{ProviderID: "github"}, authdb.ErrInvalidInput, "account_id"},
+		{"new@sign-up.example", authdb.CreateAccountParams{ProviderID: "github", AccountID: "x", UserID: user.ID}, authdb.ErrInvalidInput, "user_id"},
+		{"new@sign-up.example", authdb.CreateAccountParams{ProviderID: "credential", Scope: new("\x00")}, authdb.ErrInvalidInput, "scope"},
+	} {
+		_, _, err := s.Users.CreateWithAccount(t.Context(), authdb.CreateUserParams{Email: test.email}, test.account)
+		fails(t, err, test.kind, "Users.CreateWithAccount", test.field)
+	}
 	s.holds(t, want)
 }
 
@@ -91,7 +158,7 @@ func testUserNotFound(t *testing.T, s *fixture) {
 		"Users.Update":      errOf(s.Users.Update(ctx, "none", authdb.UpdateUserParams{})),
 		"Users.SetEmail":    errOf(s.Users.SetEmail(ctx, "none", "none@example.com", true)),
 		"Users.VerifyEmail": errOf(s.Users.VerifyEmail(ctx, "none@example.com")),
-		"Users.Delete":      s.Users.Delete(ctx, "none"),
+		"Users.Delete":      errOf(s.Users.Delete(ctx, "none", authdb.DeleteUserParams{})),
 	})
 	s.holds(t, want)
 }
@@ -154,7 +221,157 @@ func testUserDelete(t *testing.T, s *fixture) {
 	} {
 		delete(want[table], id)
 	}
-	s.deletes(t, want, "Users.Delete", func() error { return s.Users.Delete(t.Context(), gone.user.ID) })
+	s.seats(want, gone.team.ID, -1)
+	second := authdbtest.Session(t, s.Store, sessionOf(s, gone.user.ID, -time.Hour))
+	returns(t, authdb.DeletedUser{Sessions: []authdb.Session{gone.session, second}, OrganizationIDs: []string{}})(
+		sortedSessions(s.Users.Delete(t.Context(), gone.user.ID, authdb.DeleteUserParams{})))
+	s.holds(t, want)
+	notFound(t, map[string]error{"Users.Delete": errOf(s.Users.Delete(t.Context(), gone.user.ID, authdb.DeleteUserParams{}))})
+}
+
+func sortedSessions(deleted authdb.DeletedUser, err error) (authdb.DeletedUser, error) {
+	deleted.Sessions, err = sorted(deleted.Sessions, err)
+	return deleted, err
+}
+
+// lastOwner is a user who is the only owner of two organizations, one of two of a third, and a member of a fourth.
+type lastOwner struct {
+	user               authdb.User
+	one, two           tenant // whose coOwner is no owner
+	shared, membership tenant
+	session            authdb.Session
+	wantGone           func(want tables) // drops what is the user's
+}
+
+func newLastOwner(t *testing.T, s *fixture) (o lastOwner) {
+	t.Helper()
+	o.one, o.two, o.shared, o.membership = newTenant(t, s), newTenant(t, s), newTenant(t, s), newTenant(t, s)
+	o.user = o.one.user
+	for i, a := range []*tenant{&o.one, &o.two} {
+		exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, noOwners[i], a.coOwner.ID)
+		exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, owners[i+2], a.member.ID)
+	}
+	// The second and the third owner are gone in favor of the user.
+	for _, a := range []*tenant{&o.two, &o.shared} {
+		exec(t, s.Store, `UPDATE member SET user_id = $1 WHERE id = $2`, o.user.ID, a.member.ID)
+	}
+	authdbtest.Member(t, s.Store, memberOf(o.membership.org.ID, o.user.ID))
+	authdbtest.TeamMember(t, s.Store, teamMemberOf(o.membership.team, o.user.ID))
+	o.session = authdbtest.Session(t, s.Store, sessionOf(s, o.user.ID, -time.Hour))
+	s.now = s.now.Add(time.Minute)
+	o.wantGone = func(want tables) {
+		delete(want["user"], o.user.ID)
+		for _, table := range []string{"session", "account", "member", "team_member", "invitation"} {
+			for id, row := range want[table] {
+				if row["user_id"] == o.user.ID || row["inviter_id"] == o.user.ID {
+					delete(want[table], id)
+				}
+			}
+		}
+		s.seats(want, o.membership.team.ID, -1)
+	}
+	return o
+}
+
+func (o lastOwner) organizationIDs() []string {
+	ids := []string{o.one.org.ID, o.two.org.ID}
+	slices.Sort(ids)
+	return ids
+}
+
+func testUserDeleteLastOwner(t *testing.T, s *fixture) {
+	o := newLastOwner(t, s)
+	want := readTables(t, s.Store)
+	deleted, err := s.Users.Delete(t.Context(), o.user.ID, authdb.DeleteUserParams{})
+	fails(t, err, authdb.ErrLastOwner, "Users.Delete", "")
+	returns(t, authdb.DeletedUser{OrganizationIDs: o.organizationIDs()})(deleted, nil)
+	s.holds(t, want)
+}
+
+func testUserDeleteSuccessor(t *testing.T, s *fixture) {
+	o := newLastOwner(t, s)
+	// One is no member of the first organization, but of the second.
+	heir := authdbtest.User(t, s.Store)
+	member := authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) {
+		p.OrganizationID, p.UserID, p.Role = o.two.org.ID, heir.ID, "admin"
+	})
+	want := readTables(t, s.Store)
+	o.wantGone(want)
+	s.seats(want, o.one.team.ID, -1)
+	want.set("member", member.ID, map[string]any{"role": "admin,owner"})
+	returns(t, authdb.DeletedUser{Sessions: []authdb.Session{o.one.session, o.session}, OrganizationIDs: o.organizationIDs()})(
+		sortedSessions(s.Users.Delete(t.Context(), o.user.ID, authdb.DeleteUserParams{SuccessorID: heir.ID})))
+	joined := must[authdb.MemberWithUser](t)(s.Members.GetByUser(t.Context(), o.one.org.ID, heir.ID)).Member
+	if len(joined.ID) != 32 {
+		t.Errorf("a member with the id %q", joined.ID)
+	}
+	returns(t, authdb.Member{
+		ID: joined.ID, OrganizationID: o.one.org.ID, UserID: heir.ID, Role: "owner", CreatedAt: s.now,
+	})(joined, nil)
+	want["member"][joined.ID] = asRow(joined)
+	s.holds(t, want)
+	// A member without a role becomes owner, and nothing else.
+	bare := newTenant(t, s)
+	exec(t, s.Store, `UPDATE member SET role = '' WHERE id = $1`, bare.coOwner.ID)
+	must[authdb.DeletedUser](t)(s.Users.Delete(t.Context(), bare.user.ID, authdb.DeleteUserParams{SuccessorID: bare.coOwner.UserID}))
+	bare.coOwner.Role = "owner"
+	returns(t, bare.coOwner)(s.Members.Get(t.Context(), bare.org.ID, bare.coOwner.ID))
+}
+
+func testUserDeleteOrganizations(t *testing.T, s *fixture) {
+	o := newLastOwner(t, s)
+	session := func(userID string, org, team *string) authdb.Session {
+		return authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) {
+			sessionOf(s, userID, time.Hour)(p)
+			p.ActiveOrganizationID, p.ActiveTeamID = org, team
+		})
+	}
+	cleared := session(o.two.coOwner.UserID, &o.two.org.ID, &o.two.team.ID)
+	session(o.two.coOwner.UserID, &o.shared.org.ID, &o.two.team.ID)
+	session(o.shared.coOwner.UserID, &o.shared.org.ID, nil)
+	s.now = s.now.Add(time.Minute)
+	want := readTables(t, s.Store)
+	o.wantGone(want)
+	for _, id := range o.organizationIDs() {
+		delete(want["organization"], id)
+		for _, table := range []string{"team", "member", "invitation"} {
+			for rowID, row := range want[table] {
+				if row["organization_id"] == id {
+					delete(want[table], rowID)
+				}
+			}
+		}
+	}
+	delete(want["team_member"], o.two.teamMember.ID)
+	s.clears(want, cleared.ID, activeOrganization, activeTeam)
+	returns(t, authdb.DeletedUser{Sessions: []authdb.Session{o.one.session, o.session}, OrganizationIDs: o.organizationIDs()})(
+		sortedSessions(s.Users.Delete(t.Context(), o.user.ID, authdb.DeleteUserParams{DeleteOrganizations: true})))
+	s.holds(t, want)
+}
+
+func testUserDeleteRefused(t *testing.T, s *fixture) {
+	o, heir := newLastOwner(t, s), authdbtest.User(t, s.Store)
+	want := readTables(t, s.Store)
+	for _, test := range []struct {
+		userID string
+		p      authdb.DeleteUserParams
+		kind   error
+		field  string
+	}{
+		{o.user.ID, authdb.DeleteUserParams{SuccessorID: "none"}, authdb.ErrReference, "successor_id"},
+		{o.shared.coOwner.UserID, authdb.DeleteUserParams{SuccessorID: "none"}, authdb.ErrReference, "successor_id"},
+		{o.user.ID, authdb.DeleteUserParams{SuccessorID: o.user.ID}, authdb.ErrInvalidInput, "successor_id"},
+		{o.user.ID, authdb.DeleteUserParams{SuccessorID: heir.ID, DeleteOrganizations: true}, authdb.ErrInvalidInput, "successor_id"},
+		{"none", authdb.DeleteUserParams{DeleteOrganizations: true}, authdb.ErrNotFound, ""},
+		{"none", authdb.DeleteUserParams{SuccessorID: heir.ID}, authdb.ErrNotFound, ""},
+	} {
+		deleted, err := s.Users.Delete(t.Context(), test.userID, test.p)
+		fails(t, err, test.kind, "Users.Delete", test.field)
+		if deleted.Sessions != nil {
+			t.Errorf("%v beside an error", deleted.Sessions)
+		}
+	}
+	s.holds(t, want)
 }
 
 func testUserList(t *testing.T, s *fixture) {

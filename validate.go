@@ -128,3 +128,19 @@ func eachOf(field string, list []string, limit int) fault {
 	}
 	return fault{}
 }
+
+// duration checks a length of time that must be one.
+func duration(field string, d time.Duration) fault {
+	if d < 0 || d > 100*365*24*time.Hour {
+		return fault{field: field, reason: "out of range"}
+	}
+	return fault{}
+}
+
+// batchSize checks how many rows one purge may delete.
+func batchSize(n int) fault {
+	if n < 1 || n > 10_000 {
+		return fault{field: "limit", reason: "out of range"}
+	}
+	return fault{}
+}

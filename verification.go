@@ -41,6 +41,13 @@ func (p UpdateVerificationParams) check(op string, key fault) error {
 	return check(op, key, optional("value", p.Value, maxValue), instant("expires_at", p.ExpiresAt))
 }
 
+// ConsumeCodeParams are a guess at a one-time code.
+type ConsumeCodeParams struct {
+	Identifier  string
+	Code        string // as it is stored: hashed, where Better Auth's storeOTP says so
+	MaxAttempts int    // wrong guesses after which the code is good for nothing; zero: 3, Better Auth's allowedAttempts
+}
+
 // ListVerificationsParams selects a page of the rows of an identifier.
 type ListVerificationsParams struct {
 	Identifier string
@@ -61,7 +68,25 @@ func (r *VerificationRepository) Create(ctx context.Context, p CreateVerificatio
 	row, err := r.repo.CreateVerification(ctx, dbgen.CreateVerificationParams{
 		Identifier: p.Identifier, Value: p.Value, ExpiresAt: p.ExpiresAt,
 	})
-	return Verification(row), translate(op, err)
+	return Verification(row), written(r.repo, op, err)
+}
+
+// Reserve adds a verification whose identifier can be reserved once, such as the id of a message that must not be
+// replayed. It returns [ErrConflict] if it is reserved, here or by Better Auth 1.7, until that row is deleted, or
+// [ErrInvalidInput].
+func (r *VerificationRepository) Reserve(ctx context.Context, p CreateVerificationParams) error {
+	const op = "Verifications.Reserve"
+	if err := check(op, required("identifier", p.Identifier, maxToken), text("value", p.Value, maxValue),
+		requiredInstant("expires_at", p.ExpiresAt)); err != nil {
+		return err
+	}
+	n, err := r.repo.ReserveVerification(ctx, dbgen.ReserveVerificationParams{
+		Identifier: p.Identifier, Value: p.Value, ExpiresAt: p.ExpiresAt,
+	})
+	if err == nil && n == 0 {
+		return refuse(op, ErrConflict, "identifier")
+	}
+	return written(r.repo, op, err)
 }
 
 // Get returns the verification with that id, or [ErrNotFound]. It does not look at ExpiresAt.
@@ -115,6 +140,50 @@ func (r *VerificationRepository) Count(ctx context.Context, identifier string) (
 	return n, translate(op, err)
 }
 
+// Consume uses up the newest verification of an identifier and returns it: of any number of callers one gets it, and
+// the others [ErrNotFound], as if there is none or the newest has expired. All older ones of the identifier go along.
+// It suits an identifier that holds the secret, such as "reset-password:" and a token.
+func (r *VerificationRepository) Consume(ctx context.Context, identifier string) (Verification, error) {
+	const op = "Verifications.Consume"
+	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
+		return Verification{}, err
+	}
+	row, err := r.repo.ConsumeVerification(ctx, dbgen.ConsumeVerificationParams{Identifier: identifier})
+	return Verification(row), written(r.repo, op, err)
+}
+
+// ConsumeValue is Consume if the newest verification has that value; else it changes nothing and returns [ErrNotFound].
+// It counts no attempts: for a value that can be guessed there is ConsumeCode.
+func (r *VerificationRepository) ConsumeValue(ctx context.Context, identifier, value string) (Verification, error) {
+	const op = "Verifications.ConsumeValue"
+	if err := check(op, key("identifier", identifier, maxToken), text("value", value, maxValue)); err != nil {
+		return Verification{}, err
+	}
+	row, err := r.repo.ConsumeVerification(ctx, dbgen.ConsumeVerificationParams{Identifier: identifier, Value: &value})
+	return Verification(row), written(r.repo, op, err)
+}
+
+// ConsumeCode uses up a one-time code, whose verification has the value "code:attempts" as Better Auth writes it. It
+// returns [ErrWrongCode] after counting the guess, [ErrTooManyAttempts] if there were MaxAttempts wrong ones before,
+// also for the right code, [ErrNotFound] if there is no code or it has expired, or [ErrInvalidInput].
+func (r *VerificationRepository) ConsumeCode(ctx context.Context, p ConsumeCodeParams) error {
+	const op = "Verifications.ConsumeCode"
+	if p.MaxAttempts == 0 {
+		p.MaxAttempts = 3
+	}
+	if err := check(op, key("identifier", p.Identifier, maxToken), required("code", p.Code, maxToken),
+		limitOf("max_attempts", p.MaxAttempts)); err != nil {
+		return err
+	}
+	outcome, err := r.repo.ConsumeCode(ctx, dbgen.ConsumeCodeParams{
+		Identifier: p.Identifier, Code: p.Code, MaxAttempts: int32(min(p.MaxAttempts, 1000)),
+	})
+	if err != nil {
+		return written(r.repo, op, err)
+	}
+	return verdict(op, outcome)
+}
+
 // Update changes what p says of the verification with that id and returns it. It returns [ErrNotFound] or
 // [ErrInvalidInput].
 func (r *VerificationRepository) Update(ctx context.Context, verificationID string, p UpdateVerificationParams) (Verification, error) {
@@ -125,7 +194,7 @@ func (r *VerificationRepository) Update(ctx context.Context, verificationID stri
 	row, err := r.repo.UpdateVerification(ctx, dbgen.UpdateVerificationParams{
 		ID: verificationID, Value: p.Value, ExpiresAt: p.ExpiresAt,
 	})
-	return Verification(row), translate(op, err)
+	return Verification(row), written(r.repo, op, err)
 }
 
 // UpdateByIdentifier changes what p says of every verification of an identifier and returns how many there are. It
@@ -138,7 +207,7 @@ func (r *VerificationRepository) UpdateByIdentifier(ctx context.Context, identif
 	n, err := r.repo.UpdateVerificationsByIdentifier(ctx, dbgen.UpdateVerificationsByIdentifierParams{
 		Identifier: identifier, Value: p.Value, ExpiresAt: p.ExpiresAt,
 	})
-	return n, translate(op, err)
+	return n, written(r.repo, op, err)
 }
 
 // Delete removes the verification with that id. It returns [ErrNotFound].
@@ -148,7 +217,7 @@ func (r *VerificationRepository) Delete(ctx context.Context, verificationID stri
 		return err
 	}
 	n, err := r.repo.DeleteVerification(ctx, verificationID)
-	return affected(op, n, err)
+	return affected(r.repo, op, n, err)
 }
 
 // DeleteByIdentifier removes the verifications of an identifier and returns how many there were. It returns
@@ -159,5 +228,16 @@ func (r *VerificationRepository) DeleteByIdentifier(ctx context.Context, identif
 		return 0, err
 	}
 	n, err := r.repo.DeleteVerificationsByIdentifier(ctx, identifier)
-	return n, translate(op, err)
+	return n, written(r.repo, op, err)
+}
+
+// DeleteExpired deletes up to limit verifications that have expired, the oldest first, and returns how many; see
+// [SessionRepository.DeleteExpired].
+func (r *VerificationRepository) DeleteExpired(ctx context.Context, limit int) (int64, error) {
+	const op = "Verifications.DeleteExpired"
+	if err := check(op, batchSize(limit)); err != nil {
+		return 0, err
+	}
+	n, err := r.repo.DeleteExpiredVerifications(ctx, dbgen.DeleteExpiredVerificationsParams{RowLimit: int32(limit)})
+	return n, written(r.repo, op, err)
 }

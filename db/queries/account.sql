@@ -9,18 +9,13 @@ RETURNING *;
 SELECT * FROM account WHERE id = @id AND user_id = @user_id;
 
 -- name: GetAccountByProvider :one
--- No constraint stops duplicates here: the oldest link counts, so that a later one cannot take the identity over.
 SELECT sqlc.embed(a), sqlc.embed(u)
 FROM account a JOIN "user" u ON u.id = a.user_id
-WHERE a.provider_id = @provider_id AND a.account_id = @account_id
-ORDER BY a.created_at, a.id
-LIMIT 1;
+WHERE a.provider_id = @provider_id AND a.account_id = @account_id;
 
 -- name: GetCredentialAccount :one
 SELECT * FROM account
-WHERE user_id = @user_id AND provider_id = 'credential' AND account_id = user_id
-ORDER BY created_at, id
-LIMIT 1;
+WHERE user_id = @user_id AND provider_id = 'credential' AND account_id = @user_id;
 
 -- name: ListAccounts :many
 SELECT * FROM account
@@ -31,6 +26,23 @@ LIMIT @row_limit;
 
 -- name: CountAccounts :one
 SELECT count(*) FROM account WHERE user_id = @user_id;
+
+-- name: LinkAccount :one
+-- Again for the same user, it takes the newer tokens; of another user's identity it touches and returns nothing.
+INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
+    access_token_expires_at, refresh_token_expires_at, scope, created_at, updated_at)
+VALUES (@id, @account_id, @provider_id, @user_id, @access_token, @refresh_token, @id_token,
+    @access_token_expires_at, @refresh_token_expires_at, @scope, @now, @now)
+ON CONFLICT (provider_id, account_id) DO UPDATE
+SET access_token = coalesce(excluded.access_token, account.access_token),
+    refresh_token = coalesce(excluded.refresh_token, account.refresh_token),
+    id_token = coalesce(excluded.id_token, account.id_token),
+    access_token_expires_at = coalesce(excluded.access_token_expires_at, account.access_token_expires_at),
+    refresh_token_expires_at = coalesce(excluded.refresh_token_expires_at, account.refresh_token_expires_at),
+    scope = coalesce(excluded.scope, account.scope),
+    updated_at = @now
+WHERE account.user_id = excluded.user_id
+RETURNING *;
 
 -- name: UpdateAccount :one
 UPDATE account
@@ -48,10 +60,20 @@ RETURNING *;
 
 -- name: SetAccountPassword :execrows
 UPDATE account SET password = @password, updated_at = @now
-WHERE user_id = @user_id AND provider_id = 'credential' AND account_id = user_id;
+WHERE user_id = @user_id AND provider_id = 'credential' AND account_id = @user_id;
 
 -- name: DeleteAccount :execrows
-DELETE FROM account WHERE id = @id AND user_id = @user_id;
+-- Not the last that signs in: a credential without a password does not. The lock on the one that stays is against a
+-- server that deletes it at the same moment.
+DELETE FROM account a
+WHERE a.id = @id
+  AND a.user_id = @user_id
+  AND (@allow_last::boolean OR EXISTS (
+    SELECT 1 FROM account o
+    WHERE o.user_id = @user_id
+      AND o.id <> a.id
+      AND (o.provider_id <> 'credential' OR o.password IS NOT NULL)
+    FOR SHARE));
 
 -- name: DeleteAccountsByUser :execrows
 DELETE FROM account WHERE user_id = @user_id;

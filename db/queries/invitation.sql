@@ -1,7 +1,153 @@
 -- name: CreateInvitation :one
-INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, created_at, inviter_id)
-VALUES (@id, @organization_id, @email, @role, @team_id, @status, @expires_at, @now, @inviter_id)
-RETURNING *;
+-- Of what an address has pending, the newest that has not expired is the one that goes on; all others are closed.
+WITH inviter AS (
+    SELECT m.role FROM member m WHERE m.organization_id = @organization_id AND m.user_id = @inviter_id
+), standing AS (
+    SELECT i.id FROM invitation i
+    WHERE i.organization_id = @organization_id AND i.email = @email AND i.status = 'pending' AND i.expires_at > @now
+    ORDER BY i.created_at DESC, i.id DESC
+    LIMIT 1
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM inviter) THEN 'not a member'
+        WHEN @role::text ~ @owner_pattern::text
+            AND NOT (SELECT inviter.role ~ @owner_pattern::text FROM inviter) THEN 'not an owner'
+        WHEN EXISTS (
+            SELECT 1 FROM "user" u JOIN member m ON m.user_id = u.id
+            WHERE u.email = @email AND m.organization_id = @organization_id) THEN 'already a member'
+        WHEN (SELECT count(*) FROM team t WHERE t.organization_id = @organization_id AND t.id = ANY(@team_ids::text[]))
+            < cardinality(@team_ids::text[]) THEN 'no such team'
+        WHEN NOT EXISTS (SELECT 1 FROM standing)
+            AND (SELECT count(*) FROM invitation i WHERE i.organization_id = @organization_id
+                AND i.status = 'pending' AND i.expires_at > @now
+                AND sqlc.narg('max_pending')::bigint IS NOT NULL) >= sqlc.narg('max_pending')::bigint THEN 'too many pending'
+        ELSE ''
+    END::text AS outcome
+), closed AS (
+    UPDATE invitation SET status = 'canceled'
+    WHERE organization_id = @organization_id
+      AND email = @email
+      AND status = 'pending'
+      AND id <> ALL(ARRAY(SELECT standing.id FROM standing))
+      AND (SELECT outcome FROM verdict) = ''
+), extended AS (
+    UPDATE invitation SET role = @role::text, team_id = nullif(array_to_string(@team_ids::text[], ','), ''),
+        inviter_id = @inviter_id, expires_at = greatest(invitation.expires_at, @expires_at::timestamp)
+    WHERE id = (SELECT standing.id FROM standing)
+      AND (SELECT outcome FROM verdict) = ''
+    RETURNING id
+), created AS (
+    INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, created_at, inviter_id)
+    SELECT @id, @organization_id, @email, @role::text, nullif(array_to_string(@team_ids::text[], ','), ''), 'pending',
+        @expires_at::timestamp, @now, @inviter_id
+    WHERE NOT EXISTS (SELECT 1 FROM standing)
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict;
+
+-- name: LockPendingInvitations :exec
+SELECT id FROM invitation
+WHERE organization_id = @organization_id AND email = @email AND status = 'pending'
+ORDER BY id
+FOR NO KEY UPDATE;
+
+-- name: LockInvitation :exec
+SELECT id FROM invitation WHERE id = @id FOR NO KEY UPDATE;
+
+-- name: AcceptInvitation :one
+-- Organization, role and teams come from the row alone; teams that are gone are passed over, as Better Auth does.
+WITH invited AS (
+    SELECT i.organization_id, i.email = u.email AS is_recipient, u.email_verified AS is_verified,
+        i.status = 'pending' AS is_pending, i.status = 'accepted' AS is_accepted, i.expires_at <= @now AS has_expired,
+        EXISTS (SELECT 1 FROM member m WHERE m.organization_id = i.organization_id AND m.user_id = u.id) AS is_member
+    FROM invitation i JOIN "user" u ON u.id = @user_id
+    WHERE i.id = @id
+), open_teams AS (
+    SELECT t.id, t.member_count FROM invitation i
+    JOIN team t ON t.organization_id = i.organization_id AND t.id = ANY(regexp_split_to_array(btrim(i.team_id), '\s*,\s*'))
+    WHERE i.id = @id
+      AND t.id <> ALL(ARRAY(SELECT tm.team_id FROM team_member tm WHERE tm.user_id = @user_id))
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM invited) THEN 'not found'
+        WHEN NOT (SELECT is_recipient FROM invited) THEN 'not the recipient'
+        WHEN @require_verified::boolean AND NOT (SELECT is_verified FROM invited) THEN 'not verified'
+        WHEN (SELECT is_accepted FROM invited) AND (SELECT is_member FROM invited) THEN 'already accepted'
+        WHEN NOT (SELECT is_pending FROM invited) THEN 'not pending'
+        WHEN (SELECT has_expired FROM invited) THEN 'expired'
+        WHEN NOT (SELECT is_member FROM invited)
+            AND (SELECT count(*) FROM member m WHERE m.organization_id = (SELECT invited.organization_id FROM invited)
+                AND sqlc.narg('max_members')::bigint IS NOT NULL) >= sqlc.narg('max_members')::bigint THEN 'too many members'
+        WHEN EXISTS (
+            SELECT 1 FROM open_teams
+            WHERE greatest(open_teams.member_count,
+                (SELECT count(*) FROM team_member tm WHERE tm.team_id = open_teams.id)) >= sqlc.narg('max_team_members')::bigint
+        ) THEN 'team full'
+        ELSE ''
+    END::text AS outcome
+), claimed AS (
+    UPDATE invitation SET status = 'accepted'
+    WHERE id = @id
+      AND (SELECT outcome FROM verdict) = ''
+    RETURNING organization_id, role
+), joined AS (
+    INSERT INTO member (id, organization_id, user_id, role, created_at)
+    SELECT @member_id::text, claimed.organization_id, @user_id, coalesce(nullif(claimed.role, ''), 'member'), @now
+    FROM claimed
+    ON CONFLICT (organization_id, user_id) DO NOTHING
+), seats AS (
+    INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
+    SELECT left(encode(sha256(convert_to(@member_id::text || open_teams.id, 'UTF8')), 'hex'), 32), open_teams.id, @user_id,
+        @now::timestamp,
+        translate(rtrim(encode(sha256(convert_to('[' || to_json(open_teams.id)::text || ',' || to_json(@user_id::text)::text || ']', 'UTF8')),
+        'base64'), '='), '+/', '-_')
+    FROM open_teams
+    WHERE EXISTS (SELECT 1 FROM claimed)
+    ON CONFLICT DO NOTHING
+    RETURNING team_id
+), counted AS (
+    UPDATE team SET member_count = member_count + 1, updated_at = @now::timestamp
+    WHERE id IN (SELECT seats.team_id FROM seats)
+)
+SELECT outcome FROM verdict;
+
+-- name: GetAcceptedInvitation :one
+SELECT sqlc.embed(i), sqlc.embed(m)
+FROM invitation i JOIN member m ON m.organization_id = i.organization_id
+WHERE i.id = @id AND m.user_id = @user_id;
+
+-- name: GetInvitationOfRecipient :one
+SELECT i.* FROM invitation i JOIN "user" u ON u.email = i.email
+WHERE i.id = @id AND u.id = @user_id;
+
+-- name: RejectInvitation :one
+WITH verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM invitation i WHERE i.id = @id) THEN 'not found'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM invitation i JOIN "user" u ON u.email = i.email
+            WHERE i.id = @id AND u.id = @user_id) THEN 'not the recipient'
+        WHEN (SELECT i.status <> 'pending' FROM invitation i WHERE i.id = @id) THEN 'not pending'
+        ELSE ''
+    END::text AS outcome
+), rejected AS (
+    UPDATE invitation SET status = 'rejected'
+    WHERE id = @id
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict;
+
+-- name: CancelInvitation :execrows
+UPDATE invitation SET status = 'canceled'
+WHERE id = @id
+  AND organization_id = @organization_id
+  AND status = 'pending';
+
+-- name: CancelExpiredInvitations :execrows
+UPDATE invitation SET status = 'canceled'
+WHERE organization_id = @organization_id
+  AND status = 'pending'
+  AND expires_at <= @now;
 
 -- name: GetInvitation :one
 SELECT * FROM invitation WHERE id = @id AND organization_id = @organization_id;
@@ -50,14 +196,6 @@ LIMIT @row_limit;
 SELECT count(*) FROM invitation
 WHERE organization_id = @organization_id
   AND (NOT @pending::boolean OR (status = 'pending' AND expires_at > @now));
-
--- name: UpdateInvitation :one
-UPDATE invitation
-SET role = CASE WHEN @set_role::boolean THEN sqlc.narg('role') ELSE role END,
-    team_id = CASE WHEN @set_team_id::boolean THEN sqlc.narg('team_id') ELSE team_id END,
-    expires_at = coalesce(sqlc.narg('expires_at'), expires_at)
-WHERE id = @id AND organization_id = @organization_id
-RETURNING *;
 
 -- name: DeleteInvitation :execrows
 DELETE FROM invitation WHERE id = @id AND organization_id = @organization_id;

@@ -1,6 +1,10 @@
 -- name: CreateMember :one
 INSERT INTO member (id, organization_id, user_id, role, created_at)
-VALUES (@id, @organization_id, @user_id, @role, @now)
+SELECT @id, @organization_id, @user_id, @role, @now
+WHERE sqlc.narg('max_members')::bigint IS NULL OR (
+    SELECT count(*) FROM (
+        SELECT 1 FROM member m WHERE m.organization_id = @organization_id LIMIT sqlc.narg('max_members')::bigint
+    ) taken) < sqlc.narg('max_members')::bigint
 RETURNING *;
 
 -- name: CreateMembers :copyfrom
@@ -16,25 +20,20 @@ FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.id = @id AND m.organization_id = @organization_id;
 
 -- name: GetMemberByUser :one
--- Better Auth's races leave duplicates; the oldest counts.
 SELECT sqlc.embed(m), sqlc.embed(u)
 FROM member m JOIN "user" u ON u.id = m.user_id
-WHERE m.organization_id = @organization_id AND m.user_id = @user_id
-ORDER BY m.created_at, m.id
-LIMIT 1;
+WHERE m.organization_id = @organization_id AND m.user_id = @user_id;
 
 -- name: GetMemberByEmail :one
 SELECT sqlc.embed(m), sqlc.embed(u)
 FROM "user" u JOIN member m ON m.user_id = u.id
-WHERE u.email = @email AND m.organization_id = @organization_id
-ORDER BY m.created_at, m.id
-LIMIT 1;
+WHERE u.email = @email AND m.organization_id = @organization_id;
 
 -- name: ListMembers :many
 SELECT sqlc.embed(m), sqlc.embed(u)
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = @organization_id
-  AND (sqlc.narg('role')::text IS NULL OR sqlc.narg('role')::text = ANY(regexp_split_to_array(btrim(m.role), '\s*,\s*')))
+  AND (sqlc.narg('role_pattern')::text IS NULL OR m.role ~ sqlc.narg('role_pattern')::text)
   AND (m.created_at, m.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY m.created_at, m.id
 LIMIT @row_limit;
@@ -53,13 +52,90 @@ SELECT count(*) FROM member WHERE organization_id = @organization_id;
 -- name: CountMembersByUser :one
 SELECT count(*) FROM member WHERE user_id = @user_id;
 
--- name: UpdateMember :one
-UPDATE member SET role = coalesce(sqlc.narg('role'), role)
-WHERE id = @id AND organization_id = @organization_id
-RETURNING *;
+-- name: LockMembership :exec
+-- Against a removal that is under way.
+SELECT m.id FROM member m
+WHERE m.organization_id = @organization_id AND m.user_id = ANY(@user_ids::text[])
+ORDER BY m.id
+FOR KEY SHARE;
 
--- name: DeleteMember :execrows
-DELETE FROM member WHERE id = @id AND organization_id = @organization_id;
+-- name: LockMembershipOfOrganization :exec
+-- Against a removal, and a deletion of the organization, that is under way.
+SELECT m.id FROM organization o JOIN member m ON m.organization_id = o.id
+WHERE m.organization_id = @organization_id AND m.user_id = @user_id
+FOR KEY SHARE;
+
+-- name: LockMembershipOfInvitation :exec
+SELECT m.id FROM member m
+WHERE m.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = @invitation_id) AND m.user_id = @user_id
+FOR KEY SHARE;
+
+-- name: LockMembersOfUser :exec
+-- Waits for whoever is about to give the user a team or an active organization.
+SELECT m.id FROM member m WHERE m.user_id = @user_id ORDER BY m.id FOR UPDATE;
+
+-- name: LockMember :exec
+-- Waits for whoever is about to give the member a team or an active organization.
+SELECT m.id FROM member m
+WHERE m.organization_id = @organization_id
+  AND m.id = coalesce(sqlc.narg('id')::text, (
+    SELECT c.id FROM member c WHERE c.organization_id = @organization_id AND c.user_id = sqlc.narg('user_id')::text))
+FOR UPDATE;
+
+-- name: UpdateMember :execrows
+-- FOR SHARE: the owner who stays must not be removed at the same moment by a server that takes no lock.
+UPDATE member m SET role = coalesce(sqlc.narg('role'), m.role)
+WHERE m.id = @id
+  AND m.organization_id = @organization_id
+  AND (sqlc.narg('role')::text IS NULL
+    OR sqlc.narg('role')::text ~ @owner_pattern::text
+    OR NOT m.role ~ @owner_pattern::text
+    OR EXISTS (
+        SELECT 1 FROM member o
+        WHERE o.organization_id = m.organization_id
+          AND o.id <> m.id
+          AND o.role ~ @owner_pattern::text
+        FOR SHARE));
+
+-- name: DeleteMember :one
+WITH target AS (
+    SELECT m.id, m.user_id, m.role FROM member m
+    WHERE m.organization_id = @organization_id
+      AND m.id = coalesce(sqlc.narg('id')::text, (
+        SELECT c.id FROM member c WHERE c.organization_id = @organization_id AND c.user_id = sqlc.narg('user_id')::text))
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'
+        WHEN (SELECT target.role ~ @owner_pattern::text FROM target)
+            AND NOT EXISTS (
+                SELECT 1 FROM member o
+                WHERE o.organization_id = @organization_id
+                  AND o.id <> (SELECT target.id FROM target)
+                  AND o.role ~ @owner_pattern::text
+                FOR SHARE) THEN 'last owner'
+        ELSE ''
+    END::text AS outcome
+), gone AS (
+    DELETE FROM member
+    WHERE id = (SELECT target.id FROM target)
+      AND (SELECT outcome FROM verdict) = ''
+    RETURNING user_id
+), seats AS (
+    DELETE FROM team_member
+    WHERE user_id = (SELECT gone.user_id FROM gone)
+      AND team_id IN (SELECT t.id FROM team t WHERE t.organization_id = @organization_id)
+    RETURNING team_id
+), counted AS (
+    UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = @now::timestamp
+    WHERE id IN (SELECT seats.team_id FROM seats)
+), cleared AS (
+    UPDATE session s SET active_organization_id = nullif(s.active_organization_id, @organization_id),
+        active_team_id = NULL, updated_at = @now
+    WHERE s.user_id = (SELECT gone.user_id FROM gone)
+      AND (s.active_organization_id = @organization_id
+        OR s.active_team_id IN (SELECT t.id FROM team t WHERE t.organization_id = @organization_id))
+)
+SELECT outcome FROM verdict;
 
 -- name: ListMembersByOrganizations :many
 SELECT sqlc.embed(m), sqlc.embed(u)

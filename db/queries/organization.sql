@@ -7,6 +7,17 @@ WITH created AS (
 ), owner AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
     VALUES (@member_id, @id, @owner_id, @owner_role, @now)
+), first_team AS (
+    INSERT INTO team (id, name, organization_id, created_at, updated_at, member_count)
+    SELECT @team_id, @name, @id, @now, @now::timestamp, 1
+    WHERE @default_team::boolean
+    RETURNING id
+), seat AS (
+    INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
+    SELECT @team_member_id, first_team.id, @owner_id, @now::timestamp,
+        translate(rtrim(encode(sha256(convert_to('[' || to_json(first_team.id)::text || ',' || to_json(@owner_id::text)::text || ']', 'UTF8')),
+        'base64'), '='), '+/', '-_')
+    FROM first_team
 )
 SELECT * FROM created;
 
@@ -24,6 +35,39 @@ LIMIT @row_limit;
 
 -- name: CountOrganizations :one
 SELECT count(*) FROM organization;
+
+-- name: LockOrganization :exec
+-- One operation of authdb on an organization's members, teams and invitations at a time. A row that only refers to the
+-- organization does not wait for this. The next statement sees what the one before did because it has a snapshot of
+-- its own, which needs READ COMMITTED: elsewhere this divides by zero.
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM organization WHERE id = @organization_id
+FOR NO KEY UPDATE;
+
+-- name: LockOrganizationsOfUser :exec
+-- In order, so that two of these do not wait for each other.
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = @user_id)
+ORDER BY id
+FOR NO KEY UPDATE;
+
+-- name: LockOrganizationsOfUserToDelete :exec
+-- Also against whoever is about to make one active or to join.
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = @user_id)
+ORDER BY id
+FOR UPDATE;
+
+-- name: LockOrganizationOfInvitation :exec
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM organization WHERE id = (SELECT i.organization_id FROM invitation i WHERE i.id = @invitation_id)
+FOR NO KEY UPDATE;
+
+-- name: LockOrganizationToDelete :exec
+-- Also against whoever is about to make it active or to join.
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM organization WHERE id = @id
+FOR UPDATE;
 
 -- name: UpdateOrganization :one
 UPDATE organization

@@ -19,6 +19,22 @@ SELECT sqlc.embed(s), sqlc.embed(u)
 FROM session s JOIN "user" u ON u.id = s.user_id
 WHERE s.token = @token;
 
+-- name: GetLiveSession :one
+SELECT * FROM session WHERE token = @token AND user_id = @user_id AND expires_at > @now;
+
+-- name: AuthenticateSession :one
+-- Memberships are read, not believed: a session opens no organization or team that its user has left.
+SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
+    t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
+    t.member_count AS team_member_count
+FROM session s
+JOIN "user" u ON u.id = s.user_id
+LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = m.user_id
+LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
+WHERE s.token = @token
+  AND s.expires_at > @now;
+
 -- name: ListSessionsByTokens :many
 SELECT sqlc.embed(s), sqlc.embed(u)
 FROM session s JOIN "user" u ON u.id = s.user_id
@@ -46,6 +62,45 @@ SET expires_at = coalesce(sqlc.narg('expires_at'), expires_at),
 WHERE token = @token
 RETURNING *;
 
+-- name: RefreshSession :execrows
+-- Never an insert, so that a revoked session stays revoked. Due by its expiry, as Better Auth has it; so no refresh
+-- shortens a session, and of many at once one writes.
+UPDATE session SET expires_at = @expires_at, updated_at = @now
+WHERE token = @token
+  AND expires_at > @now
+  AND expires_at <= @due;
+
+-- name: GetLiveSessionByToken :one
+SELECT * FROM session WHERE token = @token AND expires_at > @now;
+
+-- name: SetActiveOrganization :execrows
+-- The active team stays only where it is the organization's and the user is in it.
+UPDATE session s
+SET active_organization_id = sqlc.narg('organization_id'),
+    active_team_id = (
+        SELECT tm.team_id FROM team_member tm JOIN team t ON t.id = tm.team_id
+        WHERE tm.team_id = s.active_team_id AND tm.user_id = @user_id
+          AND t.organization_id = sqlc.narg('organization_id')
+    ),
+    updated_at = @now
+WHERE s.token = @token
+  AND s.user_id = @user_id
+  AND s.expires_at > @now
+  AND (sqlc.narg('organization_id')::text IS NULL OR EXISTS (
+    SELECT 1 FROM member m WHERE m.organization_id = sqlc.narg('organization_id') AND m.user_id = @user_id));
+
+-- name: SetActiveTeam :execrows
+UPDATE session s SET active_team_id = sqlc.narg('team_id'), updated_at = @now
+WHERE s.token = @token
+  AND s.user_id = @user_id
+  AND s.expires_at > @now
+  AND (sqlc.narg('team_id')::text IS NULL OR EXISTS (
+    SELECT 1 FROM team_member tm
+    JOIN team t ON t.id = tm.team_id
+    JOIN member m ON m.organization_id = t.organization_id AND m.user_id = tm.user_id
+    WHERE tm.team_id = sqlc.narg('team_id') AND tm.user_id = @user_id
+      AND t.organization_id = s.active_organization_id));
+
 -- name: DeleteSession :execrows
 DELETE FROM session WHERE id = @id AND user_id = @user_id;
 
@@ -55,8 +110,37 @@ DELETE FROM session WHERE token = @token;
 -- name: DeleteSessionsByTokens :execrows
 DELETE FROM session WHERE token = ANY(@tokens::text[]);
 
--- name: DeleteSessionsByUser :execrows
-DELETE FROM session WHERE user_id = @user_id;
+-- name: DeleteSessionsByUser :many
+DELETE FROM session WHERE user_id = @user_id
+RETURNING *;
+
+-- name: DeleteOtherSessions :many
+DELETE FROM session
+WHERE user_id = @user_id
+  AND id <> @id
+RETURNING *;
+
+-- name: DeleteExpiredSessions :execrows
+-- SKIP LOCKED waits for nobody, and it looks at each row again once it is locked: one that was refreshed meanwhile
+-- stays.
+DELETE FROM session WHERE id = ANY(ARRAY(
+    SELECT due.id FROM session due
+    WHERE due.expires_at <= @now
+    ORDER BY due.expires_at
+    LIMIT @row_limit
+    FOR UPDATE SKIP LOCKED
+));
+
+-- name: ClearActiveOrganization :many
+-- By the members, not by the active id, which no index serves.
+UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = @now
+WHERE s.user_id = ANY(ARRAY(SELECT m.user_id FROM member m WHERE m.organization_id = @organization_id))
+  AND s.active_organization_id = @organization_id
+RETURNING *;
+
+-- name: ListSessionsOfUser :many
+-- All of them, since deleting the user signs out all of them.
+SELECT * FROM session WHERE user_id = ANY(@user_ids::text[]);
 
 -- name: ListSessionsByUsers :many
 SELECT * FROM session

@@ -1,6 +1,10 @@
 -- name: CreateTeam :one
 INSERT INTO team (id, name, organization_id, created_at, updated_at)
-VALUES (@id, @name, @organization_id, @now, @now::timestamp)
+SELECT @id, @name, @organization_id, @now, @now::timestamp
+WHERE sqlc.narg('max_teams')::bigint IS NULL OR (
+    SELECT count(*) FROM (
+        SELECT 1 FROM team t WHERE t.organization_id = @organization_id LIMIT sqlc.narg('max_teams')::bigint
+    ) taken) < sqlc.narg('max_teams')::bigint
 RETURNING *;
 
 -- name: GetTeam :one
@@ -26,8 +30,57 @@ UPDATE team SET name = coalesce(sqlc.narg('name'), name), updated_at = @now::tim
 WHERE id = @id AND organization_id = @organization_id
 RETURNING *;
 
--- name: DeleteTeam :execrows
-DELETE FROM team WHERE id = @id AND organization_id = @organization_id;
+-- name: RecountTeamMembers :execrows
+UPDATE team SET member_count = (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id), updated_at = @now::timestamp
+WHERE organization_id = @organization_id
+  AND member_count <> (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id);
+
+-- name: LockTeam :exec
+-- Waits for whoever is about to join the team or to make it active.
+SELECT id FROM team WHERE id = @id AND organization_id = @organization_id FOR UPDATE;
+
+-- name: LockTeamToJoin :exec
+-- Against Better Auth 1.7, which reserves a seat by counting it.
+SELECT id FROM team WHERE id = @id AND organization_id = @organization_id FOR NO KEY UPDATE;
+
+-- name: LockTeamsOfInvitation :exec
+SELECT t.id FROM team t
+WHERE t.id = ANY(regexp_split_to_array(
+    btrim((SELECT i.team_id FROM invitation i WHERE i.id = @invitation_id)), '\s*,\s*'))
+  AND t.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = @invitation_id)
+ORDER BY t.id
+FOR NO KEY UPDATE;
+
+-- name: DeleteTeam :one
+WITH verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM team t WHERE t.id = @id AND t.organization_id = @organization_id) THEN 'not found'
+        WHEN NOT @allow_last::boolean
+            AND NOT EXISTS (
+                SELECT 1 FROM team o
+                WHERE o.organization_id = @organization_id
+                  AND o.id <> @id
+                FOR SHARE) THEN 'last team'
+        ELSE ''
+    END::text AS outcome
+), cleared AS (
+    UPDATE session s SET active_team_id = NULL, updated_at = @now
+    WHERE s.user_id = ANY(ARRAY(SELECT tm.user_id FROM team_member tm WHERE tm.team_id = @id))
+      AND s.active_team_id = @id
+      AND (SELECT outcome FROM verdict) = ''
+), rewritten AS (
+    UPDATE invitation
+    SET team_id = nullif(array_to_string(array_remove(regexp_split_to_array(btrim(team_id), '\s*,\s*'), @id), ','), '')
+    WHERE organization_id = @organization_id
+      AND status = 'pending'
+      AND @id = ANY(regexp_split_to_array(btrim(team_id), '\s*,\s*'))
+      AND (SELECT outcome FROM verdict) = ''
+), gone AS (
+    DELETE FROM team
+    WHERE id = @id
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict;
 
 -- name: ListTeamsByIDs :many
 SELECT * FROM team WHERE id = ANY(@ids::text[]);

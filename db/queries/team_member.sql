@@ -1,18 +1,49 @@
 -- team_member has no organization_id: every query but the user's own list reads the team with its organization,
 -- so that no tenant reaches another's teams.
 
--- name: CreateTeamMember :one
-INSERT INTO team_member (id, team_id, user_id, created_at)
-SELECT @id::text, t.id, @user_id::text, @now::timestamp
-FROM team t
-WHERE t.id = @team_id AND t.organization_id = @organization_id
-RETURNING *;
+-- name: CreateTeamMembers :one
+-- No conflict target: the key of Better Auth 1.7 is unique as well, and a row of that server's may arrive meanwhile.
+WITH wanted AS (
+    SELECT w.id, w.user_id
+    FROM (SELECT unnest(@ids::text[]) AS id, unnest(@user_ids::text[]) AS user_id) w
+    JOIN member m ON m.user_id = w.user_id AND m.organization_id = @organization_id
+), fresh AS (
+    SELECT wanted.id, wanted.user_id, translate(rtrim(encode(sha256(convert_to('[' || to_json(@team_id::text)::text || ',' || to_json(wanted.user_id)::text || ']', 'UTF8')),
+        'base64'), '='), '+/', '-_') AS key
+    FROM wanted
+    WHERE wanted.user_id <> ALL(ARRAY(SELECT tm.user_id FROM team_member tm WHERE tm.team_id = @team_id
+        AND tm.user_id = ANY(@user_ids::text[])))
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM team t WHERE t.id = @team_id AND t.organization_id = @organization_id) THEN 'not found'
+        WHEN (SELECT count(*) FROM wanted) < cardinality(@user_ids::text[]) THEN 'not a member'
+        WHEN (SELECT count(*) FROM fresh) > 0
+            AND (SELECT count(*) FROM fresh) + greatest(
+                (SELECT t.member_count FROM team t WHERE t.id = @team_id),
+                (SELECT count(*) FROM team_member tm WHERE tm.team_id = @team_id
+                    AND sqlc.narg('max_members')::bigint IS NOT NULL)
+            ) > sqlc.narg('max_members')::bigint THEN 'too many members'
+        WHEN EXISTS (SELECT 1 FROM team_member tm WHERE tm.membership_key IN (SELECT fresh.key FROM fresh)) THEN 'key taken'
+        ELSE ''
+    END::text AS outcome
+), seats AS (
+    INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
+    SELECT fresh.id, @team_id, fresh.user_id, @now::timestamp, fresh.key
+    FROM fresh
+    WHERE (SELECT outcome FROM verdict) = ''
+    ON CONFLICT DO NOTHING
+    RETURNING id
+), counted AS (
+    UPDATE team SET member_count = member_count + (SELECT count(*) FROM seats), updated_at = @now::timestamp
+    WHERE id = @team_id
+      AND EXISTS (SELECT 1 FROM seats)
+)
+SELECT outcome FROM verdict;
 
--- name: CreateTeamMembers :execrows
-INSERT INTO team_member (id, team_id, user_id, created_at)
-SELECT u.id, t.id, u.user_id, @now::timestamp
-FROM team t, (SELECT unnest(@ids::text[]) AS id, unnest(@user_ids::text[]) AS user_id) u
-WHERE t.id = @team_id AND t.organization_id = @organization_id;
+-- name: ListTeamMembersOfUsers :many
+SELECT tm.* FROM team_member tm JOIN team t ON t.id = tm.team_id
+WHERE tm.team_id = @team_id AND t.organization_id = @organization_id AND tm.user_id = ANY(@user_ids::text[])
+ORDER BY array_position(@user_ids::text[], tm.user_id);
 
 -- name: GetTeamMember :one
 SELECT tm.* FROM team_member tm JOIN team t ON t.id = tm.team_id
@@ -26,12 +57,9 @@ JOIN "user" u ON u.id = tm.user_id
 WHERE tm.id = @id AND t.organization_id = @organization_id;
 
 -- name: GetTeamMemberByUser :one
--- Better Auth's races leave duplicates; the oldest counts.
 SELECT sqlc.embed(tm), sqlc.embed(t)
 FROM team_member tm JOIN team t ON t.id = tm.team_id
-WHERE tm.team_id = @team_id AND tm.user_id = @user_id AND t.organization_id = @organization_id
-ORDER BY tm.created_at NULLS FIRST, tm.id
-LIMIT 1;
+WHERE tm.team_id = @team_id AND tm.user_id = @user_id AND t.organization_id = @organization_id;
 
 -- name: ListTeamMembers :many
 -- created_at may be NULL: such a row counts as older than all others.
@@ -56,16 +84,47 @@ LIMIT @row_limit;
 SELECT count(*) FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = @team_id AND t.organization_id = @organization_id;
 
--- name: DeleteTeamMember :execrows
-DELETE FROM team_member tm
-WHERE tm.id = @id
-  AND EXISTS (SELECT 1 FROM team t WHERE t.id = tm.team_id AND t.organization_id = @organization_id);
+-- name: LockTeamMember :exec
+-- Waits for whoever is about to make the team active.
+SELECT tm.id FROM team_member tm
+WHERE tm.id = coalesce(sqlc.narg('id')::text, (
+    SELECT c.id FROM team_member c WHERE c.team_id = sqlc.narg('team_id')::text AND c.user_id = sqlc.narg('user_id')::text))
+  AND EXISTS (SELECT 1 FROM team t WHERE t.id = tm.team_id AND t.organization_id = @organization_id)
+FOR UPDATE;
 
--- name: DeleteTeamMemberByUser :execrows
--- All of them: one removal ends the membership even where a race left it twice.
-DELETE FROM team_member tm
+-- name: LockTeamMembership :exec
+-- Against a removal, and a deletion of the team or the organization, that is under way. In the order of those.
+SELECT tm.id FROM organization o
+JOIN member m ON m.organization_id = o.id
+JOIN team t ON t.organization_id = o.id
+JOIN team_member tm ON tm.team_id = t.id AND tm.user_id = m.user_id
 WHERE tm.team_id = @team_id AND tm.user_id = @user_id
-  AND EXISTS (SELECT 1 FROM team t WHERE t.id = tm.team_id AND t.organization_id = @organization_id);
+FOR KEY SHARE;
+
+-- name: LockSeats :exec
+-- Against another server that takes away a seat which is there.
+SELECT tm.id FROM team_member tm
+WHERE tm.team_id = @team_id AND tm.user_id = ANY(@user_ids::text[])
+ORDER BY tm.id
+FOR KEY SHARE;
+
+-- name: DeleteTeamMember :one
+WITH gone AS (
+    DELETE FROM team_member tm
+    WHERE tm.id = coalesce(sqlc.narg('id')::text, (
+        SELECT c.id FROM team_member c
+        WHERE c.team_id = sqlc.narg('team_id')::text AND c.user_id = sqlc.narg('user_id')::text))
+      AND EXISTS (SELECT 1 FROM team t WHERE t.id = tm.team_id AND t.organization_id = @organization_id)
+    RETURNING tm.team_id, tm.user_id
+), counted AS (
+    UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = @now::timestamp
+    WHERE id IN (SELECT gone.team_id FROM gone)
+), cleared AS (
+    UPDATE session s SET active_team_id = NULL, updated_at = @now
+    WHERE s.user_id = (SELECT gone.user_id FROM gone)
+      AND s.active_team_id = (SELECT gone.team_id FROM gone)
+)
+SELECT count(*) FROM gone;
 
 -- name: ListTeamMembersByUsers :many
 SELECT sqlc.embed(tm), sqlc.embed(t)

@@ -41,8 +41,76 @@ UPDATE "user" SET email_verified = true, updated_at = @now
 WHERE email = @email
 RETURNING *;
 
--- name: DeleteUser :execrows
-DELETE FROM "user" WHERE id = @id;
+-- name: LockUser :exec
+-- Keeps everything away that refers to the user, such as a sign-in. The only lock of this strength on a row that
+-- others refer to; each operation that takes an organization's lock takes that one first.
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM "user" WHERE id = @id
+FOR UPDATE;
+
+-- name: LockUserAsIs :exec
+-- Keeps the user, and the address.
+SELECT id FROM "user" WHERE id = @id FOR KEY SHARE;
+
+-- name: LockUserAccounts :exec
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM "user" WHERE id = @id
+FOR NO KEY UPDATE;
+
+-- name: DeleteUser :one
+WITH owned AS (
+    SELECT m.organization_id FROM member m
+    WHERE m.user_id = @id
+      AND m.role ~ @owner_pattern::text
+      AND NOT EXISTS (
+        SELECT 1 FROM member o
+        WHERE o.organization_id = m.organization_id
+          AND o.user_id <> m.user_id
+          AND o.role ~ @owner_pattern::text
+        FOR SHARE)
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = @id) THEN 'not found'
+        WHEN sqlc.narg('successor_id')::text IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = sqlc.narg('successor_id')) THEN 'no successor'
+        WHEN EXISTS (SELECT 1 FROM owned)
+            AND sqlc.narg('successor_id')::text IS NULL AND NOT @delete_organizations::boolean THEN 'last owner'
+        ELSE ''
+    END::text AS outcome
+), heir AS (
+    INSERT INTO member (id, organization_id, user_id, role, created_at)
+    SELECT left(encode(sha256(convert_to(@seed::text || owned.organization_id, 'UTF8')), 'hex'), 32),
+        owned.organization_id, sqlc.narg('successor_id')::text, 'owner', @now::timestamp
+    FROM owned
+    WHERE sqlc.narg('successor_id')::text IS NOT NULL AND (SELECT outcome FROM verdict) = ''
+    ON CONFLICT (organization_id, user_id) DO UPDATE SET role = concat_ws(',', nullif(member.role, ''), 'owner')
+), closed AS (
+    UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = @now
+    WHERE s.user_id = ANY(ARRAY(
+        SELECT m.user_id FROM member m
+        WHERE m.organization_id IN (SELECT owned.organization_id FROM owned) AND m.user_id <> @id))
+      AND s.active_organization_id IN (SELECT owned.organization_id FROM owned)
+      AND @delete_organizations::boolean
+), dropped AS (
+    DELETE FROM organization
+    WHERE id IN (SELECT owned.organization_id FROM owned)
+      AND @delete_organizations::boolean
+), seats AS (
+    DELETE FROM team_member
+    WHERE user_id = @id
+      AND (SELECT outcome FROM verdict) = ''
+    RETURNING team_id
+), counted AS (
+    UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = @now::timestamp
+    WHERE id IN (SELECT seats.team_id FROM seats)
+      AND NOT (@delete_organizations::boolean AND organization_id IN (SELECT owned.organization_id FROM owned))
+), gone AS (
+    DELETE FROM "user"
+    WHERE id = @id
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT verdict.outcome, ARRAY(SELECT owned.organization_id FROM owned ORDER BY 1)::text[] AS organization_ids
+FROM verdict;
 
 -- name: ListUsersByIDs :many
 SELECT * FROM "user" WHERE id = ANY(@ids::text[]);

@@ -41,6 +41,73 @@ SET value = coalesce(sqlc.narg('value'), value),
     updated_at = @now
 WHERE identifier = @identifier;
 
+-- name: ReserveVerification :execrows
+-- The id is made from the identifier, so the primary key lets one caller win.
+INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
+VALUES (@id, @identifier, @value, @expires_at, @now, @now)
+ON CONFLICT DO NOTHING;
+
+-- name: ConsumeVerification :one
+-- As Better Auth does: the newest counts, and takes the older ones along, also where it has expired and proves nothing.
+WITH newest AS (
+    SELECT v.id, v.value FROM verification v
+    WHERE v.identifier = @identifier
+    ORDER BY v.created_at DESC, v.id DESC
+    LIMIT 1
+), gone AS (
+    DELETE FROM verification v
+    WHERE v.identifier = @identifier
+      AND (sqlc.narg('value')::text IS NULL OR sqlc.narg('value')::text = (SELECT newest.value FROM newest))
+    RETURNING v.id, v.identifier, v.value, v.expires_at, v.created_at, v.updated_at,
+        v.expires_at > @now AND v.id = (SELECT newest.id FROM newest) AS proves
+)
+SELECT id, identifier, value, expires_at, created_at, updated_at FROM gone WHERE proves;
+
+-- name: LockVerifications :exec
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM verification WHERE identifier = @identifier
+ORDER BY id
+FOR UPDATE;
+
+-- name: ConsumeCode :one
+-- The value is a code, a colon and the number of wrong guesses so far.
+WITH newest AS (
+    SELECT v.id, v.value, regexp_replace(v.value, ':\d{1,6}$', '') AS code,
+        coalesce(substring(v.value FROM ':(\d{1,6})$'), '0')::integer AS attempts
+    FROM verification v
+    WHERE v.identifier = @identifier
+      AND v.id = (
+        SELECT n.id FROM verification n WHERE n.identifier = @identifier
+        ORDER BY n.created_at DESC, n.id DESC LIMIT 1)
+      AND v.expires_at > @now
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM newest) THEN 'not found'
+        WHEN (SELECT attempts FROM newest) >= @max_attempts::integer THEN 'too many attempts'
+        WHEN (SELECT code FROM newest) <> @code::text THEN 'wrong code'
+        ELSE ''
+    END::text AS outcome
+), gone AS (
+    DELETE FROM verification WHERE identifier = @identifier
+      AND (SELECT outcome FROM verdict) = ''
+), missed AS (
+    UPDATE verification SET value = (SELECT newest.code || ':' || newest.attempts + 1 FROM newest), updated_at = @now
+    WHERE identifier = @identifier
+      AND id = (SELECT newest.id FROM newest)
+      AND (SELECT outcome FROM verdict) = 'wrong code'
+)
+SELECT outcome FROM verdict;
+
+-- name: DeleteExpiredVerifications :execrows
+-- As for sessions.
+DELETE FROM verification WHERE id = ANY(ARRAY(
+    SELECT due.id FROM verification due
+    WHERE due.expires_at <= @now
+    ORDER BY due.expires_at
+    LIMIT @row_limit
+    FOR UPDATE SKIP LOCKED
+));
+
 -- name: DeleteVerification :execrows
 DELETE FROM verification WHERE id = @id;
 

@@ -79,16 +79,27 @@ func (q *Queries) CreateAccount(ctx context.Context, arg CreateAccountParams) (A
 }
 
 const deleteAccount = `-- name: DeleteAccount :execrows
-DELETE FROM account WHERE id = $1 AND user_id = $2
+DELETE FROM account a
+WHERE a.id = $1
+  AND a.user_id = $2
+  AND ($3::boolean OR EXISTS (
+    SELECT 1 FROM account o
+    WHERE o.user_id = $2
+      AND o.id <> a.id
+      AND (o.provider_id <> 'credential' OR o.password IS NOT NULL)
+    FOR SHARE))
 `
 
 type DeleteAccountParams struct {
-	ID     string
-	UserID string
+	ID        string
+	UserID    string
+	AllowLast bool
 }
 
+// Not the last that signs in: a credential without a password does not. The lock on the one that stays is against a
+// server that deletes it at the same moment.
 func (q *Queries) DeleteAccount(ctx context.Context, arg DeleteAccountParams) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteAccount, arg.ID, arg.UserID)
+	result, err := q.db.Exec(ctx, deleteAccount, arg.ID, arg.UserID, arg.AllowLast)
 	if err != nil {
 		return 0, err
 	}
@@ -141,8 +152,6 @@ const getAccountByProvider = `-- name: GetAccountByProvider :one
 SELECT a.id, a.account_id, a.provider_id, a.user_id, a.access_token, a.refresh_token, a.id_token, a.access_token_expires_at, a.refresh_token_expires_at, a.scope, a.password, a.created_at, a.updated_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM account a JOIN "user" u ON u.id = a.user_id
 WHERE a.provider_id = $1 AND a.account_id = $2
-ORDER BY a.created_at, a.id
-LIMIT 1
 `
 
 type GetAccountByProviderParams struct {
@@ -155,7 +164,6 @@ type GetAccountByProviderRow struct {
 	User    User
 }
 
-// No constraint stops duplicates here: the oldest link counts, so that a later one cannot take the identity over.
 func (q *Queries) GetAccountByProvider(ctx context.Context, arg GetAccountByProviderParams) (GetAccountByProviderRow, error) {
 	row := q.db.QueryRow(ctx, getAccountByProvider, arg.ProviderID, arg.AccountID)
 	var i GetAccountByProviderRow
@@ -186,13 +194,76 @@ func (q *Queries) GetAccountByProvider(ctx context.Context, arg GetAccountByProv
 
 const getCredentialAccount = `-- name: GetCredentialAccount :one
 SELECT id, account_id, provider_id, user_id, access_token, refresh_token, id_token, access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at FROM account
-WHERE user_id = $1 AND provider_id = 'credential' AND account_id = user_id
-ORDER BY created_at, id
-LIMIT 1
+WHERE user_id = $1 AND provider_id = 'credential' AND account_id = $1
 `
 
 func (q *Queries) GetCredentialAccount(ctx context.Context, userID string) (Account, error) {
 	row := q.db.QueryRow(ctx, getCredentialAccount, userID)
+	var i Account
+	err := row.Scan(
+		&i.ID,
+		&i.AccountID,
+		&i.ProviderID,
+		&i.UserID,
+		&i.AccessToken,
+		&i.RefreshToken,
+		&i.IDToken,
+		&i.AccessTokenExpiresAt,
+		&i.RefreshTokenExpiresAt,
+		&i.Scope,
+		&i.Password,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const linkAccount = `-- name: LinkAccount :one
+INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
+    access_token_expires_at, refresh_token_expires_at, scope, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7,
+    $8, $9, $10, $11, $11)
+ON CONFLICT (provider_id, account_id) DO UPDATE
+SET access_token = coalesce(excluded.access_token, account.access_token),
+    refresh_token = coalesce(excluded.refresh_token, account.refresh_token),
+    id_token = coalesce(excluded.id_token, account.id_token),
+    access_token_expires_at = coalesce(excluded.access_token_expires_at, account.access_token_expires_at),
+    refresh_token_expires_at = coalesce(excluded.refresh_token_expires_at, account.refresh_token_expires_at),
+    scope = coalesce(excluded.scope, account.scope),
+    updated_at = $11
+WHERE account.user_id = excluded.user_id
+RETURNING id, account_id, provider_id, user_id, access_token, refresh_token, id_token, access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at
+`
+
+type LinkAccountParams struct {
+	ID                    string
+	AccountID             string
+	ProviderID            string
+	UserID                string
+	AccessToken           *string
+	RefreshToken          *string
+	IDToken               *string
+	AccessTokenExpiresAt  *time.Time
+	RefreshTokenExpiresAt *time.Time
+	Scope                 *string
+	Now                   time.Time
+}
+
+// Again for the same user, it takes the newer tokens; of another user's identity it touches and returns nothing.
+func (q *Queries) LinkAccount(ctx context.Context, arg LinkAccountParams) (Account, error) {
+	row := q.db.QueryRow(ctx, linkAccount,
+		arg.ID,
+		arg.AccountID,
+		arg.ProviderID,
+		arg.UserID,
+		arg.AccessToken,
+		arg.RefreshToken,
+		arg.IDToken,
+		arg.AccessTokenExpiresAt,
+		arg.RefreshTokenExpiresAt,
+		arg.Scope,
+		arg.Now,
+	)
 	var i Account
 	err := row.Scan(
 		&i.ID,
@@ -361,7 +432,7 @@ func (q *Queries) PickAccountsByUsers(ctx context.Context, arg PickAccountsByUse
 
 const setAccountPassword = `-- name: SetAccountPassword :execrows
 UPDATE account SET password = $1, updated_at = $2
-WHERE user_id = $3 AND provider_id = 'credential' AND account_id = user_id
+WHERE user_id = $3 AND provider_id = 'credential' AND account_id = $3
 `
 
 type SetAccountPasswordParams struct {

@@ -10,6 +10,129 @@ import (
 	"time"
 )
 
+const acceptInvitation = `-- name: AcceptInvitation :one
+WITH invited AS (
+    SELECT i.organization_id, i.email = u.email AS is_recipient, u.email_verified AS is_verified,
+        i.status = 'pending' AS is_pending, i.status = 'accepted' AS is_accepted, i.expires_at <= $1 AS has_expired,
+        EXISTS (SELECT 1 FROM member m WHERE m.organization_id = i.organization_id AND m.user_id = u.id) AS is_member
+    FROM invitation i JOIN "user" u ON u.id = $2
+    WHERE i.id = $3
+), open_teams AS (
+    SELECT t.id, t.member_count FROM invitation i
+    JOIN team t ON t.organization_id = i.organization_id AND t.id = ANY(regexp_split_to_array(btrim(i.team_id), '\s*,\s*'))
+    WHERE i.id = $3
+      AND t.id <> ALL(ARRAY(SELECT tm.team_id FROM team_member tm WHERE tm.user_id = $2))
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM invited) THEN 'not found'
+        WHEN NOT (SELECT is_recipient FROM invited) THEN 'not the recipient'
+        WHEN $4::boolean AND NOT (SELECT is_verified FROM invited) THEN 'not verified'
+        WHEN (SELECT is_accepted FROM invited) AND (SELECT is_member FROM invited) THEN 'already accepted'
+        WHEN NOT (SELECT is_pending FROM invited) THEN 'not pending'
+        WHEN (SELECT has_expired FROM invited) THEN 'expired'
+        WHEN NOT (SELECT is_member FROM invited)
+            AND (SELECT count(*) FROM member m WHERE m.organization_id = (SELECT invited.organization_id FROM invited)
+                AND $5::bigint IS NOT NULL) >= $5::bigint THEN 'too many members'
+        WHEN EXISTS (
+            SELECT 1 FROM open_teams
+            WHERE greatest(open_teams.member_count,
+                (SELECT count(*) FROM team_member tm WHERE tm.team_id = open_teams.id)) >= $6::bigint
+        ) THEN 'team full'
+        ELSE ''
+    END::text AS outcome
+), claimed AS (
+    UPDATE invitation SET status = 'accepted'
+    WHERE id = $3
+      AND (SELECT outcome FROM verdict) = ''
+    RETURNING organization_id, role
+), joined AS (
+    INSERT INTO member (id, organization_id, user_id, role, created_at)
+    SELECT $7::text, claimed.organization_id, $2, coalesce(nullif(claimed.role, ''), 'member'), $1
+    FROM claimed
+    ON CONFLICT (organization_id, user_id) DO NOTHING
+), seats AS (
+    INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
+    SELECT left(encode(sha256(convert_to($7::text || open_teams.id, 'UTF8')), 'hex'), 32), open_teams.id, $2,
+        $1::timestamp,
+        translate(rtrim(encode(sha256(convert_to('[' || to_json(open_teams.id)::text || ',' || to_json($2::text)::text || ']', 'UTF8')),
+        'base64'), '='), '+/', '-_')
+    FROM open_teams
+    WHERE EXISTS (SELECT 1 FROM claimed)
+    ON CONFLICT DO NOTHING
+    RETURNING team_id
+), counted AS (
+    UPDATE team SET member_count = member_count + 1, updated_at = $1::timestamp
+    WHERE id IN (SELECT seats.team_id FROM seats)
+)
+SELECT outcome FROM verdict
+`
+
+type AcceptInvitationParams struct {
+	Now             time.Time
+	UserID          string
+	ID              string
+	RequireVerified bool
+	MaxMembers      *int64
+	MaxTeamMembers  *int64
+	MemberID        string
+}
+
+// Organization, role and teams come from the row alone; teams that are gone are passed over, as Better Auth does.
+func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationParams) (string, error) {
+	row := q.db.QueryRow(ctx, acceptInvitation,
+		arg.Now,
+		arg.UserID,
+		arg.ID,
+		arg.RequireVerified,
+		arg.MaxMembers,
+		arg.MaxTeamMembers,
+		arg.MemberID,
+	)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
+}
+
+const cancelExpiredInvitations = `-- name: CancelExpiredInvitations :execrows
+UPDATE invitation SET status = 'canceled'
+WHERE organization_id = $1
+  AND status = 'pending'
+  AND expires_at <= $2
+`
+
+type CancelExpiredInvitationsParams struct {
+	OrganizationID string
+	Now            time.Time
+}
+
+func (q *Queries) CancelExpiredInvitations(ctx context.Context, arg CancelExpiredInvitationsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, cancelExpiredInvitations, arg.OrganizationID, arg.Now)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const cancelInvitation = `-- name: CancelInvitation :execrows
+UPDATE invitation SET status = 'canceled'
+WHERE id = $1
+  AND organization_id = $2
+  AND status = 'pending'
+`
+
+type CancelInvitationParams struct {
+	ID             string
+	OrganizationID string
+}
+
+func (q *Queries) CancelInvitation(ctx context.Context, arg CancelInvitationParams) (int64, error) {
+	result, err := q.db.Exec(ctx, cancelInvitation, arg.ID, arg.OrganizationID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const countInvitations = `-- name: CountInvitations :one
 SELECT count(*) FROM invitation
 WHERE organization_id = $1
@@ -30,48 +153,82 @@ func (q *Queries) CountInvitations(ctx context.Context, arg CountInvitationsPara
 }
 
 const createInvitation = `-- name: CreateInvitation :one
-INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, created_at, inviter_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-RETURNING id, organization_id, email, role, team_id, status, expires_at, created_at, inviter_id
+WITH inviter AS (
+    SELECT m.role FROM member m WHERE m.organization_id = $1 AND m.user_id = $2
+), standing AS (
+    SELECT i.id FROM invitation i
+    WHERE i.organization_id = $1 AND i.email = $3 AND i.status = 'pending' AND i.expires_at > $4
+    ORDER BY i.created_at DESC, i.id DESC
+    LIMIT 1
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM inviter) THEN 'not a member'
+        WHEN $5::text ~ $6::text
+            AND NOT (SELECT inviter.role ~ $6::text FROM inviter) THEN 'not an owner'
+        WHEN EXISTS (
+            SELECT 1 FROM "user" u JOIN member m ON m.user_id = u.id
+            WHERE u.email = $3 AND m.organization_id = $1) THEN 'already a member'
+        WHEN (SELECT count(*) FROM team t WHERE t.organization_id = $1 AND t.id = ANY($7::text[]))
+            < cardinality($7::text[]) THEN 'no such team'
+        WHEN NOT EXISTS (SELECT 1 FROM standing)
+            AND (SELECT count(*) FROM invitation i WHERE i.organization_id = $1
+                AND i.status = 'pending' AND i.expires_at > $4
+                AND $8::bigint IS NOT NULL) >= $8::bigint THEN 'too many pending'
+        ELSE ''
+    END::text AS outcome
+), closed AS (
+    UPDATE invitation SET status = 'canceled'
+    WHERE organization_id = $1
+      AND email = $3
+      AND status = 'pending'
+      AND id <> ALL(ARRAY(SELECT standing.id FROM standing))
+      AND (SELECT outcome FROM verdict) = ''
+), extended AS (
+    UPDATE invitation SET role = $5::text, team_id = nullif(array_to_string($7::text[], ','), ''),
+        inviter_id = $2, expires_at = greatest(invitation.expires_at, $9::timestamp)
+    WHERE id = (SELECT standing.id FROM standing)
+      AND (SELECT outcome FROM verdict) = ''
+    RETURNING id
+), created AS (
+    INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, created_at, inviter_id)
+    SELECT $10, $1, $3, $5::text, nullif(array_to_string($7::text[], ','), ''), 'pending',
+        $9::timestamp, $4, $2
+    WHERE NOT EXISTS (SELECT 1 FROM standing)
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict
 `
 
 type CreateInvitationParams struct {
-	ID             string
 	OrganizationID string
-	Email          string
-	Role           *string
-	TeamID         *string
-	Status         string
-	ExpiresAt      time.Time
-	Now            time.Time
 	InviterID      string
+	Email          string
+	Now            time.Time
+	Role           string
+	OwnerPattern   string
+	TeamIds        []string
+	MaxPending     *int64
+	ExpiresAt      time.Time
+	ID             string
 }
 
-func (q *Queries) CreateInvitation(ctx context.Context, arg CreateInvitationParams) (Invitation, error) {
+// Of what an address has pending, the newest that has not expired is the one that goes on; all others are closed.
+func (q *Queries) CreateInvitation(ctx context.Context, arg CreateInvitationParams) (string, error) {
 	row := q.db.QueryRow(ctx, createInvitation,
-		arg.ID,
 		arg.OrganizationID,
-		arg.Email,
-		arg.Role,
-		arg.TeamID,
-		arg.Status,
-		arg.ExpiresAt,
-		arg.Now,
 		arg.InviterID,
+		arg.Email,
+		arg.Now,
+		arg.Role,
+		arg.OwnerPattern,
+		arg.TeamIds,
+		arg.MaxPending,
+		arg.ExpiresAt,
+		arg.ID,
 	)
-	var i Invitation
-	err := row.Scan(
-		&i.ID,
-		&i.OrganizationID,
-		&i.Email,
-		&i.Role,
-		&i.TeamID,
-		&i.Status,
-		&i.ExpiresAt,
-		&i.CreatedAt,
-		&i.InviterID,
-	)
-	return i, err
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 const deleteInvitation = `-- name: DeleteInvitation :execrows
@@ -89,6 +246,44 @@ func (q *Queries) DeleteInvitation(ctx context.Context, arg DeleteInvitationPara
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const getAcceptedInvitation = `-- name: GetAcceptedInvitation :one
+SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, m.id, m.organization_id, m.user_id, m.role, m.created_at
+FROM invitation i JOIN member m ON m.organization_id = i.organization_id
+WHERE i.id = $1 AND m.user_id = $2
+`
+
+type GetAcceptedInvitationParams struct {
+	ID     string
+	UserID string
+}
+
+type GetAcceptedInvitationRow struct {
+	Invitation Invitation
+	Member     Member
+}
+
+func (q *Queries) GetAcceptedInvitation(ctx context.Context, arg GetAcceptedInvitationParams) (GetAcceptedInvitationRow, error) {
+	row := q.db.QueryRow(ctx, getAcceptedInvitation, arg.ID, arg.UserID)
+	var i GetAcceptedInvitationRow
+	err := row.Scan(
+		&i.Invitation.ID,
+		&i.Invitation.OrganizationID,
+		&i.Invitation.Email,
+		&i.Invitation.Role,
+		&i.Invitation.TeamID,
+		&i.Invitation.Status,
+		&i.Invitation.ExpiresAt,
+		&i.Invitation.CreatedAt,
+		&i.Invitation.InviterID,
+		&i.Member.ID,
+		&i.Member.OrganizationID,
+		&i.Member.UserID,
+		&i.Member.Role,
+		&i.Member.CreatedAt,
+	)
+	return i, err
 }
 
 const getInvitation = `-- name: GetInvitation :one
@@ -163,6 +358,33 @@ func (q *Queries) GetInvitationByRecipient(ctx context.Context, arg GetInvitatio
 		&i.User.Image,
 		&i.User.CreatedAt,
 		&i.User.UpdatedAt,
+	)
+	return i, err
+}
+
+const getInvitationOfRecipient = `-- name: GetInvitationOfRecipient :one
+SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id FROM invitation i JOIN "user" u ON u.email = i.email
+WHERE i.id = $1 AND u.id = $2
+`
+
+type GetInvitationOfRecipientParams struct {
+	ID     string
+	UserID string
+}
+
+func (q *Queries) GetInvitationOfRecipient(ctx context.Context, arg GetInvitationOfRecipientParams) (Invitation, error) {
+	row := q.db.QueryRow(ctx, getInvitationOfRecipient, arg.ID, arg.UserID)
+	var i Invitation
+	err := row.Scan(
+		&i.ID,
+		&i.OrganizationID,
+		&i.Email,
+		&i.Role,
+		&i.TeamID,
+		&i.Status,
+		&i.ExpiresAt,
+		&i.CreatedAt,
+		&i.InviterID,
 	)
 	return i, err
 }
@@ -496,6 +718,32 @@ func (q *Queries) ListInvitationsByOrganizations(ctx context.Context, arg ListIn
 	return items, nil
 }
 
+const lockInvitation = `-- name: LockInvitation :exec
+SELECT id FROM invitation WHERE id = $1 FOR NO KEY UPDATE
+`
+
+func (q *Queries) LockInvitation(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, lockInvitation, id)
+	return err
+}
+
+const lockPendingInvitations = `-- name: LockPendingInvitations :exec
+SELECT id FROM invitation
+WHERE organization_id = $1 AND email = $2 AND status = 'pending'
+ORDER BY id
+FOR NO KEY UPDATE
+`
+
+type LockPendingInvitationsParams struct {
+	OrganizationID string
+	Email          string
+}
+
+func (q *Queries) LockPendingInvitations(ctx context.Context, arg LockPendingInvitationsParams) error {
+	_, err := q.db.Exec(ctx, lockPendingInvitations, arg.OrganizationID, arg.Email)
+	return err
+}
+
 const pickInvitationsByInviters = `-- name: PickInvitationsByInviters :many
 SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
 FROM unnest($1::text[]) parent (id)
@@ -645,46 +893,32 @@ func (q *Queries) PickInvitationsByOrganizations(ctx context.Context, arg PickIn
 	return items, nil
 }
 
-const updateInvitation = `-- name: UpdateInvitation :one
-UPDATE invitation
-SET role = CASE WHEN $1::boolean THEN $2 ELSE role END,
-    team_id = CASE WHEN $3::boolean THEN $4 ELSE team_id END,
-    expires_at = coalesce($5, expires_at)
-WHERE id = $6 AND organization_id = $7
-RETURNING id, organization_id, email, role, team_id, status, expires_at, created_at, inviter_id
+const rejectInvitation = `-- name: RejectInvitation :one
+WITH verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM invitation i WHERE i.id = $1) THEN 'not found'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM invitation i JOIN "user" u ON u.email = i.email
+            WHERE i.id = $1 AND u.id = $2) THEN 'not the recipient'
+        WHEN (SELECT i.status <> 'pending' FROM invitation i WHERE i.id = $1) THEN 'not pending'
+        ELSE ''
+    END::text AS outcome
+), rejected AS (
+    UPDATE invitation SET status = 'rejected'
+    WHERE id = $1
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict
 `
 
-type UpdateInvitationParams struct {
-	SetRole        bool
-	Role           *string
-	SetTeamID      bool
-	TeamID         *string
-	ExpiresAt      *time.Time
-	ID             string
-	OrganizationID string
+type RejectInvitationParams struct {
+	ID     string
+	UserID string
 }
 
-func (q *Queries) UpdateInvitation(ctx context.Context, arg UpdateInvitationParams) (Invitation, error) {
-	row := q.db.QueryRow(ctx, updateInvitation,
-		arg.SetRole,
-		arg.Role,
-		arg.SetTeamID,
-		arg.TeamID,
-		arg.ExpiresAt,
-		arg.ID,
-		arg.OrganizationID,
-	)
-	var i Invitation
-	err := row.Scan(
-		&i.ID,
-		&i.OrganizationID,
-		&i.Email,
-		&i.Role,
-		&i.TeamID,
-		&i.Status,
-		&i.ExpiresAt,
-		&i.CreatedAt,
-		&i.InviterID,
-	)
-	return i, err
+func (q *Queries) RejectInvitation(ctx context.Context, arg RejectInvitationParams) (string, error) {
+	row := q.db.QueryRow(ctx, rejectInvitation, arg.ID, arg.UserID)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }

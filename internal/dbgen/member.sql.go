@@ -34,7 +34,11 @@ func (q *Queries) CountMembersByUser(ctx context.Context, userID string) (int64,
 
 const createMember = `-- name: CreateMember :one
 INSERT INTO member (id, organization_id, user_id, role, created_at)
-VALUES ($1, $2, $3, $4, $5)
+SELECT $1, $2, $3, $4, $5
+WHERE $6::bigint IS NULL OR (
+    SELECT count(*) FROM (
+        SELECT 1 FROM member m WHERE m.organization_id = $2 LIMIT $6::bigint
+    ) taken) < $6::bigint
 RETURNING id, organization_id, user_id, role, created_at
 `
 
@@ -44,6 +48,7 @@ type CreateMemberParams struct {
 	UserID         string
 	Role           string
 	Now            time.Time
+	MaxMembers     *int64
 }
 
 func (q *Queries) CreateMember(ctx context.Context, arg CreateMemberParams) (Member, error) {
@@ -53,6 +58,7 @@ func (q *Queries) CreateMember(ctx context.Context, arg CreateMemberParams) (Mem
 		arg.UserID,
 		arg.Role,
 		arg.Now,
+		arg.MaxMembers,
 	)
 	var i Member
 	err := row.Scan(
@@ -73,21 +79,66 @@ type CreateMembersParams struct {
 	CreatedAt      time.Time
 }
 
-const deleteMember = `-- name: DeleteMember :execrows
-DELETE FROM member WHERE id = $1 AND organization_id = $2
+const deleteMember = `-- name: DeleteMember :one
+WITH target AS (
+    SELECT m.id, m.user_id, m.role FROM member m
+    WHERE m.organization_id = $1
+      AND m.id = coalesce($2::text, (
+        SELECT c.id FROM member c WHERE c.organization_id = $1 AND c.user_id = $3::text))
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'
+        WHEN (SELECT target.role ~ $4::text FROM target)
+            AND NOT EXISTS (
+                SELECT 1 FROM member o
+                WHERE o.organization_id = $1
+                  AND o.id <> (SELECT target.id FROM target)
+                  AND o.role ~ $4::text
+                FOR SHARE) THEN 'last owner'
+        ELSE ''
+    END::text AS outcome
+), gone AS (
+    DELETE FROM member
+    WHERE id = (SELECT target.id FROM target)
+      AND (SELECT outcome FROM verdict) = ''
+    RETURNING user_id
+), seats AS (
+    DELETE FROM team_member
+    WHERE user_id = (SELECT gone.user_id FROM gone)
+      AND team_id IN (SELECT t.id FROM team t WHERE t.organization_id = $1)
+    RETURNING team_id
+), counted AS (
+    UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = $5::timestamp
+    WHERE id IN (SELECT seats.team_id FROM seats)
+), cleared AS (
+    UPDATE session s SET active_organization_id = nullif(s.active_organization_id, $1),
+        active_team_id = NULL, updated_at = $5
+    WHERE s.user_id = (SELECT gone.user_id FROM gone)
+      AND (s.active_organization_id = $1
+        OR s.active_team_id IN (SELECT t.id FROM team t WHERE t.organization_id = $1))
+)
+SELECT outcome FROM verdict
 `
 
 type DeleteMemberParams struct {
-	ID             string
 	OrganizationID string
+	ID             *string
+	UserID         *string
+	OwnerPattern   string
+	Now            time.Time
 }
 
-func (q *Queries) DeleteMember(ctx context.Context, arg DeleteMemberParams) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteMember, arg.ID, arg.OrganizationID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+func (q *Queries) DeleteMember(ctx context.Context, arg DeleteMemberParams) (string, error) {
+	row := q.db.QueryRow(ctx, deleteMember,
+		arg.OrganizationID,
+		arg.ID,
+		arg.UserID,
+		arg.OwnerPattern,
+		arg.Now,
+	)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 const getMember = `-- name: GetMember :one
@@ -116,8 +167,6 @@ const getMemberByEmail = `-- name: GetMemberByEmail :one
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM "user" u JOIN member m ON m.user_id = u.id
 WHERE u.email = $1 AND m.organization_id = $2
-ORDER BY m.created_at, m.id
-LIMIT 1
 `
 
 type GetMemberByEmailParams struct {
@@ -154,8 +203,6 @@ const getMemberByUser = `-- name: GetMemberByUser :one
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = $1 AND m.user_id = $2
-ORDER BY m.created_at, m.id
-LIMIT 1
 `
 
 type GetMemberByUserParams struct {
@@ -168,7 +215,6 @@ type GetMemberByUserRow struct {
 	User   User
 }
 
-// Better Auth's races leave duplicates; the oldest counts.
 func (q *Queries) GetMemberByUser(ctx context.Context, arg GetMemberByUserParams) (GetMemberByUserRow, error) {
 	row := q.db.QueryRow(ctx, getMemberByUser, arg.OrganizationID, arg.UserID)
 	var i GetMemberByUserRow
@@ -229,7 +275,7 @@ const listMembers = `-- name: ListMembers :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = $1
-  AND ($2::text IS NULL OR $2::text = ANY(regexp_split_to_array(btrim(m.role), '\s*,\s*')))
+  AND ($2::text IS NULL OR m.role ~ $2::text)
   AND (m.created_at, m.id) > ($3::timestamp, $4::text)
 ORDER BY m.created_at, m.id
 LIMIT $5
@@ -237,7 +283,7 @@ LIMIT $5
 
 type ListMembersParams struct {
 	OrganizationID string
-	Role           *string
+	RolePattern    *string
 	AfterCreatedAt time.Time
 	AfterID        string
 	RowLimit       int32
@@ -251,7 +297,7 @@ type ListMembersRow struct {
 func (q *Queries) ListMembers(ctx context.Context, arg ListMembersParams) ([]ListMembersRow, error) {
 	rows, err := q.db.Query(ctx, listMembers,
 		arg.OrganizationID,
-		arg.Role,
+		arg.RolePattern,
 		arg.AfterCreatedAt,
 		arg.AfterID,
 		arg.RowLimit,
@@ -434,6 +480,87 @@ func (q *Queries) ListMembersByUsers(ctx context.Context, userIds []string) ([]L
 	return items, nil
 }
 
+const lockMember = `-- name: LockMember :exec
+SELECT m.id FROM member m
+WHERE m.organization_id = $1
+  AND m.id = coalesce($2::text, (
+    SELECT c.id FROM member c WHERE c.organization_id = $1 AND c.user_id = $3::text))
+FOR UPDATE
+`
+
+type LockMemberParams struct {
+	OrganizationID string
+	ID             *string
+	UserID         *string
+}
+
+// Waits for whoever is about to give the member a team or an active organization.
+func (q *Queries) LockMember(ctx context.Context, arg LockMemberParams) error {
+	_, err := q.db.Exec(ctx, lockMember, arg.OrganizationID, arg.ID, arg.UserID)
+	return err
+}
+
+const lockMembersOfUser = `-- name: LockMembersOfUser :exec
+SELECT m.id FROM member m WHERE m.user_id = $1 ORDER BY m.id FOR UPDATE
+`
+
+// Waits for whoever is about to give the user a team or an active organization.
+func (q *Queries) LockMembersOfUser(ctx context.Context, userID string) error {
+	_, err := q.db.Exec(ctx, lockMembersOfUser, userID)
+	return err
+}
+
+const lockMembership = `-- name: LockMembership :exec
+SELECT m.id FROM member m
+WHERE m.organization_id = $1 AND m.user_id = ANY($2::text[])
+ORDER BY m.id
+FOR KEY SHARE
+`
+
+type LockMembershipParams struct {
+	OrganizationID string
+	UserIds        []string
+}
+
+// Against a removal that is under way.
+func (q *Queries) LockMembership(ctx context.Context, arg LockMembershipParams) error {
+	_, err := q.db.Exec(ctx, lockMembership, arg.OrganizationID, arg.UserIds)
+	return err
+}
+
+const lockMembershipOfInvitation = `-- name: LockMembershipOfInvitation :exec
+SELECT m.id FROM member m
+WHERE m.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = $1) AND m.user_id = $2
+FOR KEY SHARE
+`
+
+type LockMembershipOfInvitationParams struct {
+	InvitationID string
+	UserID       string
+}
+
+func (q *Queries) LockMembershipOfInvitation(ctx context.Context, arg LockMembershipOfInvitationParams) error {
+	_, err := q.db.Exec(ctx, lockMembershipOfInvitation, arg.InvitationID, arg.UserID)
+	return err
+}
+
+const lockMembershipOfOrganization = `-- name: LockMembershipOfOrganization :exec
+SELECT m.id FROM organization o JOIN member m ON m.organization_id = o.id
+WHERE m.organization_id = $1 AND m.user_id = $2
+FOR KEY SHARE
+`
+
+type LockMembershipOfOrganizationParams struct {
+	OrganizationID string
+	UserID         string
+}
+
+// Against a removal, and a deletion of the organization, that is under way.
+func (q *Queries) LockMembershipOfOrganization(ctx context.Context, arg LockMembershipOfOrganizationParams) error {
+	_, err := q.db.Exec(ctx, lockMembershipOfOrganization, arg.OrganizationID, arg.UserID)
+	return err
+}
+
 const pickMembersByOrganizations = `-- name: PickMembersByOrganizations :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM unnest($1::text[]) parent (id)
@@ -551,27 +678,38 @@ func (q *Queries) PickMembersByUsers(ctx context.Context, arg PickMembersByUsers
 	return items, nil
 }
 
-const updateMember = `-- name: UpdateMember :one
-UPDATE member SET role = coalesce($1, role)
-WHERE id = $2 AND organization_id = $3
-RETURNING id, organization_id, user_id, role, created_at
+const updateMember = `-- name: UpdateMember :execrows
+UPDATE member m SET role = coalesce($1, m.role)
+WHERE m.id = $2
+  AND m.organization_id = $3
+  AND ($1::text IS NULL
+    OR $1::text ~ $4::text
+    OR NOT m.role ~ $4::text
+    OR EXISTS (
+        SELECT 1 FROM member o
+        WHERE o.organization_id = m.organization_id
+          AND o.id <> m.id
+          AND o.role ~ $4::text
+        FOR SHARE))
 `
 
 type UpdateMemberParams struct {
 	Role           *string
 	ID             string
 	OrganizationID string
+	OwnerPattern   string
 }
 
-func (q *Queries) UpdateMember(ctx context.Context, arg UpdateMemberParams) (Member, error) {
-	row := q.db.QueryRow(ctx, updateMember, arg.Role, arg.ID, arg.OrganizationID)
-	var i Member
-	err := row.Scan(
-		&i.ID,
-		&i.OrganizationID,
-		&i.UserID,
-		&i.Role,
-		&i.CreatedAt,
+// FOR SHARE: the owner who stays must not be removed at the same moment by a server that takes no lock.
+func (q *Queries) UpdateMember(ctx context.Context, arg UpdateMemberParams) (int64, error) {
+	result, err := q.db.Exec(ctx, updateMember,
+		arg.Role,
+		arg.ID,
+		arg.OrganizationID,
+		arg.OwnerPattern,
 	)
-	return i, err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

@@ -29,20 +29,34 @@ WITH created AS (
 ), owner AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
     VALUES ($7, $1, $8, $9, $5)
+), first_team AS (
+    INSERT INTO team (id, name, organization_id, created_at, updated_at, member_count)
+    SELECT $10, $2, $1, $5, $5::timestamp, 1
+    WHERE $11::boolean
+    RETURNING id
+), seat AS (
+    INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
+    SELECT $12, first_team.id, $8, $5::timestamp,
+        translate(rtrim(encode(sha256(convert_to('[' || to_json(first_team.id)::text || ',' || to_json($8::text)::text || ']', 'UTF8')),
+        'base64'), '='), '+/', '-_')
+    FROM first_team
 )
 SELECT id, name, slug, logo, created_at, metadata FROM created
 `
 
 type CreateOrganizationParams struct {
-	ID        string
-	Name      string
-	Slug      string
-	Logo      *string
-	Now       time.Time
-	Metadata  *string
-	MemberID  string
-	OwnerID   string
-	OwnerRole string
+	ID           string
+	Name         string
+	Slug         string
+	Logo         *string
+	Now          time.Time
+	Metadata     *string
+	MemberID     string
+	OwnerID      string
+	OwnerRole    string
+	TeamID       string
+	DefaultTeam  bool
+	TeamMemberID string
 }
 
 type CreateOrganizationRow struct {
@@ -66,6 +80,9 @@ func (q *Queries) CreateOrganization(ctx context.Context, arg CreateOrganization
 		arg.MemberID,
 		arg.OwnerID,
 		arg.OwnerRole,
+		arg.TeamID,
+		arg.DefaultTeam,
+		arg.TeamMemberID,
 	)
 	var i CreateOrganizationRow
 	err := row.Scan(
@@ -256,6 +273,69 @@ func (q *Queries) ListOrganizationsByUser(ctx context.Context, arg ListOrganizat
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockOrganization = `-- name: LockOrganization :exec
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM organization WHERE id = $1
+FOR NO KEY UPDATE
+`
+
+// One operation of authdb on an organization's members, teams and invitations at a time. A row that only refers to the
+// organization does not wait for this. The next statement sees what the one before did because it has a snapshot of
+// its own, which needs READ COMMITTED: elsewhere this divides by zero.
+func (q *Queries) LockOrganization(ctx context.Context, organizationID string) error {
+	_, err := q.db.Exec(ctx, lockOrganization, organizationID)
+	return err
+}
+
+const lockOrganizationOfInvitation = `-- name: LockOrganizationOfInvitation :exec
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM organization WHERE id = (SELECT i.organization_id FROM invitation i WHERE i.id = $1)
+FOR NO KEY UPDATE
+`
+
+func (q *Queries) LockOrganizationOfInvitation(ctx context.Context, invitationID string) error {
+	_, err := q.db.Exec(ctx, lockOrganizationOfInvitation, invitationID)
+	return err
+}
+
+const lockOrganizationToDelete = `-- name: LockOrganizationToDelete :exec
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM organization WHERE id = $1
+FOR UPDATE
+`
+
+// Also against whoever is about to make it active or to join.
+func (q *Queries) LockOrganizationToDelete(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, lockOrganizationToDelete, id)
+	return err
+}
+
+const lockOrganizationsOfUser = `-- name: LockOrganizationsOfUser :exec
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = $1)
+ORDER BY id
+FOR NO KEY UPDATE
+`
+
+// In order, so that two of these do not wait for each other.
+func (q *Queries) LockOrganizationsOfUser(ctx context.Context, userID string) error {
+	_, err := q.db.Exec(ctx, lockOrganizationsOfUser, userID)
+	return err
+}
+
+const lockOrganizationsOfUserToDelete = `-- name: LockOrganizationsOfUserToDelete :exec
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = $1)
+ORDER BY id
+FOR UPDATE
+`
+
+// Also against whoever is about to make one active or to join.
+func (q *Queries) LockOrganizationsOfUserToDelete(ctx context.Context, userID string) error {
+	_, err := q.db.Exec(ctx, lockOrganizationsOfUserToDelete, userID)
+	return err
 }
 
 const updateOrganization = `-- name: UpdateOrganization :one

@@ -10,6 +10,115 @@ import (
 	"time"
 )
 
+const authenticateSession = `-- name: AuthenticateSession :one
+SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
+    t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
+    t.member_count AS team_member_count
+FROM session s
+JOIN "user" u ON u.id = s.user_id
+LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = m.user_id
+LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
+WHERE s.token = $1
+  AND s.expires_at > $2
+`
+
+type AuthenticateSessionParams struct {
+	Token string
+	Now   time.Time
+}
+
+type AuthenticateSessionRow struct {
+	Session         Session
+	User            User
+	MemberID        *string
+	MemberRole      *string
+	MemberCreatedAt *time.Time
+	TeamID          *string
+	TeamName        *string
+	TeamCreatedAt   *time.Time
+	TeamUpdatedAt   *time.Time
+	TeamMemberCount *int32
+}
+
+// Memberships are read, not believed: a session opens no organization or team that its user has left.
+func (q *Queries) AuthenticateSession(ctx context.Context, arg AuthenticateSessionParams) (AuthenticateSessionRow, error) {
+	row := q.db.QueryRow(ctx, authenticateSession, arg.Token, arg.Now)
+	var i AuthenticateSessionRow
+	err := row.Scan(
+		&i.Session.ID,
+		&i.Session.ExpiresAt,
+		&i.Session.Token,
+		&i.Session.CreatedAt,
+		&i.Session.UpdatedAt,
+		&i.Session.IPAddress,
+		&i.Session.UserAgent,
+		&i.Session.UserID,
+		&i.Session.ActiveOrganizationID,
+		&i.Session.ActiveTeamID,
+		&i.User.ID,
+		&i.User.Name,
+		&i.User.Email,
+		&i.User.EmailVerified,
+		&i.User.Image,
+		&i.User.CreatedAt,
+		&i.User.UpdatedAt,
+		&i.MemberID,
+		&i.MemberRole,
+		&i.MemberCreatedAt,
+		&i.TeamID,
+		&i.TeamName,
+		&i.TeamCreatedAt,
+		&i.TeamUpdatedAt,
+		&i.TeamMemberCount,
+	)
+	return i, err
+}
+
+const clearActiveOrganization = `-- name: ClearActiveOrganization :many
+UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = $1
+WHERE s.user_id = ANY(ARRAY(SELECT m.user_id FROM member m WHERE m.organization_id = $2))
+  AND s.active_organization_id = $2
+RETURNING id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id
+`
+
+type ClearActiveOrganizationParams struct {
+	Now            time.Time
+	OrganizationID string
+}
+
+// By the members, not by the active id, which no index serves.
+func (q *Queries) ClearActiveOrganization(ctx context.Context, arg ClearActiveOrganizationParams) ([]Session, error) {
+	rows, err := q.db.Query(ctx, clearActiveOrganization, arg.Now, arg.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.ExpiresAt,
+			&i.Token,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.IPAddress,
+			&i.UserAgent,
+			&i.UserID,
+			&i.ActiveOrganizationID,
+			&i.ActiveTeamID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countSessions = `-- name: CountSessions :one
 SELECT count(*) FROM session
 WHERE user_id = $1 AND (NOT $2::boolean OR expires_at > $3)
@@ -89,6 +198,74 @@ type CreateSessionsParams struct {
 	ActiveTeamID         *string
 }
 
+const deleteExpiredSessions = `-- name: DeleteExpiredSessions :execrows
+DELETE FROM session WHERE id = ANY(ARRAY(
+    SELECT due.id FROM session due
+    WHERE due.expires_at <= $1
+    ORDER BY due.expires_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+))
+`
+
+type DeleteExpiredSessionsParams struct {
+	Now      time.Time
+	RowLimit int32
+}
+
+// SKIP LOCKED waits for nobody, and it looks at each row again once it is locked: one that was refreshed meanwhile
+// stays.
+func (q *Queries) DeleteExpiredSessions(ctx context.Context, arg DeleteExpiredSessionsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteExpiredSessions, arg.Now, arg.RowLimit)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const deleteOtherSessions = `-- name: DeleteOtherSessions :many
+DELETE FROM session
+WHERE user_id = $1
+  AND id <> $2
+RETURNING id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id
+`
+
+type DeleteOtherSessionsParams struct {
+	UserID string
+	ID     string
+}
+
+func (q *Queries) DeleteOtherSessions(ctx context.Context, arg DeleteOtherSessionsParams) ([]Session, error) {
+	rows, err := q.db.Query(ctx, deleteOtherSessions, arg.UserID, arg.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.ExpiresAt,
+			&i.Token,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.IPAddress,
+			&i.UserAgent,
+			&i.UserID,
+			&i.ActiveOrganizationID,
+			&i.ActiveTeamID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deleteSession = `-- name: DeleteSession :execrows
 DELETE FROM session WHERE id = $1 AND user_id = $2
 `
@@ -130,16 +307,95 @@ func (q *Queries) DeleteSessionsByTokens(ctx context.Context, tokens []string) (
 	return result.RowsAffected(), nil
 }
 
-const deleteSessionsByUser = `-- name: DeleteSessionsByUser :execrows
+const deleteSessionsByUser = `-- name: DeleteSessionsByUser :many
 DELETE FROM session WHERE user_id = $1
+RETURNING id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id
 `
 
-func (q *Queries) DeleteSessionsByUser(ctx context.Context, userID string) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteSessionsByUser, userID)
+func (q *Queries) DeleteSessionsByUser(ctx context.Context, userID string) ([]Session, error) {
+	rows, err := q.db.Query(ctx, deleteSessionsByUser, userID)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected(), nil
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.ExpiresAt,
+			&i.Token,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.IPAddress,
+			&i.UserAgent,
+			&i.UserID,
+			&i.ActiveOrganizationID,
+			&i.ActiveTeamID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const getLiveSession = `-- name: GetLiveSession :one
+SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session WHERE token = $1 AND user_id = $2 AND expires_at > $3
+`
+
+type GetLiveSessionParams struct {
+	Token  string
+	UserID string
+	Now    time.Time
+}
+
+func (q *Queries) GetLiveSession(ctx context.Context, arg GetLiveSessionParams) (Session, error) {
+	row := q.db.QueryRow(ctx, getLiveSession, arg.Token, arg.UserID, arg.Now)
+	var i Session
+	err := row.Scan(
+		&i.ID,
+		&i.ExpiresAt,
+		&i.Token,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.IPAddress,
+		&i.UserAgent,
+		&i.UserID,
+		&i.ActiveOrganizationID,
+		&i.ActiveTeamID,
+	)
+	return i, err
+}
+
+const getLiveSessionByToken = `-- name: GetLiveSessionByToken :one
+SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session WHERE token = $1 AND expires_at > $2
+`
+
+type GetLiveSessionByTokenParams struct {
+	Token string
+	Now   time.Time
+}
+
+func (q *Queries) GetLiveSessionByToken(ctx context.Context, arg GetLiveSessionByTokenParams) (Session, error) {
+	row := q.db.QueryRow(ctx, getLiveSessionByToken, arg.Token, arg.Now)
+	var i Session
+	err := row.Scan(
+		&i.ID,
+		&i.ExpiresAt,
+		&i.Token,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.IPAddress,
+		&i.UserAgent,
+		&i.UserID,
+		&i.ActiveOrganizationID,
+		&i.ActiveTeamID,
+	)
+	return i, err
 }
 
 const getSession = `-- name: GetSession :one
@@ -354,6 +610,42 @@ func (q *Queries) ListSessionsByUsers(ctx context.Context, arg ListSessionsByUse
 	return items, nil
 }
 
+const listSessionsOfUser = `-- name: ListSessionsOfUser :many
+SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session WHERE user_id = ANY($1::text[])
+`
+
+// All of them, since deleting the user signs out all of them.
+func (q *Queries) ListSessionsOfUser(ctx context.Context, userIds []string) ([]Session, error) {
+	rows, err := q.db.Query(ctx, listSessionsOfUser, userIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.ExpiresAt,
+			&i.Token,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.IPAddress,
+			&i.UserAgent,
+			&i.UserID,
+			&i.ActiveOrganizationID,
+			&i.ActiveTeamID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const pickSessionsByUsers = `-- name: PickSessionsByUsers :many
 SELECT ranked.id, ranked.expires_at, ranked.token, ranked.created_at, ranked.updated_at, ranked.ip_address,
     ranked.user_agent, ranked.user_id, ranked.active_organization_id, ranked.active_team_id
@@ -414,6 +706,105 @@ func (q *Queries) PickSessionsByUsers(ctx context.Context, arg PickSessionsByUse
 		return nil, err
 	}
 	return items, nil
+}
+
+const refreshSession = `-- name: RefreshSession :execrows
+UPDATE session SET expires_at = $1, updated_at = $2
+WHERE token = $3
+  AND expires_at > $2
+  AND expires_at <= $4
+`
+
+type RefreshSessionParams struct {
+	ExpiresAt time.Time
+	Now       time.Time
+	Token     string
+	Due       time.Time
+}
+
+// Never an insert, so that a revoked session stays revoked. Due by its expiry, as Better Auth has it; so no refresh
+// shortens a session, and of many at once one writes.
+func (q *Queries) RefreshSession(ctx context.Context, arg RefreshSessionParams) (int64, error) {
+	result, err := q.db.Exec(ctx, refreshSession,
+		arg.ExpiresAt,
+		arg.Now,
+		arg.Token,
+		arg.Due,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const setActiveOrganization = `-- name: SetActiveOrganization :execrows
+UPDATE session s
+SET active_organization_id = $1,
+    active_team_id = (
+        SELECT tm.team_id FROM team_member tm JOIN team t ON t.id = tm.team_id
+        WHERE tm.team_id = s.active_team_id AND tm.user_id = $2
+          AND t.organization_id = $1
+    ),
+    updated_at = $3
+WHERE s.token = $4
+  AND s.user_id = $2
+  AND s.expires_at > $3
+  AND ($1::text IS NULL OR EXISTS (
+    SELECT 1 FROM member m WHERE m.organization_id = $1 AND m.user_id = $2))
+`
+
+type SetActiveOrganizationParams struct {
+	OrganizationID *string
+	UserID         string
+	Now            time.Time
+	Token          string
+}
+
+// The active team stays only where it is the organization's and the user is in it.
+func (q *Queries) SetActiveOrganization(ctx context.Context, arg SetActiveOrganizationParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setActiveOrganization,
+		arg.OrganizationID,
+		arg.UserID,
+		arg.Now,
+		arg.Token,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const setActiveTeam = `-- name: SetActiveTeam :execrows
+UPDATE session s SET active_team_id = $1, updated_at = $2
+WHERE s.token = $3
+  AND s.user_id = $4
+  AND s.expires_at > $2
+  AND ($1::text IS NULL OR EXISTS (
+    SELECT 1 FROM team_member tm
+    JOIN team t ON t.id = tm.team_id
+    JOIN member m ON m.organization_id = t.organization_id AND m.user_id = tm.user_id
+    WHERE tm.team_id = $1 AND tm.user_id = $4
+      AND t.organization_id = s.active_organization_id))
+`
+
+type SetActiveTeamParams struct {
+	TeamID *string
+	Now    time.Time
+	Token  string
+	UserID string
+}
+
+func (q *Queries) SetActiveTeam(ctx context.Context, arg SetActiveTeamParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setActiveTeam,
+		arg.TeamID,
+		arg.Now,
+		arg.Token,
+		arg.UserID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const updateSessionByToken = `-- name: UpdateSessionByToken :one

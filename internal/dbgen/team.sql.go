@@ -23,7 +23,11 @@ func (q *Queries) CountTeams(ctx context.Context, organizationID string) (int64,
 
 const createTeam = `-- name: CreateTeam :one
 INSERT INTO team (id, name, organization_id, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $4::timestamp)
+SELECT $1, $2, $3, $4, $4::timestamp
+WHERE $5::bigint IS NULL OR (
+    SELECT count(*) FROM (
+        SELECT 1 FROM team t WHERE t.organization_id = $3 LIMIT $5::bigint
+    ) taken) < $5::bigint
 RETURNING id, name, organization_id, created_at, updated_at, member_count
 `
 
@@ -32,6 +36,7 @@ type CreateTeamParams struct {
 	Name           string
 	OrganizationID string
 	Now            time.Time
+	MaxTeams       *int64
 }
 
 func (q *Queries) CreateTeam(ctx context.Context, arg CreateTeamParams) (Team, error) {
@@ -40,6 +45,7 @@ func (q *Queries) CreateTeam(ctx context.Context, arg CreateTeamParams) (Team, e
 		arg.Name,
 		arg.OrganizationID,
 		arg.Now,
+		arg.MaxTeams,
 	)
 	var i Team
 	err := row.Scan(
@@ -53,21 +59,55 @@ func (q *Queries) CreateTeam(ctx context.Context, arg CreateTeamParams) (Team, e
 	return i, err
 }
 
-const deleteTeam = `-- name: DeleteTeam :execrows
-DELETE FROM team WHERE id = $1 AND organization_id = $2
+const deleteTeam = `-- name: DeleteTeam :one
+WITH verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM team t WHERE t.id = $1 AND t.organization_id = $2) THEN 'not found'
+        WHEN NOT $3::boolean
+            AND NOT EXISTS (
+                SELECT 1 FROM team o
+                WHERE o.organization_id = $2
+                  AND o.id <> $1
+                FOR SHARE) THEN 'last team'
+        ELSE ''
+    END::text AS outcome
+), cleared AS (
+    UPDATE session s SET active_team_id = NULL, updated_at = $4
+    WHERE s.user_id = ANY(ARRAY(SELECT tm.user_id FROM team_member tm WHERE tm.team_id = $1))
+      AND s.active_team_id = $1
+      AND (SELECT outcome FROM verdict) = ''
+), rewritten AS (
+    UPDATE invitation
+    SET team_id = nullif(array_to_string(array_remove(regexp_split_to_array(btrim(team_id), '\s*,\s*'), $1), ','), '')
+    WHERE organization_id = $2
+      AND status = 'pending'
+      AND $1 = ANY(regexp_split_to_array(btrim(team_id), '\s*,\s*'))
+      AND (SELECT outcome FROM verdict) = ''
+), gone AS (
+    DELETE FROM team
+    WHERE id = $1
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict
 `
 
 type DeleteTeamParams struct {
 	ID             string
 	OrganizationID string
+	AllowLast      bool
+	Now            time.Time
 }
 
-func (q *Queries) DeleteTeam(ctx context.Context, arg DeleteTeamParams) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteTeam, arg.ID, arg.OrganizationID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+func (q *Queries) DeleteTeam(ctx context.Context, arg DeleteTeamParams) (string, error) {
+	row := q.db.QueryRow(ctx, deleteTeam,
+		arg.ID,
+		arg.OrganizationID,
+		arg.AllowLast,
+		arg.Now,
+	)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 const getTeam = `-- name: GetTeam :one
@@ -239,6 +279,50 @@ func (q *Queries) ListTeamsByOrganizations(ctx context.Context, organizationIds 
 	return items, nil
 }
 
+const lockTeam = `-- name: LockTeam :exec
+SELECT id FROM team WHERE id = $1 AND organization_id = $2 FOR UPDATE
+`
+
+type LockTeamParams struct {
+	ID             string
+	OrganizationID string
+}
+
+// Waits for whoever is about to join the team or to make it active.
+func (q *Queries) LockTeam(ctx context.Context, arg LockTeamParams) error {
+	_, err := q.db.Exec(ctx, lockTeam, arg.ID, arg.OrganizationID)
+	return err
+}
+
+const lockTeamToJoin = `-- name: LockTeamToJoin :exec
+SELECT id FROM team WHERE id = $1 AND organization_id = $2 FOR NO KEY UPDATE
+`
+
+type LockTeamToJoinParams struct {
+	ID             string
+	OrganizationID string
+}
+
+// Against Better Auth 1.7, which reserves a seat by counting it.
+func (q *Queries) LockTeamToJoin(ctx context.Context, arg LockTeamToJoinParams) error {
+	_, err := q.db.Exec(ctx, lockTeamToJoin, arg.ID, arg.OrganizationID)
+	return err
+}
+
+const lockTeamsOfInvitation = `-- name: LockTeamsOfInvitation :exec
+SELECT t.id FROM team t
+WHERE t.id = ANY(regexp_split_to_array(
+    btrim((SELECT i.team_id FROM invitation i WHERE i.id = $1)), '\s*,\s*'))
+  AND t.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = $1)
+ORDER BY t.id
+FOR NO KEY UPDATE
+`
+
+func (q *Queries) LockTeamsOfInvitation(ctx context.Context, invitationID string) error {
+	_, err := q.db.Exec(ctx, lockTeamsOfInvitation, invitationID)
+	return err
+}
+
 const pickTeamsByOrganizations = `-- name: PickTeamsByOrganizations :many
 SELECT t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
 FROM unnest($1::text[]) parent (id)
@@ -284,6 +368,25 @@ func (q *Queries) PickTeamsByOrganizations(ctx context.Context, arg PickTeamsByO
 		return nil, err
 	}
 	return items, nil
+}
+
+const recountTeamMembers = `-- name: RecountTeamMembers :execrows
+UPDATE team SET member_count = (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id), updated_at = $1::timestamp
+WHERE organization_id = $2
+  AND member_count <> (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id)
+`
+
+type RecountTeamMembersParams struct {
+	Now            time.Time
+	OrganizationID string
+}
+
+func (q *Queries) RecountTeamMembers(ctx context.Context, arg RecountTeamMembersParams) (int64, error) {
+	result, err := q.db.Exec(ctx, recountTeamMembers, arg.Now, arg.OrganizationID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const updateTeam = `-- name: UpdateTeam :one

@@ -27,111 +27,110 @@ func (q *Queries) CountTeamMembers(ctx context.Context, arg CountTeamMembersPara
 	return count, err
 }
 
-const createTeamMember = `-- name: CreateTeamMember :one
+const createTeamMembers = `-- name: CreateTeamMembers :one
 
-INSERT INTO team_member (id, team_id, user_id, created_at)
-SELECT $1::text, t.id, $2::text, $3::timestamp
-FROM team t
-WHERE t.id = $4 AND t.organization_id = $5
-RETURNING id, team_id, user_id, created_at, membership_key
+WITH wanted AS (
+    SELECT w.id, w.user_id
+    FROM (SELECT unnest($1::text[]) AS id, unnest($2::text[]) AS user_id) w
+    JOIN member m ON m.user_id = w.user_id AND m.organization_id = $3
+), fresh AS (
+    SELECT wanted.id, wanted.user_id, translate(rtrim(encode(sha256(convert_to('[' || to_json($4::text)::text || ',' || to_json(wanted.user_id)::text || ']', 'UTF8')),
+        'base64'), '='), '+/', '-_') AS key
+    FROM wanted
+    WHERE wanted.user_id <> ALL(ARRAY(SELECT tm.user_id FROM team_member tm WHERE tm.team_id = $4
+        AND tm.user_id = ANY($2::text[])))
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM team t WHERE t.id = $4 AND t.organization_id = $3) THEN 'not found'
+        WHEN (SELECT count(*) FROM wanted) < cardinality($2::text[]) THEN 'not a member'
+        WHEN (SELECT count(*) FROM fresh) > 0
+            AND (SELECT count(*) FROM fresh) + greatest(
+                (SELECT t.member_count FROM team t WHERE t.id = $4),
+                (SELECT count(*) FROM team_member tm WHERE tm.team_id = $4
+                    AND $5::bigint IS NOT NULL)
+            ) > $5::bigint THEN 'too many members'
+        WHEN EXISTS (SELECT 1 FROM team_member tm WHERE tm.membership_key IN (SELECT fresh.key FROM fresh)) THEN 'key taken'
+        ELSE ''
+    END::text AS outcome
+), seats AS (
+    INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
+    SELECT fresh.id, $4, fresh.user_id, $6::timestamp, fresh.key
+    FROM fresh
+    WHERE (SELECT outcome FROM verdict) = ''
+    ON CONFLICT DO NOTHING
+    RETURNING id
+), counted AS (
+    UPDATE team SET member_count = member_count + (SELECT count(*) FROM seats), updated_at = $6::timestamp
+    WHERE id = $4
+      AND EXISTS (SELECT 1 FROM seats)
+)
+SELECT outcome FROM verdict
 `
 
-type CreateTeamMemberParams struct {
-	ID             string
-	UserID         string
-	Now            time.Time
-	TeamID         string
+type CreateTeamMembersParams struct {
+	Ids            []string
+	UserIds        []string
 	OrganizationID string
+	TeamID         string
+	MaxMembers     *int64
+	Now            time.Time
 }
 
 // team_member has no organization_id: every query but the user's own list reads the team with its organization,
 // so that no tenant reaches another's teams.
-func (q *Queries) CreateTeamMember(ctx context.Context, arg CreateTeamMemberParams) (TeamMember, error) {
-	row := q.db.QueryRow(ctx, createTeamMember,
-		arg.ID,
-		arg.UserID,
-		arg.Now,
-		arg.TeamID,
-		arg.OrganizationID,
-	)
-	var i TeamMember
-	err := row.Scan(
-		&i.ID,
-		&i.TeamID,
-		&i.UserID,
-		&i.CreatedAt,
-		&i.MembershipKey,
-	)
-	return i, err
-}
-
-const createTeamMembers = `-- name: CreateTeamMembers :execrows
-INSERT INTO team_member (id, team_id, user_id, created_at)
-SELECT u.id, t.id, u.user_id, $1::timestamp
-FROM team t, (SELECT unnest($2::text[]) AS id, unnest($3::text[]) AS user_id) u
-WHERE t.id = $4 AND t.organization_id = $5
-`
-
-type CreateTeamMembersParams struct {
-	Now            time.Time
-	Ids            []string
-	UserIds        []string
-	TeamID         string
-	OrganizationID string
-}
-
-func (q *Queries) CreateTeamMembers(ctx context.Context, arg CreateTeamMembersParams) (int64, error) {
-	result, err := q.db.Exec(ctx, createTeamMembers,
-		arg.Now,
+// No conflict target: the key of Better Auth 1.7 is unique as well, and a row of that server's may arrive meanwhile.
+func (q *Queries) CreateTeamMembers(ctx context.Context, arg CreateTeamMembersParams) (string, error) {
+	row := q.db.QueryRow(ctx, createTeamMembers,
 		arg.Ids,
 		arg.UserIds,
-		arg.TeamID,
 		arg.OrganizationID,
+		arg.TeamID,
+		arg.MaxMembers,
+		arg.Now,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
-const deleteTeamMember = `-- name: DeleteTeamMember :execrows
-DELETE FROM team_member tm
-WHERE tm.id = $1
-  AND EXISTS (SELECT 1 FROM team t WHERE t.id = tm.team_id AND t.organization_id = $2)
+const deleteTeamMember = `-- name: DeleteTeamMember :one
+WITH gone AS (
+    DELETE FROM team_member tm
+    WHERE tm.id = coalesce($1::text, (
+        SELECT c.id FROM team_member c
+        WHERE c.team_id = $2::text AND c.user_id = $3::text))
+      AND EXISTS (SELECT 1 FROM team t WHERE t.id = tm.team_id AND t.organization_id = $4)
+    RETURNING tm.team_id, tm.user_id
+), counted AS (
+    UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = $5::timestamp
+    WHERE id IN (SELECT gone.team_id FROM gone)
+), cleared AS (
+    UPDATE session s SET active_team_id = NULL, updated_at = $5
+    WHERE s.user_id = (SELECT gone.user_id FROM gone)
+      AND s.active_team_id = (SELECT gone.team_id FROM gone)
+)
+SELECT count(*) FROM gone
 `
 
 type DeleteTeamMemberParams struct {
-	ID             string
+	ID             *string
+	TeamID         *string
+	UserID         *string
 	OrganizationID string
+	Now            time.Time
 }
 
 func (q *Queries) DeleteTeamMember(ctx context.Context, arg DeleteTeamMemberParams) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteTeamMember, arg.ID, arg.OrganizationID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const deleteTeamMemberByUser = `-- name: DeleteTeamMemberByUser :execrows
-DELETE FROM team_member tm
-WHERE tm.team_id = $1 AND tm.user_id = $2
-  AND EXISTS (SELECT 1 FROM team t WHERE t.id = tm.team_id AND t.organization_id = $3)
-`
-
-type DeleteTeamMemberByUserParams struct {
-	TeamID         string
-	UserID         string
-	OrganizationID string
-}
-
-// All of them: one removal ends the membership even where a race left it twice.
-func (q *Queries) DeleteTeamMemberByUser(ctx context.Context, arg DeleteTeamMemberByUserParams) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteTeamMemberByUser, arg.TeamID, arg.UserID, arg.OrganizationID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	row := q.db.QueryRow(ctx, deleteTeamMember,
+		arg.ID,
+		arg.TeamID,
+		arg.UserID,
+		arg.OrganizationID,
+		arg.Now,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const getTeamMember = `-- name: GetTeamMember :one
@@ -161,8 +160,6 @@ const getTeamMemberByUser = `-- name: GetTeamMemberByUser :one
 SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
 FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = $1 AND tm.user_id = $2 AND t.organization_id = $3
-ORDER BY tm.created_at NULLS FIRST, tm.id
-LIMIT 1
 `
 
 type GetTeamMemberByUserParams struct {
@@ -176,7 +173,6 @@ type GetTeamMemberByUserRow struct {
 	Team       Team
 }
 
-// Better Auth's races leave duplicates; the oldest counts.
 func (q *Queries) GetTeamMemberByUser(ctx context.Context, arg GetTeamMemberByUserParams) (GetTeamMemberByUserRow, error) {
 	row := q.db.QueryRow(ctx, getTeamMemberByUser, arg.TeamID, arg.UserID, arg.OrganizationID)
 	var i GetTeamMemberByUserRow
@@ -490,6 +486,108 @@ func (q *Queries) ListTeamMembersByUsers(ctx context.Context, userIds []string) 
 		return nil, err
 	}
 	return items, nil
+}
+
+const listTeamMembersOfUsers = `-- name: ListTeamMembersOfUsers :many
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key FROM team_member tm JOIN team t ON t.id = tm.team_id
+WHERE tm.team_id = $1 AND t.organization_id = $2 AND tm.user_id = ANY($3::text[])
+ORDER BY array_position($3::text[], tm.user_id)
+`
+
+type ListTeamMembersOfUsersParams struct {
+	TeamID         string
+	OrganizationID string
+	UserIds        []string
+}
+
+func (q *Queries) ListTeamMembersOfUsers(ctx context.Context, arg ListTeamMembersOfUsersParams) ([]TeamMember, error) {
+	rows, err := q.db.Query(ctx, listTeamMembersOfUsers, arg.TeamID, arg.OrganizationID, arg.UserIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TeamMember{}
+	for rows.Next() {
+		var i TeamMember
+		if err := rows.Scan(
+			&i.ID,
+			&i.TeamID,
+			&i.UserID,
+			&i.CreatedAt,
+			&i.MembershipKey,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockSeats = `-- name: LockSeats :exec
+SELECT tm.id FROM team_member tm
+WHERE tm.team_id = $1 AND tm.user_id = ANY($2::text[])
+ORDER BY tm.id
+FOR KEY SHARE
+`
+
+type LockSeatsParams struct {
+	TeamID  string
+	UserIds []string
+}
+
+// Against another server that takes away a seat which is there.
+func (q *Queries) LockSeats(ctx context.Context, arg LockSeatsParams) error {
+	_, err := q.db.Exec(ctx, lockSeats, arg.TeamID, arg.UserIds)
+	return err
+}
+
+const lockTeamMember = `-- name: LockTeamMember :exec
+SELECT tm.id FROM team_member tm
+WHERE tm.id = coalesce($1::text, (
+    SELECT c.id FROM team_member c WHERE c.team_id = $2::text AND c.user_id = $3::text))
+  AND EXISTS (SELECT 1 FROM team t WHERE t.id = tm.team_id AND t.organization_id = $4)
+FOR UPDATE
+`
+
+type LockTeamMemberParams struct {
+	ID             *string
+	TeamID         *string
+	UserID         *string
+	OrganizationID string
+}
+
+// Waits for whoever is about to make the team active.
+func (q *Queries) LockTeamMember(ctx context.Context, arg LockTeamMemberParams) error {
+	_, err := q.db.Exec(ctx, lockTeamMember,
+		arg.ID,
+		arg.TeamID,
+		arg.UserID,
+		arg.OrganizationID,
+	)
+	return err
+}
+
+const lockTeamMembership = `-- name: LockTeamMembership :exec
+SELECT tm.id FROM organization o
+JOIN member m ON m.organization_id = o.id
+JOIN team t ON t.organization_id = o.id
+JOIN team_member tm ON tm.team_id = t.id AND tm.user_id = m.user_id
+WHERE tm.team_id = $1 AND tm.user_id = $2
+FOR KEY SHARE
+`
+
+type LockTeamMembershipParams struct {
+	TeamID string
+	UserID string
+}
+
+// Against a removal, and a deletion of the team or the organization, that is under way. In the order of those.
+func (q *Queries) LockTeamMembership(ctx context.Context, arg LockTeamMembershipParams) error {
+	_, err := q.db.Exec(ctx, lockTeamMembership, arg.TeamID, arg.UserID)
+	return err
 }
 
 const pickTeamMembersByOrganizations = `-- name: PickTeamMembersByOrganizations :many

@@ -68,16 +68,88 @@ type CreateUsersParams struct {
 	UpdatedAt     time.Time
 }
 
-const deleteUser = `-- name: DeleteUser :execrows
-DELETE FROM "user" WHERE id = $1
+const deleteUser = `-- name: DeleteUser :one
+WITH owned AS (
+    SELECT m.organization_id FROM member m
+    WHERE m.user_id = $1
+      AND m.role ~ $2::text
+      AND NOT EXISTS (
+        SELECT 1 FROM member o
+        WHERE o.organization_id = m.organization_id
+          AND o.user_id <> m.user_id
+          AND o.role ~ $2::text
+        FOR SHARE)
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = $1) THEN 'not found'
+        WHEN $3::text IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = $3) THEN 'no successor'
+        WHEN EXISTS (SELECT 1 FROM owned)
+            AND $3::text IS NULL AND NOT $4::boolean THEN 'last owner'
+        ELSE ''
+    END::text AS outcome
+), heir AS (
+    INSERT INTO member (id, organization_id, user_id, role, created_at)
+    SELECT left(encode(sha256(convert_to($5::text || owned.organization_id, 'UTF8')), 'hex'), 32),
+        owned.organization_id, $3::text, 'owner', $6::timestamp
+    FROM owned
+    WHERE $3::text IS NOT NULL AND (SELECT outcome FROM verdict) = ''
+    ON CONFLICT (organization_id, user_id) DO UPDATE SET role = concat_ws(',', nullif(member.role, ''), 'owner')
+), closed AS (
+    UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = $6
+    WHERE s.user_id = ANY(ARRAY(
+        SELECT m.user_id FROM member m
+        WHERE m.organization_id IN (SELECT owned.organization_id FROM owned) AND m.user_id <> $1))
+      AND s.active_organization_id IN (SELECT owned.organization_id FROM owned)
+      AND $4::boolean
+), dropped AS (
+    DELETE FROM organization
+    WHERE id IN (SELECT owned.organization_id FROM owned)
+      AND $4::boolean
+), seats AS (
+    DELETE FROM team_member
+    WHERE user_id = $1
+      AND (SELECT outcome FROM verdict) = ''
+    RETURNING team_id
+), counted AS (
+    UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = $6::timestamp
+    WHERE id IN (SELECT seats.team_id FROM seats)
+      AND NOT ($4::boolean AND organization_id IN (SELECT owned.organization_id FROM owned))
+), gone AS (
+    DELETE FROM "user"
+    WHERE id = $1
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT verdict.outcome, ARRAY(SELECT owned.organization_id FROM owned ORDER BY 1)::text[] AS organization_ids
+FROM verdict
 `
 
-func (q *Queries) DeleteUser(ctx context.Context, id string) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteUser, id)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+type DeleteUserParams struct {
+	ID                  string
+	OwnerPattern        string
+	SuccessorID         *string
+	DeleteOrganizations bool
+	Seed                string
+	Now                 time.Time
+}
+
+type DeleteUserRow struct {
+	Outcome         string
+	OrganizationIds []string
+}
+
+func (q *Queries) DeleteUser(ctx context.Context, arg DeleteUserParams) (DeleteUserRow, error) {
+	row := q.db.QueryRow(ctx, deleteUser,
+		arg.ID,
+		arg.OwnerPattern,
+		arg.SuccessorID,
+		arg.DeleteOrganizations,
+		arg.Seed,
+		arg.Now,
+	)
+	var i DeleteUserRow
+	err := row.Scan(&i.Outcome, &i.OrganizationIds)
+	return i, err
 }
 
 const getUser = `-- name: GetUser :one
@@ -189,6 +261,40 @@ func (q *Queries) ListUsersByIDs(ctx context.Context, ids []string) ([]User, err
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockUser = `-- name: LockUser :exec
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM "user" WHERE id = $1
+FOR UPDATE
+`
+
+// Keeps everything away that refers to the user, such as a sign-in. The only lock of this strength on a row that
+// others refer to; each operation that takes an organization's lock takes that one first.
+func (q *Queries) LockUser(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, lockUser, id)
+	return err
+}
+
+const lockUserAccounts = `-- name: LockUserAccounts :exec
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM "user" WHERE id = $1
+FOR NO KEY UPDATE
+`
+
+func (q *Queries) LockUserAccounts(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, lockUserAccounts, id)
+	return err
+}
+
+const lockUserAsIs = `-- name: LockUserAsIs :exec
+SELECT id FROM "user" WHERE id = $1 FOR KEY SHARE
+`
+
+// Keeps the user, and the address.
+func (q *Queries) LockUserAsIs(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, lockUserAsIs, id)
+	return err
 }
 
 const setUserEmail = `-- name: SetUserEmail :one

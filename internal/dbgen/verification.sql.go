@@ -10,6 +10,101 @@ import (
 	"time"
 )
 
+const consumeCode = `-- name: ConsumeCode :one
+WITH newest AS (
+    SELECT v.id, v.value, regexp_replace(v.value, ':\d{1,6}$', '') AS code,
+        coalesce(substring(v.value FROM ':(\d{1,6})$'), '0')::integer AS attempts
+    FROM verification v
+    WHERE v.identifier = $1
+      AND v.id = (
+        SELECT n.id FROM verification n WHERE n.identifier = $1
+        ORDER BY n.created_at DESC, n.id DESC LIMIT 1)
+      AND v.expires_at > $2
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM newest) THEN 'not found'
+        WHEN (SELECT attempts FROM newest) >= $3::integer THEN 'too many attempts'
+        WHEN (SELECT code FROM newest) <> $4::text THEN 'wrong code'
+        ELSE ''
+    END::text AS outcome
+), gone AS (
+    DELETE FROM verification WHERE identifier = $1
+      AND (SELECT outcome FROM verdict) = ''
+), missed AS (
+    UPDATE verification SET value = (SELECT newest.code || ':' || newest.attempts + 1 FROM newest), updated_at = $2
+    WHERE identifier = $1
+      AND id = (SELECT newest.id FROM newest)
+      AND (SELECT outcome FROM verdict) = 'wrong code'
+)
+SELECT outcome FROM verdict
+`
+
+type ConsumeCodeParams struct {
+	Identifier  string
+	Now         time.Time
+	MaxAttempts int32
+	Code        string
+}
+
+// The value is a code, a colon and the number of wrong guesses so far.
+func (q *Queries) ConsumeCode(ctx context.Context, arg ConsumeCodeParams) (string, error) {
+	row := q.db.QueryRow(ctx, consumeCode,
+		arg.Identifier,
+		arg.Now,
+		arg.MaxAttempts,
+		arg.Code,
+	)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
+}
+
+const consumeVerification = `-- name: ConsumeVerification :one
+WITH newest AS (
+    SELECT v.id, v.value FROM verification v
+    WHERE v.identifier = $1
+    ORDER BY v.created_at DESC, v.id DESC
+    LIMIT 1
+), gone AS (
+    DELETE FROM verification v
+    WHERE v.identifier = $1
+      AND ($2::text IS NULL OR $2::text = (SELECT newest.value FROM newest))
+    RETURNING v.id, v.identifier, v.value, v.expires_at, v.created_at, v.updated_at,
+        v.expires_at > $3 AND v.id = (SELECT newest.id FROM newest) AS proves
+)
+SELECT id, identifier, value, expires_at, created_at, updated_at FROM gone WHERE proves
+`
+
+type ConsumeVerificationParams struct {
+	Identifier string
+	Value      *string
+	Now        time.Time
+}
+
+type ConsumeVerificationRow struct {
+	ID         string
+	Identifier string
+	Value      string
+	ExpiresAt  time.Time
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+// As Better Auth does: the newest counts, and takes the older ones along, also where it has expired and proves nothing.
+func (q *Queries) ConsumeVerification(ctx context.Context, arg ConsumeVerificationParams) (ConsumeVerificationRow, error) {
+	row := q.db.QueryRow(ctx, consumeVerification, arg.Identifier, arg.Value, arg.Now)
+	var i ConsumeVerificationRow
+	err := row.Scan(
+		&i.ID,
+		&i.Identifier,
+		&i.Value,
+		&i.ExpiresAt,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
 const countVerifications = `-- name: CountVerifications :one
 SELECT count(*) FROM verification WHERE identifier = $1
 `
@@ -53,6 +148,30 @@ func (q *Queries) CreateVerification(ctx context.Context, arg CreateVerification
 		&i.UpdatedAt,
 	)
 	return i, err
+}
+
+const deleteExpiredVerifications = `-- name: DeleteExpiredVerifications :execrows
+DELETE FROM verification WHERE id = ANY(ARRAY(
+    SELECT due.id FROM verification due
+    WHERE due.expires_at <= $1
+    ORDER BY due.expires_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+))
+`
+
+type DeleteExpiredVerificationsParams struct {
+	Now      time.Time
+	RowLimit int32
+}
+
+// As for sessions.
+func (q *Queries) DeleteExpiredVerifications(ctx context.Context, arg DeleteExpiredVerificationsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteExpiredVerifications, arg.Now, arg.RowLimit)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const deleteVerification = `-- name: DeleteVerification :execrows
@@ -172,6 +291,47 @@ func (q *Queries) ListVerifications(ctx context.Context, arg ListVerificationsPa
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockVerifications = `-- name: LockVerifications :exec
+SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
+FROM verification WHERE identifier = $1
+ORDER BY id
+FOR UPDATE
+`
+
+func (q *Queries) LockVerifications(ctx context.Context, identifier string) error {
+	_, err := q.db.Exec(ctx, lockVerifications, identifier)
+	return err
+}
+
+const reserveVerification = `-- name: ReserveVerification :execrows
+INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $5)
+ON CONFLICT DO NOTHING
+`
+
+type ReserveVerificationParams struct {
+	ID         string
+	Identifier string
+	Value      string
+	ExpiresAt  time.Time
+	Now        time.Time
+}
+
+// The id is made from the identifier, so the primary key lets one caller win.
+func (q *Queries) ReserveVerification(ctx context.Context, arg ReserveVerificationParams) (int64, error) {
+	result, err := q.db.Exec(ctx, reserveVerification,
+		arg.ID,
+		arg.Identifier,
+		arg.Value,
+		arg.ExpiresAt,
+		arg.Now,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const updateVerification = `-- name: UpdateVerification :one

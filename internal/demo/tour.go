@@ -29,7 +29,7 @@ func cookies() ([]cookie, error) {
 
 func tour(ctx context.Context, store *authdb.Store) error {
 	for _, part := range []func(context.Context, *authdb.Store) error{
-		authenticate, page, relations, create, conflicts, transaction, bulk, cascade,
+		authenticate, page, relations, create, join, owners, conflicts, transaction, bulk, cascade,
 	} {
 		if err := part(ctx, store); err != nil {
 			return err
@@ -213,6 +213,72 @@ func create(ctx context.Context, store *authdb.Store) error {
 	return nil
 }
 
+func join(ctx context.Context, store *authdb.Store) error {
+	heading("Accept, sign in, be recognized: one round trip each")
+	charles, err := store.Users.Create(ctx, authdb.CreateUserParams{Name: "Charles Babbage", Email: "charles@analytical.example"})
+	if err != nil {
+		return err
+	}
+	received, err := store.Invitations.ListByEmail(ctx, authdb.ListInvitationsByEmailParams{Email: charles.Email, Pending: true})
+	if err != nil {
+		return err
+	}
+	accepted, err := call("Invitations.Accept", func() (authdb.AcceptedInvitation, error) {
+		return store.Invitations.Accept(ctx, received.Items[0].ID, charles.ID, authdb.AcceptInvitationParams{})
+	})
+	if err != nil {
+		return err
+	}
+	again, err := call("Invitations.Accept, once more", func() (authdb.AcceptedInvitation, error) {
+		return store.Invitations.Accept(ctx, received.Items[0].ID, charles.ID, authdb.AcceptInvitationParams{})
+	})
+	if err != nil {
+		return err
+	}
+	line("one membership: %v, accepted before: %v", again.Member.ID == accepted.Member.ID, again.AlreadyAccepted)
+	session, err := call("Sessions.Create", func() (authdb.Session, error) {
+		return store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: charles.ID})
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := call("Sessions.SetActiveOrganization", func() (authdb.Session, error) {
+		return store.Sessions.SetActiveOrganization(ctx, authdb.SetActiveOrganizationParams{
+			UserID: charles.ID, Token: session.Token, OrganizationID: accepted.OrganizationID,
+		})
+	}); err != nil {
+		return err
+	}
+	auth, err := call("Sessions.Authenticate", func() (authdb.Authentication, error) {
+		return store.Sessions.Authenticate(ctx, session.Token)
+	})
+	if err != nil {
+		return err
+	}
+	line("%s, %s", auth.User.Name, auth.Member.Role)
+	return nil
+}
+
+func owners(ctx context.Context, store *authdb.Store) error {
+	heading("An organization keeps an owner")
+	org, err := store.Organizations.GetBySlug(ctx, "analytical")
+	if err != nil {
+		return err
+	}
+	ada, err := store.Users.GetByEmail(ctx, "ada@analytical.example")
+	if err != nil {
+		return err
+	}
+	if err := fails("Members.Leave, the only owner", authdb.ErrLastOwner, none(func() error {
+		return store.Members.Leave(ctx, org.ID, ada.ID)
+	})); err != nil {
+		return err
+	}
+	return fails("Users.Delete, the only owner", authdb.ErrLastOwner, func() (authdb.DeletedUser, error) {
+		return store.Users.Delete(ctx, ada.ID, authdb.DeleteUserParams{})
+	})
+}
+
 func conflicts(ctx context.Context, store *authdb.Store) error {
 	heading("What goes wrong says so, and shows nobody's data")
 	if err := fails("Users.Create, an address in use", authdb.ErrEmailTaken, func() (authdb.User, error) {
@@ -278,11 +344,13 @@ func cascade(ctx context.Context, store *authdb.Store) error {
 	if err != nil {
 		return err
 	}
-	if _, err := call("Organizations.Delete", none(func() error {
+	sessions, err := call("Organizations.Delete", func() ([]authdb.Session, error) {
 		return store.Organizations.Delete(ctx, org.ID)
-	})); err != nil {
+	})
+	if err != nil {
 		return err
 	}
+	line("no longer active in %d session", len(sessions))
 	members, err1 := store.Members.Count(ctx, org.ID)
 	teams, err2 := store.Teams.Count(ctx, org.ID)
 	invitations, err3 := store.Invitations.Count(ctx, authdb.CountInvitationsParams{OrganizationID: org.ID})

@@ -33,16 +33,24 @@ func (r *Repo) Pipeline(ctx context.Context, queries ...Query) error {
 	if own {
 		batch.Queue(beginSnapshot)
 	}
+	if err := r.record(batch, queries); err != nil {
+		return err
+	}
+	if own {
+		batch.Queue(commit)
+	}
+	return r.play(ctx, batch, own, queries)
+}
+
+// record queues the statement of each query.
+func (r *Repo) record(batch *pgx.Batch, queries []Query) error {
 	note := &recorder{batch: batch}
 	for i, query := range queries {
 		if err := query(r.On(note)); !errors.Is(err, errNoted) || note.count != i+1 {
 			return fmt.Errorf("query %d of a pipeline sent %d statements: %w", i, note.count-i, err)
 		}
 	}
-	if own {
-		batch.Queue(commit)
-	}
-	return r.play(ctx, batch, own, queries)
+	return nil
 }
 
 func (r *Repo) play(ctx context.Context, batch *pgx.Batch, own bool, queries []Query) (err error) {
@@ -73,7 +81,7 @@ func (r *Repo) play(ctx context.Context, batch *pgx.Batch, own bool, queries []Q
 // ownsTransaction reports whether the Repo's handle is known to be outside a transaction. On a type that it does not
 // know, a COMMIT could end the caller's.
 func (r *Repo) ownsTransaction() bool {
-	if _, ok := r.db.(*pgxpool.Pool); ok {
+	if _, ok := r.raw.(*pgxpool.Pool); ok {
 		return true
 	}
 	conn := r.conn()
@@ -93,8 +101,10 @@ func (r *Repo) rollback(ctx context.Context) {
 }
 
 // conn returns the one connection that the handle is, or is on; nil for a pool or an unknown type.
-func (r *Repo) conn() *pgx.Conn {
-	switch db := r.db.(type) {
+func (r *Repo) conn() *pgx.Conn { return connOf(r.raw) }
+
+func connOf(db DB) *pgx.Conn {
+	switch db := db.(type) {
 	case *pgx.Conn:
 		return db
 	case interface{ Conn() *pgx.Conn }: // pgx.Tx, pgxpool.Conn
@@ -123,6 +133,11 @@ func (n *recorder) QueryRow(ctx context.Context, sql string, args ...any) pgx.Ro
 	return errRow{err}
 }
 
+func (n *recorder) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	_, err := n.Query(ctx, sql, args...)
+	return pgconn.CommandTag{}, err
+}
+
 type errRow struct{ err error }
 
 func (r errRow) Scan(...any) error { return r.err }
@@ -137,14 +152,14 @@ func (p player) Query(context.Context, string, ...any) (pgx.Rows, error) { retur
 
 func (p player) QueryRow(context.Context, string, ...any) pgx.Row { return p.results.QueryRow() }
 
+func (p player) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
+	return p.results.Exec()
+}
+
 // unused are the calls that no Query makes.
 type unused struct{}
 
-var errNotPipelined = errors.New("only reads are pipelined")
-
-func (unused) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
-	return pgconn.CommandTag{}, errNotPipelined
-}
+var errNotPipelined = errors.New("COPY is not pipelined")
 
 func (unused) CopyFrom(context.Context, pgx.Identifier, []string, pgx.CopyFromSource) (int64, error) {
 	return 0, errNotPipelined

@@ -34,17 +34,39 @@ type DB interface {
 // Repo runs the generated queries on one database handle.
 type Repo struct {
 	*dbgen.Queries
-	db      DB
+	db      DB // raw, but its errors are FaultErrors
+	raw     DB // what the Repo was given
 	sources Sources
+	tracker *tracker // nil outside of a transaction
 }
 
 // New returns a Repo on db.
 func New(db DB, s Sources) *Repo {
-	return &Repo{Queries: dbgen.New(db), db: db, sources: s}
+	faulty := withFaults(db)
+	r := &Repo{Queries: dbgen.New(faulty), db: faulty, raw: db, sources: s}
+	if r.InTx() {
+		r.tracker = &tracker{}
+	}
+	return r
 }
 
-// On returns the same Repo on another handle, such as a transaction.
-func (r *Repo) On(db DB) *Repo { return New(db, r.sources) }
+// On returns the same Repo on another handle, such as a transaction or a savepoint in it.
+func (r *Repo) On(db DB) *Repo {
+	on := New(db, r.sources)
+	if r.tracker != nil {
+		on.tracker = r.tracker
+	}
+	return on
+}
+
+// InTx reports whether the Repo's handle is a transaction: whether it can be committed.
+func (r *Repo) InTx() bool {
+	_, ok := r.raw.(interface {
+		Commit(ctx context.Context) error
+		Rollback(ctx context.Context) error
+	})
+	return ok
+}
 
 // Now is the clock's time as the database gets it.
 func (r *Repo) Now() time.Time { return utc(r.sources.Now()) }
@@ -54,7 +76,7 @@ func (r *Repo) NowOr(t time.Time, d time.Duration) time.Time {
 	if t.IsZero() {
 		return r.Now().Add(d)
 	}
-	return t
+	return utc(t)
 }
 
 // utc makes t fit a timestamp column: pgx drops the zone of what it writes there, and the other side reads

@@ -2,6 +2,7 @@ package repo_test
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -76,7 +77,9 @@ func stampColumns(t *testing.T) map[string][]string {
 
 var (
 	insertInto = regexp.MustCompile(`INSERT INTO "?(\w+)"? \(([^)]*)\)`)
-	updateSet  = regexp.MustCompile(`(?s)UPDATE "?(\w+)"?\s+SET (.*?)\nWHERE`)
+	updateSet  = regexp.MustCompile(`(?:^|\(\s*)UPDATE "?(\w+)"?(?: \w+)?\s+SET `) // alone, or in a CTE
+	onConflict = regexp.MustCompile(`ON CONFLICT \(\w+, \w+\) DO UPDATE\s+SET `)
+	setsStamp  = regexp.MustCompile(`updated_at = @now\b`)
 )
 
 // TestEveryWriteStamps: an insert names every stamp of its table, an update moves updated_at as Drizzle's $onUpdate
@@ -94,35 +97,83 @@ func TestEveryWriteStamps(t *testing.T) {
 				}
 			}
 		}
-		for _, m := range updateSet.FindAllStringSubmatch(q.sql, -1) {
+		sets := [][2]string{} // a table and what is set there
+		for _, at := range updateSet.FindAllStringSubmatchIndex(q.sql, -1) {
+			sets = append(sets, [2]string{q.sql[at[2]:at[3]], upToWhere(q.sql[at[1]:])})
+		}
+		for _, at := range onConflict.FindAllStringIndex(q.sql, -1) {
+			into := insertInto.FindAllStringSubmatch(q.sql[:at[0]], -1)
+			sets = append(sets, [2]string{into[len(into)-1][1], upToWhere(q.sql[at[1]:])})
+		}
+		for _, m := range sets {
 			updates++
-			if slices.Contains(columns[m[1]], "updated_at") && !strings.Contains(m[2], "updated_at = @now") {
-				t.Errorf("%s: UPDATE %s does not set updated_at", q.name, m[1])
+			if columns[m[0]] == nil {
+				t.Errorf("%s: UPDATE %s, which is no table", q.name, m[0])
+			}
+			if slices.Contains(columns[m[0]], "updated_at") && !setsStamp.MatchString(m[1]) {
+				t.Errorf("%s: UPDATE %s does not set updated_at", q.name, m[0])
 			}
 		}
-		if strings.Contains(q.sql, "INSERT") && !insertInto.MatchString(q.sql) ||
-			strings.Contains(q.sql, "UPDATE") && !updateSet.MatchString(q.sql) {
-			t.Errorf("%s: a write that this test cannot read", q.name)
+		// Whatever writes must have been read above: a lock does not.
+		writes := strings.NewReplacer("FOR NO KEY UPDATE", "", "FOR UPDATE", "").Replace(q.sql)
+		if n := len(insertInto.FindAllString(q.sql, -1)); n != strings.Count(writes, "INSERT") {
+			t.Errorf("%s: %d inserts, of which this test can read %d", q.name, strings.Count(writes, "INSERT"), n)
+		}
+		if len(sets) != strings.Count(writes, "UPDATE") {
+			t.Errorf("%s: %d updates, of which this test can read %d", q.name, strings.Count(writes, "UPDATE"), len(sets))
 		}
 	}
-	if inserts < 13 || updates < 10 {
+	if inserts < 20 || updates < 35 {
 		t.Errorf("only %d inserts and %d updates found", inserts, updates)
 	}
 }
 
-// TestPortableSQL keeps the rules that let the same queries run behind PgBouncer, on replicas and on Citus.
+// upToWhere returns what an update sets: up to its own WHERE, or to its end.
+func upToWhere(sql string) string {
+	set, depth := inParentheses(sql), 0
+	for i, r := range set {
+		switch {
+		case r == '(':
+			depth++
+		case r == ')':
+			depth--
+		case depth == 0 && strings.HasPrefix(set[i:], "WHERE"):
+			return set[:i]
+		}
+	}
+	return set
+}
+
+// skipsLocked are the queries that pass over rows which others hold. Citus refuses that on session and verification.
+var skipsLocked = map[string]string{
+	"DeleteExpiredSessions":      "a purge must wait for nobody",
+	"DeleteExpiredVerifications": "a purge must wait for nobody",
+}
+
+// TestPortableSQL keeps the rules that let the same queries run behind PgBouncer, on replicas and on Citus. There all
+// tables but session and verification are reference tables.
 func TestPortableSQL(t *testing.T) {
-	banned := regexp.MustCompile(`(?i)\b(now\(|current_timestamp|localtimestamp|clock_timestamp|current_date|skip locked|` +
-		`ctid|nextval|advisory|random|listen|notify|using\b|not exists)`)
+	banned := regexp.MustCompile(`(?i)\b(now\(|current_timestamp|localtimestamp|clock_timestamp|current_date|` +
+		`ctid|nextval|advisory|random|listen|notify|using\b)`)
+	skipped := maps.Clone(skipsLocked)
 	for _, q := range readQueries(t) {
 		if found := banned.FindString(q.sql); found != "" {
 			t.Errorf("%s: %q does not work everywhere", q.name, found)
 		}
+		for _, subquery := range antiJoins(t, q) {
+			if found := regexp.MustCompile(`\b(FROM|JOIN) (session|verification)\b`).FindString(subquery); found != "" {
+				t.Errorf("%s: NOT EXISTS towards a table that Citus distributes: %s", q.name, found)
+			}
+		}
+		if regexp.MustCompile(`(?i)skip locked`).MatchString(q.sql) != (skipsLocked[q.name] != "") {
+			t.Errorf("%s: SKIP LOCKED does not work everywhere; exempt: %q", q.name, skipsLocked[q.name])
+		}
+		delete(skipped, q.name)
 		if regexp.MustCompile(`^(UPDATE|DELETE)`).MatchString(q.sql) && !strings.Contains(q.sql, "WHERE") {
 			t.Errorf("%s: a write without WHERE", q.name)
 		}
 		if q.kind == ":many" && !strings.Contains(q.sql, "LIMIT @row_limit") && !strings.Contains(q.sql, "= ANY(@") &&
-			!strings.Contains(q.sql, "FROM unnest(@") {
+			!strings.Contains(q.sql, "FROM unnest(@") && !strings.Contains(q.sql, "RETURNING") {
 			t.Errorf("%s: a list without a limit", q.name)
 		}
 		if q.file == "session.sql" && strings.Contains(q.sql, "LATERAL") {
@@ -133,18 +184,99 @@ func TestPortableSQL(t *testing.T) {
 			t.Errorf("%s: ends in a comment, or does not end", q.name)
 		}
 	}
+	for name := range skipped {
+		t.Errorf("%s may skip rows but is no query", name)
+	}
+}
+
+// antiJoins returns the subqueries of each NOT EXISTS, nested ones too.
+func antiJoins(t *testing.T, q query) (subqueries []string) {
+	t.Helper()
+	for _, at := range regexp.MustCompile(`(?i)not exists\s*\(`).FindAllStringIndex(q.sql, -1) {
+		subqueries = append(subqueries, inParentheses(q.sql[at[1]:]))
+	}
+	return subqueries
+}
+
+// inParentheses returns the text up to the parenthesis that closes one opened before it.
+func inParentheses(sql string) string {
+	depth := 1
+	for i, r := range sql {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return sql[:i]
+			}
+		}
+	}
+	return sql
+}
+
+// TestLocks: only what is there to lock does, and the lock that starts a batch sees to it that the statement behind it
+// has a snapshot of its own.
+func TestLocks(t *testing.T) {
+	strength := regexp.MustCompile(`\bFOR (NO KEY UPDATE|KEY SHARE|UPDATE|SHARE)\b`)
+	first := regexp.MustCompile(`^Lock(Organization\w*|User|UserAccounts|Verifications)$`)
+	isolated := "SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer"
+	locks, starts, witnesses := 0, 0, 0
+	for _, q := range readQueries(t) {
+		isLock := strings.HasPrefix(q.name, "Lock")
+		switch found := strength.FindAllString(q.sql, -1); {
+		case isLock:
+			locks++
+			if len(found) != 1 || !strings.HasSuffix(q.sql, found[0]+";") || q.kind != ":exec" {
+				t.Errorf("%s %s: a lock locks once, at its end, and returns nothing", q.name, q.kind)
+			}
+		case skipsLocked[q.name] != "":
+		default:
+			// A row that a decision rests on stays as it is, for the decision's transaction.
+			rest := q.sql
+			for _, at := range regexp.MustCompile(`EXISTS\s*\(`).FindAllStringIndex(q.sql, -1) {
+				rest = strings.ReplaceAll(rest, inParentheses(q.sql[at[1]:]), "")
+			}
+			witnesses += len(found)
+			if lost := strength.FindString(rest); lost != "" {
+				t.Errorf("%s: %s outside of a lock and of EXISTS", q.name, lost)
+			}
+		}
+		if first.MatchString(q.name) {
+			starts++
+			if !strings.HasPrefix(q.sql, isolated) {
+				t.Errorf("%s does not refuse another isolation than READ COMMITTED", q.name)
+			}
+		} else if strings.Contains(q.sql, "transaction_isolation") {
+			t.Errorf("%s starts no batch", q.name)
+		}
+	}
+	if locks < 15 || starts < 7 || witnesses < 5 {
+		t.Errorf("only %d locks, %d of which start a batch, and %d witnesses found", locks, starts, witnesses)
+	}
 }
 
 // TestTenantPredicate: a query on a table of an organization names the organization.
 func TestTenantPredicate(t *testing.T) {
 	exempt := map[string]string{
-		"ListMembersByUser":        "keyed by the user, whose memberships they are",
-		"CountMembersByUser":       "keyed by the user, whose memberships they are",
-		"ListTeamMembersByUser":    "keyed by the user, whose memberships they are",
-		"ListInvitationsByEmail":   "keyed by the recipient's address",
-		"GetInvitationByRecipient": "keyed by the recipient's address",
-		"CreateMembers":            "COPY: the organization is a column of each row",
+		"ListMembersByUser":          "keyed by the user, whose memberships they are",
+		"CountMembersByUser":         "keyed by the user, whose memberships they are",
+		"ListTeamMembersByUser":      "keyed by the user, whose memberships they are",
+		"ListInvitationsByEmail":     "keyed by the recipient's address",
+		"GetInvitationByRecipient":   "keyed by the recipient's address",
+		"LockInvitation":             "keyed by the id alone; returns nothing, and what follows asks whose it is",
+		"AcceptInvitation":           "keyed by the recipient, whose address must be the invitation's",
+		"GetAcceptedInvitation":      "keyed by the recipient, who is a member",
+		"RejectInvitation":           "keyed by the recipient, whose address must be the invitation's",
+		"GetInvitationOfRecipient":   "keyed by the recipient, whose address must be the invitation's",
+		"LockTeamMembership":         "keyed by the user, whose membership it is",
+		"LockMembersOfUser":          "keyed by the user, whose memberships they are",
+		"LockMembershipOfInvitation": "keyed by the invitation, whose organization it asks for",
+		"LockTeamsOfInvitation":      "keyed by the invitation; returns nothing, and what follows asks whose they are",
+		"LockSeats":                  "keyed by a team; returns nothing, and what follows asks whose it is",
+		"CreateMembers":              "COPY: the organization is a column of each row",
 	}
+	// Where a query is scoped by the user in place of the organization, it says so.
+	byUser := regexp.MustCompile(`\b(u\.id|user_id) = @user_id\b|\bemail = @email\b`)
 	for _, q := range readQueries(t) {
 		switch q.file {
 		case "team.sql", "member.sql", "team_member.sql", "invitation.sql":
@@ -159,6 +291,10 @@ func TestTenantPredicate(t *testing.T) {
 			strings.HasPrefix(q.sql, "INSERT") && strings.Contains(q.sql, "@organization_id")
 		if scoped == isExempt && q.name != "CreateMembers" {
 			t.Errorf("%s: names the organization: %v, exempt: %v", q.name, scoped, isExempt)
+		}
+		isLock := q.kind == ":exec" // it returns nothing
+		if isExempt && q.name != "CreateMembers" && !isLock && !byUser.MatchString(q.sql) {
+			t.Errorf("%s: names neither the organization nor the user", q.name)
 		}
 		delete(exempt, q.name)
 	}

@@ -2,7 +2,16 @@ package repo_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +30,42 @@ var (
 	forged  = "forged"
 	// A zone, a fold and a fraction that must not reach the database.
 	given = time.Date(2031, 5, 6, 7, 8, 9, 123_456_789, time.FixedZone("odd", 5*3600+45*60))
+	// How long something of the caller's lives.
+	lifetime = 90*time.Minute + time.Millisecond
 )
+
+// queryMethods returns the methods of a Repo that are queries: the generated ones, and those in the files that are named
+// after a file of queries.
+func queryMethods(t *testing.T) (names []string) {
+	t.Helper()
+	generated := reflect.TypeFor[*dbgen.Queries]()
+	for i := range generated.NumMethod() {
+		if name := generated.Method(i).Name; name != "WithTx" {
+			names = append(names, name)
+		}
+	}
+	files, err := filepath.Glob("../../db/queries/*.sql")
+	if err != nil || len(files) != 9 {
+		t.Fatalf("query files: %v, %v", files, err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".sql")
+		parsed, err := parser.ParseFile(token.NewFileSet(), name+".go", nil, 0)
+		if errors.Is(err, fs.ErrNotExist) { // its queries are in the file of what it is a part of
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range parsed.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv != nil && f.Name.IsExported() {
+				names = append(names, f.Name.Name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
 
 // recorder notes the arguments that pgx gets, in the order of the queries.
 type recorder struct {
@@ -38,8 +82,21 @@ func (r *recorder) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.Trace
 
 func (r *recorder) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// TestStamps calls every generated query through the Repo, with a wrong value in each parameter that the Repo owns
-// (Now, ids, stamps) and a hostile time in each that the caller owns, and looks at what reaches the database.
+func (r *recorder) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return ctx
+}
+
+func (r *recorder) TraceBatchQuery(_ context.Context, _ *pgx.Conn, q pgx.TraceBatchQueryData) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.args = append(r.args, q.Args)
+}
+
+func (r *recorder) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+// TestStamps calls every query through the Repo, generated or made of several, with a wrong value in each parameter that
+// the Repo owns (Now, ids, stamps) and a hostile time in each that the caller owns, and looks at what reaches the
+// database.
 func TestStamps(t *testing.T) {
 	db, err := testdb.Migrated(t.Context())
 	if err != nil {
@@ -63,20 +120,27 @@ func TestStamps(t *testing.T) {
 		Token: func() string { return stampID },
 	})
 
-	stamped := 0
-	generated := reflect.TypeFor[*dbgen.Queries]()
-	for i := range generated.NumMethod() {
-		name := generated.Method(i).Name
-		if name == "WithTx" {
-			continue
+	stamped, composed := 0, []string{}
+	generated, all := reflect.TypeFor[*dbgen.Queries](), reflect.TypeFor[*repo.Repo]()
+	for _, name := range queryMethods(t) {
+		shadow, _ := all.MethodByName(name)
+		signature := shadow.Type
+		if query, ok := generated.MethodByName(name); !ok {
+			composed = append(composed, name)
+		} else if query.Type.NumIn() != signature.NumIn() || query.Type.In(signature.NumIn()-1) != signature.In(signature.NumIn()-1) {
+			t.Errorf("%s takes other parameters than the query that it shadows", name)
 		}
 		t.Run(name, func(t *testing.T) {
-			params, owned := hostileParams(generated.Method(i).Type)
+			// The ids are all the same: a row of before would be in the way of what comes behind it in a batch.
+			if _, err := conn.Exec(t.Context(), `DELETE FROM "user"; DELETE FROM organization; DELETE FROM verification`); err != nil {
+				t.Fatal(err)
+			}
+			params, owned := hostileParams(signature)
 			rec.args = nil
 			method := reflect.ValueOf(r).MethodByName(name)
 			results := method.Call(append([]reflect.Value{reflect.ValueOf(t.Context())}, params...))
 			// Whether the row exists does not matter here, only what was sent.
-			if strings.HasPrefix(name, "Create") && generated.Method(i).Type.In(2).Kind() == reflect.Slice {
+			if strings.HasPrefix(name, "Create") && signature.In(2).Kind() == reflect.Slice {
 				checkRows(t, results[0]) // COPY shows no arguments, but the repo returns what it copied
 			} else {
 				checkArgs(t, rec.args, owned)
@@ -84,10 +148,13 @@ func TestStamps(t *testing.T) {
 			if owned > 0 {
 				stamped++
 			}
+			if slices.Contains(composed, name) && len(rec.args) < 2 {
+				t.Errorf("%d queries: not made of several", len(rec.args))
+			}
 		})
 	}
-	if stamped < 20 {
-		t.Errorf("only %d queries with a stamp found: the test looks in the wrong place", stamped)
+	if stamped < 61 || len(composed) < 13 {
+		t.Errorf("only %d queries with a stamp and %d made of several found: the test looks in the wrong place", stamped, len(composed))
 	}
 }
 
@@ -97,12 +164,16 @@ func hostileParams(method reflect.Type) (params []reflect.Value, owned int) {
 		p := reflect.New(method.In(i)).Elem()
 		switch p.Kind() {
 		case reflect.Struct:
-			owned += fillHostile(p, strings.HasPrefix(method.In(i).Name(), "Create"))
+			owned += fillHostile(p)
 		case reflect.Slice:
 			if p.Type().Elem().Kind() == reflect.Struct {
 				row := reflect.New(p.Type().Elem()).Elem()
-				owned += fillHostile(row, true)
+				owned += fillHostile(row)
 				p = reflect.Append(p, row)
+			}
+		case reflect.Int64:
+			if p.Type() == reflect.TypeFor[time.Duration]() {
+				p.SetInt(int64(lifetime))
 			}
 		}
 		params = append(params, p)
@@ -110,12 +181,21 @@ func hostileParams(method reflect.Type) (params []reflect.Value, owned int) {
 	return params, owned
 }
 
-func fillHostile(p reflect.Value, creates bool) (owned int) {
+// makesRow are the first words of the queries that make a row, with an id of the Repo's.
+var makesRow = regexp.MustCompile(`^(Create|Link|Reserve)`)
+
+func fillHostile(p reflect.Value) (owned int) {
 	for i := range p.NumField() {
 		field := p.Field(i)
-		name := p.Type().Field(i).Name
-		isOwned := name == "Now" || name == "CreatedAt" || name == "UpdatedAt" ||
-			creates && (name == "ID" || name == "MemberID" || name == "Token" || name == "Ids")
+		isOwned, name := false, p.Type().Field(i).Name
+		switch name {
+		case "Now", "CreatedAt", "UpdatedAt", "MemberID", "TeamMemberID", "Seed", "Ids":
+			isOwned = true
+		case "ID", "Token":
+			isOwned = makesRow.MatchString(p.Type().Name())
+		case "TeamID":
+			isOwned = p.Type() == reflect.TypeFor[dbgen.CreateOrganizationParams]()
+		}
 		if isOwned {
 			owned++
 		}
@@ -142,21 +222,23 @@ func fillHostile(p reflect.Value, creates bool) (owned int) {
 
 func checkArgs(t *testing.T, queries [][]any, owned int) {
 	t.Helper()
-	if len(queries) != 1 {
-		t.Fatalf("%d queries reached the database, want 1", len(queries))
+	if len(queries) == 0 {
+		t.Fatal("no query reached the database")
 	}
 	clock := 0
-	for _, arg := range queries[0] {
+	for _, arg := range slices.Concat(queries...) {
 		switch v := arg.(type) {
 		case time.Time:
 			checkTime(t, v, &clock)
 		case *time.Time:
-			checkTime(t, *v, &clock)
+			if v != nil {
+				checkTime(t, *v, &clock)
+			}
 		case string:
 			if v == forged {
 				t.Error("an id or token of the caller's reached the database")
 			}
-			if v == stampID {
+			if v == stampID || v == reservedID {
 				clock++
 			}
 		case []string:
@@ -170,6 +252,12 @@ func checkArgs(t *testing.T, queries [][]any, owned int) {
 	}
 }
 
+// reservedID is the id of the empty identifier, as Better Auth 1.7 makes it.
+var reservedID = func() string {
+	sum := sha256.Sum256([]byte("reserve:"))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}()
+
 func checkTime(t *testing.T, v time.Time, clock *int) {
 	t.Helper()
 	switch {
@@ -178,6 +266,7 @@ func checkTime(t *testing.T, v time.Time, clock *int) {
 	case v.Equal(stamp):
 		*clock++
 	case v.Equal(given): // the cursor
+	case v.Equal(stamp.Add(lifetime)):
 	case !v.Equal(given.Truncate(time.Millisecond)):
 		t.Errorf("%v reached the database, want the clock's time or the caller's in milliseconds", v)
 	}

@@ -1,0 +1,713 @@
+package authdb_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/authdbtest"
+)
+
+// estate is what the calls of methodCalls are about: an organization and its owner, with rows enough that each of them
+// succeeds once. Its other rows have its name in their ids.
+type estate struct {
+	name      string
+	org, slug string
+	owner     string
+	email     string // the owner's
+	member    string // the owner's membership
+}
+
+// today is the clock of every estate.
+var today = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+
+const estateRows = `
+	INSERT INTO "user" (id, name, email, email_verified) VALUES ('$owner', '', '$owner@example.com', true) ON CONFLICT DO NOTHING;
+	INSERT INTO organization (id, name, slug, created_at) VALUES ('$org', '', '$org', '2026-10-01') ON CONFLICT DO NOTHING;
+	INSERT INTO member (id, organization_id, user_id, role, created_at) VALUES ('owner$n', '$org', '$owner', 'owner', '2026-10-01')
+		ON CONFLICT DO NOTHING;
+	INSERT INTO "user" (id, name, email, email_verified) SELECT id || '$n', '', id || '$n@example.com', true
+		FROM unnest('{heir,guest,idle,joiner,stranger}'::text[]) id;
+	INSERT INTO member (id, organization_id, user_id, role, created_at) VALUES ('heir$n', '$org', 'heir$n', 'owner', '2026-10-01'),
+		('guest$n', '$org', 'guest$n', 'member', '2026-10-02'), ('idle$n', '$org', 'idle$n', 'member', '2026-10-03');
+	INSERT INTO team (id, name, organization_id, created_at, member_count) VALUES ('team$n', '', '$org', '2026-10-01', 2),
+		('drift$n', '', '$org', '2026-10-01', 9);
+	INSERT INTO team_member (id, team_id, user_id, created_at) VALUES ('seat$n', 'team$n', 'guest$n', '2026-10-01'),
+		('ownerseat$n', 'team$n', '$owner', '2026-10-01');
+	INSERT INTO session (id, token, user_id, expires_at, created_at, updated_at, active_organization_id, active_team_id) VALUES
+		('session$n', 'token$n', '$owner', '2026-11-05', '2026-10-29', '2026-10-29', '$org', 'team$n'),
+		('other$n', 'other$n', '$owner', '2026-11-08', '2026-11-01', '2026-11-01', NULL, NULL),
+		('guest$n', 'guest$n', 'guest$n', '2026-11-08', '2026-11-01', '2026-11-01', '$org', 'team$n'),
+		('expired$n', 'expired$n', 'guest$n', '2026-10-08', '2026-10-01', '2026-10-01', NULL, NULL);
+	INSERT INTO account (id, account_id, provider_id, user_id, password, created_at, updated_at) VALUES
+		('password$n', '$owner', 'credential', '$owner', 'hash', '2026-10-01', '2026-10-01'),
+		('identity$n', 'identity$n', 'github', '$owner', NULL, '2026-10-01', '2026-10-01') ON CONFLICT DO NOTHING;
+	INSERT INTO invitation (id, organization_id, email, role, team_id, expires_at, created_at, inviter_id) VALUES
+		('invitation$n', '$org', 'joiner$n@example.com', 'member', 'team$n,drift$n', '2026-11-03', '2026-11-01', '$owner'),
+		('late$n', '$org', 'late$n@example.com', 'member', NULL, '2026-10-03', '2026-10-01', '$owner');
+	INSERT INTO verification (id, identifier, value, expires_at, created_at) VALUES
+		('proof$n', 'proof$n', 'value', '2026-11-02', '2026-11-01'), ('code$n', 'code$n', '123456:0', '2026-11-02', '2026-11-01'),
+		('stale$n', 'stale$n', 'value', '2026-10-02', '2026-10-01')`
+
+// newEstate adds the rows of an estate; its organization and owner may be there already.
+func newEstate(ctx context.Context, db authdb.DB, name, org, owner string) (estate, error) {
+	w := estate{name: name, org: org, owner: owner}
+	rows := strings.NewReplacer("$n", name, "$owner", owner, "$org", org).Replace(estateRows)
+	if _, err := db.Exec(ctx, rows, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return w, err
+	}
+	return w, db.QueryRow(ctx, `SELECT o.slug, u.email, m.id FROM organization o, "user" u, member m
+		WHERE o.id = $1 AND u.id = $2 AND m.organization_id = o.id AND m.user_id = u.id`, org, owner).Scan(&w.slug, &w.email, &w.member)
+}
+
+// of is the id of one of the estate's own rows.
+func (w estate) of(row string) string { return row + w.name }
+
+func (w estate) mail(user string) string { return w.of(user) + "@example.com" }
+
+type methodCall func(ctx context.Context, s *authdb.Store, w estate) error
+
+// everything of every relation, as Load gets it.
+var (
+	userWith = authdb.UserWith{
+		Sessions: authdb.All(), Accounts: authdb.All(), Members: authdb.All(), TeamMembers: authdb.All(), Invitations: authdb.All(),
+	}
+	organizationWith = authdb.OrganizationWith{
+		Members: authdb.Newest(20), Teams: authdb.All(), TeamMembers: authdb.Newest(20), Invitations: authdb.All(),
+	}
+	teamWith = authdb.TeamWith{Organization: true, Members: authdb.All()}
+)
+
+// methodCalls call each method once, in an estate where it finds or changes rows.
+var methodCalls = map[string]methodCall{
+	"Users.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Users.Create(ctx, authdb.CreateUserParams{Email: w.mail("new")}))
+	},
+	"Users.CreateWithAccount": func(ctx context.Context, s *authdb.Store, w estate) error {
+		_, _, err := s.Users.CreateWithAccount(ctx, authdb.CreateUserParams{Email: w.mail("new")},
+			authdb.CreateAccountParams{ProviderID: authdb.ProviderCredential, Password: new("hash")})
+		return err
+	},
+	"Users.CreateMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Users.CreateMany(ctx, []authdb.CreateUserParams{{Email: w.mail("new1")}, {Email: w.mail("new2")}}))
+	},
+	"Users.Get": func(ctx context.Context, s *authdb.Store, w estate) error { return errOf(s.Users.Get(ctx, w.owner)) },
+	"Users.GetByEmail": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Users.GetByEmail(ctx, w.email))
+	},
+	"Users.List": func(ctx context.Context, s *authdb.Store, _ estate) error {
+		return inPage(s.Users.List(ctx, authdb.ListUsersParams{}))
+	},
+	"Users.All": func(ctx context.Context, s *authdb.Store, _ estate) error {
+		return inAll(s.Users.All(ctx, authdb.ListUsersParams{}))
+	},
+	"Users.Count": func(ctx context.Context, s *authdb.Store, _ estate) error { return counted(s.Users.Count(ctx)) },
+	"Users.Update": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Users.Update(ctx, w.owner, authdb.UpdateUserParams{Name: new("x")}))
+	},
+	"Users.SetEmail": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Users.SetEmail(ctx, w.owner, w.mail("new"), true))
+	},
+	"Users.VerifyEmail": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Users.VerifyEmail(ctx, w.email))
+	},
+	"Users.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Users.Delete(ctx, w.owner, authdb.DeleteUserParams{SuccessorID: w.of("heir")}))
+	},
+	"Users.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Users.Load(ctx, authdb.User{ID: w.owner}, userWith))
+	},
+	"Users.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Users.LoadMany(ctx, []authdb.User{{ID: w.owner}, {ID: w.of("guest")}}, userWith))
+	},
+
+	"Sessions.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: w.owner}))
+	},
+	"Sessions.CreateMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Sessions.CreateMany(ctx, []authdb.CreateSessionParams{{UserID: w.owner}, {UserID: w.of("guest")}}))
+	},
+	"Sessions.Get": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Sessions.Get(ctx, w.owner, w.of("session")))
+	},
+	"Sessions.GetByToken": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Sessions.GetByToken(ctx, w.of("token")))
+	},
+	"Sessions.Authenticate": func(ctx context.Context, s *authdb.Store, w estate) error {
+		a, err := s.Sessions.Authenticate(ctx, w.of("token"))
+		if err == nil && (a.Member == nil || a.Team == nil) {
+			return errNone
+		}
+		return err
+	},
+	"Sessions.ListByTokens": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Sessions.ListByTokens(ctx, []string{w.of("token"), w.of("guest")}))
+	},
+	"Sessions.List": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Sessions.List(ctx, authdb.ListSessionsParams{UserID: w.owner, Live: true}))
+	},
+	"Sessions.All": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inAll(s.Sessions.All(ctx, authdb.ListSessionsParams{UserID: w.owner}))
+	},
+	"Sessions.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: w.owner, Live: true}))
+	},
+	"Sessions.UpdateByToken": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Sessions.UpdateByToken(ctx, w.of("token"), authdb.UpdateSessionParams{
+			IPAddress: authdb.Set("192.0.2.1"),
+		}))
+	},
+	"Sessions.Refresh": func(ctx context.Context, s *authdb.Store, w estate) error {
+		got, err := s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: w.of("token")})
+		if err == nil && !got.Refreshed {
+			return errNone
+		}
+		return err
+	},
+	"Sessions.SetActiveOrganization": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Sessions.SetActiveOrganization(ctx, authdb.SetActiveOrganizationParams{
+			UserID: w.owner, Token: w.of("token"), OrganizationID: w.org,
+		}))
+	},
+	"Sessions.SetActiveTeam": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Sessions.SetActiveTeam(ctx, authdb.SetActiveTeamParams{
+			UserID: w.owner, Token: w.of("token"), TeamID: w.of("team"),
+		}))
+	},
+	"Sessions.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.Sessions.Delete(ctx, w.owner, w.of("session"))
+	},
+	"Sessions.DeleteByToken": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.Sessions.DeleteByToken(ctx, w.of("token"))
+	},
+	"Sessions.DeleteByTokens": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Sessions.DeleteByTokens(ctx, []string{w.of("token"), w.of("guest")}))
+	},
+	"Sessions.DeleteByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Sessions.DeleteByUser(ctx, w.owner))
+	},
+	"Sessions.DeleteOthers": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Sessions.DeleteOthers(ctx, w.owner, w.of("session")))
+	},
+	"Sessions.DeleteExpired": func(ctx context.Context, s *authdb.Store, _ estate) error {
+		return counted(s.Sessions.DeleteExpired(ctx, 1_000))
+	},
+	"Sessions.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Sessions.Load(ctx, authdb.Session{UserID: w.owner}, authdb.SessionWith{User: true}))
+	},
+	"Sessions.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Sessions.LoadMany(ctx, []authdb.Session{
+			{UserID: w.owner}, {UserID: w.of("guest")},
+		}, authdb.SessionWith{User: true}))
+	},
+
+	"Accounts.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Accounts.Create(ctx, authdb.CreateAccountParams{
+			UserID: w.owner, ProviderID: "gitlab", AccountID: w.of("new"),
+		}))
+	},
+	"Accounts.Link": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Accounts.Link(ctx, authdb.CreateAccountParams{
+			UserID: w.owner, ProviderID: "github", AccountID: w.of("identity"),
+		}))
+	},
+	"Accounts.Get": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Accounts.Get(ctx, w.owner, w.of("identity")))
+	},
+	"Accounts.GetByProvider": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Accounts.GetByProvider(ctx, "github", w.of("identity")))
+	},
+	"Accounts.GetCredential": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Accounts.GetCredential(ctx, w.owner))
+	},
+	"Accounts.List": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Accounts.List(ctx, authdb.ListAccountsParams{UserID: w.owner}))
+	},
+	"Accounts.All": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inAll(s.Accounts.All(ctx, authdb.ListAccountsParams{UserID: w.owner}))
+	},
+	"Accounts.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Accounts.Count(ctx, w.owner))
+	},
+	"Accounts.Update": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Accounts.Update(ctx, w.owner, w.of("identity"), authdb.UpdateAccountParams{Scope: authdb.Set("x")}))
+	},
+	"Accounts.SetPassword": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.Accounts.SetPassword(ctx, w.owner, "hash")
+	},
+	"Accounts.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.Accounts.Delete(ctx, w.owner, w.of("identity"), authdb.DeleteAccountParams{})
+	},
+	"Accounts.DeleteByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Accounts.DeleteByUser(ctx, w.owner))
+	},
+	"Accounts.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Accounts.Load(ctx, authdb.Account{UserID: w.owner}, authdb.AccountWith{User: true}))
+	},
+	"Accounts.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Accounts.LoadMany(ctx, []authdb.Account{
+			{UserID: w.owner}, {UserID: w.of("guest")},
+		}, authdb.AccountWith{User: true}))
+	},
+
+	"Verifications.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Verifications.Create(ctx, authdb.CreateVerificationParams{
+			Identifier: w.of("new"), ExpiresAt: today.Add(time.Hour),
+		}))
+	},
+	"Verifications.Reserve": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.Verifications.Reserve(ctx, authdb.CreateVerificationParams{
+			Identifier: w.of("new"), ExpiresAt: today.Add(time.Hour),
+		})
+	},
+	"Verifications.Get": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Verifications.Get(ctx, w.of("proof")))
+	},
+	"Verifications.GetByIdentifier": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Verifications.GetByIdentifier(ctx, w.of("proof")))
+	},
+	"Verifications.List": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Verifications.List(ctx, authdb.ListVerificationsParams{Identifier: w.of("proof")}))
+	},
+	"Verifications.All": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inAll(s.Verifications.All(ctx, authdb.ListVerificationsParams{Identifier: w.of("proof")}))
+	},
+	"Verifications.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Verifications.Count(ctx, w.of("proof")))
+	},
+	"Verifications.Consume": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Verifications.Consume(ctx, w.of("proof")))
+	},
+	"Verifications.ConsumeValue": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Verifications.ConsumeValue(ctx, w.of("proof"), "value"))
+	},
+	"Verifications.ConsumeCode": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: w.of("code"), Code: "123456"})
+	},
+	"Verifications.Update": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Verifications.Update(ctx, w.of("proof"), authdb.UpdateVerificationParams{Value: new("x")}))
+	},
+	"Verifications.UpdateByIdentifier": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Verifications.UpdateByIdentifier(ctx, w.of("proof"), authdb.UpdateVerificationParams{
+			Value: new("x"),
+		}))
+	},
+	"Verifications.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.Verifications.Delete(ctx, w.of("proof"))
+	},
+	"Verifications.DeleteByIdentifier": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Verifications.DeleteByIdentifier(ctx, w.of("proof")))
+	},
+	"Verifications.DeleteExpired": func(ctx context.Context, s *authdb.Store, _ estate) error {
+		return counted(s.Verifications.DeleteExpired(ctx, 1_000))
+	},
+
+	"Organizations.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Organizations.Create(ctx, authdb.CreateOrganizationParams{
+			Slug: w.of("new"), OwnerID: w.owner, DefaultTeam: true,
+		}))
+	},
+	"Organizations.Get": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Organizations.Get(ctx, w.org))
+	},
+	"Organizations.GetBySlug": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Organizations.GetBySlug(ctx, w.slug))
+	},
+	"Organizations.GetFull": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Organizations.GetFull(ctx, w.org, organizationWith))
+	},
+	"Organizations.GetFullBySlug": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Organizations.GetFullBySlug(ctx, w.slug, organizationWith))
+	},
+	"Organizations.List": func(ctx context.Context, s *authdb.Store, _ estate) error {
+		return inPage(s.Organizations.List(ctx, authdb.ListOrganizationsParams{}))
+	},
+	"Organizations.All": func(ctx context.Context, s *authdb.Store, _ estate) error {
+		return inAll(s.Organizations.All(ctx, authdb.ListOrganizationsParams{}))
+	},
+	"Organizations.ListByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Organizations.ListByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: w.owner}))
+	},
+	"Organizations.AllByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inAll(s.Organizations.AllByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: w.owner}))
+	},
+	"Organizations.Count": func(ctx context.Context, s *authdb.Store, _ estate) error {
+		return counted(s.Organizations.Count(ctx))
+	},
+	"Organizations.Update": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Organizations.Update(ctx, w.org, authdb.UpdateOrganizationParams{Name: new("x")}))
+	},
+	"Organizations.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Organizations.Delete(ctx, w.org))
+	},
+	"Organizations.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Organizations.Load(ctx, authdb.Organization{ID: w.org}, organizationWith))
+	},
+	"Organizations.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Organizations.LoadMany(ctx, []authdb.Organization{{ID: w.org}, {ID: "none"}}, organizationWith))
+	},
+
+	"Members.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Members.Create(ctx, authdb.CreateMemberParams{
+			OrganizationID: w.org, UserID: w.of("stranger"), MaxMembers: 1_000_000,
+		}))
+	},
+	"Members.CreateMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Members.CreateMany(ctx, []authdb.CreateMemberParams{
+			{OrganizationID: w.org, UserID: w.of("stranger")}, {OrganizationID: w.org, UserID: w.of("joiner")},
+		}))
+	},
+	"Members.Get": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Members.Get(ctx, w.org, w.member))
+	},
+	"Members.GetWithUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Members.GetWithUser(ctx, w.org, w.member))
+	},
+	"Members.GetByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Members.GetByUser(ctx, w.org, w.owner))
+	},
+	"Members.GetByEmail": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Members.GetByEmail(ctx, w.org, w.email))
+	},
+	"Members.List": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: w.org}))
+	},
+	"Members.All": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inAll(s.Members.All(ctx, authdb.ListMembersParams{OrganizationID: w.org}))
+	},
+	"Members.ListByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Members.ListByUser(ctx, authdb.ListMembersByUserParams{UserID: w.owner}))
+	},
+	"Members.AllByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inAll(s.Members.AllByUser(ctx, authdb.ListMembersByUserParams{UserID: w.owner}))
+	},
+	"Members.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Members.Count(ctx, w.org))
+	},
+	"Members.CountByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Members.CountByUser(ctx, w.owner))
+	},
+	"Members.Update": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Members.Update(ctx, w.org, w.member, authdb.UpdateMemberParams{Role: new(authdb.RoleAdmin)}))
+	},
+	"Members.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.Members.Delete(ctx, w.org, w.member)
+	},
+	"Members.Leave": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.Members.Leave(ctx, w.org, w.owner)
+	},
+	"Members.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Members.Load(ctx, authdb.Member{UserID: w.owner, OrganizationID: w.org}, authdb.MemberWith{
+			User: true, Organization: true,
+		}))
+	},
+	"Members.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+		rows := []authdb.Member{{UserID: w.owner, OrganizationID: w.org}, {UserID: w.of("guest"), OrganizationID: w.org}}
+		return some(s.Members.LoadMany(ctx, rows,
+			authdb.MemberWith{User: true, Organization: true}))
+	},
+
+	"Teams.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: w.org, MaxTeams: 1_000_000}))
+	},
+	"Teams.Get": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Teams.Get(ctx, w.org, w.of("team")))
+	},
+	"Teams.GetWithOrganization": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Teams.GetWithOrganization(ctx, w.org, w.of("team")))
+	},
+	"Teams.List": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Teams.List(ctx, authdb.ListTeamsParams{OrganizationID: w.org}))
+	},
+	"Teams.All": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inAll(s.Teams.All(ctx, authdb.ListTeamsParams{OrganizationID: w.org}))
+	},
+	"Teams.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Teams.Count(ctx, w.org))
+	},
+	"Teams.Update": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Teams.Update(ctx, w.org, w.of("team"), authdb.UpdateTeamParams{Name: new("x")}))
+	},
+	"Teams.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.Teams.Delete(ctx, w.org, w.of("team"), authdb.DeleteTeamParams{})
+	},
+	"Teams.RecountMembers": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Teams.RecountMembers(ctx, w.org))
+	},
+	"Teams.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Teams.Load(ctx, authdb.Team{ID: w.of("team"), OrganizationID: w.org}, teamWith))
+	},
+	"Teams.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+		rows := []authdb.Team{{ID: w.of("team"), OrganizationID: w.org}, {ID: w.of("drift"), OrganizationID: w.org}}
+		return some(s.Teams.LoadMany(ctx, rows, teamWith))
+	},
+
+	"TeamMembers.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.TeamMembers.Create(ctx, authdb.CreateTeamMemberParams{
+			OrganizationID: w.org, TeamID: w.of("team"), UserID: w.of("idle"), MaxMembers: 1_000_000,
+		}))
+	},
+	"TeamMembers.CreateMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.TeamMembers.CreateMany(ctx, authdb.CreateTeamMembersParams{
+			OrganizationID: w.org, TeamID: w.of("team"), UserIDs: []string{w.of("idle"), w.of("heir")}, MaxMembers: 1_000_000,
+		}))
+	},
+	"TeamMembers.Get": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.TeamMembers.Get(ctx, w.org, w.of("seat")))
+	},
+	"TeamMembers.GetWithUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.TeamMembers.GetWithUser(ctx, w.org, w.of("seat")))
+	},
+	"TeamMembers.GetByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.TeamMembers.GetByUser(ctx, w.org, w.of("team"), w.owner))
+	},
+	"TeamMembers.List": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.TeamMembers.List(ctx, authdb.ListTeamMembersParams{OrganizationID: w.org, TeamID: w.of("team")}))
+	},
+	"TeamMembers.All": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inAll(s.TeamMembers.All(ctx, authdb.ListTeamMembersParams{OrganizationID: w.org, TeamID: w.of("team")}))
+	},
+	"TeamMembers.ListByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.TeamMembers.ListByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: w.owner}))
+	},
+	"TeamMembers.AllByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inAll(s.TeamMembers.AllByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: w.owner}))
+	},
+	"TeamMembers.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.TeamMembers.Count(ctx, w.org, w.of("team")))
+	},
+	"TeamMembers.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.TeamMembers.Delete(ctx, w.org, w.of("ownerseat"))
+	},
+	"TeamMembers.DeleteByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.TeamMembers.DeleteByUser(ctx, w.org, w.of("team"), w.owner)
+	},
+	"TeamMembers.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.TeamMembers.Load(ctx, authdb.TeamMember{UserID: w.owner, TeamID: w.of("team")}, authdb.TeamMemberWith{
+			User: true, Team: true,
+		}))
+	},
+	"TeamMembers.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+		rows := []authdb.TeamMember{{UserID: w.owner, TeamID: w.of("team")}, {UserID: w.of("guest"), TeamID: w.of("team")}}
+		return some(s.TeamMembers.LoadMany(ctx, rows,
+			authdb.TeamMemberWith{User: true, Team: true}))
+	},
+
+	"Invitations.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Invitations.Create(ctx, authdb.CreateInvitationParams{
+			OrganizationID: w.org, InviterID: w.owner, Email: w.mail("new"), TeamIDs: []string{w.of("team")},
+			MaxPending: 1_000_000,
+		}))
+	},
+	"Invitations.Get": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Invitations.Get(ctx, w.org, w.of("invitation")))
+	},
+	"Invitations.GetWithInviter": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Invitations.GetWithInviter(ctx, w.org, w.of("invitation")))
+	},
+	"Invitations.GetByRecipient": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Invitations.GetByRecipient(ctx, w.of("invitation"), w.mail("joiner")))
+	},
+	"Invitations.GetPending": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Invitations.GetPending(ctx, w.org, w.mail("joiner")))
+	},
+	"Invitations.List": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Invitations.List(ctx, authdb.ListInvitationsParams{
+			OrganizationID: w.org, TeamID: w.of("team"), Pending: true,
+		}))
+	},
+	"Invitations.All": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inAll(s.Invitations.All(ctx, authdb.ListInvitationsParams{OrganizationID: w.org}))
+	},
+	"Invitations.ListByEmail": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Invitations.ListByEmail(ctx, authdb.ListInvitationsByEmailParams{Email: w.mail("joiner")}))
+	},
+	"Invitations.AllByEmail": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inAll(s.Invitations.AllByEmail(ctx, authdb.ListInvitationsByEmailParams{Email: w.mail("joiner")}))
+	},
+	"Invitations.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Invitations.Count(ctx, authdb.CountInvitationsParams{OrganizationID: w.org, Pending: true}))
+	},
+	"Invitations.Accept": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Invitations.Accept(ctx, w.of("invitation"), w.of("joiner"),
+			authdb.AcceptInvitationParams{RequireVerified: true, MaxMembers: 1_000_000, MaxTeamMembers: 1_000_000}))
+	},
+	"Invitations.Reject": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Invitations.Reject(ctx, w.of("invitation"), w.of("joiner")))
+	},
+	"Invitations.Cancel": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Invitations.Cancel(ctx, w.org, w.of("invitation")))
+	},
+	"Invitations.CancelExpired": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Invitations.CancelExpired(ctx, w.org))
+	},
+	"Invitations.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.Invitations.Delete(ctx, w.org, w.of("invitation"))
+	},
+	"Invitations.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Invitations.Load(ctx, authdb.Invitation{InviterID: w.owner, OrganizationID: w.org},
+			authdb.InvitationWith{Inviter: true, Organization: true}))
+	},
+	"Invitations.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+		rows := []authdb.Invitation{{InviterID: w.owner, OrganizationID: w.org}, {InviterID: w.of("heir"), OrganizationID: w.org}}
+		return some(s.Invitations.LoadMany(ctx, rows,
+			authdb.InvitationWith{Inviter: true, Organization: true}))
+	},
+}
+
+// documented is a line of the table in docs/operations.md.
+type documented struct {
+	scope             string
+	trips, statements int64
+}
+
+// documentedMethods reads the table, which must have each method once.
+func documentedMethods(t *testing.T) map[string]documented {
+	t.Helper()
+	doc := must[[]byte](t)(os.ReadFile("docs/operations.md"))
+	lines := map[string]documented{}
+	row := regexp.MustCompile("(?m)^\\| `(\\w+\\.\\w+)` \\| (\\w+) \\| (\\d+) \\| (\\d+) \\|")
+	for _, m := range row.FindAllStringSubmatch(string(doc), -1) {
+		if _, twice := lines[m[1]]; twice {
+			t.Errorf("docs/operations.md has %s twice", m[1])
+		}
+		line := documented{scope: m[2]}
+		if _, err := fmt.Sscan(m[3]+" "+m[4], &line.trips, &line.statements); err != nil {
+			t.Fatal(err)
+		}
+		lines[m[1]] = line
+	}
+	if diff := cmp.Diff(methodNames(), keysOf(lines)); diff != "" {
+		t.Errorf("methods in docs/operations.md (-code +doc):\n%s", diff)
+	}
+	return lines
+}
+
+// methodNames are all exported methods of all repositories.
+func methodNames() (names []string) {
+	repositories := reflect.TypeFor[authdb.Store]()
+	for i := range repositories.NumField() {
+		if field := repositories.Field(i); field.IsExported() {
+			for j := range field.Type.NumMethod() {
+				names = append(names, field.Name+"."+field.Type.Method(j).Name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func keysOf[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// statementCounter counts what pgx is asked to send.
+type statementCounter struct{ atomic.Int64 }
+
+func (c *statementCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	c.Add(1)
+	return ctx
+}
+
+func (c *statementCounter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (c *statementCounter) TraceBatchStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceBatchStartData) context.Context {
+	c.Add(int64(d.Batch.Len()))
+	return ctx
+}
+
+func (c *statementCounter) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+func (c *statementCounter) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+func (c *statementCounter) TraceCopyFromStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceCopyFromStartData) context.Context {
+	c.Add(1)
+	return ctx
+}
+
+func (c *statementCounter) TraceCopyFromEnd(context.Context, *pgx.Conn, pgx.TraceCopyFromEndData) {}
+
+// measured is a store whose one connection counts.
+type measured struct {
+	*authdb.Store
+	trips      atomic.Int64
+	statements statementCounter
+}
+
+func measure(t *testing.T, dsn string, mode pgx.QueryExecMode) *measured {
+	t.Helper()
+	m := &measured{}
+	m.Store = must[*authdb.Store](t)(authdb.Open(t.Context(), dsn, authdb.WithClock(func() time.Time { return today }),
+		authdb.WithTracer(&m.statements), authdb.WithPoolConfig(func(cfg *pgxpool.Config) {
+			cfg.MaxConns = 1
+			cfg.ConnConfig.DefaultQueryExecMode = mode
+			network, address := pgconn.NetworkAddress(cfg.ConnConfig.Host, cfg.ConnConfig.Port)
+			cfg.ConnConfig.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
+				conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+				return &tripConn{Conn: conn, trips: &m.trips}, err
+			}
+		})))
+	t.Cleanup(m.Close)
+	return m
+}
+
+// TestEachMethodIsOneRoundTrip counts the round trips of each method at the wire, and its statements, where it succeeds
+// and the connection has prepared them; docs/operations.md says how many there are. In the exec modes that are not the
+// default, a sample does.
+func TestEachMethodIsOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	want := documentedMethods(t)
+	if diff := cmp.Diff(methodNames(), keysOf(methodCalls)); diff != "" {
+		t.Fatalf("methods (-code +tested):\n%s", diff)
+	}
+	for _, mode := range execModes {
+		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
+			ctx, dsn := t.Context(), authdbtest.DSN(t)
+			store := measure(t, dsn, mode)
+			setup := must[*pgx.Conn](t)(pgx.Connect(ctx, dsn))
+			defer func() { _ = setup.Close(ctx) }()
+			for i, name := range keysOf(methodCalls) {
+				if mode != pgx.QueryExecModeCacheStatement && i%6 > 0 {
+					continue
+				}
+				var trips, statements int64
+				for _, run := range []string{"cold", "warm"} {
+					n := fmt.Sprintf(".%d.%s", i, run)
+					w, err := newEstate(ctx, setup, n, "org"+n, "user"+n)
+					if err != nil {
+						t.Fatal(err)
+					}
+					store.trips.Store(0)
+					store.statements.Store(0)
+					if err := methodCalls[name](ctx, store.Store, w); err != nil {
+						t.Fatalf("%s: %v", name, err)
+					}
+					trips, statements = store.trips.Load(), store.statements.Load()
+				}
+				if mode == pgx.QueryExecModeDescribeExec && !strings.HasSuffix(name, "CreateMany") {
+					trips /= 2 // by its nature
+				}
+				if isCopy := statements == 1 && strings.HasSuffix(name, "CreateMany"); isCopy && trips <= 3 {
+					trips = 1 // an answer may be there between two of its writes, for which it does not wait
+				}
+				if trips != want[name].trips || statements != want[name].statements {
+					t.Errorf("%s: %d round trips and %d statements, documented are %d and %d",
+						name, trips, statements, want[name].trips, want[name].statements)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,722 @@
+package authdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/zerostarter/authdb/internal/repo"
+)
+
+// scenario is a write that is cut. Its rows carry mark in their names, and are all there or none.
+type scenario struct {
+	name string
+	rows int
+	run  func(ctx context.Context, s *Store, mark string) error
+}
+
+var scenarios = []scenario{
+	{"create", 1, func(ctx context.Context, s *Store, mark string) error {
+		_, err := s.Users.Create(ctx, CreateUserParams{Name: mark, Email: mark + "@example.com"})
+		return err
+	}},
+	{"sign-up in a batch", 2, func(ctx context.Context, s *Store, mark string) error {
+		_, _, err := s.Users.CreateWithAccount(ctx, CreateUserParams{Name: mark, Email: mark + "@example.com"},
+			CreateAccountParams{ProviderID: ProviderCredential, Password: new("hash")})
+		return err
+	}},
+	{"batch", 3, func(ctx context.Context, s *Store, mark string) error {
+		batch := &pgx.Batch{}
+		for i := range 3 {
+			id := fmt.Sprint(mark, i)
+			batch.Queue(`INSERT INTO "user" (id, name, email) VALUES ($1, $2, $3)`, id, mark, id+"@example.com")
+		}
+		results := s.repo.SendBatch(ctx, batch)
+		var err error
+		for range 3 {
+			if _, err = results.Exec(); err != nil {
+				break
+			}
+		}
+		err = written(s.repo, "Batch", errors.Join(err, results.Close()))
+		if e, ok := errors.AsType[*Error](err); ok && e.Outcome == OutcomeUnknown {
+			e.Keys = []Key{{"user", mark + "0"}}
+		}
+		return err
+	}},
+	{"transaction", 2, func(ctx context.Context, s *Store, mark string) error {
+		return s.InTx(ctx, func(tx *Store) error {
+			for i := range 2 {
+				p := CreateUserParams{Name: mark, Email: fmt.Sprintf("%s.%d@example.com", mark, i)}
+				if _, err := tx.Users.Create(ctx, p); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}},
+	{"transaction that keeps quiet", 2, func(ctx context.Context, s *Store, mark string) error {
+		return s.InTx(ctx, func(tx *Store) error {
+			for i := range 2 {
+				_, _ = tx.Users.Create(ctx, CreateUserParams{Name: mark, Email: fmt.Sprintf("%s.%d@example.com", mark, i)})
+			}
+			return nil
+		})
+	}},
+}
+
+// tally counts what a run of cuts has shown.
+type tally struct{ cuts, success, notApplied, unknown, unknownApplied, trusting int }
+
+// TestConnectionCut cuts the connection at every boundary of the protocol, and holds what the error says against what
+// the database holds. A classifier that trusts pgconn.SafeToRetry is the control: it must be wrong somewhere.
+func TestConnectionCut(t *testing.T) {
+	t.Parallel()
+	dsn := newDSN(t)
+	o := newObserver(t, dsn)
+	var all tally
+	for _, sc := range scenarios {
+		for _, mode := range execModes {
+			n := &tally{}
+			for _, kind := range cutKinds {
+				for at := 0; cutOnce(t, o, dsn, sc, mode, cut{kind, at}, n); at++ {
+				}
+			}
+			t.Logf("%s, %v: %+v", sc.name, mode, *n)
+			inTx := strings.HasPrefix(sc.name, "transaction")
+			if n.cuts < len(cutKinds) || n.unknownApplied == 0 || n.unknown == n.unknownApplied || (n.notApplied > 0) != inTx {
+				t.Errorf("%s, %v: the cuts miss a verdict, or too few are sure: %+v", sc.name, mode, *n)
+			}
+			all.cuts += n.cuts
+			all.unknown += n.unknown
+			all.trusting += n.trusting
+		}
+	}
+	if all.trusting == 0 {
+		t.Error("trusting SafeToRetry was never wrong: the test cuts in the wrong places, or pgx was repaired")
+	}
+	t.Logf("%d cuts, %d unknown, SafeToRetry wrong at %d", all.cuts, all.unknown, all.trusting)
+}
+
+// cutOnce reports whether the boundary was there. Past the last one, the write must succeed.
+func cutOnce(
+	t *testing.T, o *observer, dsn string, sc scenario, mode pgx.QueryExecMode, at cut, n *tally,
+) (wasCut bool) {
+	t.Helper()
+	mark := "m" + strings.ToLower(repo.RandomID())
+	f := newFaultyPool(t, dsn, mode, false)
+	f.conn.arm(at)
+	err := sc.run(t.Context(), f.Store, mark)
+	wasCut = f.conn.wasCut()
+	where := fmt.Sprintf("%s, %v, %v", sc.name, mode, at)
+
+	outcome, verdict := OutcomeApplied, OutcomeApplied
+	if err != nil {
+		e := asError(t, err)
+		outcome = e.Outcome
+		if errors.Is(err, ErrCommitUnknown) != (outcome == OutcomeUnknown) || (e.Retry == RetryResolve) != (outcome == OutcomeUnknown) {
+			t.Errorf("%s: %v says %v and %v", where, err, e.Outcome, e.Retry)
+		}
+		// At once, while the server may still be at work.
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		var resolveErr error
+		if verdict, resolveErr = o.Resolve(ctx, err); resolveErr != nil || verdict == OutcomeUnknown {
+			t.Errorf("%s: Resolve: %v, %v", where, verdict, resolveErr)
+		}
+	}
+	f.pool.Close()
+	o.settled(t)
+	rows := o.count(t, `SELECT count(DISTINCT u.id) + count(a.id) FROM "user" u LEFT JOIN account a ON a.user_id = u.id
+		WHERE u.name = $1`, mark)
+	truth := OutcomeNotApplied
+	switch rows {
+	case 0:
+	case sc.rows:
+		truth = OutcomeApplied
+	default:
+		t.Errorf("%s: half done: %d of %d rows", where, rows, sc.rows)
+	}
+	if outcome != OutcomeUnknown && outcome != truth {
+		t.Errorf("%s: %v says %v, but it is %v", where, err, outcome, truth)
+	}
+	if verdict != truth {
+		t.Errorf("%s: %v is resolved as %v, but it is %v", where, err, verdict, truth)
+	}
+	if !wasCut {
+		if err != nil {
+			t.Errorf("%s: %v without a cut", where, err)
+		}
+		return false
+	}
+	n.cuts++
+	switch {
+	case err == nil:
+		n.success++
+	case outcome == OutcomeNotApplied:
+		n.notApplied++
+	default:
+		n.unknown++
+		if truth == OutcomeApplied {
+			n.unknownApplied++
+		}
+	}
+	if e, ok := errors.AsType[*Error](err); ok && truth == OutcomeApplied && pgconn.SafeToRetry(e.Cause()) { //nolint:forbidigo // the control
+		n.trusting++
+	}
+	return true
+}
+
+// TestSafeToRetryIsWrong pins the fault of pgx because of which this package judges for itself. When it fails, pgx was
+// repaired.
+func TestSafeToRetryIsWrong(t *testing.T) {
+	t.Parallel()
+	dsn := newDSN(t)
+	o := newObserver(t, dsn)
+	f := newFaultyPool(t, dsn, pgx.QueryExecModeCacheStatement, false)
+	tx, err := f.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := New(tx).Users.Create(t.Context(), newUser("ghost@example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.conn.arm(cut{"drop read", 0})
+	err = tx.Commit(t.Context())
+	if !errors.Is(err, pgconn.ErrConnClosed) || !pgconn.SafeToRetry(err) { //nolint:forbidigo // what is pinned
+		t.Errorf("the commit's answer was lost: %v", err)
+	}
+	if _, err := o.Users.Get(t.Context(), user.ID); err != nil {
+		t.Errorf("it was committed: %v", err)
+	}
+}
+
+// TestResolveWaits: the row is on its way, so that whoever only looks does not find it.
+func TestResolveWaits(t *testing.T) {
+	t.Parallel()
+	writes := map[string]func(ctx context.Context, s *Store) error{
+		"create": func(ctx context.Context, s *Store) error {
+			_, err := s.Users.Create(ctx, newUser("late@example.com"))
+			return err
+		},
+		"transaction": func(ctx context.Context, s *Store) error {
+			return s.InTx(ctx, func(tx *Store) error {
+				_, err := tx.Users.Create(ctx, newUser("late@example.com"))
+				return err
+			})
+		},
+	}
+	for name, write := range writes {
+		for _, tt := range []struct {
+			name    string
+			process bool // whether the process is known, or hidden as by a pooler
+			end     func(*gate, *testing.T)
+			want    Outcome
+		}{
+			{"committed late", true, (*gate).open, OutcomeApplied},
+			{"committed late behind a pooler", false, (*gate).open, OutcomeApplied},
+			{"killed", true, (*gate).killWaiting, OutcomeNotApplied},
+			{"killed behind a pooler", false, (*gate).killWaiting, OutcomeNotApplied},
+		} {
+			t.Run(name+"/"+tt.name, func(t *testing.T) {
+				t.Parallel()
+				dsn := newDSN(t)
+				g := newGate(t, newObserver(t, dsn))
+				f := newFaultyPool(t, dsn, pgx.QueryExecModeCacheStatement, true)
+				result := async(func() error { return write(t.Context(), f.Store) })
+				g.reached(t)
+				f.conn.sever()
+				err := <-result
+				e := asError(t, err)
+				if e.Outcome != OutcomeUnknown || len(e.Keys) != 1 || e.Keys[0].Table != "user" || e.process == 0 {
+					t.Fatalf("%v: %+v", err, e.Keys)
+				}
+				if !tt.process {
+					e.process = 0
+				}
+				if found, err := g.repo.Exists(t.Context(), repo.Key(e.Keys[0])); found || err != nil {
+					t.Fatalf("the row is there already: %v, %v", found, err)
+				}
+
+				short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+				defer cancel()
+				if got, err := g.Resolve(short, err); got != OutcomeUnknown || !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("while it is open: %v, %v", got, err)
+				}
+				type answer struct {
+					outcome Outcome
+					err     error
+				}
+				answers := make(chan answer, 1)
+				go func() {
+					outcome, err := g.Resolve(t.Context(), err)
+					answers <- answer{outcome, err}
+				}()
+				tt.end(g, t)
+				if got := <-answers; got.outcome != tt.want || got.err != nil {
+					t.Errorf("got %v, %v, want %v", got.outcome, got.err, tt.want)
+				}
+			})
+		}
+	}
+}
+
+func TestResolveWithoutQuery(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(t.Context(), "host=127.0.0.1 port=1 connect_timeout=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	s := New(pool)
+	for name, tt := range map[string]struct {
+		err  error
+		want Outcome
+	}{
+		"nil":          {nil, OutcomeApplied},
+		"own error":    {errors.New("boom"), OutcomeNotApplied},
+		"definite":     {translate("x", pgx.ErrNoRows), OutcomeNotApplied},
+		"without keys": {unknown("x", pgconn.ErrConnClosed, nil, 1), OutcomeUnknown},
+		"wrapped":      {fmt.Errorf("x: %w", unknown("x", pgconn.ErrConnClosed, nil, 1)), OutcomeUnknown},
+	} {
+		if got, err := s.Resolve(t.Context(), tt.err); got != tt.want || err != nil {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	lost := unknown("x", pgconn.ErrConnClosed, []repo.Key{{Table: "user", ID: "1"}}, 1)
+	got, err := s.Resolve(t.Context(), lost)
+	if got != OutcomeUnknown || !errors.Is(err, ErrUnavailable) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestResolveInTransaction: what a transaction has seen once says nothing of now.
+func TestResolveInTransaction(t *testing.T) {
+	t.Parallel()
+	o := newObserver(t, newDSN(t))
+	lost := unknown("x", pgconn.ErrConnClosed, []repo.Key{{Table: "user", ID: "1"}}, 0)
+	err := o.InTx(t.Context(), func(tx *Store) error {
+		_, err := tx.Resolve(t.Context(), lost)
+		return err
+	})
+	if !errors.Is(err, ErrInvalidInput) {
+		t.Error(err)
+	}
+}
+
+// TestKeys: an unknown commit has those rows that it was to make, without what a savepoint has taken back.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	dsn := newDSN(t)
+	g := newGate(t, newObserver(t, dsn))
+	f := newFaultyPool(t, dsn, pgx.QueryExecModeCacheStatement, true)
+	ctx := t.Context()
+	var want []Key
+	add := func(s *Store, email string, kept bool) {
+		u, err := s.Users.Create(ctx, newUser(email))
+		if err != nil {
+			t.Error(err)
+		}
+		if kept {
+			want = append(want, Key{"user", u.ID})
+		}
+	}
+	boom := errors.New("boom")
+	result := async(func() error {
+		return f.InTx(ctx, func(tx *Store) error {
+			if err := tx.InTx(ctx, func(in *Store) error { add(in, "a@example.com", false); return boom }); !errors.Is(err, boom) {
+				t.Error(err)
+			}
+			add(tx, "b@example.com", true)
+			_ = tx.InTx(ctx, func(in *Store) error {
+				add(in, "c@example.com", false)
+				_ = in.InTx(ctx, func(in *Store) error { add(in, "d@example.com", false); return nil })
+				return boom
+			})
+			return tx.InTx(ctx, func(in *Store) error { add(in, "e@example.com", true); return nil })
+		})
+	})
+	g.reached(t)
+	f.conn.sever()
+	e := asError(t, <-result)
+	if fmt.Sprint(e.Keys) != fmt.Sprint(want) || len(want) != 2 {
+		t.Errorf("keys %v, want %v", e.Keys, want)
+	}
+	g.open(t)
+	if got, err := g.Resolve(ctx, e); got != OutcomeApplied || err != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestContextErrors: whatever the moment and whoever notices, the error is that of the context, and says whether
+// anything can have been applied.
+func TestContextErrors(t *testing.T) {
+	t.Parallel()
+	dsn := newDSN(t)
+	g := newGate(t, newObserver(t, dsn))
+	watcher := func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, CancelRequestDelay: 0, DeadlineDelay: time.Minute}
+	}
+	open := func(t *testing.T, change func(*pgxpool.Config)) *Store {
+		cfg := parsePool(t, dsn)
+		cfg.MaxConns = 1
+		change(cfg)
+		pool := openPool(t, cfg)
+		s := New(pool)
+		if err := s.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.pool = pool // for Pool
+		return s
+	}
+	plain := func(*pgxpool.Config) {}
+	custom := func(c *pgxpool.Config) { c.ConnConfig.BuildContextWatcherHandler = watcher }
+	create := func(ctx context.Context, s *Store) error {
+		_, err := s.Users.Create(ctx, newUser(repo.RandomID()+"@example.com"))
+		return err
+	}
+	inTx := func(ctx context.Context, s *Store) error {
+		return s.InTx(ctx, func(tx *Store) error { return create(ctx, tx) })
+	}
+	batch := func(ctx context.Context, s *Store) error {
+		b := &pgx.Batch{}
+		id := repo.RandomID()
+		b.Queue(`SELECT 1`)
+		b.Queue(`INSERT INTO "user" (id, name, email) VALUES ($1, 'x', $1)`, id)
+		return written(s.repo, "Batch", s.repo.SendBatch(ctx, b).Close())
+	}
+	sleep := func(ctx context.Context, s *Store) error {
+		b := &pgx.Batch{}
+		b.Queue(`SELECT pg_sleep(60)`)
+		return translate("Sleep", s.repo.SendBatch(ctx, b).Close())
+	}
+	const cancelled, expired = "cancelled", "expired"
+	for name, tt := range map[string]struct {
+		change  func(*pgxpool.Config)
+		write   func(ctx context.Context, s *Store) error
+		outcome Outcome
+	}{
+		"create in flight":                      {plain, create, OutcomeUnknown},
+		"batch in flight":                       {plain, batch, OutcomeUnknown},
+		"commit in flight":                      {plain, inTx, OutcomeUnknown},
+		"create that the server is told to end": {custom, create, OutcomeNotApplied},
+		"batch that the server is told to end":  {custom, batch, OutcomeNotApplied},
+		"commit that the server is told to end": {custom, inTx, OutcomeNotApplied},
+	} {
+		for _, how := range []string{cancelled, expired} {
+			t.Run(name+"/"+how, func(t *testing.T) {
+				s := open(t, tt.change)
+				ctx, cancel := context.WithCancel(t.Context())
+				if how == expired {
+					ctx, cancel = context.WithDeadline(t.Context(), time.Now().Add(300*time.Millisecond))
+				}
+				defer cancel()
+				result := async(func() error { return tt.write(ctx, s) })
+				g.reached(t)
+				if how == cancelled {
+					cancel()
+				}
+				err := <-result
+				e := asError(t, err)
+				if !errors.Is(err, ctx.Err()) || e.Outcome != tt.outcome {
+					t.Errorf("%v, outcome %v, retry %v", err, e.Outcome, e.Retry)
+				}
+				until(t, "the server gives up", func(ctx context.Context) (bool, error) {
+					return g.ask(ctx, `SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)`)
+				})
+			})
+		}
+	}
+	for name, change := range map[string]func(*pgxpool.Config){"default": plain, "custom": custom} {
+		t.Run("read in flight/"+name, func(t *testing.T) {
+			s := open(t, change)
+			ctx, cancel := context.WithCancel(t.Context())
+			result := async(func() error { return sleep(ctx, s) })
+			until(t, "it sleeps", func(ctx context.Context) (bool, error) {
+				return g.ask(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity
+					WHERE datname = current_database() AND wait_event = 'PgSleep')`)
+			})
+			cancel()
+			if err := <-result; !errors.Is(err, context.Canceled) || asError(t, err).Outcome != OutcomeNotApplied {
+				t.Error(err)
+			}
+		})
+	}
+
+	t.Run("nothing was sent", func(t *testing.T) {
+		s := open(t, plain)
+		conn, err := pgx.ConnectConfig(t.Context(), parsePool(t, dsn).ConnConfig)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close(context.Background()) }()
+		for _, how := range []string{cancelled, expired} {
+			ctx, cancel := context.WithCancel(t.Context())
+			retry := RetryNever
+			if how == expired {
+				ctx, cancel = context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+				retry = RetryTransaction
+			}
+			cancel()
+			held, err := s.pool.Acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for where, on := range map[string]*Store{"pool": s, "conn": New(conn), "pooled conn": New(held)} {
+				for name, write := range map[string]func(context.Context, *Store) error{"create": create, "batch": batch, "InTx": inTx} {
+					err := write(ctx, on)
+					if e := asError(t, err); !errors.Is(err, ctx.Err()) || e.Outcome != OutcomeNotApplied || e.Retry != retry {
+						t.Errorf("%s on a %s: %v, %v, %v", name, where, err, e.Outcome, e.Retry)
+					}
+				}
+			}
+			// The pool's one connection is taken: this waits in vain.
+			ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
+			if how == cancelled {
+				ctx, cancel = context.WithCancel(t.Context())
+				time.AfterFunc(20*time.Millisecond, cancel)
+			}
+			err = create(ctx, s)
+			if e := asError(t, err); !errors.Is(err, ctx.Err()) || e.Outcome != OutcomeNotApplied || e.Retry != retry {
+				t.Errorf("waiting for a connection: %v, %v, %v", err, e.Outcome, e.Retry)
+			}
+			cancel()
+			held.Release()
+		}
+	})
+	t.Run("a transaction goes on with a context that is over", func(t *testing.T) {
+		s := open(t, plain)
+		ctx, cancel := context.WithCancel(t.Context())
+		err := s.InTx(ctx, func(tx *Store) error {
+			result := async(func() error { return sleep(ctx, tx) })
+			until(t, "it sleeps", func(ctx context.Context) (bool, error) {
+				return g.ask(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity
+					WHERE datname = current_database() AND wait_event = 'PgSleep')`)
+			})
+			cancel()
+			for i, err := range []error{<-result, create(ctx, tx), create(ctx, tx)} {
+				if e := asError(t, err); !errors.Is(err, context.Canceled) || e.Outcome != OutcomeNotApplied {
+					t.Errorf("%d: %v", i, err)
+				}
+			}
+			return nil
+		})
+		if e := asError(t, err); !errors.Is(err, context.Canceled) || e.Outcome != OutcomeNotApplied {
+			t.Error(err)
+		}
+	})
+	t.Run("a savepoint whose own context is over", func(t *testing.T) {
+		s := open(t, func(c *pgxpool.Config) {
+			c.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+				_, err := c.Exec(ctx, `SET session_replication_role = replica`) // past the gate
+				return err
+			}
+		})
+		for name, end := range map[string]func(cancel func()) error{
+			"failed":   func(cancel func()) error { cancel(); return errors.New("boom") },
+			"finished": func(cancel func()) error { cancel(); return nil },
+		} {
+			email := name + "@example.com"
+			if err := s.InTx(t.Context(), func(tx *Store) error {
+				if _, err := tx.Users.Create(t.Context(), newUser("outer-"+email)); err != nil {
+					return err
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				if err := tx.InTx(ctx, func(in *Store) error {
+					if _, err := in.Users.Create(ctx, newUser("inner-"+email)); err != nil {
+						return err
+					}
+					return end(cancel)
+				}); err == nil {
+					t.Errorf("%s: no error", name)
+				}
+				return nil
+			}); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if n := g.count(t, `SELECT count(*) FROM "user" WHERE email = $1`, "outer-"+email); n != 1 {
+				t.Errorf("%s: the outer part was lost", name)
+			}
+			if n := g.count(t, `SELECT count(*) FROM "user" WHERE email = $1`, "inner-"+email); n != 0 {
+				t.Errorf("%s: the inner part returned an error and was committed", name)
+			}
+		}
+	})
+}
+
+// TestInTxRetries: what PostgreSQL ends for another's sake runs again, all of it.
+func TestInTxRetries(t *testing.T) {
+	t.Parallel()
+	open := func(t *testing.T, param, value string) (*Store, *observer) {
+		dsn := newDSN(t)
+		cfg := parsePool(t, dsn)
+		cfg.ConnConfig.RuntimeParams[param] = value
+		return New(openPool(t, cfg)), newObserver(t, dsn)
+	}
+	// both runs fn twice at once; each one's first attempt waits at meet for the other's.
+	both := func(t *testing.T, s *Store, fn func(tx *Store, i int, meet func()) error) (runs int64) {
+		t.Helper()
+		var meeting, finished sync.WaitGroup
+		var count atomic.Int64
+		meeting.Add(2)
+		for i := range 2 {
+			finished.Go(func() {
+				var once sync.Once
+				if err := s.InTx(t.Context(), func(tx *Store) error {
+					count.Add(1)
+					return fn(tx, i, func() {
+						once.Do(func() {
+							meeting.Done()
+							meeting.Wait()
+						})
+					})
+				}); err != nil {
+					t.Errorf("%d: %v", i, err)
+				}
+			})
+		}
+		finished.Wait()
+		return count.Load()
+	}
+	ctx := t.Context()
+
+	t.Run("write skew", func(t *testing.T) {
+		s, o := open(t, "default_transaction_isolation", "serializable")
+		var seen [2]int64
+		runs := both(t, s, func(tx *Store, i int, meet func()) (err error) {
+			if seen[i], err = tx.Users.Count(ctx); err != nil {
+				return err
+			}
+			meet()
+			_, err = tx.Users.Create(ctx, newUser(fmt.Sprint(i, "@example.com")))
+			return err
+		})
+		if runs < 3 || seen[0]+seen[1] != 1 || o.count(t, `SELECT count(*) FROM "user"`) != 2 {
+			t.Errorf("%d runs, which saw %v users", runs, seen)
+		}
+	})
+	t.Run("deadlock", func(t *testing.T) {
+		s, o := open(t, "deadlock_timeout", "50ms")
+		var ids [2]string
+		for i := range ids {
+			u, err := s.Users.Create(ctx, newUser(fmt.Sprint(i, "@example.com")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids[i] = u.ID
+		}
+		runs := both(t, s, func(tx *Store, i int, meet func()) error {
+			for step := range 2 {
+				name := fmt.Sprint("by ", i)
+				if _, err := tx.Users.Update(ctx, ids[(i+step)%2], UpdateUserParams{Name: &name}); err != nil {
+					return err
+				}
+				meet()
+			}
+			return nil
+		})
+		if runs < 3 || o.count(t, `SELECT count(DISTINCT name) FROM "user"`) != 1 {
+			t.Errorf("%d runs", runs)
+		}
+	})
+
+	s, o := open(t, "application_name", "retries")
+	o.exec(t, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END $$`)
+	o.exec(t, `CREATE TRIGGER refuse BEFORE INSERT ON "user" FOR EACH ROW WHEN (NEW.name = 'statement')
+		EXECUTE FUNCTION refuse()`)
+	o.exec(t, `CREATE CONSTRAINT TRIGGER refuse_late AFTER INSERT ON "user" DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+		WHEN (NEW.name = 'commit') EXECUTE FUNCTION refuse()`)
+	refused := func(tx *Store, name string) error {
+		_, err := tx.Users.Create(ctx, CreateUserParams{Name: name, Email: "x@example.com"})
+		return err
+	}
+	for _, when := range []string{"statement", "commit"} {
+		t.Run("bounded/"+when, func(t *testing.T) {
+			runs := 0
+			var last error
+			err := s.InTx(ctx, func(tx *Store) error {
+				runs++
+				last = refused(tx, when)
+				return last
+			})
+			e := asError(t, err)
+			if runs != 10 || e.SQLState != "40001" || e.Outcome != OutcomeNotApplied || e.Retry != RetryTransaction {
+				t.Errorf("%d runs, %v", runs, err)
+			}
+			if when == "statement" && err != last { //nolint:errorlint // the very error is the contract
+				t.Errorf("the error of fn became %v", err)
+			}
+		})
+	}
+	t.Run("ends with the context", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(ctx)
+		runs := 0
+		err := s.InTx(ctx, func(tx *Store) error {
+			err := refused(tx, "statement")
+			if runs++; runs == 2 {
+				cancel()
+			}
+			return err
+		})
+		if e := asError(t, err); runs != 2 || !errors.Is(err, context.Canceled) || e.SQLState != "40001" || e.Outcome != OutcomeNotApplied {
+			t.Errorf("%d runs, %v", runs, err)
+		}
+	})
+	t.Run("not in a savepoint", func(t *testing.T) {
+		outer, inner := 0, 0
+		err := s.InTx(ctx, func(tx *Store) error {
+			outer++
+			return tx.InTx(ctx, func(in *Store) error {
+				inner++
+				return refused(in, "statement")
+			})
+		})
+		if outer != 10 || inner != 10 || asError(t, err).SQLState != "40001" {
+			t.Errorf("%d outer and %d inner runs, %v", outer, inner, err)
+		}
+	})
+	t.Run("not in the caller's transaction", func(t *testing.T) {
+		runs := 0
+		err := pgx.BeginFunc(ctx, o.pool, func(tx pgx.Tx) error {
+			return New(tx).InTx(ctx, func(in *Store) error {
+				runs++
+				return refused(in, "statement")
+			})
+		})
+		if runs != 1 || asError(t, err).SQLState != "40001" {
+			t.Errorf("%d runs, %v", runs, err)
+		}
+	})
+}
+
+// TestInTxDoesNotRetryTheUnknown: a commit that ends in 40001 is retried, one whose answer is lost is not.
+func TestInTxDoesNotRetryTheUnknown(t *testing.T) {
+	t.Parallel()
+	dsn := newDSN(t)
+	o := newObserver(t, dsn)
+	f := newFaultyPool(t, dsn, pgx.QueryExecModeCacheStatement, false)
+	runs := 0
+	err := f.InTx(t.Context(), func(tx *Store) error {
+		runs++
+		_, err := tx.Users.Create(t.Context(), newUser("once@example.com"))
+		f.conn.arm(cut{"drop read", 0})
+		return err
+	})
+	if e := asError(t, err); runs != 1 || !errors.Is(err, ErrCommitUnknown) || e.Op != "InTx" || len(e.Keys) != 1 {
+		t.Errorf("%d runs, %v", runs, err)
+	}
+	if got, err := o.Resolve(t.Context(), err); got != OutcomeApplied || err != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+}

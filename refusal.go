@@ -1,0 +1,98 @@
+package authdb
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What an operation refuses to do. Nothing has changed then.
+var (
+	// ErrAlreadyMember: the user, or the one with that address, is a member of the organization already.
+	ErrAlreadyMember = fmt.Errorf("%w: already a member", ErrConflict)
+	// ErrAccountTaken: the identity at the provider is another user's.
+	ErrAccountTaken = fmt.Errorf("%w: account taken", ErrConflict)
+	// ErrNotMember: the user is no member of the organization, or of the team.
+	ErrNotMember = errors.New("not a member")
+	// ErrNotOwner: only an owner may invite an owner.
+	ErrNotOwner = errors.New("not an owner")
+	// ErrLastOwner: an organization would be left without an owner.
+	ErrLastOwner = errors.New("last owner")
+	// ErrLastTeam: the organization would be left without a team.
+	ErrLastTeam = errors.New("last team")
+	// ErrLastAccount: the user would be left without a way to sign in.
+	ErrLastAccount = errors.New("last account")
+	// ErrLimitReached: there are as many as the caller's limit allows; [Error.Field] names what it counts.
+	ErrLimitReached = errors.New("limit reached")
+	// ErrNotPending: the invitation was accepted, rejected or canceled before.
+	ErrNotPending = errors.New("not pending")
+	// ErrExpired: the invitation was accepted too late.
+	ErrExpired = errors.New("expired")
+	// ErrNotRecipient: the invitation is to another address than the user's. It is an ErrNotFound.
+	ErrNotRecipient = fmt.Errorf("%w: not the recipient", ErrNotFound)
+	// ErrEmailNotVerified: the user has not proved the address that was invited.
+	ErrEmailNotVerified = errors.New("e-mail not verified")
+	// ErrWrongCode: the code is another. The guess was counted.
+	ErrWrongCode = errors.New("wrong code")
+	// ErrTooManyAttempts: the code was guessed wrong too often, and is good for nothing from then on.
+	ErrTooManyAttempts = errors.New("too many attempts")
+)
+
+// refusal is what the outcome of a query means to a caller.
+type refusal struct {
+	kind  error
+	field string
+}
+
+// refusals by the words that the queries' verdicts use.
+var refusals = map[string]refusal{
+	"not found":         {ErrNotFound, ""},
+	"not a member":      {ErrNotMember, "user_id"},
+	"already a member":  {ErrAlreadyMember, "email"},
+	"not an owner":      {ErrNotOwner, "role"},
+	"no such team":      {ErrReference, "team_id"},
+	"no successor":      {ErrReference, "successor_id"},
+	"last owner":        {ErrLastOwner, ""},
+	"last team":         {ErrLastTeam, ""},
+	"too many members":  {ErrLimitReached, "max_members"},
+	"too many pending":  {ErrLimitReached, "max_pending"},
+	"team full":         {ErrLimitReached, "max_team_members"},
+	"key taken":         {ErrConflict, "membership_key"},
+	"not the recipient": {ErrNotRecipient, ""},
+	"not verified":      {ErrEmailNotVerified, ""},
+	"not pending":       {ErrNotPending, ""},
+	"expired":           {ErrExpired, ""},
+	"wrong code":        {ErrWrongCode, ""},
+	"too many attempts": {ErrTooManyAttempts, ""},
+}
+
+// verdict turns the outcome of a query that went well into what it means: nil for none.
+func verdict(op, outcome string) error {
+	if outcome == "" {
+		return nil
+	}
+	r, ok := refusals[outcome]
+	if !ok {
+		return &Error{Op: op, cause: fmt.Errorf("unknown outcome %q", outcome)}
+	}
+	return refuse(op, r.kind, r.field)
+}
+
+func refuse(op string, kind error, field string) error {
+	return &Error{Op: op, Field: field, kinds: []error{kind}}
+}
+
+// limit is what a query takes for a limit: NULL for none.
+func limit(n int) *int64 {
+	if n == 0 {
+		return nil
+	}
+	return new(int64(n))
+}
+
+// limitOf checks a limit; 0 is none.
+func limitOf(field string, n int) fault {
+	if n < 0 {
+		return fault{field: field, reason: "out of range"}
+	}
+	return fault{}
+}
