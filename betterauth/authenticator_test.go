@@ -1,0 +1,419 @@
+package betterauth_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/betterauth"
+)
+
+// fakeSessions answers as a session repository does, or with an error.
+type fakeSessions struct {
+	rows       map[string]authdb.Authentication
+	err        error // of Authenticate
+	refreshErr error
+	late       bool // somebody else refreshed just before
+
+	asked     []string
+	refreshed []authdb.RefreshSessionParams
+}
+
+func fakeOf(token string, expiresAt time.Time) *fakeSessions {
+	return &fakeSessions{rows: map[string]authdb.Authentication{token: {
+		Session: authdb.Session{ID: "s1", Token: token, ExpiresAt: expiresAt, UserID: "u1", ActiveOrganizationID: new("o1")},
+		User:    authdb.User{ID: "u1", Name: "Ada"},
+		Member:  &authdb.Member{OrganizationID: "o1", UserID: "u1", Role: authdb.RoleOwner},
+	}}}
+}
+
+func (f *fakeSessions) Authenticate(_ context.Context, token string) (authdb.Authentication, error) {
+	f.asked = append(f.asked, token)
+	found, ok := f.rows[token]
+	if f.err == nil && !ok {
+		return authdb.Authentication{}, fmt.Errorf("no row: %w", authdb.ErrNotFound)
+	}
+	return found, f.err
+}
+
+func (f *fakeSessions) Refresh(_ context.Context, p authdb.RefreshSessionParams) (authdb.RefreshedSession, error) {
+	f.refreshed = append(f.refreshed, p)
+	if f.refreshErr != nil {
+		return authdb.RefreshedSession{}, f.refreshErr
+	}
+	s := f.rows[p.Token].Session
+	s.ExpiresAt, s.UpdatedAt = now.Add(authdb.SessionLifetime), now
+	s.ActiveOrganizationID = new("o2") // changed meanwhile
+	return authdb.RefreshedSession{Session: s, Refreshed: !f.late}, nil
+}
+
+var (
+	now     = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	fresh   = now.Add(authdb.SessionLifetime)
+	due     = now.Add(authdb.SessionLifetime - authdb.SessionUpdateAge)
+	errOfPG = errors.New("authdb: Sessions.Authenticate: connection refused at 10.0.0.1")
+	hello   = http.HandlerFunc(greet)
+	bodyOf  = map[int]string{401: `{"message":"Unauthorized","code":"UNAUTHORIZED"}`, 503: `{"message":"Service Unavailable","code":"SERVICE_UNAVAILABLE"}`}
+	errGone = fmt.Errorf("gone: %w", authdb.ErrNotFound)
+)
+
+func greet(w http.ResponseWriter, r *http.Request) {
+	name := "nobody"
+	if a, ok := betterauth.FromContext(r.Context()); ok {
+		name = a.User.Name + " until " + a.Session.ExpiresAt.Format(time.DateOnly)
+	}
+	_, _ = io.WriteString(w, "hello "+name)
+}
+
+func authenticator(t testing.TB, sessions betterauth.Sessions) *betterauth.Authenticator {
+	t.Helper()
+	return &betterauth.Authenticator{
+		Sessions: sessions, Cookies: newCookies(t, betterauth.CookieOptions{}, secret), Now: func() time.Time { return now },
+	}
+}
+
+func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// check compares status and body, and that the headers of a refusal are those of one.
+func check(t *testing.T, what string, res *httptest.ResponseRecorder, status int, body string) {
+	t.Helper()
+	if res.Code != status || res.Body.String() != body {
+		t.Errorf("%s: got %d %s, want %d %s", what, res.Code, res.Body, status, body)
+	}
+	h := res.Header()
+	if status != 200 && (h.Get("Content-Type") != "application/json" || h.Get("Cache-Control") != "no-store" ||
+		h.Get("Set-Cookie") != "" || !json.Valid(res.Body.Bytes())) {
+		t.Errorf("%s: headers %v", what, h)
+	}
+}
+
+func TestMiddleware(t *testing.T) {
+	cookies := newCookies(t, betterauth.CookieOptions{}, secret)
+	forged := newCookies(t, betterauth.CookieOptions{}, "another").Sign("token")
+	cookie := func(value string) string { return cookies.Name() + "=" + value }
+	const ada, nobody = "hello Ada until 2026-12-01", "hello nobody"
+	for _, test := range []struct {
+		what, cookie       string
+		err                error
+		required, optional int    // statuses
+		greeting           string // where it is 200
+		asks               bool
+	}{
+		{"no cookie", "", nil, 401, 200, nobody, false},
+		{"malformed", cookie("token"), nil, 401, 200, nobody, false},
+		{"forged", cookie(forged), nil, 401, 200, nobody, false},
+		{"unknown", cookie(cookies.Sign("unknown")), nil, 401, 200, nobody, true},
+		{"live", cookie(cookies.Sign("token")), nil, 200, 200, ada, true},
+		{"database down", cookie(cookies.Sign("token")), errOfPG, 503, 503, "", true},
+		{"database down, nobody", "", errOfPG, 401, 200, nobody, false},
+		{"request given up", cookie(cookies.Sign("token")), context.Canceled, 503, 503, "", true},
+	} {
+		for _, anonymous := range []bool{false, true} {
+			sessions := fakeOf("token", fresh)
+			sessions.err = test.err
+			auth, want := authenticator(t, sessions), test.required
+			h := auth.Require(hello)
+			if anonymous {
+				h, want = auth.Optional(hello), test.optional
+			}
+			body := bodyOf[want]
+			if want == 200 {
+				body = test.greeting
+			}
+			res := serve(h, request(test.cookie))
+			check(t, fmt.Sprint(test.what, ", optional ", anonymous), res, want, body)
+			if _, there := res.Header()["Www-Authenticate"]; there {
+				t.Errorf("%s: WWW-Authenticate without bearer tokens", test.what)
+			}
+			if (len(sessions.asked) == 1) != test.asks || len(sessions.refreshed) != 0 {
+				t.Errorf("%s: asked for %q, refreshed %v", test.what, sessions.asked, sessions.refreshed)
+			}
+		}
+	}
+	if want := readServer(t).Unauthorized; want.Status != 401 || want.Body != bodyOf[401] {
+		t.Errorf("the server's own refusal is %d %s", want.Status, want.Body)
+	}
+}
+
+func TestErrorsOfAuthenticate(t *testing.T) {
+	sessions := fakeOf("token", fresh)
+	auth := authenticator(t, sessions)
+	auth.Bearer = betterauth.BearerSigned
+	forged := newCookies(t, betterauth.CookieOptions{}, "another").Sign("token")
+	for _, test := range []struct {
+		cookie, bearer string
+		want           error
+	}{
+		{"", "", betterauth.ErrNoCookie},
+		{"", "Bearer ", betterauth.ErrNoCookie},
+		{"", "Basic dXNlcg==", betterauth.ErrNoCookie},
+		{"", "Bearer token", betterauth.ErrMalformedCookie},
+		{"", "Bearer " + forged, betterauth.ErrForgedCookie},
+		{"token", "Bearer " + forged, betterauth.ErrMalformedCookie},
+		{forged, "", betterauth.ErrForgedCookie},
+		{auth.Cookies.Sign("gone"), "", betterauth.ErrNoSession},
+		{"", "Bearer " + auth.Cookies.Sign("gone"), betterauth.ErrNoSession},
+	} {
+		r := request(auth.Cookies.Name() + "=" + test.cookie)
+		r.Header.Set("Authorization", test.bearer)
+		w := httptest.NewRecorder()
+		found, err := auth.Authenticate(w, r)
+		if !errors.Is(err, test.want) || !errors.Is(err, betterauth.ErrUnauthenticated) || found.User.ID != "" {
+			t.Errorf("%q, %q: got %v, %v", test.cookie, test.bearer, found, err)
+		}
+		if len(w.Header()) != 0 {
+			t.Errorf("%q, %q: headers %v", test.cookie, test.bearer, w.Header())
+		}
+	}
+	sessions.err = errOfPG
+	_, err := auth.Authenticate(httptest.NewRecorder(), request(auth.Cookies.Name()+"="+auth.Cookies.Sign("token")))
+	if !errors.Is(err, errOfPG) || errors.Is(err, betterauth.ErrUnauthenticated) {
+		t.Errorf("database down: got %v", err)
+	}
+}
+
+func TestRefresh(t *testing.T) {
+	cookies := newCookies(t, betterauth.CookieOptions{}, secret)
+	session := cookies.Name() + "=" + cookies.Sign("token")
+	forgetful := "; better-auth.dont_remember=" + cookies.Sign("true")
+	const week = "better-auth.session_token=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax"
+	for _, test := range []struct {
+		what    string
+		expires time.Time
+		change  func(*betterauth.Authenticator, *fakeSessions, *http.Request)
+		sets    int // Max-Age of the cookie that is set
+		asks    bool
+		status  int
+	}{
+		{"fresh", fresh, nil, 0, false, 200},
+		{"a millisecond before it is due", due.Add(time.Millisecond), nil, 0, false, 200},
+		{"due", due, nil, 604800, true, 200},
+		{"long due", now.Add(time.Minute), nil, 604800, true, 200},
+		{"another has refreshed it", due, func(_ *betterauth.Authenticator, f *fakeSessions, _ *http.Request) { f.late = true }, 604800, true, 200},
+		{"without remember me", due, func(_ *betterauth.Authenticator, _ *fakeSessions, r *http.Request) {
+			r.Header.Set("Cookie", session+forgetful)
+		}, 0, false, 200},
+		{"forged dont_remember", due, func(_ *betterauth.Authenticator, _ *fakeSessions, r *http.Request) {
+			r.Header.Set("Cookie", session+forgetful[:len(forgetful)-4])
+		}, 604800, true, 200},
+		{"left to the other side", due, func(a *betterauth.Authenticator, _ *fakeSessions, _ *http.Request) { a.NoRefresh = true }, 0, false, 200},
+		{"signed out meanwhile", due, func(_ *betterauth.Authenticator, f *fakeSessions, _ *http.Request) { f.refreshErr = errGone }, 0, true, 401},
+		{"cannot be written", due, func(_ *betterauth.Authenticator, f *fakeSessions, _ *http.Request) { f.refreshErr = errOfPG }, 0, true, 200},
+		{"other lifetime, not due", now.Add(21 * time.Minute), func(a *betterauth.Authenticator, _ *fakeSessions, _ *http.Request) {
+			a.Lifetime, a.UpdateAge = 30*time.Minute, 10*time.Minute
+		}, 0, false, 200},
+		{"other lifetime, due", now.Add(20 * time.Minute), func(a *betterauth.Authenticator, _ *fakeSessions, _ *http.Request) {
+			a.Lifetime, a.UpdateAge = 30*time.Minute, 10*time.Minute
+		}, 1800, true, 200},
+		{"by bearer token", due, func(a *betterauth.Authenticator, _ *fakeSessions, r *http.Request) {
+			a.Bearer = betterauth.BearerSigned
+			r.Header.Set("Cookie", "")
+			r.Header.Set("Authorization", "Bearer "+cookies.Sign("token"))
+		}, 0, true, 200},
+	} {
+		sessions := fakeOf("token", test.expires)
+		auth, r := authenticator(t, sessions), request(session)
+		var failed error
+		auth.OnRefreshError = func(_ *http.Request, err error) { failed = err }
+		if test.change != nil {
+			test.change(auth, sessions, r)
+		}
+		res := serve(auth.Require(hello), r)
+		body := "hello Ada until " + test.expires.Format(time.DateOnly)
+		switch {
+		case test.status != 200:
+			body = bodyOf[test.status]
+		case test.asks && sessions.refreshErr == nil:
+			body = "hello Ada until 2026-12-01"
+		}
+		check(t, test.what, res, test.status, body)
+		if (len(sessions.refreshed) == 1) != test.asks {
+			t.Errorf("%s: refreshed %v", test.what, sessions.refreshed)
+		}
+		if test.asks && sessions.refreshed[0] != (authdb.RefreshSessionParams{Token: "token", Lifetime: auth.Lifetime, UpdateAge: auth.UpdateAge}) {
+			t.Errorf("%s: refreshed %v", test.what, sessions.refreshed)
+		}
+		want, cache := "", ""
+		if test.sets != 0 {
+			want, cache = fmt.Sprintf(week, cookies.Sign("token"), test.sets), "no-store"
+		}
+		if got := strings.Join(res.Header()["Set-Cookie"], "\n"); got != want || test.status == 200 && res.Header().Get("Cache-Control") != cache {
+			t.Errorf("%s: sets %q, want %q; headers %v", test.what, got, want, res.Header())
+		}
+		if unwritten := errors.Is(sessions.refreshErr, errOfPG); unwritten != (failed != nil) {
+			t.Errorf("%s: told %v", test.what, failed)
+		}
+	}
+
+	// Nobody has to be told.
+	sessions := fakeOf("token", due)
+	sessions.refreshErr = errOfPG
+	check(t, "nobody is told", serve(authenticator(t, sessions).Require(hello), request(session)), 200, "hello Ada until 2026-11-30")
+}
+
+// The context's session is the refreshed one, but for the organization: the membership belongs to the one before.
+func TestRefreshKeepsTheOrganization(t *testing.T) {
+	auth := authenticator(t, fakeOf("token", due))
+	r := request(auth.Cookies.Name() + "=" + auth.Cookies.Sign("token"))
+	found, err := auth.Authenticate(httptest.NewRecorder(), r)
+	if err != nil || *found.Session.ActiveOrganizationID != found.Member.OrganizationID ||
+		!found.Session.ExpiresAt.Equal(fresh) || !found.Session.UpdatedAt.Equal(now) {
+		t.Errorf("got %v in %v, %v", found.Session.ExpiresAt, *found.Session.ActiveOrganizationID, err)
+	}
+}
+
+func TestDefaultClock(t *testing.T) {
+	sessions := fakeOf("token", time.Now().Add(authdb.SessionLifetime-authdb.SessionUpdateAge+time.Hour))
+	auth := authenticator(t, sessions)
+	auth.Now = nil
+	r := request(auth.Cookies.Name() + "=" + auth.Cookies.Sign("token"))
+	if _, err := auth.Authenticate(httptest.NewRecorder(), r); err != nil || len(sessions.refreshed) != 0 {
+		t.Errorf("refreshed %d times, %v", len(sessions.refreshed), err)
+	}
+}
+
+func TestBearerChallenge(t *testing.T) {
+	for _, bearer := range []betterauth.Bearer{betterauth.BearerOff, betterauth.BearerSigned, betterauth.BearerPlain} {
+		for _, broken := range []error{nil, errOfPG} {
+			sessions := fakeOf("token", fresh)
+			sessions.err = broken
+			auth := authenticator(t, sessions)
+			auth.Bearer = bearer
+			want := ""
+			if bearer != betterauth.BearerOff && broken == nil {
+				want = "Bearer"
+			}
+			res := serve(auth.Require(hello), request(auth.Cookies.Name()+"="+auth.Cookies.Sign("unknown")))
+			if got := res.Header().Get("WWW-Authenticate"); got != want {
+				t.Errorf("%v, %v: %q", bearer, broken, got)
+			}
+		}
+	}
+}
+
+func TestOnError(t *testing.T) {
+	sessions := fakeOf("token", fresh)
+	auth := authenticator(t, sessions)
+	var told error
+	auth.OnError = func(w http.ResponseWriter, r *http.Request, err error) {
+		told = err
+		http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+	}
+	if res := serve(auth.Require(hello), request("")); res.Code != 303 || !errors.Is(told, betterauth.ErrNoCookie) {
+		t.Errorf("got %d, told %v", res.Code, told)
+	}
+	sessions.err = errOfPG
+	serve(auth.Optional(hello), request(auth.Cookies.Name()+"="+auth.Cookies.Sign("token")))
+	if !errors.Is(told, errOfPG) {
+		t.Errorf("told %v", told)
+	}
+}
+
+// Require inside Optional asks once, and inside a test's own context not at all.
+func TestNested(t *testing.T) {
+	sessions := fakeOf("token", fresh)
+	auth := authenticator(t, sessions)
+	h := auth.Optional(auth.Require(hello))
+	check(t, "signed in", serve(h, request(auth.Cookies.Name()+"="+auth.Cookies.Sign("token"))), 200, "hello Ada until 2026-12-01")
+	if len(sessions.asked) != 1 {
+		t.Errorf("asked %d times", len(sessions.asked))
+	}
+	check(t, "not signed in", serve(h, request("")), 401, bodyOf[401])
+	r := request("")
+	r = r.WithContext(betterauth.NewContext(r.Context(), sessions.rows["token"]))
+	check(t, "of a test", serve(h, r), 200, "hello Ada until 2026-12-01")
+	if _, ok := betterauth.FromContext(t.Context()); ok {
+		t.Error("an empty context says who is signed in")
+	}
+}
+
+func TestMiddlewareNeedsItsParts(t *testing.T) {
+	whole := authenticator(t, fakeOf("token", fresh))
+	for _, a := range []*betterauth.Authenticator{{}, {Sessions: whole.Sessions}, {Cookies: whole.Cookies}} {
+		for _, wrap := range []func(http.Handler) http.Handler{a.Require, a.Optional} {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Error("no panic")
+					}
+				}()
+				wrap(hello)
+			}()
+		}
+	}
+}
+
+// spy counts how often the header is asked for and written.
+type spy struct {
+	http.ResponseWriter
+	calls []string
+}
+
+func (s *spy) Header() http.Header {
+	s.calls = append(s.calls, "Header")
+	return s.ResponseWriter.Header()
+}
+
+func (s *spy) WriteHeader(status int) {
+	s.calls = append(s.calls, "WriteHeader")
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// The middleware hands on the very ResponseWriter, and leaves it alone from then on.
+func TestNothingIsWrittenAfterTheHandler(t *testing.T) {
+	for _, expires := range []time.Time{fresh, due} {
+		auth := authenticator(t, fakeOf("token", expires))
+		w := &spy{ResponseWriter: httptest.NewRecorder()}
+		begun := -1
+		auth.Require(http.HandlerFunc(func(given http.ResponseWriter, _ *http.Request) {
+			if given != http.ResponseWriter(w) {
+				t.Error("another ResponseWriter")
+			}
+			begun = len(w.calls)
+		})).ServeHTTP(w, request(auth.Cookies.Name()+"="+auth.Cookies.Sign("token")))
+		if begun < 0 || len(w.calls) != begun || strings.Contains(strings.Join(w.calls, " "), "Write") {
+			t.Errorf("%v, of them %d before the handler", w.calls, begun)
+		}
+	}
+}
+
+// Over a real connection: the cookie of a refresh comes with a response that the handler streams.
+func TestOverTheWire(t *testing.T) {
+	auth := authenticator(t, fakeOf("token", due))
+	srv := httptest.NewServer(auth.Require(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "first")
+		w.(http.Flusher).Flush()
+		_, _ = io.WriteString(w, " second")
+	})))
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	value := auth.Cookies.Sign("token")
+	_, _ = fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nCookie: a=b;%s=%s\r\n\r\n", auth.Cookies.Name(), value)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || string(body) != "first second" || len(res.Cookies()) != 1 || res.Cookies()[0].Value != value {
+		t.Errorf("got %q with %v, %v", body, res.Cookies(), err)
+	}
+}

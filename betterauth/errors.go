@@ -1,0 +1,33 @@
+package betterauth
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The failures that callers tell apart with [errors.Is]. None shows a token, a secret, a password or a hash.
+var (
+	// ErrUnauthenticated: nothing in the request signs it in. The next four are it, more closely.
+	ErrUnauthenticated = errors.New("betterauth: unauthenticated")
+	// ErrNoCookie: the request has no session cookie, nor a bearer token that counts.
+	ErrNoCookie = fmt.Errorf("%w: no session cookie", ErrUnauthenticated)
+	// ErrMalformedCookie: what was sent has not the form of a signed token.
+	ErrMalformedCookie = fmt.Errorf("%w: malformed cookie", ErrUnauthenticated)
+	// ErrForgedCookie: no secret gives that signature.
+	ErrForgedCookie = fmt.Errorf("%w: forged cookie", ErrUnauthenticated)
+	// ErrNoSession: the token is genuine, but its session is unknown, revoked or expired.
+	ErrNoSession = fmt.Errorf("%w: no live session", ErrUnauthenticated)
+
+	// ErrInvalidOption: [NewCookies] was given no secret, an empty one or the one that everybody knows, or attributes
+	// that make no cookie.
+	ErrInvalidOption = errors.New("betterauth: invalid option")
+
+	// ErrMalformedHash: a stored password hash is not one of Better Auth's.
+	ErrMalformedHash = errors.New("betterauth: malformed password hash")
+	// ErrInvalidPassword: a password cannot be one. The next two are it, more closely; else it is not UTF-8.
+	ErrInvalidPassword = errors.New("betterauth: invalid password")
+	// ErrPasswordTooShort: a new password has less than [Hasher.MinLength].
+	ErrPasswordTooShort = fmt.Errorf("%w: too short", ErrInvalidPassword)
+	// ErrPasswordTooLong: a password has more than [Hasher.MaxLength].
+	ErrPasswordTooLong = fmt.Errorf("%w: too long", ErrInvalidPassword)
+)

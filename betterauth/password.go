@@ -1,0 +1,154 @@
+package betterauth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/scrypt"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Better Auth's cost: 128*N*r bytes, so 32 MiB for each hash (@better-auth/utils 0.5.1: dist/password.node.mjs).
+const (
+	scryptN = 16384
+	scryptR = 16
+	scryptP = 1
+
+	saltLength = 32 // hexadecimal digits, which scrypt takes as text
+	keyLength  = 64 // bytes, stored as hexadecimal digits
+)
+
+// Hasher hashes and verifies passwords as Better Auth 1.3 to 1.7 does: what one side stores, the other verifies. The
+// zero value has Better Auth's limits. It is safe for concurrent use, and must not be copied or changed after its first
+// use.
+type Hasher struct {
+	// Concurrency is how many hashes are made at a time. Each takes 32 MiB and a processor for some 100 ms; the others
+	// wait. Zero: GOMAXPROCS, at most 4.
+	Concurrency int
+	// MinLength and MaxLength are the other side's emailAndPassword.minPasswordLength and maxPasswordLength, in UTF-16
+	// code units as JavaScript counts them. Zero: 8 and 128.
+	MinLength, MaxLength int
+
+	once  sync.Once
+	slots chan struct{}
+}
+
+var defaultHasher Hasher
+
+// HashPassword is [Hasher.Hash] with Better Auth's limits, and so many hashes at a time in the whole program as
+// [Hasher.Concurrency] says.
+func HashPassword(ctx context.Context, password string) (string, error) {
+	return defaultHasher.Hash(ctx, password)
+}
+
+// VerifyPassword is [Hasher.Verify] with Better Auth's limits. It waits its turn together with [HashPassword].
+func VerifyPassword(ctx context.Context, hash, password string) (bool, error) {
+	return defaultHasher.Verify(ctx, hash, password)
+}
+
+// Hash returns what to store for a password, in an account whose provider id is credential and whose account id is the
+// user's id. It returns [ErrPasswordTooShort], [ErrPasswordTooLong], [ErrInvalidPassword] if it is not UTF-8, or the
+// context's error if that ends while others hash.
+func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	if err := h.check(password); err != nil {
+		return "", err
+	}
+	if utf16Length(password) < orDefault(h.MinLength, 8) {
+		return "", ErrPasswordTooShort
+	}
+	var random [saltLength / 2]byte
+	_, _ = rand.Read(random[:]) // never fails: it ends the program instead
+	salt := hex.EncodeToString(random[:])
+	key, err := h.key(ctx, password, salt)
+	if err != nil {
+		return "", err
+	}
+	return salt + ":" + hex.EncodeToString(key), nil
+}
+
+// Verify reports whether the password is the one of the hash, in any of the spellings that NFKC makes one. It returns
+// [ErrMalformedHash], [ErrPasswordTooLong], [ErrInvalidPassword] if the password is not UTF-8, or the context's error
+// if that ends while others hash. There is no minimum: the password may be older than it.
+//
+// Where an address has no account, hash the password all the same, as Better Auth does: else the time that an answer
+// takes tells which addresses have one.
+func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
+	salt, want, err := parseHash(hash)
+	if err != nil {
+		return false, err
+	}
+	if err := h.check(password); err != nil {
+		return false, err
+	}
+	key, err := h.key(ctx, password, salt)
+	return err == nil && subtle.ConstantTimeCompare(key, want) == 1, err
+}
+
+// check refuses what would cost time, or could not have been typed on the other side.
+func (h *Hasher) check(password string) error {
+	limit := orDefault(h.MaxLength, 128)
+	switch {
+	case len(password) > 3*limit: // a code unit has up to three bytes
+		return ErrPasswordTooLong
+	case !utf8.ValidString(password):
+		return fmt.Errorf("%w: not UTF-8", ErrInvalidPassword)
+	case utf16Length(password) > limit:
+		return ErrPasswordTooLong
+	}
+	return nil
+}
+
+// key derives the key when it is its turn.
+func (h *Hasher) key(ctx context.Context, password, salt string) ([]byte, error) {
+	h.once.Do(func() { h.slots = make(chan struct{}, orDefault(h.Concurrency, min(runtime.GOMAXPROCS(0), 4))) })
+	if err := ctx.Err(); err != nil { // a select picks any way that is open
+		return nil, fmt.Errorf("betterauth: hash password: %w", err)
+	}
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("betterauth: hash password: %w", ctx.Err())
+	}
+	return scrypt.Key(norm.NFKC.Bytes([]byte(password)), []byte(salt), scryptN, scryptR, scryptP, keyLength)
+}
+
+// parseHash takes a stored hash apart: 32 hexadecimal digits, a colon, 128 of them, all in lower case.
+func parseHash(hash string) (salt string, key []byte, err error) {
+	if len(hash) != saltLength+1+2*keyLength || hash[saltLength] != ':' {
+		return "", nil, ErrMalformedHash
+	}
+	salt, digits := hash[:saltLength], hash[saltLength+1:]
+	if !isHex(salt) || !isHex(digits) {
+		return "", nil, ErrMalformedHash
+	}
+	key, err = hex.DecodeString(digits)
+	return salt, key, err
+}
+
+func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
+
+// utf16Length is JavaScript's length of a string.
+func utf16Length(s string) int {
+	n := utf8.RuneCountInString(s)
+	for _, r := range s {
+		if r > 0xFFFF {
+			n++
+		}
+	}
+	return n
+}
+
+func orDefault(n, byDefault int) int {
+	if n <= 0 {
+		return byDefault
+	}
+	return n
+}

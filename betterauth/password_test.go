@@ -1,0 +1,205 @@
+package betterauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// known is a hash that Better Auth 1.6.34 made.
+const (
+	known         = "336fd2e2954df7b4b12aea89ce27ece0:b46887bfbf578787c3a14017010fd5c172805b63a4458ed5bf9cfcb3f0c23b44e9fd64ecc1fce159e4b958905382c7f51a522884369eba8a478deb199c79cdb6"
+	knownPassword = "correct horse battery staple"
+)
+
+var hashForm = regexp.MustCompile(`^[0-9a-f]{32}:[0-9a-f]{128}$`)
+
+func TestHashPassword(t *testing.T) {
+	hash, err := HashPassword(t.Context(), "pass\u0065\u0301word")
+	if err != nil || !hashForm.MatchString(hash) {
+		t.Fatalf("got %q, %v", hash, err)
+	}
+	for password, want := range map[string]bool{"pass\u0065\u0301word": true, "pass\u00e9word": true, "password": false, "": false} {
+		if ok, err := VerifyPassword(t.Context(), hash, password); ok != want || err != nil {
+			t.Errorf("%q: got %v, %v", password, ok, err)
+		}
+	}
+	again, err := HashPassword(t.Context(), "pass\u0065\u0301word")
+	if err != nil || again[:saltLength] == hash[:saltLength] {
+		t.Errorf("the same salt: %q, %v", again, err)
+	}
+}
+
+func TestPasswordLimits(t *testing.T) {
+	var h Hasher
+	narrow := Hasher{MinLength: 2, MaxLength: 3}
+	for _, test := range []struct {
+		hasher         *Hasher
+		password       string
+		hashed, looked error
+	}{
+		{&h, "seven77", ErrPasswordTooShort, nil},
+		{&h, "", ErrPasswordTooShort, nil},
+		{&h, "😀😀😀", ErrPasswordTooShort, nil}, // six code units
+		{&h, "eight888", nil, nil},
+		{&h, "😀😀😀😀", nil, nil}, // eight code units
+		{&h, strings.Repeat("😀", 65), ErrPasswordTooLong, ErrPasswordTooLong},
+		{&h, strings.Repeat("a", 129), ErrPasswordTooLong, ErrPasswordTooLong},
+		{&h, strings.Repeat("あ", 129), ErrPasswordTooLong, ErrPasswordTooLong},
+		{&h, strings.Repeat("a", 1<<20), ErrPasswordTooLong, ErrPasswordTooLong},
+		{&h, "not UTF-8 \xff", ErrInvalidPassword, ErrInvalidPassword},
+		{&narrow, "a", ErrPasswordTooShort, nil},
+		{&narrow, "ab", nil, nil},
+		{&narrow, "abcd", ErrPasswordTooLong, ErrPasswordTooLong},
+	} {
+		hash, err := test.hasher.Hash(t.Context(), test.password)
+		if !errors.Is(err, test.hashed) || (err == nil) != hashForm.MatchString(hash) {
+			t.Errorf("%.20q: hashed to %q, %v, want %v", test.password, hash, err, test.hashed)
+		}
+		if test.looked == nil {
+			continue // it would take its time
+		}
+		if ok, err := test.hasher.Verify(t.Context(), known, test.password); ok || !errors.Is(err, test.looked) {
+			t.Errorf("%.20q: verified %v, %v, want %v", test.password, ok, err, test.looked)
+		}
+	}
+	for _, password := range []string{strings.Repeat("あ", 128), strings.Repeat("😀", 64)} { // as long as they may be
+		if err := h.check(password); err != nil {
+			t.Errorf("%.20q: %v", password, err)
+		}
+	}
+	if !errors.Is(ErrPasswordTooShort, ErrInvalidPassword) || !errors.Is(ErrPasswordTooLong, ErrInvalidPassword) {
+		t.Error("the errors are not of one kind")
+	}
+}
+
+func malformedHashes() []string {
+	salt, key, _ := strings.Cut(known, ":")
+	return []string{
+		"", ":", salt, salt + ":", ":" + key, key, known + "0", known[1:], known[:len(known)-1], known + ":" + key,
+		strings.ToUpper(known), salt + ":" + strings.ToUpper(key), strings.Replace(known, ":", ".", 1), " " + known, known + "\n",
+		salt[:31] + "g:" + key, salt + ":" + key[:127] + "g", salt + ":" + key[:64] + "x" + key[65:], salt[:31] + ":0" + key, salt + "0:" + key[1:],
+		"$2b$12$abcdefghijklmnopqrstuuYv8mRrlGPdz2Jkzz3vEwqkM8LOiZC1e", "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA",
+		strings.Repeat("\x00", len(known)), strings.Repeat("ß", 80) + ":",
+	}
+}
+
+func TestMalformedHashes(t *testing.T) {
+	for _, hash := range malformedHashes() {
+		if ok, err := VerifyPassword(t.Context(), hash, knownPassword); ok || !errors.Is(err, ErrMalformedHash) {
+			t.Errorf("%q: got %v, %v", hash, ok, err)
+		}
+	}
+	changed := known[:len(known)-1] + "7"
+	if ok, err := VerifyPassword(t.Context(), changed, knownPassword); ok || err != nil {
+		t.Errorf("one digit changed: got %v, %v", ok, err)
+	}
+}
+
+func FuzzVerifyPassword(f *testing.F) {
+	f.Add(known, "wrong password")
+	for _, hash := range malformedHashes() {
+		f.Add(hash, knownPassword)
+	}
+	f.Add(known, "\xff")
+	f.Add(known, strings.Repeat("a", 129))
+	f.Fuzz(func(t *testing.T, hash, password string) {
+		_, key, err := parseHash(hash)
+		if well := hashForm.MatchString(hash) && len(hash) == len(known); well != (err == nil) || well != (len(key) == keyLength) {
+			t.Fatalf("%q: %v", hash, err)
+		}
+		ok, verr := VerifyPassword(t.Context(), hash, password)
+		switch {
+		case ok && (hash != known || password != knownPassword):
+			t.Errorf("%q is the password of %q", password, hash)
+		case err != nil && !errors.Is(verr, ErrMalformedHash), err == nil && verr != nil && !errors.Is(verr, ErrInvalidPassword):
+			t.Errorf("%q, %q: %v", hash, password, verr)
+		}
+	})
+}
+
+func TestHasherHonorsContext(t *testing.T) {
+	h := Hasher{Concurrency: 1}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := h.Hash(canceled, knownPassword); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled before: %v", err)
+	}
+	if len(h.slots) != 0 || cap(h.slots) != 1 {
+		t.Errorf("%d of %d slots taken", len(h.slots), cap(h.slots))
+	}
+	h.slots <- struct{}{} // somebody hashes
+	waiting, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if ok, err := h.Verify(waiting, known, knownPassword); ok || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while another hashes: got %v, %v", ok, err)
+	}
+	<-h.slots
+	if ok, err := h.Verify(t.Context(), known, knownPassword); !ok || err != nil {
+		t.Errorf("afterwards: got %v, %v", ok, err)
+	}
+	if len(h.slots) != 0 {
+		t.Error("a slot is kept")
+	}
+}
+
+func TestHasherDefaults(t *testing.T) {
+	for concurrency, want := range map[int]int{0: min(runtime.GOMAXPROCS(0), 4), -1: min(runtime.GOMAXPROCS(0), 4), 7: 7} {
+		h := Hasher{Concurrency: concurrency}
+		if _, err := h.Verify(t.Context(), known, knownPassword); err != nil || cap(h.slots) != want {
+			t.Errorf("%d: %d at a time, %v", concurrency, cap(h.slots), err)
+		}
+	}
+}
+
+// Many at once take the memory of a few.
+func TestHasherBoundsMemory(t *testing.T) {
+	const callers, atATime = 12, 2
+	h := Hasher{Concurrency: atATime}
+	if _, err := h.Verify(t.Context(), known, knownPassword); err != nil { // makes the slots
+		t.Fatal(err)
+	}
+	inUse := func() uint64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse
+	}
+	runtime.GC()
+	before := inUse()
+	var peak, busiest atomic.Uint64
+	done := make(chan struct{})
+	var sampler, all sync.WaitGroup
+	sampler.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(2 * time.Millisecond):
+				peak.Store(max(peak.Load(), inUse()))
+				busiest.Store(max(busiest.Load(), uint64(len(h.slots))))
+			}
+		}
+	})
+	for i := range callers {
+		all.Go(func() {
+			if ok, err := h.Verify(t.Context(), known, fmt.Sprint("not the password ", i)); ok || err != nil {
+				t.Errorf("got %v, %v", ok, err)
+			}
+		})
+	}
+	all.Wait()
+	close(done)
+	sampler.Wait()
+	grown := int64(peak.Load()-before) >> 20
+	t.Logf("%d callers, %d at a time: at most %d MiB more in use than before", callers, atATime, grown)
+	if busiest.Load() != atATime || grown > 32*(callers-3) { // what is garbage already counts until it is collected
+		t.Errorf("%d at a time, %d MiB", busiest.Load(), grown)
+	}
+}
