@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Proves that authdb and a real Better Auth server share a database: five versions of the server, on migrated databases,
+# with authdb on the same rows in turn and at once. Better Auth's own suites for adapters pass on those databases, too.
+#
+#   DATABASE_URL=postgres://user:password@host:5432/postgres test/betterauth/run.sh [arguments of go test]
+#
+# The role must be allowed to create databases; without DATABASE_URL a server is started.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+fail() {
+	printf 'betterauth: %s\n' "$1" >&2
+	exit 1
+}
+for tool in go node npm; do
+	command -v "$tool" >/dev/null || fail "$tool is missing; this check needs go, node and npm"
+done
+(($(node -p 'process.versions.node.split(".")[0]') >= 20)) || fail "this check needs Node 20 or later"
+
+install() {
+	if ! cmp -s "$1/package-lock.json" "$1/node_modules/.installed-lock"; then
+		npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error || fail "npm ci failed in $1"
+		cp "$1/package-lock.json" "$1/node_modules/.installed-lock"
+	fi
+}
+install .
+install suite
+cp ../drizzle/latest.ts node_modules/schema.mjs # which has nothing of TypeScript but its name
+
+go test -count=1 -timeout 10m -tags betterauth "$@" # without a package, so that it prints what it found

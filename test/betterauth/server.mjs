@@ -1,0 +1,81 @@
+// A Better Auth server for the tests: node server.mjs 1.7 serves version 1.7.x of package.json on the database that the
+// PG variables name, with the secret of SECRET. It prints its version and its address, and ends with its input.
+//
+// There are two servers on the same rows: /api/auth, and /api/limited with room for three members in an organization and
+// two in a team. /test/… is what Better Auth offers to its own process alone.
+import { readFileSync } from "node:fs"
+import { createServer } from "node:http"
+import { drizzle } from "drizzle-orm/node-postgres"
+import pg from "pg"
+// test/drizzle/latest.ts, which drizzle-kit finds to be what the migrations make.
+import * as schema from "./node_modules/schema.mjs"
+
+const version = process.argv[2]
+const load = (path) => import(`better-auth-${version}${path}`)
+const [{ betterAuth }, { organization }, { drizzleAdapter }, { toNodeHandler }] = await Promise.all(
+  ["", "/plugins/organization", "/adapters/drizzle", "/node"].map(load),
+)
+
+const pool = new pg.Pool({ max: 20, application_name: "better-auth" })
+const db = drizzle(pool, { schema })
+const resets = new Map()
+
+function serve(base, basePath, limits, teamLimits) {
+  return betterAuth({
+    baseURL: base,
+    basePath,
+    secret: process.env.SECRET,
+    database: drizzleAdapter(db, { provider: "pg", schema }),
+    emailAndPassword: {
+      enabled: true,
+      sendResetPassword: async ({ user, token }) => void resets.set(user.email, token),
+    },
+    user: { deleteUser: { enabled: true } },
+    plugins: [organization({ teams: { enabled: true, ...teamLimits }, ...limits })],
+    rateLimit: { enabled: false },
+    telemetry: { enabled: false },
+  })
+}
+
+const json = (response, status, value) => {
+  response.writeHead(status, { "content-type": "application/json" })
+  response.end(JSON.stringify(value ?? null))
+}
+
+const server = createServer()
+server.listen(0, "127.0.0.1", () => {
+  const base = `http://127.0.0.1:${server.address().port}`
+  const auth = serve(base, "/api/auth", {}, {})
+  const limited = serve(base, "/api/limited", { membershipLimit: 3 }, { maximumMembersPerTeam: 2 })
+  const handlers = { auth: toNodeHandler(auth), limited: toNodeHandler(limited) }
+
+  server.on("request", async (request, response) => {
+    const [, area, name] = new URL(request.url, base).pathname.split("/")
+    if (area === "api") return handlers[name](request, response)
+    try {
+      const chunks = []
+      for await (const chunk of request) chunks.push(chunk)
+      const body = JSON.parse(Buffer.concat(chunks).toString() || "{}")
+      switch (name) {
+        case "reset-token":
+          return json(response, 200, resets.get(body.email))
+        case "add-member":
+          return json(response, 200, await auth.api.addMember({ body }))
+        case "limited-add-member":
+          return json(response, 200, await limited.api.addMember({ body }))
+        case "adapter": {
+          const { internalAdapter } = await auth.$context
+          return json(response, 200, await internalAdapter[body.method](...body.args))
+        }
+      }
+      json(response, 404, null)
+    } catch (error) {
+      json(response, error.statusCode ?? 500, { message: String(error) })
+    }
+  })
+
+  const { version: exact } = JSON.parse(readFileSync(`node_modules/better-auth-${version}/package.json`))
+  console.log(exact, base)
+})
+
+process.stdin.on("end", () => process.exit()).resume()
