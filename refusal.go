@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// What an operation refuses to do. Nothing has changed then.
+// What an operation refuses to do. Nothing has changed then, but that ErrWrongCode counts the guess.
 var (
 	// ErrAlreadyMember: the user, or the one with that address, is a member of the organization already.
 	ErrAlreadyMember = fmt.Errorf("%w: already a member", ErrConflict)
