@@ -6,7 +6,6 @@ import (
 	"iter"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb/internal/dbgen"
@@ -32,7 +31,7 @@ type Member struct {
 // HasRole reports whether role is one of the member's roles; the empty role is nobody's.
 func (m Member) HasRole(role string) bool {
 	for r := range strings.SplitSeq(m.Role, ",") {
-		if r = trim(r); r != "" && r == role {
+		if r = repo.TrimRole(r); r != "" && r == role {
 			return true
 		}
 	}
@@ -43,14 +42,9 @@ func (m Member) HasRole(role string) bool {
 func canonicalRole(list string) string {
 	roles := strings.Split(list, ",")
 	for i, r := range roles {
-		roles[i] = trim(r)
+		roles[i] = repo.TrimRole(r)
 	}
 	return strings.Join(roles, ",")
-}
-
-// trim takes away what JavaScript's trim does, which is how Better Auth 1.7 reads a list of roles.
-func trim(s string) string {
-	return strings.TrimFunc(s, func(r rune) bool { return r == '\ufeff' || r != '\u0085' && unicode.IsSpace(r) })
 }
 
 // rolePattern is what a query takes for a role that one must have; NULL for none.
