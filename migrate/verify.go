@@ -85,7 +85,7 @@ func (m *Migrator) unfilled(extra []catalog.Fact) []string {
 	notes := []string{}
 	for _, f := range extra {
 		ours := slices.ContainsFunc(m.known(m.Latest()), func(k catalog.Fact) bool {
-			return k.Kind == "table" && k.Name == f.Table()
+			return k.Kind == "table" && strings.HasPrefix(f.Name, k.Name+".")
 		})
 		if _, rest, required := strings.Cut(f.Def, " NOT NULL"); ours && required && rest == "" && f.Kind == "column" {
 			notes = append(notes, "column "+f.Name+" is NOT NULL without a default: authdb's inserts, which do not name it, will fail")
@@ -94,9 +94,9 @@ func (m *Migrator) unfilled(extra []catalog.Fact) []string {
 	return notes
 }
 
-// live reads the facts of the schema that the tables are in, under the names that the migrations give.
+// live reads the facts of the schemas that the tables are in, under the names that the migrations give.
 func (m *Migrator) live(ctx context.Context) ([]catalog.Fact, string, error) {
-	got, err := catalog.Read(ctx, m.conn)
+	got, err := catalog.Read(ctx, m.conn, catalog.Own)
 	if err != nil {
 		return nil, "", lockTimeout(err)
 	}
@@ -115,11 +115,14 @@ func (m *Migrator) expected(ctx context.Context, version int) ([]catalog.Fact, s
 
 var errRollback = errors.New("roll back")
 
-// scratch runs the migrations in a schema that never exists for anybody else. An index is built in a transaction there,
-// so not CONCURRENTLY. The name is the connection's own, or two would wait for each other.
+// scratch runs the migrations in a schema that never exists for anybody else, with another one in the place of authdb's
+// own. An index is built in a transaction there, so not CONCURRENTLY. The names are of this connection alone, or two
+// would wait for each other.
 func (m *Migrator) scratch(ctx context.Context, version int) (facts []catalog.Fact, err error) {
 	err = pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
 		schema := fmt.Sprintf("authdb_scratch_%d", m.conn.PgConn().PID())
+		own := schema + "_own"
+		inScratch := strings.NewReplacer("CONCURRENTLY ", "", `"`+catalog.Own+`"`, own)
 		if _, err := tx.Exec(ctx, "CREATE SCHEMA "+schema+"; SET LOCAL search_path = "+schema); err != nil {
 			return err
 		}
@@ -127,11 +130,11 @@ func (m *Migrator) scratch(ctx context.Context, version int) (facts []catalog.Fa
 			if s.Version > version {
 				break
 			}
-			if _, err := tx.Exec(ctx, strings.ReplaceAll(s.Up, "CONCURRENTLY ", "")); err != nil {
+			if _, err := tx.Exec(ctx, inScratch.Replace(s.Up)); err != nil {
 				return fmt.Errorf("%s in a scratch schema: %w", s.Name, err)
 			}
 		}
-		if facts, err = catalog.Read(ctx, tx); err != nil {
+		if facts, err = catalog.Read(ctx, tx, own); err != nil {
 			return err
 		}
 		return errRollback

@@ -14,30 +14,29 @@ import (
 // Fact is one object of a schema: a table, column, constraint, index or trigger.
 type Fact struct {
 	Kind string `json:"kind"`
-	Name string `json:"name"` // table, or table.object
+	Name string `json:"name"` // table, or table.object; of authdb's own schema, authdb.table and so on
 	Def  string `json:"definition,omitempty"`
 }
 
 // String is the fact in one line.
 func (f Fact) String() string { return strings.TrimRight(f.Kind+" "+f.Name+" "+f.Def, " ") }
 
-// Table is the table that the fact is about.
-func (f Fact) Table() string {
-	table, _, _ := strings.Cut(f.Name, ".")
-	return table
-}
-
 func (f Fact) key() string { return f.Kind + " " + f.Name }
 
 func compare(a, b Fact) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) }
 
-// query lists the facts of the current schema. Column order is none of them. PostgreSQL 18 keeps NOT NULL as constraints
-// (contype n), which the columns say already. An index that a constraint owns is the constraint's. What is in the
-// current schema, definitions name without a schema, if they are asked for as for a person to read.
+// query lists the facts of the current schema, and of authdb's own but for what the migrator keeps there. Column order
+// is none of them. PostgreSQL 18 keeps NOT NULL as constraints (contype n), which the columns say already. An index that
+// a constraint owns is the constraint's. What is in the current schema, definitions name without a schema, if they are
+// asked for as for a person to read; the table of an index in the other one needs a hand.
 const query = `
 WITH tables AS (
-	SELECT oid, relname FROM pg_class
+	SELECT oid, relname::text FROM pg_class
 	WHERE relnamespace = to_regnamespace(quote_ident(current_schema())) AND relkind IN ('r', 'p')
+	UNION ALL
+	SELECT oid, 'authdb.' || relname FROM pg_class
+	WHERE relnamespace = to_regnamespace(quote_ident($1)) AND relkind IN ('r', 'p')
+		AND relname NOT IN ('schema_migrations', 'schema_history')
 )
 SELECT 'table', relname, '' FROM tables
 UNION ALL
@@ -55,9 +54,11 @@ UNION ALL
 SELECT 'constraint', t.relname || '.' || k.conname, pg_get_constraintdef(k.oid)
 FROM tables t JOIN pg_constraint k ON k.conrelid = t.oid AND k.contype <> 'n'
 UNION ALL
-SELECT 'index', t.relname || '.' || i.relname, pg_get_indexdef(i.oid, 0, true)
+SELECT 'index', t.relname || '.' || i.relname,
+	replace(pg_get_indexdef(i.oid, 0, true), ' ON ' || t.oid::regclass || ' ', ' ON ' || quote_ident(c.relname) || ' ')
 	|| CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END
-FROM tables t JOIN pg_index x ON x.indrelid = t.oid JOIN pg_class i ON i.oid = x.indexrelid
+FROM tables t JOIN pg_class c ON c.oid = t.oid
+JOIN pg_index x ON x.indrelid = t.oid JOIN pg_class i ON i.oid = x.indexrelid
 WHERE NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('p', 'u', 'x'))
 UNION ALL
 SELECT 'trigger', t.relname || '.' || g.tgname, pg_get_triggerdef(g.oid, true)
@@ -68,9 +69,13 @@ type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// Read returns the facts of the current schema, sorted. Definitions do not name it, so that they compare with another's.
-func Read(ctx context.Context, db Querier) ([]Fact, error) {
-	rows, err := db.Query(ctx, query)
+// Own is the schema of authdb's own tables.
+const Own = "authdb"
+
+// Read returns the facts of the current schema and of own, which is [Own] or a schema that stands in for it, sorted.
+// Definitions name neither, so that they compare with another's.
+func Read(ctx context.Context, db Querier, own string) ([]Fact, error) {
+	rows, err := db.Query(ctx, query, own)
 	if err != nil {
 		return nil, fmt.Errorf("read the catalog: %w", err)
 	}

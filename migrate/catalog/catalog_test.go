@@ -36,8 +36,8 @@ func TestCompare(t *testing.T) {
 	if none := catalog.Compare(nil, nil); !none.Empty() || none.String() != "" || none.Missing == nil || none.Extra == nil || none.Different == nil {
 		t.Errorf("got %+v", none)
 	}
-	if fresh.Table() != "user" || same.Table() != "user" || same.String() != "table user" {
-		t.Errorf("got %s, %s, %s", fresh.Table(), same.Table(), same)
+	if same.String() != "table user" {
+		t.Errorf("got %s", same)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestNormalize(t *testing.T) {
 }
 
 // TestReadNamesNoSchema: the same tables in two schemas have the same facts, and text is left as it is, even where the
-// schema's name is in it.
+// schema's name is in it. So have those of two schemas that stand in for authdb's own, searched or not.
 func TestReadNamesNoSchema(t *testing.T) {
 	t.Parallel()
 	db, err := testdb.Empty(t.Context())
@@ -99,8 +99,15 @@ func TestReadNamesNoSchema(t *testing.T) {
 	})
 	var before []catalog.Fact
 	for _, schema := range []string{"app", `A "b".c`} {
-		quoted := pgx.Identifier{schema}.Sanitize()
-		if _, err := conn.Exec(t.Context(), `CREATE SCHEMA `+quoted+`; SET search_path = `+quoted+`, public;
+		quoted, own := pgx.Identifier{schema}.Sanitize(), pgx.Identifier{schema + " own"}.Sanitize()
+		path := quoted + ", public"
+		if before != nil {
+			path += ", " + own
+		}
+		if _, err := conn.Exec(t.Context(), `CREATE SCHEMA `+quoted+`; CREATE SCHEMA `+own+`; SET search_path = `+path+`;
+			CREATE TABLE `+own+`.a (id text PRIMARY KEY, name text DEFAULT 'app own.x'); CREATE INDEX j ON `+own+`.a (name);
+			CREATE TABLE `+own+`."t ""u" (id text); CREATE INDEX k ON `+own+`."t ""u" (id) WHERE id <> 'app own.';
+			CREATE TABLE `+own+`.schema_migrations (id text); CREATE TABLE `+own+`.schema_history (id text);
 			CREATE TYPE mood AS ENUM ('fine'); CREATE DOMAIN slug AS text COLLATE "C";
 			CREATE TABLE a (id serial PRIMARY KEY, m mood DEFAULT 'fine', s slug, name text DEFAULT 'app.x "A ""b"".c".y', CHECK (m::text <> 'app.'));
 			CREATE TABLE b (a_id int REFERENCES a (id), other text COLLATE "C", CONSTRAINT one EXCLUDE USING btree (a_id WITH =));
@@ -110,7 +117,7 @@ func TestReadNamesNoSchema(t *testing.T) {
 			CREATE TABLE parts (id int) PARTITION BY RANGE (id); CREATE VIEW v AS SELECT 1`); err != nil {
 			t.Fatal(err)
 		}
-		facts, err := catalog.Read(t.Context(), conn)
+		facts, err := catalog.Read(t.Context(), conn, schema+" own")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,6 +138,14 @@ func TestReadNamesNoSchema(t *testing.T) {
 			{Kind: "constraint", Name: "b.one", Def: "EXCLUDE USING btree (a_id WITH =)"},
 			{Kind: "index", Name: "b.i", Def: "CREATE INDEX i ON b USING btree (lower(other)) WHERE other <> 'app.'::text"},
 			{Kind: "trigger", Name: "b.g", Def: "CREATE TRIGGER g BEFORE INSERT ON b FOR EACH ROW EXECUTE FUNCTION f()"},
+			{Kind: "table", Name: "authdb.a"},
+			{Kind: "table", Name: `authdb.t "u`},
+			{Kind: "column", Name: "authdb.a.id", Def: "text NOT NULL"},
+			{Kind: "column", Name: "authdb.a.name", Def: "text DEFAULT 'app own.x'::text"},
+			{Kind: "column", Name: `authdb.t "u.id`, Def: "text"},
+			{Kind: "constraint", Name: "authdb.a.a_pkey", Def: "PRIMARY KEY (id)"},
+			{Kind: "index", Name: "authdb.a.j", Def: "CREATE INDEX j ON a USING btree (name)"},
+			{Kind: "index", Name: `authdb.t "u.k`, Def: `CREATE INDEX k ON "t ""u" USING btree (id) WHERE id <> 'app own.'::text`},
 		})
 		if diff := cmp.Diff(want, facts); diff != "" {
 			t.Errorf("schema %s (-want +got):\n%s", schema, diff)
@@ -143,12 +158,12 @@ func TestReadNamesNoSchema(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "SET search_path = nowhere"); err != nil {
 		t.Fatal(err)
 	}
-	if facts, err := catalog.Read(t.Context(), conn); err != nil || len(facts) > 0 {
+	if facts, err := catalog.Read(t.Context(), conn, "nowhere"); err != nil || len(facts) > 0 {
 		t.Errorf("no schema: %v, %v", facts, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := catalog.Read(ctx, conn); !errors.Is(err, context.Canceled) {
+	if _, err := catalog.Read(ctx, conn, catalog.Own); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
