@@ -47,7 +47,7 @@ func TestAdopt(t *testing.T) {
 		}, 3, "drizzle-kit 0.31", 0},
 		{"with an index of later", func(t *testing.T, c *pgx.Conn) { byHand(t, c, 7, 10) }, 1, "drizzle-kit 0.31", 0},
 		// That the rows are filled, no catalog proves.
-		{"with everything", func(t *testing.T, c *pgx.Conn) { byHand(t, c, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14) }, 3, "drizzle-kit 0.31", 0},
+		{"with everything", func(t *testing.T, c *pgx.Conn) { byHand(t, c, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) }, 3, "drizzle-kit 0.31", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -75,7 +75,7 @@ func TestAdopt(t *testing.T) {
 				t.Errorf("the dry run said otherwise (-wet +dry):\n%s", diff)
 			}
 			wantVersion(t, m, tt.version)
-			want := all(1, 14, migrate.StatePending, all(1, tt.version, migrate.StateApplied, nil))
+			want := all(1, 15, migrate.StatePending, all(1, tt.version, migrate.StateApplied, nil))
 			if diff := cmp.Diff(want, states(status(t, m))); diff != "" {
 				t.Errorf("status (-want +got):\n%s", diff)
 			}
@@ -86,18 +86,18 @@ func TestAdopt(t *testing.T) {
 			if err := m.Up(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			wantVersion(t, m, 14)
+			wantVersion(t, m, 15)
 			if v := verified(t, m); v.Family != tt.family || len(v.Notes) != tt.notes {
 				t.Errorf("got %+v", v)
 			}
-			if diff := cmp.Diff(all(1, 14, migrate.StateApplied, nil), states(status(t, m))); diff != "" {
+			if diff := cmp.Diff(all(1, 15, migrate.StateApplied, nil), states(status(t, m))); diff != "" {
 				t.Errorf("status (-want +got):\n%s", diff)
 			}
 			got := collect(t, conn, `SELECT membership_key FROM team_member UNION ALL SELECT member_count::text FROM team WHERE id = 't1'`)
 			if diff := cmp.Diff([]string{membershipKey("t1", "u1"), "1"}, got); diff != "" {
 				t.Errorf("rows (-want +got):\n%s", diff)
 			}
-			if a, err := m.Adopt(t.Context(), migrate.AdoptOptions{}); err != nil || a.Version != 14 {
+			if a, err := m.Adopt(t.Context(), migrate.AdoptOptions{}); err != nil || a.Version != 15 {
 				t.Errorf("once it is up: %v, %+v", err, a)
 			}
 		})
@@ -159,6 +159,13 @@ func TestAdoptRefuses(t *testing.T) {
 			"a later index otherwise", `CREATE INDEX "member_organizationId_userId_uidx" ON member (role)`, `DROP INDEX "member_organizationId_userId_uidx"`,
 			"different  index member.member_organizationId_userId_uidx CREATE INDEX \"member_organizationId_userId_uidx\" ON member USING btree (role)\n" +
 				"           wanted: CREATE UNIQUE INDEX \"member_organizationId_userId_uidx\" ON member USING btree (organization_id, user_id)\n", false, 0,
+		},
+		{
+			"a later table by half", `CREATE SCHEMA authdb; CREATE TABLE authdb.mark (id text PRIMARY KEY, operation text, created_at timestamp NOT NULL)`,
+			`DROP SCHEMA authdb CASCADE`,
+			"missing    column authdb.mark.answer text\n" +
+				"missing    index authdb.mark.mark_createdAt_idx CREATE INDEX \"mark_createdAt_idx\" ON mark USING btree (created_at)\n" +
+				"different  column authdb.mark.operation text\n           wanted: text NOT NULL\n", false, 0,
 		},
 		{"an extra column", `ALTER TABLE "user" ADD role text`, `ALTER TABLE "user" DROP role`, "extra      column user.role text\n", true, 0},
 		{"an extra table", `CREATE TABLE passkey (id text)`, `DROP TABLE passkey`, "extra      column passkey.id text\nextra      table passkey\n", true, 0},

@@ -15,27 +15,33 @@ import (
 )
 
 // catalogFacts lists tables, columns, constraints, indexes that no constraint owns, triggers and functions of the
-// schema public. PostgreSQL 18 keeps NOT NULL as constraints (contype n), which the columns say already.
+// schema public, and of authdb but for what the migrator keeps there. PostgreSQL 18 keeps NOT NULL as constraints
+// (contype n), which the columns say already.
 const catalogFacts = `
-SELECT 'table ' || relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'm', 'S', 'p')
+WITH relations AS (
+	SELECT oid, relname::text, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace
+	UNION ALL
+	SELECT oid, 'authdb.' || relname, relkind FROM pg_class
+	WHERE relnamespace = to_regnamespace('authdb') AND relname !~ '^schema_(migrations|history)'
+)
+SELECT 'table ' || relname FROM relations WHERE relkind IN ('r', 'v', 'm', 'S', 'p')
 UNION ALL
 SELECT 'column ' || c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
 	|| CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END
 	|| coalesce(' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid), '')
 FROM pg_attribute a
-JOIN pg_class c ON c.oid = a.attrelid AND c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+JOIN relations c ON c.oid = a.attrelid AND c.relkind = 'r'
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped
 UNION ALL
 SELECT 'constraint ' || c.relname || '.' || k.conname || ' ' || replace(pg_get_constraintdef(k.oid), 'public.', '')
-FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-WHERE k.connamespace = 'public'::regnamespace AND k.contype <> 'n'
+FROM pg_constraint k JOIN relations c ON c.oid = k.conrelid
+WHERE k.contype <> 'n'
 UNION ALL
 SELECT 'index ' || c.relname || '.' || i.relname || ' ' || replace(pg_get_indexdef(i.oid), 'public.', '')
 	|| CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END
-FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
-WHERE i.relnamespace = 'public'::regnamespace
-	AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('p', 'u', 'x'))
+FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN relations c ON c.oid = x.indrelid
+WHERE NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('p', 'u', 'x'))
 UNION ALL
 SELECT 'trigger ' || tgname FROM pg_trigger WHERE NOT tgisinternal
 UNION ALL
@@ -135,6 +141,15 @@ func TestEachMigration(t *testing.T) {
 		{`+index verification.verification_expiresAt_idx CREATE INDEX "verification_expiresAt_idx" ON verification USING btree (expires_at)`},
 		{`+index user.user_createdAt_id_idx CREATE INDEX "user_createdAt_id_idx" ON "user" USING btree (created_at, id)`},
 		{`+index organization.organization_createdAt_id_idx CREATE INDEX "organization_createdAt_id_idx" ON organization USING btree (created_at, id)`},
+		{
+			`+column authdb.mark.answer text`,
+			`+column authdb.mark.created_at timestamp without time zone NOT NULL`,
+			`+column authdb.mark.id text NOT NULL`,
+			`+column authdb.mark.operation text NOT NULL`,
+			`+constraint authdb.mark.mark_pkey PRIMARY KEY (id)`,
+			`+index authdb.mark.mark_createdAt_idx CREATE INDEX "mark_createdAt_idx" ON authdb.mark USING btree (created_at)`,
+			`+table authdb.mark`,
+		},
 	} {
 		version := i + 2
 		mustGoto(t, m, version)

@@ -186,7 +186,7 @@ func TestRepairWaitsForTheDead(t *testing.T) {
 	t.Parallel()
 	conn, dsn := migrated(t)
 	m := migrator(t, dsn, migrate.Options{})
-	if err := migrate.MarkDirty(t.Context(), m, 14); err != nil {
+	if err := migrate.MarkDirty(t.Context(), m, 15); err != nil {
 		t.Fatal(err)
 	}
 	_ = m.Close()
@@ -234,8 +234,11 @@ func TestRepair(t *testing.T) {
 		{"an index by half", 9, file(t, "0010_member_page_index.up.sql") + `UPDATE pg_index SET indisvalid = false WHERE indexrelid = '` + index + `'::regclass`, 10, 9, 2},
 		{"an index undone by half", 10, `UPDATE pg_index SET indisvalid = false WHERE indexrelid = '` + index + `'::regclass`, 9, 9, 2},
 		{"an index of another's", 9, "CREATE INDEX " + index + " ON member (role)", 10, 9, 1},
-		{"the newest, done", 14, "", 14, 14, 1},
-		{"the newest, not undone", 14, "", 13, 14, 1},
+		{"the table of marks, not begun", 14, "", 15, 14, 1},
+		{"the table of marks, done", 14, file(t, "0015_mark.up.sql"), 15, 15, 1},
+		{"the table of marks, undone", 15, file(t, "0015_mark.down.sql"), 14, 14, 1},
+		{"the newest, done", 15, "", 15, 15, 1},
+		{"the newest, not undone", 15, "", 14, 15, 1},
 		{"nothing", 7, "", 0, 7, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -349,7 +352,8 @@ func TestRepairThatCannot(t *testing.T) {
 			"different  column team_member.membership_key integer\n           wanted: text\n",
 		}},
 		{"half of the first", 1, `DROP TABLE invitation`, -1, []string{"0001_baseline can be", "missing    table invitation\n"}},
-		{"a migration that nobody knows", 14, "", 99, []string{"no migration has that number: 99"}},
+		{"half of the table of marks", 15, `DROP INDEX authdb."mark_createdAt_idx"`, 14, []string{"0015_mark can be", "missing    index authdb.mark.mark_createdAt_idx"}},
+		{"a migration that nobody knows", 15, "", 99, []string{"no migration has that number: 99"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -203,6 +203,35 @@ missing    table verification
 			`DROP TRIGGER guard ON member`,
 			"extra      trigger member.guard CREATE TRIGGER guard BEFORE UPDATE ON member FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()\n", "",
 		},
+		{
+			"no marks", `ALTER TABLE authdb.mark SET SCHEMA elsewhere`, `ALTER TABLE elsewhere.mark SET SCHEMA authdb`,
+			`missing    column authdb.mark.answer text
+missing    column authdb.mark.created_at timestamp without time zone NOT NULL
+missing    column authdb.mark.id text NOT NULL
+missing    column authdb.mark.operation text NOT NULL
+missing    constraint authdb.mark.mark_pkey PRIMARY KEY (id)
+missing    index authdb.mark.mark_createdAt_idx CREATE INDEX "mark_createdAt_idx" ON mark USING btree (created_at)
+missing    table authdb.mark
+`, "same",
+		},
+		{
+			"marks by another index", `DROP INDEX authdb."mark_createdAt_idx"; CREATE INDEX "mark_createdAt_idx" ON authdb.mark (created_at, id)`,
+			`DROP INDEX authdb."mark_createdAt_idx"; CREATE INDEX "mark_createdAt_idx" ON authdb.mark (created_at)`,
+			"different  index authdb.mark.mark_createdAt_idx CREATE INDEX \"mark_createdAt_idx\" ON mark USING btree (created_at, id)\n" +
+				"           wanted: CREATE INDEX \"mark_createdAt_idx\" ON mark USING btree (created_at)\n", "same",
+		},
+		{
+			"marks of another type", `ALTER TABLE authdb.mark ALTER answer TYPE varchar(9)`, `ALTER TABLE authdb.mark ALTER answer TYPE text`,
+			"different  column authdb.mark.answer character varying(9)\n           wanted: text\n", "same",
+		},
+		{
+			"an extra table beside the marks", `CREATE TABLE authdb.note (id text)`, `DROP TABLE authdb.note`,
+			"extra      column authdb.note.id text\nextra      table authdb.note\n", "",
+		},
+		{
+			"a table of the same name elsewhere", `CREATE TABLE mark (id text)`, `DROP TABLE mark`,
+			"extra      column mark.id text\nextra      table mark\n", "",
+		},
 	} {
 		if tt.superset == "same" {
 			tt.superset = tt.want
@@ -233,9 +262,11 @@ func TestRequiredColumnOfAPlugin(t *testing.T) {
 	exec(t, conn, `ALTER TABLE account ADD COLUMN issuer text NOT NULL;
 		ALTER TABLE account ADD COLUMN filled text NOT NULL DEFAULT '';
 		ALTER TABLE account ADD COLUMN numbered int NOT NULL GENERATED ALWAYS AS IDENTITY;
-		CREATE TABLE passkey (id text NOT NULL)`)
+		CREATE TABLE passkey (id text NOT NULL);
+		ALTER TABLE authdb.mark ADD COLUMN tenant text NOT NULL`)
 	v, err := m.Verify(t.Context(), migrate.VerifyOptions{Superset: true})
-	want := []string{"column account.issuer is NOT NULL without a default: authdb's inserts, which do not name it, will fail"}
+	const without = " is NOT NULL without a default: authdb's inserts, which do not name it, will fail"
+	want := []string{"column account.issuer" + without, "column authdb.mark.tenant" + without}
 	if diff := cmp.Diff(want, v.Notes); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
@@ -306,7 +337,7 @@ func TestVerifyWithoutTheRightToCreate(t *testing.T) {
 	name, as := role(t, conn, dsn)
 	exec(t, conn, `GRANT USAGE ON SCHEMA authdb TO `+name+`; GRANT SELECT ON ALL TABLES IN SCHEMA authdb TO `+name)
 	m := migrator(t, as, migrate.Options{})
-	if v := verified(t, m); v.Expected != "program" || v.Version != 14 {
+	if v := verified(t, m); v.Expected != "program" || v.Version != 15 {
 		t.Errorf("got %+v", v)
 	}
 	if s := status(t, m); s.Pending() || s.Troubled() {
@@ -332,10 +363,10 @@ func TestOtherSchema(t *testing.T) {
 				t.Fatal(err)
 			}
 			v := verified(t, m)
-			if v.Version != 14 {
+			if v.Version != 15 {
 				t.Errorf("got %+v", v)
 			}
-			if list := facts(t, conn); len(list) > 0 {
+			if list := collect(t, conn, `SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace`); len(list) > 0 {
 				t.Errorf("in public: %s", list)
 			}
 			value := schema + `.x ` + quoted + `.y`
@@ -357,6 +388,16 @@ func TestOtherSchema(t *testing.T) {
 	}
 }
 
+// TestOwnSchemaIsSearched: the facts are the same, wherever authdb's own schema is in the search_path.
+func TestOwnSchemaIsSearched(t *testing.T) {
+	t.Parallel()
+	conn, dsn := migrated(t)
+	exec(t, conn, `CREATE SCHEMA IF NOT EXISTS app; CREATE TABLE app.mark (id text)`)
+	for _, path := range []string{"public,authdb", "public,app,authdb"} {
+		verified(t, migrator(t, dsnWith(t, dsn, "search_path", path), migrate.Options{}))
+	}
+}
+
 // TestScratchSchemaThatFails leaves nothing behind, whether a migration fails in it or the caller gives up.
 func TestScratchSchemaThatFails(t *testing.T) {
 	t.Parallel()
@@ -364,8 +405,8 @@ func TestScratchSchemaThatFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			conn, dsn := migrated(t)
-			exec(t, conn, `UPDATE authdb.schema_migrations SET version = 15`)
-			m := migrator(t, dsn, migrate.WithFiles(migrate.Options{}, files(t, map[string]string{"0015_bad.up.sql": sql})))
+			exec(t, conn, `UPDATE authdb.schema_migrations SET version = 16`)
+			m := migrator(t, dsn, migrate.WithFiles(migrate.Options{}, files(t, map[string]string{"0016_bad.up.sql": sql})))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, err := m.Verify(ctx, migrate.VerifyOptions{})

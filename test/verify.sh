@@ -8,7 +8,7 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 mkdir -p "$copy/internal" "$copy/db"
 cp sqlc.yaml "$copy"
-cp -R db/migrations db/queries "$copy/db"
+cp -R db/sqlc.sql db/migrations db/queries "$copy/db"
 CGO_ENABLED=0 go tool -modfile=tools/go.mod sqlc -f "$copy/sqlc.yaml" generate
 diff -r "$copy/internal/dbgen" internal/dbgen || { echo 'verify: internal/dbgen is stale: run make generate' >&2; exit 1; }
 

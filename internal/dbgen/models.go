@@ -25,6 +25,13 @@ type Account struct {
 	UpdatedAt             time.Time
 }
 
+type AuthdbMark struct {
+	ID        string
+	Operation string
+	Answer    *string
+	CreatedAt time.Time
+}
+
 // An offer to an e-mail address to join an organization.
 type Invitation struct {
 	ID             string

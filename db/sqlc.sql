@@ -1,0 +1,2 @@
+-- What sqlc must know, and cannot see in the DO of migration 15.
+CREATE SCHEMA "authdb";
