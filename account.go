@@ -2,11 +2,9 @@ package authdb
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb/internal/dbgen"
 	"github.com/zerostarter/authdb/internal/repo"
 )
@@ -39,6 +37,10 @@ func toAccount(row dbgen.Account) Account { return Account(row) }
 type AccountWithUser struct {
 	Account
 	User User
+}
+
+func accountWithUser(row dbgen.GetAccountByProviderRow) AccountWithUser {
+	return AccountWithUser{Account(row.Account), User(row.User)}
 }
 
 // CreateAccountParams are the columns of a new account. Each text may have 16,384 characters, but for the ids.
@@ -96,8 +98,8 @@ func (r *AccountRepository) Create(ctx context.Context, p CreateAccountParams) (
 	if err := p.check(op); err != nil {
 		return Account{}, err
 	}
-	row, err := r.repo.CreateAccount(ctx, p.row())
-	return Account(row), written(r.repo, op, err)
+	row, err := r.repo.CreateAccount(ctx, op, p.row())
+	return answer(op, row, err, toAccount)
 }
 
 // Link gives a user an identity at a provider, or renews the tokens of one that it has: what p leaves nil stays. An
@@ -112,15 +114,12 @@ func (r *AccountRepository) Link(ctx context.Context, p CreateAccountParams) (Ac
 	if err := p.check(op); err != nil {
 		return Account{}, err
 	}
-	row, err := r.repo.LinkAccount(ctx, dbgen.LinkAccountParams{
+	row, err := r.repo.LinkAccount(ctx, op, dbgen.LinkAccountParams{
 		UserID: p.UserID, ProviderID: p.ProviderID, AccountID: p.AccountID,
 		AccessToken: p.AccessToken, RefreshToken: p.RefreshToken, IDToken: p.IDToken,
 		AccessTokenExpiresAt: p.AccessTokenExpiresAt, RefreshTokenExpiresAt: p.RefreshTokenExpiresAt, Scope: p.Scope,
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Account{}, refuse(op, ErrAccountTaken, "account_id")
-	}
-	return Account(row), written(r.repo, op, err)
+	return answer(op, row, err, toAccount)
 }
 
 // linkable refuses what is no identity at a provider.
@@ -167,8 +166,7 @@ func (r *AccountRepository) Get(ctx context.Context, userID, accountID string) (
 	if err := check(op, id("user_id", userID), id("id", accountID)); err != nil {
 		return Account{}, err
 	}
-	row, err := r.repo.GetAccount(ctx, dbgen.GetAccountParams{UserID: userID, ID: accountID})
-	return Account(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetAccount, dbgen.GetAccountParams{UserID: userID, ID: accountID}, toAccount)
 }
 
 // GetByProvider returns the account with that identity at a provider and its user, or [ErrNotFound].
@@ -177,10 +175,9 @@ func (r *AccountRepository) GetByProvider(ctx context.Context, providerID, accou
 	if err := check(op, id("provider_id", providerID), id("account_id", accountID)); err != nil {
 		return AccountWithUser{}, err
 	}
-	row, err := r.repo.GetAccountByProvider(ctx, dbgen.GetAccountByProviderParams{
+	return get(ctx, r.repo, op, (*queries).GetAccountByProvider, dbgen.GetAccountByProviderParams{
 		ProviderID: providerID, AccountID: accountID,
-	})
-	return AccountWithUser{Account(row.Account), User(row.User)}, translate(op, err)
+	}, accountWithUser)
 }
 
 // GetCredential returns the account by which a user signs in with a password, or [ErrNotFound].
@@ -189,8 +186,7 @@ func (r *AccountRepository) GetCredential(ctx context.Context, userID string) (A
 	if err := check(op, id("user_id", userID)); err != nil {
 		return Account{}, err
 	}
-	row, err := r.repo.GetCredentialAccount(ctx, userID)
-	return Account(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetCredentialAccount, userID, toAccount)
 }
 
 // List returns a page of a user's accounts, oldest first. It returns [ErrInvalidInput].
@@ -199,11 +195,9 @@ func (r *AccountRepository) List(ctx context.Context, p ListAccountsParams) (Pag
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[Account]{}, err
 	}
-	limit := rowLimit(p.Limit)
-	rows, err := r.repo.ListAccounts(ctx, dbgen.ListAccountsParams{
-		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	})
-	return newPage(rows, limit, toAccount, Account.cursor), translate(op, err)
+	return list(ctx, r.repo, op, (*queries).ListAccounts, dbgen.ListAccountsParams{
+		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+	}, p.Limit, toAccount, Account.cursor)
 }
 
 // All iterates over the accounts of [AccountRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error
@@ -218,8 +212,7 @@ func (r *AccountRepository) Count(ctx context.Context, userID string) (int64, er
 	if err := check(op, id("user_id", userID)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.CountAccounts(ctx, userID)
-	return n, translate(op, err)
+	return get(ctx, r.repo, op, (*queries).CountAccounts, userID, itself)
 }
 
 // Update changes what p says of a user's account and returns it. It returns [ErrNotFound] or [ErrInvalidInput].
@@ -234,16 +227,17 @@ func (r *AccountRepository) Update(ctx context.Context, userID, accountID string
 		optional("scope", p.Scope.value, maxCredential)); err != nil {
 		return Account{}, err
 	}
-	row, err := r.repo.UpdateAccount(ctx, dbgen.UpdateAccountParams{
-		UserID: userID, ID: accountID,
+	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateAccount, dbgen.UpdateAccountParams{
+		UserID: userID, ID: accountID, Now: r.repo.Now(),
 		SetAccessToken: p.AccessToken.set, AccessToken: p.AccessToken.value,
 		SetRefreshToken: p.RefreshToken.set, RefreshToken: p.RefreshToken.value,
 		SetIDToken: p.IDToken.set, IDToken: p.IDToken.value,
-		SetAccessTokenExpiresAt: p.AccessTokenExpiresAt.set, AccessTokenExpiresAt: p.AccessTokenExpiresAt.value,
-		SetRefreshTokenExpiresAt: p.RefreshTokenExpiresAt.set, RefreshTokenExpiresAt: p.RefreshTokenExpiresAt.value,
-		SetScope: p.Scope.set, Scope: p.Scope.value,
-	})
-	return Account(row), written(r.repo, op, err)
+		SetAccessTokenExpiresAt: p.AccessTokenExpiresAt.set, AccessTokenExpiresAt: repo.UTC(p.AccessTokenExpiresAt.value),
+		SetRefreshTokenExpiresAt: p.RefreshTokenExpiresAt.set,
+		RefreshTokenExpiresAt:    repo.UTC(p.RefreshTokenExpiresAt.value),
+		SetScope:                 p.Scope.set, Scope: p.Scope.value,
+	}, (*queries).GetAccount, dbgen.GetAccountParams{UserID: userID, ID: accountID})
+	return answer(op, row, err, toAccount)
 }
 
 // SetPassword stores a new password hash in a user's credential account. It returns [ErrNotFound] if the user has
@@ -253,8 +247,9 @@ func (r *AccountRepository) SetPassword(ctx context.Context, userID, hash string
 	if err := check(op, id("user_id", userID), required("password", hash, maxCredential)); err != nil {
 		return err
 	}
-	n, err := r.repo.SetAccountPassword(ctx, dbgen.SetAccountPasswordParams{UserID: userID, Password: &hash})
-	return affected(r.repo, op, n, err)
+	return translate(op, repo.Delete(ctx, r.repo, op, (*queries).SetAccountPassword, dbgen.SetAccountPasswordParams{
+		UserID: userID, Password: &hash, Now: r.repo.Now(),
+	}))
 }
 
 // Delete removes a way to sign in. It returns [ErrNotFound], or [ErrLastAccount] if no other is left, unless p says that
@@ -264,16 +259,9 @@ func (r *AccountRepository) Delete(ctx context.Context, userID, accountID string
 	if err := check(op, id("user_id", userID), id("id", accountID)); err != nil {
 		return err
 	}
-	found, gone, err := r.repo.Unlink(ctx, dbgen.DeleteAccountParams{UserID: userID, ID: accountID, AllowLast: p.AllowLast})
-	switch {
-	case err != nil:
-		return affected(r.repo, op, 0, err)
-	case !found:
-		return refuse(op, ErrNotFound, "")
-	case !gone:
-		return refuse(op, ErrLastAccount, "")
-	}
-	return nil
+	return deleted(op, r.repo.DeleteAccount(ctx, op, dbgen.DeleteAccountParams{
+		UserID: userID, ID: accountID, AllowLast: p.AllowLast,
+	}))
 }
 
 // DeleteByUser removes all of a user's accounts and returns how many there were. It returns [ErrInvalidInput].
@@ -282,6 +270,6 @@ func (r *AccountRepository) DeleteByUser(ctx context.Context, userID string) (in
 	if err := check(op, id("user_id", userID)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.DeleteAccountsByUser(ctx, userID)
-	return n, written(r.repo, op, err)
+	n, err := repo.Count(ctx, r.repo, op, (*queries).DeleteAccountsByUser, userID)
+	return n, translate(op, err)
 }

@@ -186,7 +186,7 @@ func (s *scanner) failure(name string, err error) {
 	values := []any{
 		err, *e, fmt.Errorf("service: %w", err), errors.Join(err, context.Canceled), []error{err}, struct{ Err error }{err},
 	}
-	// fmt calls no method of what an unexported field holds: there the ids of Error.Keys show, and nothing else.
+	// fmt calls no method of what an unexported field holds: there the ids of the rows that a write made show, and nothing else.
 	hidden := any(struct{ err error }{err})
 	s.clean(name+" by an unexported field", fmt.Sprintf("%s %q %+v %#v", hidden, hidden, hidden, hidden),
 		secretCanary, emailCanary, valueCanary)
@@ -688,22 +688,33 @@ func (a *aviary) everyMethodFails() {
 			t.Fatal(err)
 		}
 		cut.Store(true)
-		_, err := a.call(ctx, fragile, method, a.wellMeant)
+		soon, cancel := context.WithTimeout(ctx, 30*time.Millisecond) // nothing will come of the next connections
+		defer cancel()
+		_, err := a.call(soon, fragile, method, a.wellMeant)
 		a.failed("connection cut", method, err)
 		if err == nil {
 			t.Errorf("%s: no error on a connection that was cut", method)
-		}
-		if errors.Is(err, authdb.ErrCommitUnknown) {
-			_, resolveErr := fragile.Resolve(ctx, err)
-			a.failed("connection cut again", "Resolve", resolveErr)
-			_, resolveErr = authdb.New(over).Resolve(ctx, err)
-			a.failed("transaction over", "Resolve", resolveErr)
 		}
 		_, err = a.call(ctx, closed, method, a.wellMeant)
 		a.failed("closed pool", method, err)
 		_, err = a.call(ctx, authdb.New(over), method, a.wellMeant)
 		a.failed("transaction over", method, err)
 	})
+	// What is lost while it is prepared is not unknown.
+	cut.Store(false)
+	expired := methodCalls["Sessions.DeleteExpired"]
+	if err := expired(ctx, fragile, estate{}); err != nil && !errors.Is(err, errNone) {
+		t.Fatal(err)
+	}
+	cut.Store(true)
+	soon, cancelSoon := context.WithTimeout(ctx, 30*time.Millisecond)
+	defer cancelSoon()
+	err := expired(soon, fragile, estate{})
+	a.failed("connection cut", "Sessions.DeleteExpired", err)
+	for name, s := range map[string]*authdb.Store{"connection cut": fragile, "transaction over": authdb.New(over)} {
+		_, resolveErr := s.Resolve(soon, err)
+		a.failed(name, "Resolve", resolveErr)
+	}
 	cut.Store(false)
 }
 
@@ -712,7 +723,7 @@ func (a *aviary) storeFails() {
 	t := a.t
 	t.Helper()
 	ctx := t.Context()
-	known := []string{"Close", "InTx", "Ping", "Pool", "Resolve"}
+	known := []string{"Close", "DeleteExpiredMarks", "InTx", "Ping", "Pool", "Resolve"}
 	for m := range reflect.TypeFor[*authdb.Store]().Methods() {
 		if !slices.Contains(known, m.Name) {
 			t.Errorf("Store.%s is not scanned", m.Name)
@@ -721,6 +732,11 @@ func (a *aviary) storeFails() {
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
 	a.failed("canceled context", "Ping", a.store.Ping(canceled))
+	a.failed("canceled context", "DeleteExpiredMarks", errOf(a.store.DeleteExpiredMarks(canceled, 1)))
+	key := authdb.Once(ctx, newCanary(secretCanary))
+	for _, in := range []context.Context{key, key, authdb.Once(ctx, "")} {
+		a.failed("once", "InTx", a.store.InTx(in, func(*authdb.Store) error { return nil }))
+	}
 	a.failed("canceled context", "InTx", a.store.InTx(canceled, func(*authdb.Store) error { return nil }))
 	a.failed("swallowed error", "InTx", a.store.InTx(ctx, func(tx *authdb.Store) error {
 		_, _ = tx.Users.Create(ctx, authdb.CreateUserParams{Name: newCanary(valueCanary), Email: a.cast.owner.Email})
@@ -1039,6 +1055,7 @@ func (a *aviary) sentinels() {
 		"ErrEmailNotVerified": authdb.ErrEmailNotVerified, "ErrWrongCode": authdb.ErrWrongCode,
 		"ErrTooManyAttempts": authdb.ErrTooManyAttempts, "ErrCommitUnknown": authdb.ErrCommitUnknown,
 		"ErrUnavailable": authdb.ErrUnavailable, "ErrTimeout": authdb.ErrTimeout, "ErrIsolation": authdb.ErrIsolation,
+		"ErrAlreadyDone": authdb.ErrAlreadyDone,
 	}
 	for _, name := range exportedErrors(a.t) {
 		if err, ok := known[name]; !ok || !seen[err.Error()] {

@@ -4,20 +4,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
-)
-
-// SQLSTATE codes, as in PostgreSQL's appendix A.
-const (
-	restrictViolation        = "23001"
-	notNullViolation         = "23502"
-	foreignKeyViolation      = "23503"
-	uniqueViolation          = "23505"
-	checkViolation           = "23514"
-	stringTooLong            = "22001"
-	datetimeOverflow         = "22008"
-	characterNotInRepertoire = "22021"
-	invalidText              = "22P02"
-	indexRowTooLong          = "54000"
+	"github.com/zerostarter/authdb/internal/repo"
 )
 
 // rule is what a constraint's refusal means to a caller.
@@ -78,7 +65,7 @@ func ruleOf(err *pgconn.PgError) rule {
 	if r, ok := rules[name]; ok {
 		return r
 	}
-	if err.Code == foreignKeyViolation {
+	if err.Code == repo.ForeignKeyViolation {
 		return rule{kind: ErrReference}
 	}
 	return rule{kind: ErrConflict}

@@ -36,16 +36,18 @@ var (
 	// ErrInvalidInput: an argument was refused before, or by, the database; [Error.Field] and [Error.Reason] say which
 	// and why.
 	ErrInvalidInput = errors.New("invalid input")
-	// ErrCommitUnknown: the answer to a write or a commit was lost, so it may have been applied, or may yet be. Look with
-	// [Store.Resolve] before doing it again.
+	// ErrCommitUnknown: the answer to a write was lost. It may have been applied, or may yet be. [Store.Resolve] says
+	// which, if it can; under [Once] it always can, and makes sure that it stays so.
 	ErrCommitUnknown = errors.New("outcome unknown")
+	// ErrAlreadyDone: the key of [Once] stands for a write that was done before, and the answer to that is gone.
+	ErrAlreadyDone = errors.New("already done")
 	// ErrUnavailable: the server cannot be reached, is starting or shutting down, has no connection left, or went away;
 	// nothing was applied.
 	ErrUnavailable = errors.New("database unavailable")
 	// ErrTimeout: the server gave up, by statement_timeout, lock_timeout or the like; nothing was applied. A context that
 	// is over is context.Canceled or context.DeadlineExceeded instead, or as well.
 	ErrTimeout = errors.New("timed out")
-	// ErrIsolation: a transaction of the caller's is not READ COMMITTED, on which the locks of this operation rely.
+	// ErrIsolation: the caller's transaction is not READ COMMITTED, on which the locks of this operation rely.
 	ErrIsolation = errors.New("transaction is not read committed")
 	// ErrInsecureTLS: a remote host would be reached without verifying its certificate; see [Open] and
 	// [WithInsecureTLS].
@@ -65,15 +67,11 @@ type Error struct {
 	SQLState   string     // PostgreSQL's code; empty if the server did not refuse
 	Outcome    Outcome    // whether the write was applied
 	Retry      RetryClass // whether to do it again
-	Keys       []Key      `json:"-"` // with OutcomeUnknown: rows that are there if it was applied, for Store.Resolve
 
-	kinds   []error
-	cause   error
-	process uint32 // the server's process to which the write was sent; 0 if not known
+	kinds []error
+	cause error
+	lost  *repo.Lost // with OutcomeUnknown: what Store.Resolve goes by
 }
-
-// Key is the id of a row that a write made.
-type Key struct{ Table, ID string }
 
 // Error describes the failure without any value of a row.
 func (e *Error) Error() string {
@@ -114,7 +112,7 @@ func (e *Error) Unwrap() []error { return e.kinds }
 
 // Cause returns the error of pgx behind this one, or nil. Its fields can hold e-mail addresses, tokens and whole rows
 // (PostgreSQL's DETAIL): do not log it.
-func (e *Error) Cause() error { return e.cause }
+func (e *Error) Cause() error { return repo.Cause(e.cause) }
 
 // LogValue logs the text of [Error.Error].
 func (e Error) LogValue() slog.Value { return slog.StringValue(e.Error()) }
@@ -122,8 +120,7 @@ func (e Error) LogValue() slog.Value { return slog.StringValue(e.Error()) }
 // Format prints the text of [Error.Error] for every verb, so that %#v shows no cause.
 func (e Error) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
-// translate turns an error of pgx into an *Error that says what happened in op, which changed nothing: a read, or a write
-// that certainly failed. It keeps nil and *Error as they are.
+// translate turns what the door returned into an *Error that says what happened in op. It keeps nil and *Error.
 func translate(op string, err error) error {
 	if err == nil {
 		return nil
@@ -131,10 +128,33 @@ func translate(op string, err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	e := &Error{Op: op, cause: err}
+	e := &Error{Op: op}
+	if refusal, ok := errors.AsType[repo.Refusal](err); ok {
+		e.refuse(refusal)
+		return e
+	}
+	if reason, ok := errors.AsType[repo.KeyError](err); ok {
+		e.kinds, e.Field, e.Reason = []error{ErrInvalidInput}, "once", string(reason)
+		return e
+	}
+	if reason, ok := errors.AsType[repo.UnresolvedError](err); ok {
+		e.kinds, e.Reason = []error{ErrCommitUnknown}, string(reason)
+		return e
+	}
+	e.cause = err
+	failure, _ := errors.AsType[*repo.Failure](err)
 	switch {
+	case failure != nil && failure.Lost != nil:
+		e.kinds, e.Outcome, e.Retry, e.lost = []error{ErrCommitUnknown}, OutcomeUnknown, RetryResolve, failure.Lost
+		if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+			e.SQLState = pgErr.Code
+		}
+	case failure != nil && failure.Applied:
+		e.Outcome = OutcomeApplied
 	case errors.Is(err, pgx.ErrNoRows):
 		e.kinds = []error{ErrNotFound}
+	case errors.Is(err, repo.ErrAlreadyDone):
+		e.kinds, e.cause = []error{ErrAlreadyDone}, nil
 	case errors.Is(err, ErrInsecureTLS):
 		e.kinds = []error{ErrInsecureTLS}
 	case isParseError(err):
@@ -144,6 +164,16 @@ func translate(op string, err error) error {
 	}
 	e.addContextErrors()
 	return e
+}
+
+// deleted is translate for a delete. It inserts nothing, so a foreign key that it violates is that of a row which
+// points at its own.
+func deleted(op string, err error) error {
+	err = translate(op, err)
+	if e, ok := errors.AsType[*Error](err); ok && e.SQLState == repo.ForeignKeyViolation {
+		e.kinds, e.Field = []error{ErrReferenced}, ""
+	}
+	return err
 }
 
 // addContextErrors makes the error that of the context, too. Whoever cancelled wants no retry; a deadline may have been
@@ -177,52 +207,41 @@ func (e *Error) classify(err error) {
 	}
 	e.SQLState, e.Constraint, e.Table, e.Field = pgErr.Code, pgErr.ConstraintName, pgErr.TableName, pgErr.ColumnName
 	switch pgErr.Code {
-	case uniqueViolation, foreignKeyViolation:
+	case repo.UniqueViolation, repo.ForeignKeyViolation:
 		rule := ruleOf(pgErr)
 		e.Field = rule.field
 		e.kinds = []error{rule.kind}
-	case restrictViolation:
+	case repo.RestrictViolation:
 		e.kinds = []error{ErrReferenced}
-	case notNullViolation, checkViolation, stringTooLong, characterNotInRepertoire, invalidText,
-		datetimeOverflow, indexRowTooLong:
+	case repo.NotNullViolation, repo.CheckViolation, repo.StringTooLong, repo.CharacterNotInRepertoire, repo.InvalidText,
+		repo.DatetimeOverflow, repo.IndexRowTooLong:
 		e.kinds = []error{ErrInvalidInput}
-	case divisionByZero:
-		e.kinds = []error{ErrIsolation}
-	case serializationFailure, deadlockDetected:
-		e.Retry = RetryTransaction
-	case lockNotAvailable, idleInTransactionTimeout, transactionTimeout:
+	case repo.LockNotAvailable, repo.IdleInTransactionTimeout, repo.TransactionTimeout:
 		e.kinds, e.Retry = []error{ErrTimeout}, RetryTransaction
-	case queryCanceled:
+	case repo.QueryCanceled:
 		e.kinds = []error{ErrTimeout} // it would take as long again
-	case featureNotSupported:
-		if pgErr.Routine == "RevalidateCachedQuery" { // the table has changed; pgx prepares the statement anew
-			e.Retry = RetryTransaction
-		}
 	default:
-		if isShutdown(pgErr) || pgErr.Code == tooManyConnections {
+		switch {
+		case repo.IsIsolation(err):
+			e.kinds = []error{ErrIsolation}
+		case repo.IsVictim(err), repo.IsStalePlan(err):
+			e.Retry = RetryTransaction
+		case repo.IsUnavailable(err):
 			e.kinds, e.Retry = []error{ErrUnavailable}, RetryTransaction
 		}
 	}
 }
 
-// classifyLost is about errors without an answer of the server's. A certificate that is refused today is so tomorrow.
+// classifyLost is about errors without an answer of the server's. A certificate that is refused now will be refused
+// tomorrow.
 func (e *Error) classifyLost(err error) {
-	if isTLSError(err) || errors.Is(err, context.Canceled) {
+	if isTLSError(err) || isOneOf(err, contextErrors...) {
 		return
 	}
-	_, isConnect := errors.AsType[*pgconn.ConnectError](err)
-	if isConnect || isLost(err) || repo.NotSent(err) && !errors.Is(err, context.DeadlineExceeded) {
+	failure, ok := errors.AsType[*repo.Failure](err)
+	if repo.IsUnavailable(err) || ok && (failure.Gone || failure.NotSent) {
 		e.kinds, e.Retry = []error{ErrUnavailable}, RetryTransaction
 	}
-}
-
-// isLost reports whether the connection broke, for another reason than that the context was over.
-func isLost(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return false
-	}
-	_, isNet := errors.AsType[net.Error](err)
-	return isNet || isOneOf(err, io.EOF, io.ErrUnexpectedEOF, pgconn.ErrConnClosed)
 }
 
 func isTLSError(err error) bool {
@@ -256,6 +275,9 @@ func safeText(err error) string {
 		}
 		return "database error"
 	}
+	if scan, ok := errors.AsType[pgx.ScanArgError](err); ok {
+		return "cannot read column " + scan.FieldName
+	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return err.Error()
 	}
@@ -263,7 +285,7 @@ func safeText(err error) string {
 		pgconn.ErrConnClosed, pgx.ErrTxClosed, pgx.ErrTxCommitRollback) {
 		return err.Error()
 	}
-	return fmt.Sprintf("unexpected error of type %T", repo.Bare(err))
+	return fmt.Sprintf("unexpected error of type %T", repo.Cause(err))
 }
 
 func isOneOf(err error, targets ...error) bool {

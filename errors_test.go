@@ -21,7 +21,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
@@ -114,11 +113,10 @@ func TestErrorsLeakNothing(t *testing.T) {
 		"joined":         errors.Join(leaky("23505", "x"), io.ErrUnexpectedEOF),
 		"shutdown":       fatal(leaky("08006", "")),
 		"panic":          fatal(leaky("XX000", "")),
-		"keyed":          repo.NewFault(t.Context(), nil, leaky("23505", "user_email_unique")),
+		"row":            pgx.ScanArgError{FieldName: "image", Err: fmt.Errorf("cannot scan %q", canary)},
 	}
-	onPool := repo.New((*pgxpool.Pool)(nil), repo.DefaultSources())
 	for name, cause := range errs {
-		err := fmt.Errorf("service: %w", written(onPool, "Users.Create", cause))
+		err := fmt.Errorf("service: %w", translate("Users.Create", repo.Failed(t.Context(), nil, cause, true)))
 		e, _ := errors.AsType[*Error](err)
 		var logged bytes.Buffer
 		for _, h := range []slog.Handler{slog.NewTextHandler(&logged, nil), slog.NewJSONHandler(&logged, nil)} {
@@ -155,7 +153,6 @@ func TestVerdicts(t *testing.T) {
 	pg := func(code string) error { return &pgconn.PgError{Code: code, Severity: "ERROR"} }
 	tlsError := &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
 	never, again, none := RetryNever, RetryTransaction, error(nil)
-	onPool := repo.New((*pgxpool.Pool)(nil), repo.DefaultSources())
 	for name, tt := range map[string]struct {
 		err     error
 		kind    error
@@ -166,42 +163,47 @@ func TestVerdicts(t *testing.T) {
 		"deadlock":                 {pg("40P01"), none, again, false},
 		"lock timeout":             {pg("55P03"), ErrTimeout, again, false},
 		"statement timeout":        {pg("57014"), ErrTimeout, never, false},
-		"idle in transaction":      {fatal(&pgconn.PgError{Code: "25P03"}), ErrTimeout, again, true},
+		"idle in transaction":      {fatal(&pgconn.PgError{Code: "25P03"}), ErrTimeout, again, false},
 		"transaction timeout":      {fatal(&pgconn.PgError{Code: "25P04"}), ErrTimeout, again, true},
 		"plan has changed":         {&pgconn.PgError{Code: "0A000", Routine: "RevalidateCachedQuery"}, none, again, false},
 		"not supported":            {pg("0A000"), none, never, false},
-		"lock on wrong isolation":  {pg("22012"), ErrIsolation, never, false},
+		"wrong isolation":          {pg("25001"), ErrIsolation, never, false},
+		"a function divides by 0":  {pg("22012"), none, never, false},
+		"a function sets a level":  {&pgconn.PgError{Code: "25001", Where: "PL/pgSQL"}, none, never, false},
 		"terminated":               {fatal(&pgconn.PgError{Code: "57P01"}), ErrUnavailable, again, true},
 		"crash":                    {fatal(&pgconn.PgError{Code: "57P02"}), ErrUnavailable, again, true},
 		"starting":                 {fatal(&pgconn.PgError{Code: "57P03"}), ErrUnavailable, again, true},
-		"idle session":             {fatal(&pgconn.PgError{Code: "57P05"}), ErrUnavailable, again, true},
+		"idle session":             {fatal(&pgconn.PgError{Code: "57P05"}), ErrUnavailable, again, false},
 		"pooler full":              {fatal(&pgconn.PgError{Code: "08P01"}), ErrUnavailable, again, true},
 		"connection failure":       {pg("08006"), ErrUnavailable, again, true},
 		"panic":                    {fatal(&pgconn.PgError{Code: "XX000"}), none, never, true},
 		"too many connections":     {pg("53300"), ErrUnavailable, again, false},
 		"disk full":                {pg("53100"), none, never, false},
 		"read only":                {pg("25006"), none, never, false},
-		"wrong password":           {repo.NotBegun(t.Context(), pg("28P01")), none, never, false},
-		"certificate":              {repo.NotBegun(t.Context(), tlsError), none, never, false},
-		"refused":                  {repo.NotBegun(t.Context(), &net.OpError{Op: "dial", Err: io.EOF}), ErrUnavailable, again, false},
-		"pool closed":              {repo.NotBegun(t.Context(), errors.New("closed pool")), ErrUnavailable, again, false},
+		"wrong password":           {repo.NotSent(t.Context(), pg("28P01")), none, never, false},
+		"certificate":              {repo.NotSent(t.Context(), tlsError), none, never, false},
+		"refused":                  {repo.NotSent(t.Context(), &net.OpError{Op: "dial", Err: io.EOF}), ErrUnavailable, again, false},
+		"pool closed":              {repo.NotSent(t.Context(), errors.New("closed pool")), ErrUnavailable, again, false},
 		"reset":                    {&net.OpError{Op: "read", Err: io.EOF}, ErrUnavailable, again, true},
 		"EOF":                      {io.ErrUnexpectedEOF, ErrUnavailable, again, true},
 		"conn closed":              {pgconn.ErrConnClosed, ErrUnavailable, again, true},
 		"cancelled":                {context.Canceled, none, never, true},
 		"deadline":                 {context.DeadlineExceeded, none, again, true},
-		"cancelled before sending": {repo.NotBegun(t.Context(), context.Canceled), none, never, false},
-		"deadline before sending":  {repo.NotBegun(t.Context(), context.DeadlineExceeded), none, again, false},
+		"cancelled before sending": {repo.NotSent(t.Context(), context.Canceled), none, never, false},
+		"deadline before sending":  {repo.NotSent(t.Context(), context.DeadlineExceeded), none, again, false},
 		"rolled back":              {pgx.ErrTxCommitRollback, none, never, false},
-		"no row, then lost":        {errors.Join(pgx.ErrNoRows, repo.NewFault(t.Context(), nil, io.EOF)), ErrNotFound, never, true},
-		"cannot scan":              {errors.New("can't scan into dest[0]"), none, never, true},
 	} {
-		for _, e := range []*Error{asError(t, translate("x", tt.err)), asError(t, written(onPool.On(openTx{}), "x", tt.err))} {
-			if e.Kind() != tt.kind || e.Retry != tt.retry || e.Outcome != OutcomeNotApplied || errors.Is(e, ErrCommitUnknown) { //nolint:errorlint // the very error
-				t.Errorf("%s: %v, kind %v, retry %v, outcome %v", name, e, e.Kind(), e.Retry, e.Outcome)
+		as := func(writes bool) *Error {
+			if _, ok := errors.AsType[*repo.Failure](tt.err); ok {
+				return asError(t, translate("x", tt.err))
 			}
+			return asError(t, translate("x", repo.Failed(t.Context(), nil, tt.err, writes)))
 		}
-		e := asError(t, written(onPool, "x", tt.err))
+		e := as(false)
+		if e.Kind() != tt.kind || e.Retry != tt.retry || e.Outcome != OutcomeNotApplied || errors.Is(e, ErrCommitUnknown) { //nolint:errorlint // the very error
+			t.Errorf("%s: %v, kind %v, retry %v, outcome %v", name, e, e.Kind(), e.Retry, e.Outcome)
+		}
+		e = as(true)
 		kind, retry, outcome := tt.kind, tt.retry, OutcomeNotApplied
 		if tt.unknown {
 			kind, retry, outcome = ErrCommitUnknown, RetryResolve, OutcomeUnknown
@@ -220,15 +222,11 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// openTx is a transaction that only has to be one.
-type openTx struct{ pgx.Tx }
-
-func (openTx) Conn() *pgx.Conn { return nil }
-
 // TestVerdictsAsText: names, not numbers, in logs and JSON.
 func TestVerdictsAsText(t *testing.T) {
 	t.Parallel()
-	e := asError(t, unknown("Users.Create", io.ErrUnexpectedEOF, []repo.Key{{Table: "user", ID: canary}}, 1))
+	lost := repo.Failed(t.Context(), nil, io.ErrUnexpectedEOF, true, repo.Key{TableName: "user", ID: canary})
+	e := asError(t, translate("Users.Create", lost))
 	encoded, err := json.Marshal(e)
 	if err != nil || !strings.Contains(string(encoded), `"Outcome":"unknown","Retry":"resolve"`) {
 		t.Errorf("%s, %v", encoded, err)
@@ -250,21 +248,14 @@ func TestVerdictsAsText(t *testing.T) {
 	}
 }
 
-// TestAffected: a write that met no row found none, and a foreign key that it violates is that of another row.
-func TestAffected(t *testing.T) {
+// TestDeleted: a foreign key that a delete violates is that of another row.
+func TestDeleted(t *testing.T) {
 	t.Parallel()
-	onPool := repo.New((*pgxpool.Pool)(nil), repo.DefaultSources())
-	if err := affected(onPool, "x", 1, nil); err != nil {
-		t.Error(err)
-	}
-	if err := affected(onPool, "x", 0, nil); !errors.Is(err, ErrNotFound) {
-		t.Error(err)
-	}
-	err := affected(onPool, "x", 0, &pgconn.PgError{Code: "23503", TableName: "orders", ConstraintName: "orders_user_fk"})
+	err := deleted("x", &pgconn.PgError{Code: "23503", TableName: "orders", ConstraintName: "orders_user_fk"})
 	if e := asError(t, err); !errors.Is(err, ErrReferenced) || errors.Is(err, ErrReference) || e.Table != "orders" {
 		t.Error(err)
 	}
-	if err := affected(onPool, "x", 0, io.EOF); !errors.Is(err, ErrCommitUnknown) {
+	if err := deleted("x", nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -13,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/zerostarter/authdb/internal/repo"
 	"github.com/zerostarter/authdb/internal/testdb"
 )
 
@@ -29,7 +29,7 @@ var cutKinds = []string{
 	"before read", "drop read", "1 byte of read", "half of read", "all but 1 byte of read",
 }
 
-var errCut = errors.New("cut")
+var errCut error = &net.OpError{Op: "cut", Err: io.EOF}
 
 // faultyConn is the client's end of a connection.
 type faultyConn struct {
@@ -130,7 +130,8 @@ type faultyPool struct {
 	conn *faultyConn
 }
 
-// newFaultyPool connects at once. Once its connection is cut, cancel requests of pgx's get nowhere if mute is set.
+// newFaultyPool connects at once. Once that connection is cut the next one is sound; with mute there is none, and no
+// cancel request of pgx's.
 func newFaultyPool(t *testing.T, dsn string, mode pgx.QueryExecMode, mute bool) *faultyPool {
 	t.Helper()
 	f := &faultyPool{}
@@ -139,7 +140,7 @@ func newFaultyPool(t *testing.T, dsn string, mode pgx.QueryExecMode, mute bool) 
 	cfg.ConnConfig.DefaultQueryExecMode = mode
 	cfg.ConnConfig.AfterNetConnect = func(_ context.Context, _ *pgconn.Config, conn net.Conn) (net.Conn, error) {
 		if f.conn != nil {
-			return nil, errors.New("one connection is enough")
+			return conn, nil
 		}
 		f.conn = &faultyConn{Conn: conn}
 		return f.conn, nil
@@ -208,8 +209,14 @@ func until(t *testing.T, what string, done func(ctx context.Context) (bool, erro
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := repo.Poll(ctx, func() (bool, error) { return done(ctx) }); err != nil {
-		t.Fatalf("%s: %v", what, err)
+	for {
+		switch is, err := done(ctx); {
+		case err != nil:
+			t.Fatalf("%s: %v", what, err)
+		case is:
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 

@@ -831,32 +831,6 @@ func doSetEmail(user, email string, verified bool) operation {
 	}
 }
 
-// inRepeatableRead runs an operation in a transaction of that isolation, where it must refuse to work.
-func inRepeatableRead(do operation) func(ctx context.Context, s *stage) error {
-	return func(ctx context.Context, s *stage) error {
-		a, err := s.actor(ctx, 0)
-		if err != nil {
-			return err
-		}
-		before, err := s.rows(ctx)
-		if err != nil {
-			return err
-		}
-		tx, err := a.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
-		if err != nil {
-			return err
-		}
-		failed := do(ctx, s.store(mutatingTx{tx, mutating{tx, &s.guard, s.sent, nil}}))
-		if err := tx.Commit(ctx); err != nil && !errors.Is(err, pgx.ErrTxCommitRollback) {
-			return err
-		}
-		if e, ok := errors.AsType[*authdb.Error](failed); !ok || e.SQLState != "22012" {
-			return fmt.Errorf("in REPEATABLE READ: %s", fmt.Sprint(failed))
-		}
-		return s.changed(ctx, before, "")
-	}
-}
-
 // inOrder checks that an operation locks rows in the order of their ids: it must wait for the last, and hold the first
 // by then.
 func inOrder(lock, probe string, do operation) func(ctx context.Context, s *stage) error {
@@ -2914,34 +2888,6 @@ func scenarios(t *testing.T) []scenario {
 				return s.Invitations.Delete(ctx, "globex", "to-eve")
 			},
 			fails: authdb.ErrNotFound,
-		},
-		{
-			name: "adding a member refuses another isolation",
-			run:  inRepeatableRead(doAddMember("acme", "cyd", 0)),
-		},
-		{
-			name: "accepting refuses another isolation",
-			run:  inRepeatableRead(doAccept("to-cyd", "cyd", false)),
-		},
-		{
-			name: "deleting an organization refuses another isolation",
-			run:  inRepeatableRead(doDeleteOrganization("acme", "")),
-		},
-		{
-			name: "revoking all refuses another isolation",
-			run:  inRepeatableRead(doRevokeAll("bob", "")),
-		},
-		{
-			name: "unlinking refuses another isolation",
-			run:  inRepeatableRead(doUnlink("bob", "bob-github", false)),
-		},
-		{
-			name: "quitting a team refuses another isolation",
-			run:  inRepeatableRead(doQuit("acme", "red", "bob")),
-		},
-		{
-			name: "guessing a code refuses another isolation",
-			run:  inRepeatableRead(doGuess("code", "111111")),
 		},
 		{
 			name: "of many links of an identity one wins",

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/zerostarter/authdb/internal/repo"
 )
 
 // TestCanonicalEmailIsJavaScripts compares with what the other side's toLowerCase gave.
@@ -163,24 +165,21 @@ func TestOutcomesHaveAMeaning(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for verdict := range strings.SplitSeq(string(content), "verdict AS (") {
+		for verdict := range strings.SplitSeq(string(content), "SELECT CASE") {
 			verdict, _, _ = strings.Cut(verdict, "END::text AS outcome")
 			for _, word := range regexp.MustCompile(`THEN '([^']+)'`).FindAllStringSubmatch(verdict, -1) {
-				// Accept says so itself: nothing is refused.
-				if _, ok := refusals[word[1]]; !ok && word[1] != "already accepted" {
-					t.Errorf("%s: %q means nothing", file, word[1])
+				word := repo.Refusal(word[1])
+				if _, ok := refusals[word]; !ok && word != repo.AlreadyAccepted { // Accept says so itself
+					t.Errorf("%s: %q means nothing", file, word)
 				}
-				delete(unused, word[1])
+				delete(unused, word)
 			}
 		}
 	}
 	if len(unused) > 0 {
 		t.Errorf("no query says %v", slices.Sorted(maps.Keys(unused)))
 	}
-	if err := verdict("Op", ""); err != nil {
-		t.Errorf("no refusal: %v", err)
-	}
-	if err := verdict("Op", "whatever"); err == nil || strings.Contains(err.Error(), "whatever") {
+	if err := translate("Op", repo.Refusal("whatever")); err == nil || strings.Contains(err.Error(), "whatever") {
 		t.Errorf("an unknown word: %v", err)
 	}
 }

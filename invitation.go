@@ -2,6 +2,7 @@ package authdb
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strings"
 	"time"
@@ -34,6 +35,8 @@ type Invitation struct {
 	CreatedAt      time.Time
 	InviterID      string // references user
 }
+
+func toInvitation(row dbgen.Invitation) Invitation { return Invitation(row) }
 
 // TeamIDs returns the teams that the invitation is for; nil if there are none.
 func (i Invitation) TeamIDs() []string {
@@ -88,8 +91,16 @@ type ReceivedInvitation struct {
 
 func (i ReceivedInvitation) cursor() Cursor { return Cursor{i.CreatedAt, i.ID} }
 
-func receivedInvitation(row dbgen.ListInvitationsByEmailRow) ReceivedInvitation {
-	return ReceivedInvitation{Invitation(row.Invitation), Organization(row.Organization), User(row.User)}
+// receivedInvitation converts the row of any query that joins the three.
+func receivedInvitation[R interface {
+	~struct {
+		Invitation   dbgen.Invitation
+		Organization dbgen.Organization
+		User         dbgen.User
+	}
+}](row R) ReceivedInvitation {
+	r := dbgen.ListInvitationsByEmailRow(row)
+	return ReceivedInvitation{Invitation(r.Invitation), Organization(r.Organization), User(r.User)}
 }
 
 // CreateInvitationParams are the columns of a new invitation.
@@ -161,17 +172,11 @@ func (r *InvitationRepository) Create(ctx context.Context, p CreateInvitationPar
 		r.standing(&p)); err != nil {
 		return Invitation{}, err
 	}
-	row, outcome, err := r.repo.Invite(ctx, dbgen.CreateInvitationParams{
+	row, err := r.repo.CreateInvitation(ctx, op, dbgen.CreateInvitationParams{
 		OrganizationID: p.OrganizationID, InviterID: p.InviterID, Email: p.Email, Role: p.Role,
 		TeamIds: distinct(p.TeamIDs, itself), ExpiresAt: p.ExpiresAt, MaxPending: limit(p.MaxPending),
 	})
-	if err == nil {
-		err = verdict(op, outcome)
-	}
-	if err != nil {
-		return Invitation{}, written(r.repo, op, err)
-	}
-	return Invitation(row), nil
+	return answer(op, row, err, toInvitation)
 }
 
 // standing sets when a new invitation expires, and refuses one that nobody could accept.
@@ -202,8 +207,7 @@ func (r *InvitationRepository) Get(ctx context.Context, organizationID, invitati
 	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
 		return Invitation{}, err
 	}
-	row, err := r.repo.GetInvitation(ctx, dbgen.GetInvitationParams{OrganizationID: organizationID, ID: invitationID})
-	return Invitation(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetInvitation, dbgen.GetInvitationParams{OrganizationID: organizationID, ID: invitationID}, toInvitation)
 }
 
 // GetWithInviter is Get with the inviter joined.
@@ -212,10 +216,9 @@ func (r *InvitationRepository) GetWithInviter(ctx context.Context, organizationI
 	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
 		return InvitationWithInviter{}, err
 	}
-	row, err := r.repo.GetInvitationWithInviter(ctx, dbgen.GetInvitationWithInviterParams{
+	return get(ctx, r.repo, op, (*queries).GetInvitationWithInviter, dbgen.GetInvitationWithInviterParams{
 		OrganizationID: organizationID, ID: invitationID,
-	})
-	return invitationWithInviter(row), translate(op, err)
+	}, invitationWithInviter)
 }
 
 // GetByRecipient returns the invitation with that id if it was sent to that address, with its organization
@@ -226,8 +229,7 @@ func (r *InvitationRepository) GetByRecipient(ctx context.Context, invitationID,
 	if err := check(op, id("id", invitationID), key("email", email, maxEmail)); err != nil {
 		return ReceivedInvitation{}, err
 	}
-	row, err := r.repo.GetInvitationByRecipient(ctx, dbgen.GetInvitationByRecipientParams{ID: invitationID, Email: email})
-	return receivedInvitation(dbgen.ListInvitationsByEmailRow(row)), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetInvitationByRecipient, dbgen.GetInvitationByRecipientParams{ID: invitationID, Email: email}, receivedInvitation)
 }
 
 // GetPending returns the newest invitation of an organization to an address that is pending and has not expired, or
@@ -238,10 +240,9 @@ func (r *InvitationRepository) GetPending(ctx context.Context, organizationID, e
 	if err := check(op, id("organization_id", organizationID), key("email", email, maxEmail)); err != nil {
 		return Invitation{}, err
 	}
-	row, err := r.repo.GetPendingInvitation(ctx, dbgen.GetPendingInvitationParams{
-		OrganizationID: organizationID, Email: email,
-	})
-	return Invitation(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetPendingInvitation, dbgen.GetPendingInvitationParams{
+		OrganizationID: organizationID, Email: email, Now: r.repo.Now(),
+	}, toInvitation)
 }
 
 // List returns a page of an organization's invitations with their inviters, oldest first. It returns
@@ -251,12 +252,10 @@ func (r *InvitationRepository) List(ctx context.Context, p ListInvitationsParams
 	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID), pageSize(p.Limit)); err != nil {
 		return Page[InvitationWithInviter]{}, err
 	}
-	limit := rowLimit(p.Limit)
-	rows, err := r.repo.ListInvitations(ctx, dbgen.ListInvitationsParams{
-		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Pending: p.Pending,
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	})
-	return newPage(rows, limit, invitationWithInviter, InvitationWithInviter.cursor), translate(op, err)
+	return list(ctx, r.repo, op, (*queries).ListInvitations, dbgen.ListInvitationsParams{
+		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Pending: p.Pending, Now: r.repo.Now(),
+		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+	}, p.Limit, invitationWithInviter, InvitationWithInviter.cursor)
 }
 
 // All iterates over the invitations of [InvitationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An
@@ -273,12 +272,10 @@ func (r *InvitationRepository) ListByEmail(ctx context.Context, p ListInvitation
 	if err := check(op, key("email", p.Email, maxEmail), pageSize(p.Limit)); err != nil {
 		return Page[ReceivedInvitation]{}, err
 	}
-	limit := rowLimit(p.Limit)
-	rows, err := r.repo.ListInvitationsByEmail(ctx, dbgen.ListInvitationsByEmailParams{
-		Email: p.Email, Pending: p.Pending,
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	})
-	return newPage(rows, limit, receivedInvitation, ReceivedInvitation.cursor), translate(op, err)
+	return list(ctx, r.repo, op, (*queries).ListInvitationsByEmail, dbgen.ListInvitationsByEmailParams{
+		Email: p.Email, Pending: p.Pending, Now: r.repo.Now(),
+		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+	}, p.Limit, receivedInvitation, ReceivedInvitation.cursor)
 }
 
 // AllByEmail iterates over the invitations of [InvitationRepository.ListByEmail] from p.After on, p.Limit (1,000 if 0)
@@ -293,10 +290,9 @@ func (r *InvitationRepository) Count(ctx context.Context, p CountInvitationsPara
 	if err := check(op, id("organization_id", p.OrganizationID)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.CountInvitations(ctx, dbgen.CountInvitationsParams{
-		OrganizationID: p.OrganizationID, Pending: p.Pending,
-	})
-	return n, translate(op, err)
+	return get(ctx, r.repo, op, (*queries).CountInvitations, dbgen.CountInvitationsParams{
+		OrganizationID: p.OrganizationID, Pending: p.Pending, Now: r.repo.Now(),
+	}, itself)
 }
 
 // Accept makes the user to whose address an invitation was sent a member, with the role and in the teams that the
@@ -312,18 +308,15 @@ func (r *InvitationRepository) Accept(ctx context.Context, invitationID, userID 
 		limitOf("max_team_members", p.MaxTeamMembers)); err != nil {
 		return AcceptedInvitation{}, err
 	}
-	row, outcome, err := r.repo.Accept(ctx, dbgen.AcceptInvitationParams{
+	row, err := r.repo.AcceptInvitation(ctx, op, dbgen.AcceptInvitationParams{
 		ID: invitationID, UserID: userID, RequireVerified: p.RequireVerified,
 		MaxMembers: limit(p.MaxMembers), MaxTeamMembers: limit(p.MaxTeamMembers),
 	})
-	const again = "already accepted"
-	if err == nil && outcome != again {
-		err = verdict(op, outcome)
+	again := errors.Is(err, repo.AlreadyAccepted)
+	if err != nil && !again {
+		return AcceptedInvitation{}, translate(op, err)
 	}
-	if err != nil {
-		return AcceptedInvitation{}, written(r.repo, op, err)
-	}
-	return AcceptedInvitation{Invitation(row.Invitation), Member(row.Member), outcome == again}, nil
+	return AcceptedInvitation{Invitation(row.Invitation), Member(row.Member), again}, nil
 }
 
 // Reject is what the user to whose address a pending invitation was sent can do instead of Accept, also when it has
@@ -333,14 +326,8 @@ func (r *InvitationRepository) Reject(ctx context.Context, invitationID, userID 
 	if err := check(op, id("id", invitationID), id("user_id", userID)); err != nil {
 		return Invitation{}, err
 	}
-	row, outcome, err := r.repo.Reject(ctx, dbgen.RejectInvitationParams{ID: invitationID, UserID: userID})
-	if err == nil {
-		err = verdict(op, outcome)
-	}
-	if err != nil {
-		return Invitation{}, written(r.repo, op, err)
-	}
-	return Invitation(row), nil
+	row, err := r.repo.RejectInvitation(ctx, op, dbgen.RejectInvitationParams{ID: invitationID, UserID: userID})
+	return answer(op, row, err, toInvitation)
 }
 
 // Cancel takes back a pending invitation of the organization and returns it. It returns [ErrNotFound], or
@@ -350,14 +337,10 @@ func (r *InvitationRepository) Cancel(ctx context.Context, organizationID, invit
 	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
 		return Invitation{}, err
 	}
-	row, done, err := r.repo.Cancel(ctx, dbgen.CancelInvitationParams{OrganizationID: organizationID, ID: invitationID})
-	if err == nil && !done {
-		err = refuse(op, ErrNotPending, "")
-	}
-	if err != nil {
-		return Invitation{}, written(r.repo, op, err)
-	}
-	return Invitation(row), nil
+	row, err := r.repo.CancelInvitation(ctx, op, dbgen.CancelInvitationParams{
+		OrganizationID: organizationID, ID: invitationID,
+	})
+	return answer(op, row, err, toInvitation)
 }
 
 // CancelExpired cancels an organization's pending invitations that have expired and returns how many there were: such
@@ -367,8 +350,10 @@ func (r *InvitationRepository) CancelExpired(ctx context.Context, organizationID
 	if err := check(op, id("organization_id", organizationID)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.CancelExpiredInvitations(ctx, dbgen.CancelExpiredInvitationsParams{OrganizationID: organizationID})
-	return n, written(r.repo, op, err)
+	n, err := repo.Count(ctx, r.repo, op, (*queries).CancelExpiredInvitations, dbgen.CancelExpiredInvitationsParams{
+		OrganizationID: organizationID, Now: r.repo.Now(),
+	})
+	return n, translate(op, err)
 }
 
 // Delete removes an invitation. It returns [ErrNotFound].
@@ -377,6 +362,5 @@ func (r *InvitationRepository) Delete(ctx context.Context, organizationID, invit
 	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
 		return err
 	}
-	n, err := r.repo.DeleteInvitation(ctx, dbgen.DeleteInvitationParams{OrganizationID: organizationID, ID: invitationID})
-	return affected(r.repo, op, n, err)
+	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteInvitation, dbgen.DeleteInvitationParams{OrganizationID: organizationID, ID: invitationID}))
 }

@@ -2,12 +2,10 @@ package authdb
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb/internal/dbgen"
 	"github.com/zerostarter/authdb/internal/repo"
 )
@@ -27,6 +25,8 @@ type Member struct {
 	Role           string // one role, or several joined by commas; see HasRole
 	CreatedAt      time.Time
 }
+
+func toMember(row dbgen.Member) Member { return Member(row) }
 
 // HasRole reports whether role is one of the member's roles; the empty role is nobody's.
 func (m Member) HasRole(role string) bool {
@@ -140,13 +140,10 @@ func (r *MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Me
 	if err := p.check(op); err != nil {
 		return Member{}, err
 	}
-	row, err := r.repo.CreateMember(ctx, dbgen.CreateMemberParams{
+	row, err := r.repo.CreateMember(ctx, op, dbgen.CreateMemberParams{
 		OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role, MaxMembers: limit(p.MaxMembers),
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Member{}, refuse(op, ErrLimitReached, "max_members")
-	}
-	return Member(row), written(r.repo, op, err)
+	return answer(op, row, err, toMember)
 }
 
 // CreateMany adds any number of members by COPY, all or none, and returns them in the order given. It returns
@@ -160,8 +157,8 @@ func (r *MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberPara
 		}
 		rows[i] = dbgen.CreateMembersParams{OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role}
 	}
-	created, err := r.repo.CreateMembers(ctx, rows)
-	return each(created, func(row dbgen.Member) Member { return Member(row) }, err), written(r.repo, op, err)
+	created, err := r.repo.CreateMembers(ctx, op, rows)
+	return answers(op, created, err, toMember)
 }
 
 // Get returns the member with that id if it is the organization's, or [ErrNotFound].
@@ -170,8 +167,7 @@ func (r *MemberRepository) Get(ctx context.Context, organizationID, memberID str
 	if err := check(op, id("organization_id", organizationID), id("id", memberID)); err != nil {
 		return Member{}, err
 	}
-	row, err := r.repo.GetMember(ctx, dbgen.GetMemberParams{OrganizationID: organizationID, ID: memberID})
-	return Member(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetMember, dbgen.GetMemberParams{OrganizationID: organizationID, ID: memberID}, toMember)
 }
 
 // GetWithUser is Get with the user joined.
@@ -180,10 +176,9 @@ func (r *MemberRepository) GetWithUser(ctx context.Context, organizationID, memb
 	if err := check(op, id("organization_id", organizationID), id("id", memberID)); err != nil {
 		return MemberWithUser{}, err
 	}
-	row, err := r.repo.GetMemberWithUser(ctx, dbgen.GetMemberWithUserParams{
+	return get(ctx, r.repo, op, (*queries).GetMemberWithUser, dbgen.GetMemberWithUserParams{
 		OrganizationID: organizationID, ID: memberID,
-	})
-	return memberWithUser(row), translate(op, err)
+	}, memberWithUser)
 }
 
 // GetByUser returns a user's membership in an organization, or [ErrNotFound]: the check of who may see a tenant.
@@ -192,10 +187,9 @@ func (r *MemberRepository) GetByUser(ctx context.Context, organizationID, userID
 	if err := check(op, id("organization_id", organizationID), id("user_id", userID)); err != nil {
 		return MemberWithUser{}, err
 	}
-	row, err := r.repo.GetMemberByUser(ctx, dbgen.GetMemberByUserParams{
+	return get(ctx, r.repo, op, (*queries).GetMemberByUser, dbgen.GetMemberByUserParams{
 		OrganizationID: organizationID, UserID: userID,
-	})
-	return memberWithUser(row), translate(op, err)
+	}, memberWithUser)
 }
 
 // GetByEmail returns the membership of the user with that address in any case, or [ErrNotFound].
@@ -205,10 +199,9 @@ func (r *MemberRepository) GetByEmail(ctx context.Context, organizationID, email
 	if err := check(op, id("organization_id", organizationID), key("email", email, maxEmail)); err != nil {
 		return MemberWithUser{}, err
 	}
-	row, err := r.repo.GetMemberByEmail(ctx, dbgen.GetMemberByEmailParams{
+	return get(ctx, r.repo, op, (*queries).GetMemberByEmail, dbgen.GetMemberByEmailParams{
 		OrganizationID: organizationID, Email: email,
-	})
-	return memberWithUser(row), translate(op, err)
+	}, memberWithUser)
 }
 
 // List returns a page of an organization's members with their users, oldest first. It returns [ErrInvalidInput].
@@ -217,12 +210,10 @@ func (r *MemberRepository) List(ctx context.Context, p ListMembersParams) (Page[
 	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole), pageSize(p.Limit)); err != nil {
 		return Page[MemberWithUser]{}, err
 	}
-	limit := rowLimit(p.Limit)
-	rows, err := r.repo.ListMembers(ctx, dbgen.ListMembersParams{
+	return list(ctx, r.repo, op, (*queries).ListMembers, dbgen.ListMembersParams{
 		OrganizationID: p.OrganizationID, RolePattern: rolePattern(p.Role),
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	})
-	return newPage(rows, limit, memberWithUser, MemberWithUser.cursor), translate(op, err)
+		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+	}, p.Limit, memberWithUser, MemberWithUser.cursor)
 }
 
 // All iterates over the members of [MemberRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error
@@ -238,11 +229,9 @@ func (r *MemberRepository) ListByUser(ctx context.Context, p ListMembersByUserPa
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[MemberWithOrganization]{}, err
 	}
-	limit := rowLimit(p.Limit)
-	rows, err := r.repo.ListMembersByUser(ctx, dbgen.ListMembersByUserParams{
-		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	})
-	return newPage(rows, limit, memberWithOrganization, MemberWithOrganization.cursor), translate(op, err)
+	return list(ctx, r.repo, op, (*queries).ListMembersByUser, dbgen.ListMembersByUserParams{
+		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+	}, p.Limit, memberWithOrganization, MemberWithOrganization.cursor)
 }
 
 // AllByUser iterates over the memberships of [MemberRepository.ListByUser] from p.After on, p.Limit (1,000 if 0) at a
@@ -257,8 +246,7 @@ func (r *MemberRepository) Count(ctx context.Context, organizationID string) (in
 	if err := check(op, id("organization_id", organizationID)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.CountMembers(ctx, organizationID)
-	return n, translate(op, err)
+	return get(ctx, r.repo, op, (*queries).CountMembers, organizationID, itself)
 }
 
 // CountByUser returns the number of a user's memberships. It returns [ErrInvalidInput].
@@ -267,8 +255,7 @@ func (r *MemberRepository) CountByUser(ctx context.Context, userID string) (int6
 	if err := check(op, id("user_id", userID)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.CountMembersByUser(ctx, userID)
-	return n, translate(op, err)
+	return get(ctx, r.repo, op, (*queries).CountMembersByUser, userID, itself)
 }
 
 // Update changes what p says of an organization's member and returns it. It returns [ErrNotFound], [ErrLastOwner] if
@@ -282,13 +269,10 @@ func (r *MemberRepository) Update(ctx context.Context, organizationID, memberID 
 		optionalRequired("role", p.Role, maxRole)); err != nil {
 		return Member{}, err
 	}
-	row, done, err := r.repo.ChangeMember(ctx, dbgen.UpdateMemberParams{
+	row, err := r.repo.UpdateMember(ctx, op, dbgen.UpdateMemberParams{
 		OrganizationID: organizationID, ID: memberID, Role: p.Role,
 	})
-	if err == nil && !done {
-		return Member{}, refuse(op, ErrLastOwner, "role")
-	}
-	return Member(row), written(r.repo, op, err)
+	return answer(op, row, err, toMember)
 }
 
 // Delete ends a membership, and with it the user's memberships in the organization's teams; in the user's sessions the
@@ -298,7 +282,9 @@ func (r *MemberRepository) Delete(ctx context.Context, organizationID, memberID 
 	if err := check(op, id("organization_id", organizationID), id("id", memberID)); err != nil {
 		return err
 	}
-	return r.delete(ctx, op, dbgen.DeleteMemberParams{OrganizationID: organizationID, ID: &memberID})
+	return deleted(op, r.repo.DeleteMember(ctx, op, dbgen.DeleteMemberParams{
+		OrganizationID: organizationID, ID: &memberID,
+	}))
 }
 
 // Leave is Delete by the user: what Better Auth calls leaving an organization.
@@ -307,13 +293,7 @@ func (r *MemberRepository) Leave(ctx context.Context, organizationID, userID str
 	if err := check(op, id("organization_id", organizationID), id("user_id", userID)); err != nil {
 		return err
 	}
-	return r.delete(ctx, op, dbgen.DeleteMemberParams{OrganizationID: organizationID, UserID: &userID})
-}
-
-func (r *MemberRepository) delete(ctx context.Context, op string, p dbgen.DeleteMemberParams) error {
-	outcome, err := r.repo.DeleteMember(ctx, p)
-	if err != nil {
-		return written(r.repo, op, err)
-	}
-	return verdict(op, outcome)
+	return deleted(op, r.repo.DeleteMember(ctx, op, dbgen.DeleteMemberParams{
+		OrganizationID: organizationID, UserID: &userID,
+	}))
 }

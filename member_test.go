@@ -163,7 +163,7 @@ func testMemberUpdateLastOwner(t *testing.T, s *fixture) {
 			set(other.ID, others)
 			want := readTables(t, s.Store)
 			for _, to := range noOwners {
-				fails(t, update(to), authdb.ErrLastOwner, "Members.Update", "role")
+				fails(t, update(to), authdb.ErrLastOwner, "Members.Update", "")
 			}
 			s.holds(t, want)
 		}

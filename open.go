@@ -48,7 +48,7 @@ func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
 		}
 		return nil, translate("Open", err)
 	}
-	s := newStore(pool, repo.New(pool, c.sources))
+	s := newStore(repo.New(pool, c.sources, c.once))
 	s.pool = pool
 	return s, nil
 }

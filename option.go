@@ -8,12 +8,13 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// Option changes a default of [New] or [Open]. [WithClock], [WithIDs] and [WithTokens] serve both; [WithPoolConfig],
-// [WithTracer] and [WithInsecureTLS] are about the connection and serve Open alone.
+// Option changes a default of [New] or [Open]. [WithClock], [WithIDs], [WithTokens] and [WithOnce] serve both;
+// [WithPoolConfig], [WithTracer] and [WithInsecureTLS] are about the connection and serve Open alone.
 type Option func(*config)
 
 type config struct {
 	sources     repo.Sources
+	once        bool
 	poolConfig  []func(*pgxpool.Config)
 	insecureTLS bool
 }

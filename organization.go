@@ -81,10 +81,10 @@ func (r *OrganizationRepository) Create(ctx context.Context, p CreateOrganizatio
 		required("user_id", p.OwnerID, maxID)); err != nil {
 		return Organization{}, err
 	}
-	row, err := r.repo.CreateOrganization(ctx, dbgen.CreateOrganizationParams{
+	row, err := r.repo.CreateOrganization(ctx, op, dbgen.CreateOrganizationParams{
 		Name: p.Name, Slug: p.Slug, Logo: p.Logo, Metadata: p.Metadata, OwnerID: p.OwnerID, OwnerRole: RoleOwner, DefaultTeam: p.DefaultTeam,
 	})
-	return Organization(row), written(r.repo, op, err)
+	return answer(op, row, err, toOrganization)
 }
 
 // Get returns the organization with that id, or [ErrNotFound].
@@ -93,8 +93,7 @@ func (r *OrganizationRepository) Get(ctx context.Context, organizationID string)
 	if err := check(op, id("id", organizationID)); err != nil {
 		return Organization{}, err
 	}
-	row, err := r.repo.GetOrganization(ctx, organizationID)
-	return Organization(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetOrganization, organizationID, toOrganization)
 }
 
 // GetBySlug returns the organization with that slug, or [ErrNotFound].
@@ -103,8 +102,7 @@ func (r *OrganizationRepository) GetBySlug(ctx context.Context, slug string) (Or
 	if err := check(op, key("slug", slug, maxSlug)); err != nil {
 		return Organization{}, err
 	}
-	row, err := r.repo.GetOrganizationBySlug(ctx, slug)
-	return Organization(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetOrganizationBySlug, slug, toOrganization)
 }
 
 // List returns a page of all organizations, oldest first. It is meant for administration: nothing narrows it. Those of
@@ -114,11 +112,9 @@ func (r *OrganizationRepository) List(ctx context.Context, p ListOrganizationsPa
 	if err := check(op, pageSize(p.Limit)); err != nil {
 		return Page[Organization]{}, err
 	}
-	limit := rowLimit(p.Limit)
-	rows, err := r.repo.ListOrganizations(ctx, dbgen.ListOrganizationsParams{
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	})
-	return newPage(rows, limit, toOrganization, Organization.cursor), translate(op, err)
+	return list(ctx, r.repo, op, (*queries).ListOrganizations, dbgen.ListOrganizationsParams{
+		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+	}, p.Limit, toOrganization, Organization.cursor)
 }
 
 // All iterates over the organizations of [OrganizationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time.
@@ -134,11 +130,9 @@ func (r *OrganizationRepository) ListByUser(ctx context.Context, p ListOrganizat
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[OrganizationOfUser]{}, err
 	}
-	limit := rowLimit(p.Limit)
-	rows, err := r.repo.ListOrganizationsByUser(ctx, dbgen.ListOrganizationsByUserParams{
-		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	})
-	return newPage(rows, limit, organizationOfUser, OrganizationOfUser.cursor), translate(op, err)
+	return list(ctx, r.repo, op, (*queries).ListOrganizationsByUser, dbgen.ListOrganizationsByUserParams{
+		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+	}, p.Limit, organizationOfUser, OrganizationOfUser.cursor)
 }
 
 // AllByUser iterates over the organizations of [OrganizationRepository.ListByUser] from p.After on, p.Limit (1,000 if
@@ -149,8 +143,7 @@ func (r *OrganizationRepository) AllByUser(ctx context.Context, p ListOrganizati
 
 // Count returns the number of organizations. It reads the whole table.
 func (r *OrganizationRepository) Count(ctx context.Context) (int64, error) {
-	n, err := r.repo.CountOrganizations(ctx)
-	return n, translate("Organizations.Count", err)
+	return get(ctx, r.repo, "Organizations.Count", countOf((*queries).CountOrganizations), struct{}{}, itself)
 }
 
 // Update changes what p says and returns the organization. It returns [ErrNotFound], [ErrSlugTaken] or
@@ -162,11 +155,11 @@ func (r *OrganizationRepository) Update(ctx context.Context, organizationID stri
 		optional("metadata", p.Metadata.value, maxMetadata)); err != nil {
 		return Organization{}, err
 	}
-	row, err := r.repo.UpdateOrganization(ctx, dbgen.UpdateOrganizationParams{
+	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateOrganization, dbgen.UpdateOrganizationParams{
 		ID: organizationID, Name: p.Name, Slug: p.Slug,
 		SetLogo: p.Logo.set, Logo: p.Logo.value, SetMetadata: p.Metadata.set, Metadata: p.Metadata.value,
-	})
-	return Organization(row), written(r.repo, op, err)
+	}, (*queries).GetOrganization, organizationID)
+	return answer(op, row, err, toOrganization)
 }
 
 // Delete removes an organization with its members, teams, team members and invitations, and returns the sessions of its
@@ -177,9 +170,6 @@ func (r *OrganizationRepository) Delete(ctx context.Context, organizationID stri
 	if err := check(op, id("id", organizationID)); err != nil {
 		return nil, err
 	}
-	sessions, n, err := r.repo.RemoveOrganization(ctx, organizationID)
-	if err := affected(r.repo, op, n, err); err != nil {
-		return nil, err
-	}
-	return each(sessions, toSession, nil), nil
+	sessions, err := r.repo.DeleteOrganization(ctx, op, organizationID)
+	return answers(op, sessions, deleted(op, err), toSession)
 }

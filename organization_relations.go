@@ -2,6 +2,7 @@ package authdb
 
 import (
 	"context"
+	"time"
 
 	"github.com/zerostarter/authdb/internal/dbgen"
 	"github.com/zerostarter/authdb/internal/repo"
@@ -27,15 +28,15 @@ type OrganizationWithRelations struct {
 
 // GetFull returns the organization with that id and the relations that with asks for, all as of one moment and in one
 // round trip. It returns [ErrNotFound] or [ErrInvalidInput].
-func (r *OrganizationRepository) GetFull(ctx context.Context, organizationID string, with OrganizationWith) (OrganizationWithRelations, error) {
-	l := &loader{op: "Organizations.GetFull", faults: []fault{id("id", organizationID)}}
+func (r *OrganizationRepository) GetFull(
+	ctx context.Context, organizationID string, with OrganizationWith,
+) (OrganizationWithRelations, error) {
 	var org dbgen.Organization
-	l.queries = append(l.queries, func(r *repo.Repo) (err error) {
-		org, err = r.GetOrganization(ctx, organizationID)
-		return err
-	})
-	attach := organizationRelations(ctx, l, []string{organizationID}, with)
-	if err := l.run(ctx, r.repo); err != nil {
+	var l loader
+	l.check(id("id", organizationID))
+	repo.Get(&l.graph, (*queries).GetOrganization, organizationID, &org)
+	attach := organizationRelations(&l, []string{organizationID}, with, r.repo.Now())
+	if err := l.run(ctx, "Organizations.GetFull", r.repo, true); err != nil {
 		return OrganizationWithRelations{}, err
 	}
 	return attach(Organization(org)), nil
@@ -65,68 +66,50 @@ func (r *OrganizationRepository) LoadMany(ctx context.Context, orgs []Organizati
 func (r *OrganizationRepository) load(
 	ctx context.Context, op string, orgs []Organization, with OrganizationWith,
 ) ([]OrganizationWithRelations, error) {
-	return loadMany(ctx, op, r.repo, orgs, func(o Organization) string { return o.ID },
-		func(l *loader, ids []string) func(Organization) OrganizationWithRelations {
-			return organizationRelations(ctx, l, ids, with)
-		})
+	return load(ctx, op, r.repo, orgs, func(l *loader) func(Organization) OrganizationWithRelations {
+		ids := keysOf(l, orgs, func(o Organization) string { return o.ID })
+		return organizationRelations(l, ids, with, r.repo.Now())
+	})
 }
 
 func organizationRelations(
-	ctx context.Context, l *loader, ids []string, with OrganizationWith,
+	l *loader, ids []string, with OrganizationWith, now time.Time,
 ) func(Organization) OrganizationWithRelations {
 	if with.TeamMembers.asked && !with.Teams.asked {
 		with.Teams = All()
 	}
-	members := toMany(l, "members", with.Members, func(m *MemberWithUser) string { return m.OrganizationID }, func(r *repo.Repo) ([]MemberWithUser, error) {
-		if with.Members.isAll() {
-			rows, err := r.ListMembersByOrganizations(ctx, ids)
-			return each(rows, memberWithUser, err), err
-		}
-		rows, err := r.PickMembersByOrganizations(ctx, dbgen.PickMembersByOrganizationsParams{
+	members := toMany(l, "members", with.Members, with.Members.isAll(),
+		func(m *MemberWithUser) string { return m.OrganizationID },
+		(*queries).ListMembersByOrganizations, ids, memberWithUser,
+		(*queries).PickMembersByOrganizations, dbgen.PickMembersByOrganizationsParams{
 			OrganizationIds: ids, Newest: with.Members.newest, RowLimit: with.Members.rowLimit(),
-		})
-		return each(rows, memberWithUser, err), err
-	})
-	teams := toMany(l, "teams", with.Teams, func(t *TeamWithRelations) string { return t.OrganizationID }, func(r *repo.Repo) ([]TeamWithRelations, error) {
-		if with.Teams.isAll() {
-			rows, err := r.ListTeamsByOrganizations(ctx, ids)
-			return each(rows, teamAlone, err), err
-		}
-		rows, err := r.PickTeamsByOrganizations(ctx, dbgen.PickTeamsByOrganizationsParams{
+		}, memberWithUser)
+	teams := toMany(l, "teams", with.Teams, with.Teams.isAll(),
+		func(t *TeamWithRelations) string { return t.OrganizationID },
+		(*queries).ListTeamsByOrganizations, ids, teamAlone,
+		(*queries).PickTeamsByOrganizations, dbgen.PickTeamsByOrganizationsParams{
 			OrganizationIds: ids, Newest: with.Teams.newest, RowLimit: with.Teams.rowLimit(),
-		})
-		return each(rows, teamAlone, err), err
-	})
-	teamMembers := toMany(l, "team_members", with.TeamMembers, func(m *TeamMemberWithUser) string { return m.TeamID }, func(r *repo.Repo) ([]TeamMemberWithUser, error) {
-		if with.TeamMembers.isAll() && with.Teams.isAll() {
-			rows, err := r.ListTeamMembersByOrganizations(ctx, ids)
-			return each(rows, teamMemberWithUser, err), err
-		}
-		rows, err := r.PickTeamMembersByOrganizations(ctx, dbgen.PickTeamMembersByOrganizationsParams{
+		}, teamAlone)
+	teamMembers := toMany(l, "team_members", with.TeamMembers, with.TeamMembers.isAll() && with.Teams.isAll(),
+		func(m *TeamMemberWithUser) string { return m.TeamID },
+		(*queries).ListTeamMembersByOrganizations, ids, teamMemberWithUser,
+		(*queries).PickTeamMembersByOrganizations, dbgen.PickTeamMembersByOrganizationsParams{
 			OrganizationIds: ids, NewestTeams: with.Teams.newest, TeamLimit: new(with.Teams.rowLimit()),
 			Newest: with.TeamMembers.newest, RowLimit: new(with.TeamMembers.rowLimit()),
-		})
-		return each(rows, teamMemberWithUser, err), err
-	})
-	invitations := toMany(l, "invitations", with.Invitations, func(i *InvitationWithInviter) string { return i.OrganizationID }, func(r *repo.Repo) ([]InvitationWithInviter, error) {
-		if with.Invitations.isAll() {
-			rows, err := r.ListInvitationsByOrganizations(ctx, dbgen.ListInvitationsByOrganizationsParams{
-				OrganizationIds: ids, Pending: with.PendingInvitations,
-			})
-			return each(rows, invitationWithInviter, err), err
-		}
-		rows, err := r.PickInvitationsByOrganizations(ctx, dbgen.PickInvitationsByOrganizationsParams{
-			OrganizationIds: ids, Pending: with.PendingInvitations,
+		}, teamMemberWithUser)
+	invitations := toMany(l, "invitations", with.Invitations, with.Invitations.isAll(),
+		func(i *InvitationWithInviter) string { return i.OrganizationID },
+		(*queries).ListInvitationsByOrganizations, dbgen.ListInvitationsByOrganizationsParams{
+			OrganizationIds: ids, Pending: with.PendingInvitations, Now: now,
+		}, invitationWithInviter,
+		(*queries).PickInvitationsByOrganizations, dbgen.PickInvitationsByOrganizationsParams{
+			OrganizationIds: ids, Pending: with.PendingInvitations, Now: now,
 			Newest: with.Invitations.newest, RowLimit: with.Invitations.rowLimit(),
-		})
-		return each(rows, invitationWithInviter, err), err
-	})
+		}, invitationWithInviter)
 	return func(o Organization) OrganizationWithRelations {
-		full := OrganizationWithRelations{
-			Organization: o, Members: members.of(o.ID), Teams: teams.of(o.ID), Invitations: invitations.of(o.ID),
-		}
+		full := OrganizationWithRelations{o, members.Of(o.ID), teams.Of(o.ID), invitations.Of(o.ID)}
 		for i := range full.Teams {
-			full.Teams[i].Members = teamMembers.of(full.Teams[i].ID)
+			full.Teams[i].Members = teamMembers.Of(full.Teams[i].ID)
 		}
 		return full
 	}

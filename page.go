@@ -7,6 +7,9 @@ import (
 	"iter"
 	"math"
 	"time"
+
+	"github.com/zerostarter/authdb/internal/dbgen"
+	"github.com/zerostarter/authdb/internal/repo"
 )
 
 // DefaultLimit is the number of rows in a page whose Limit is 0.
@@ -83,29 +86,72 @@ func nonEmpty(s string) *string {
 	return &s
 }
 
-// newPage makes a page of limit+1 rows or fewer.
-func newPage[R, T any](rows []R, limit int32, item func(R) T, cursor func(T) Cursor) Page[T] {
-	more := len(rows) == int(limit)
+// queries is short for the receiver in the name of a generated query, such as (*queries).GetUser.
+type queries = dbgen.Queries
+
+// get runs a query for one row or value.
+func get[P, R, T any](
+	ctx context.Context, r *repo.Repo, op string,
+	query func(*queries, context.Context, P) (R, error), p P, item func(R) T,
+) (T, error) {
+	row, err := repo.Read(ctx, r, query, p)
+	return answer(op, row, err, item)
+}
+
+// list runs a query for the rows of a page and one more.
+func list[P, R, T any](
+	ctx context.Context, r *repo.Repo, op string,
+	query func(*queries, context.Context, P) ([]R, error), p P, limit int, item func(R) T, cursor func(T) Cursor,
+) (Page[T], error) {
+	rows, err := repo.Read(ctx, r, query, p)
+	if err != nil {
+		return Page[T]{}, translate(op, err)
+	}
+	more := len(rows) == int(rowLimit(limit))
 	if more {
 		rows = rows[:len(rows)-1]
 	}
-	p := Page[T]{Items: each(rows, item, nil)}
+	page := Page[T]{Items: each(rows, item)}
 	if more {
-		p.Next = cursor(p.Items[len(rows)-1])
+		page.Next = cursor(page.Items[len(rows)-1])
 	}
-	return p
+	return page, nil
 }
 
-// each converts rows in order; nil if there was an error.
-func each[R, T any](rows []R, item func(R) T, err error) []T {
+// answer converts a row, unless there was an error.
+func answer[R, T any](op string, row R, err error, item func(R) T) (T, error) {
 	if err != nil {
-		return nil
+		var none T
+		return none, translate(op, err)
 	}
+	return item(row), nil
+}
+
+// answers converts rows in order; nil if there was an error.
+func answers[R, T any](op string, rows []R, err error, item func(R) T) ([]T, error) {
+	if err != nil {
+		return nil, translate(op, err)
+	}
+	return each(rows, item), nil
+}
+
+// each converts rows in order.
+func each[R, T any](rows []R, item func(R) T) []T {
 	items := make([]T, len(rows))
 	for i, row := range rows {
 		items[i] = item(row)
 	}
 	return items
+}
+
+// itself is the item of a query whose rows need no converting.
+func itself[T any](v T) T { return v }
+
+// countOf is a query without parameters as one that takes them.
+func countOf(
+	query func(*queries, context.Context) (int64, error),
+) func(*queries, context.Context, struct{}) (int64, error) {
+	return func(q *queries, ctx context.Context, _ struct{}) (int64, error) { return query(q, ctx) }
 }
 
 // walkLimit is the number of rows that an iterator fetches at a time where Limit is 0.

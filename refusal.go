@@ -3,6 +3,8 @@ package authdb
 import (
 	"errors"
 	"fmt"
+
+	"github.com/zerostarter/authdb/internal/repo"
 )
 
 // What an operation refuses to do. Nothing has changed then, but that ErrWrongCode counts the guess.
@@ -43,13 +45,17 @@ type refusal struct {
 	field string
 }
 
-// refusals by the words that the queries' verdicts use.
-var refusals = map[string]refusal{
+// refusals by the words of the queries' verdicts.
+var refusals = map[repo.Refusal]refusal{
 	"not found":         {ErrNotFound, ""},
 	"not a member":      {ErrNotMember, "user_id"},
 	"already a member":  {ErrAlreadyMember, "email"},
 	"not an owner":      {ErrNotOwner, "role"},
 	"no such team":      {ErrReference, "team_id"},
+	"account taken":     {ErrAccountTaken, "account_id"},
+	"last account":      {ErrLastAccount, ""},
+	"reserved":          {ErrConflict, "identifier"},
+	"too many teams":    {ErrLimitReached, "max_teams"},
 	"no successor":      {ErrReference, "successor_id"},
 	"last owner":        {ErrLastOwner, ""},
 	"last team":         {ErrLastTeam, ""},
@@ -61,24 +67,18 @@ var refusals = map[string]refusal{
 	"not verified":      {ErrEmailNotVerified, ""},
 	"not pending":       {ErrNotPending, ""},
 	"expired":           {ErrExpired, ""},
-	"wrong code":        {ErrWrongCode, ""},
+	repo.WrongCode:      {ErrWrongCode, ""},
 	"too many attempts": {ErrTooManyAttempts, ""},
 }
 
-// verdict turns the outcome of a query that went well into what it means: nil for none.
-func verdict(op, outcome string) error {
-	if outcome == "" {
-		return nil
-	}
-	r, ok := refusals[outcome]
+// refuse sets what the word of a verdict means.
+func (e *Error) refuse(word repo.Refusal) {
+	r, ok := refusals[word]
 	if !ok {
-		return &Error{Op: op, cause: fmt.Errorf("unknown outcome %q", outcome)}
+		e.cause = fmt.Errorf("unknown outcome %q", word)
+		return
 	}
-	return refuse(op, r.kind, r.field)
-}
-
-func refuse(op string, kind error, field string) error {
-	return &Error{Op: op, Field: field, kinds: []error{kind}}
+	e.kinds, e.Field = []error{r.kind}, r.field
 }
 
 // limit is what a query takes for a limit: NULL for none.

@@ -3,7 +3,6 @@ package authdb
 import (
 	"context"
 	"math"
-	"slices"
 
 	"github.com/zerostarter/authdb/internal/repo"
 )
@@ -35,31 +34,38 @@ func (r Rows) check(field string) fault {
 	return fault{}
 }
 
-// loader collects the queries of one Load.
+// loader collects what one Load brings, and what is wrong with its arguments.
 type loader struct {
-	op      string
-	faults  []fault
-	queries []repo.Query
+	fault fault // the first one
+	graph repo.Graph
 }
 
-// loadMany brings what relations asks for to every parent, in one round trip.
-func loadMany[P, L any](
-	ctx context.Context, op string, r *repo.Repo, parents []P, id func(P) string,
-	relations func(l *loader, ids []string) (attach func(P) L),
-) ([]L, error) {
-	ids := distinct(parents, id)
-	l := &loader{op: op, faults: []fault{eachOf("id", ids, maxID)}}
-	attach := relations(l, ids)
-	if len(parents) == 0 {
-		l.queries = nil
+func (l *loader) check(f fault) {
+	if l.fault.reason == "" {
+		l.fault = f
 	}
-	if err := l.run(ctx, r); err != nil {
+}
+
+// load brings what relations asks for to every row, in one round trip.
+func load[P, L any](
+	ctx context.Context, op string, r *repo.Repo, rows []P, relations func(l *loader) (attach func(P) L),
+) ([]L, error) {
+	var l loader
+	attach := relations(&l)
+	if err := l.run(ctx, op, r, len(rows) > 0); err != nil {
 		return nil, err
 	}
-	return each(parents, attach, nil), nil
+	return each(rows, attach), nil
 }
 
-// first is the one result of loadMany for one parent.
+func (l *loader) run(ctx context.Context, op string, r *repo.Repo, any bool) error {
+	if err := check(op, l.fault); err != nil || !any {
+		return err
+	}
+	return translate(op, r.Load(ctx, &l.graph))
+}
+
+// first is the one result of a load for one row.
 func first[L any](loaded []L, err error) (L, error) {
 	if err != nil {
 		var none L
@@ -68,100 +74,28 @@ func first[L any](loaded []L, err error) (L, error) {
 	return loaded[0], nil
 }
 
-func (l *loader) run(ctx context.Context, r *repo.Repo) error {
-	if err := check(l.op, l.faults...); err != nil {
-		return err
-	}
-	if len(l.queries) == 0 {
+// keysOf returns the keys of rows, each once, for a query.
+func keysOf[P any](l *loader, rows []P, key func(P) string) []string {
+	keys := distinct(rows, key)
+	l.check(eachOf("id", keys, maxID))
+	return keys
+}
+
+// toMany adds a relation of many rows, if it is asked for: by a query for all of them, or by one with a limit. Both
+// return them oldest first.
+func toMany[T, PA, RA, PS, RS any](
+	l *loader, field string, rows Rows, isAll bool, parent func(*T) string,
+	all func(*queries, context.Context, PA) ([]RA, error), pa PA, itemOfAll func(RA) T,
+	some func(*queries, context.Context, PS) ([]RS, error), ps PS, itemOfSome func(RS) T,
+) *repo.Many[T] {
+	if !rows.asked {
 		return nil
 	}
-	return translate(l.op, r.Pipeline(ctx, l.queries...))
-}
-
-// related are the rows of a to-many relation, by parent.
-type related[T any] struct {
-	asked bool
-	rows  map[string][]T
-}
-
-// of returns the rows of a parent: nil if they were not asked for, empty if there are none.
-func (r *related[T]) of(parent string) []T {
-	if rows, ok := r.rows[parent]; ok || !r.asked {
-		return rows
+	l.check(rows.check(field))
+	if isAll {
+		return repo.ToMany(&l.graph, all, pa, itemOfAll, false, parent)
 	}
-	return []T{}
-}
-
-// toMany adds the query of a to-many relation, if it is asked for. The query returns its rows oldest first.
-func toMany[T any](
-	l *loader, field string, rows Rows, parent func(*T) string, query func(r *repo.Repo) ([]T, error),
-) *related[T] {
-	rel := &related[T]{asked: rows.asked}
-	if rows.asked {
-		l.faults = append(l.faults, rows.check(field))
-		l.queries = append(l.queries, func(r *repo.Repo) error {
-			found, err := query(r)
-			if rows.newest {
-				slices.Reverse(found)
-			}
-			rel.rows = group(found, parent)
-			return err
-		})
-	}
-	return rel
-}
-
-// group sorts rows to their parents and keeps their order.
-func group[T any](rows []T, parent func(*T) string) map[string][]T {
-	if len(rows) == 0 {
-		return nil
-	}
-	if one := parent(&rows[0]); isOnly(rows, parent, one) {
-		return map[string][]T{one: rows}
-	}
-	counts := map[string]int{}
-	for i := range rows {
-		counts[parent(&rows[i])]++
-	}
-	groups := make(map[string][]T, len(counts))
-	for i := range rows {
-		key := parent(&rows[i])
-		if groups[key] == nil {
-			groups[key] = make([]T, 0, counts[key])
-		}
-		groups[key] = append(groups[key], rows[i])
-	}
-	return groups
-}
-
-// isOnly reports whether all rows have one parent: the usual case, which needs no counting.
-func isOnly[T any](rows []T, parent func(*T) string, one string) bool {
-	for i := range rows {
-		if parent(&rows[i]) != one {
-			return false
-		}
-	}
-	return true
-}
-
-// toOne adds the query of a to-one relation, if it is asked for. The row of a key is nil if it was not, or is gone.
-func toOne[R, T any](
-	l *loader, asked bool, keys []string, query func(r *repo.Repo, keys []string) ([]R, error), item func(R) T, id func(T) string,
-) (of func(key string) *T) {
-	found := map[string]*T{}
-	if !asked || len(keys) == 0 {
-		return func(string) *T { return nil }
-	}
-	l.faults = append(l.faults, eachOf("id", keys, maxID))
-	l.queries = append(l.queries, func(r *repo.Repo) error {
-		rows, err := query(r, keys)
-		for _, row := range rows {
-			one := item(row)
-			found[id(one)] = &one
-		}
-		return err
-	})
-	return func(key string) *T { return found[key] }
+	return repo.ToMany(&l.graph, some, ps, itemOfSome, rows.newest, parent)
 }
 
 // distinct returns the keys of rows, each once.
@@ -180,4 +114,27 @@ func distinct[P any](rows []P, key func(P) string) []string {
 	return keys
 }
 
-func itself(s string) string { return s }
+// The relations of a row that belongs to others.
+
+func usersOf[P any](l *loader, asked bool, rows []P, key func(P) string) *repo.One[User] {
+	return toOne(l, asked, rows, key, (*queries).ListUsersByIDs, toUser, func(u *User) string { return u.ID })
+}
+
+func organizationsOf[P any](l *loader, asked bool, rows []P, key func(P) string) *repo.One[Organization] {
+	return toOne(l, asked, rows, key, (*queries).ListOrganizationsByIDs, toOrganization,
+		func(o *Organization) string { return o.ID })
+}
+
+func teamsOf[P any](l *loader, asked bool, rows []P, key func(P) string) *repo.One[Team] {
+	return toOne(l, asked, rows, key, (*queries).ListTeamsByIDs, toTeam, func(t *Team) string { return t.ID })
+}
+
+func toOne[P, R, T any](
+	l *loader, asked bool, rows []P, key func(P) string,
+	query func(*queries, context.Context, []string) ([]R, error), item func(R) T, id func(*T) string,
+) *repo.One[T] {
+	if !asked {
+		return nil
+	}
+	return repo.ToOne(&l.graph, query, keysOf(l, rows, key), item, id)
+}

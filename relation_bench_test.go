@@ -161,10 +161,10 @@ func benchGraph(b *testing.B, store *authdb.Store, n int) (authdb.User, authdb.O
 	}
 	var members []authdb.CreateMemberParams
 	team := authdbtest.Team(b, store, func(p *authdb.CreateTeamParams) { p.OrganizationID = org.ID })
-	var ids []string
+	ids := []string{user.ID}
 	for i, u := range created {
-		ids = append(ids, u.ID)
 		if i > 0 { // the owner is one
+			ids = append(ids, u.ID)
 			members = append(members, authdb.CreateMemberParams{OrganizationID: org.ID, UserID: u.ID})
 		}
 		authdbtest.Session(b, store, func(p *authdb.CreateSessionParams) { p.UserID = user.ID })
@@ -195,9 +195,9 @@ func benchGraph(b *testing.B, store *authdb.Store, n int) (authdb.User, authdb.O
 const (
 	userColumns         = "u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at"
 	organizationColumns = "o.id, o.name, o.slug, o.logo, o.created_at, o.metadata"
-	teamColumns         = "t.id, t.name, t.organization_id, t.created_at, t.updated_at"
+	teamColumns         = "t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count"
 	memberColumns       = "m.id, m.organization_id, m.user_id, m.role, m.created_at"
-	teamMemberColumns   = "tm.id, tm.team_id, tm.user_id, tm.created_at"
+	teamMemberColumns   = "tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key"
 	invitationColumns   = "i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id"
 )
 

@@ -495,7 +495,7 @@ func schedules() []schedule {
 			name: "sign-in after a deletion that is rolled back",
 			turns: after(doDeleteUser("dan", authdb.DeleteUserParams{}, "dan-old dan1", ""), rollsBack,
 				doLogin("dan"), nil),
-			changes: `+ session new3 expires_at=06-08T12:00:00 ip_address= token=token4 user_agent= user_id=dan`,
+			changes: `+ session new2 expires_at=06-08T12:00:00 ip_address= token=token3 user_agent= user_id=dan`,
 		},
 		{
 			name: "deleting a user waits for its organization to be active",
@@ -859,8 +859,8 @@ func schedules() []schedule {
 			name:  "accept after an accept that is rolled back",
 			turns: after(doAccept("to-cyd", "cyd", false), rollsBack, doAccept("to-cyd", "cyd", false), nil),
 			changes: `
-				+ member new3 organization_id=acme role=member user_id=cyd
-				+ team_member 35980be9a208b4a7d3675c569d5e0f9b team_id=red user_id=cyd
+				+ member new2 organization_id=acme role=member user_id=cyd
+				+ team_member 67e93c13c027ccfbd6d792ad8b5bb282 team_id=red user_id=cyd
 				~ invitation to-cyd status=accepted
 				~ team red member_count=3 updated`,
 		},
@@ -869,9 +869,9 @@ func schedules() []schedule {
 			turns: beside(doAccept("to-cyd", "cyd", false), doAccept("to-cyd-2", "cyd", false), nil),
 			changes: `
 				+ member new1 organization_id=acme role=member user_id=cyd
-				+ member new3 organization_id=globex role=member user_id=cyd
+				+ member new2 organization_id=globex role=member user_id=cyd
 				+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
-				+ team_member 8fa145e9810d2979fec89c0a12f65700 team_id=gold user_id=cyd
+				+ team_member a8ac48862562e739d8cb68f99b8ee04a team_id=gold user_id=cyd
 				~ invitation to-cyd status=accepted
 				~ invitation to-cyd-2 status=accepted
 				~ team gold member_count=3 updated

@@ -34,6 +34,11 @@ func (s Session) cursor() Cursor { return Cursor{s.CreatedAt, s.ID} }
 
 func toSession(row dbgen.Session) Session { return Session(row) }
 
+func sessionByToken(q *queries, ctx context.Context, token string) (dbgen.Session, error) {
+	row, err := q.GetSessionByToken(ctx, token)
+	return row.Session, err
+}
+
 // SessionWithUser is a session and whose it is.
 type SessionWithUser struct {
 	Session
@@ -59,18 +64,18 @@ type Authentication struct {
 	Team    *Team   // the active one; nil unless it is the active organization's and the user is in it
 }
 
+// authentication names no field of the two joined rows, so that a column more of theirs does not compile here.
 func authentication(row dbgen.AuthenticateSessionRow) Authentication {
 	a := Authentication{Session: Session(row.Session), User: User(row.User)}
 	if row.MemberID != nil {
 		a.Member = &Member{
-			ID: *row.MemberID, OrganizationID: *a.Session.ActiveOrganizationID, UserID: a.User.ID,
-			Role: *row.MemberRole, CreatedAt: *row.MemberCreatedAt,
+			*row.MemberID, *a.Session.ActiveOrganizationID, a.User.ID, *row.MemberRole, *row.MemberCreatedAt,
 		}
 	}
 	if row.TeamID != nil {
 		a.Team = &Team{
-			ID: *row.TeamID, Name: *row.TeamName, OrganizationID: *a.Session.ActiveOrganizationID,
-			CreatedAt: *row.TeamCreatedAt, UpdatedAt: row.TeamUpdatedAt, MemberCount: *row.TeamMemberCount,
+			*row.TeamID, *row.TeamName, *a.Session.ActiveOrganizationID, *row.TeamCreatedAt, row.TeamUpdatedAt,
+			*row.TeamMemberCount,
 		}
 	}
 	return a
@@ -154,12 +159,12 @@ func (r *SessionRepository) Create(ctx context.Context, p CreateSessionParams) (
 	if err := p.check(op); err != nil {
 		return Session{}, err
 	}
-	row, err := r.repo.CreateSession(ctx, dbgen.CreateSessionParams{
+	row, err := r.repo.CreateSession(ctx, op, dbgen.CreateSessionParams{
 		UserID: p.UserID, ExpiresAt: r.repo.NowOr(p.ExpiresAt, SessionLifetime),
 		IPAddress: &p.IPAddress, UserAgent: &p.UserAgent,
 		ActiveOrganizationID: p.ActiveOrganizationID, ActiveTeamID: p.ActiveTeamID,
 	})
-	return Session(row), written(r.repo, op, err)
+	return answer(op, row, err, toSession)
 }
 
 // CreateMany adds any number of sessions by COPY, all or none, and returns them in the order given. It returns
@@ -177,8 +182,8 @@ func (r *SessionRepository) CreateMany(ctx context.Context, ps []CreateSessionPa
 			ActiveOrganizationID: p.ActiveOrganizationID, ActiveTeamID: p.ActiveTeamID,
 		}
 	}
-	created, err := r.repo.CreateSessions(ctx, rows)
-	return each(created, toSession, err), written(r.repo, op, err)
+	created, err := r.repo.CreateSessions(ctx, op, rows)
+	return answers(op, created, err, toSession)
 }
 
 // Get returns the session with that id if it is the user's, or [ErrNotFound]. It does not look at ExpiresAt.
@@ -187,8 +192,7 @@ func (r *SessionRepository) Get(ctx context.Context, userID, sessionID string) (
 	if err := check(op, id("user_id", userID), id("id", sessionID)); err != nil {
 		return Session{}, err
 	}
-	row, err := r.repo.GetSession(ctx, dbgen.GetSessionParams{UserID: userID, ID: sessionID})
-	return Session(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetSession, dbgen.GetSessionParams{UserID: userID, ID: sessionID}, toSession)
 }
 
 // Authenticate returns the live session with that token, its user, the membership in its active organization and its
@@ -199,11 +203,9 @@ func (r *SessionRepository) Authenticate(ctx context.Context, token string) (Aut
 	if err := check(op, key("token", token, maxToken)); err != nil {
 		return Authentication{}, err
 	}
-	row, err := r.repo.AuthenticateSession(ctx, dbgen.AuthenticateSessionParams{Token: token})
-	if err != nil {
-		return Authentication{}, translate(op, err)
-	}
-	return authentication(row), nil
+	return get(ctx, r.repo, op, (*queries).AuthenticateSession, dbgen.AuthenticateSessionParams{
+		Token: token, Now: r.repo.Now(),
+	}, authentication)
 }
 
 // GetByToken returns the session with that token and its user in one round trip, or [ErrNotFound]. It does not look
@@ -213,8 +215,7 @@ func (r *SessionRepository) GetByToken(ctx context.Context, token string) (Sessi
 	if err := check(op, key("token", token, maxToken)); err != nil {
 		return SessionWithUser{}, err
 	}
-	row, err := r.repo.GetSessionByToken(ctx, token)
-	return sessionWithUser(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetSessionByToken, token, sessionWithUser)
 }
 
 // ListByTokens returns the sessions with those tokens and their users, in the order of the tokens; a token without a
@@ -224,8 +225,8 @@ func (r *SessionRepository) ListByTokens(ctx context.Context, tokens []string) (
 	if err := check(op, eachOf("token", tokens, maxToken)); err != nil {
 		return nil, err
 	}
-	rows, err := r.repo.ListSessionsByTokens(ctx, tokens)
-	return each(rows, sessionWithUser, err), translate(op, err)
+	rows, err := repo.Read(ctx, r.repo, (*queries).ListSessionsByTokens, tokens)
+	return answers(op, rows, err, sessionWithUser)
 }
 
 // List returns a page of a user's sessions, oldest first. It returns [ErrInvalidInput].
@@ -234,12 +235,10 @@ func (r *SessionRepository) List(ctx context.Context, p ListSessionsParams) (Pag
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[Session]{}, err
 	}
-	limit := rowLimit(p.Limit)
-	rows, err := r.repo.ListSessions(ctx, dbgen.ListSessionsParams{
-		UserID: p.UserID, Live: p.Live,
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	})
-	return newPage(rows, limit, toSession, Session.cursor), translate(op, err)
+	return list(ctx, r.repo, op, (*queries).ListSessions, dbgen.ListSessionsParams{
+		UserID: p.UserID, Live: p.Live, Now: r.repo.Now(),
+		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+	}, p.Limit, toSession, Session.cursor)
 }
 
 // All iterates over the sessions of [SessionRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error
@@ -254,8 +253,9 @@ func (r *SessionRepository) Count(ctx context.Context, p CountSessionsParams) (i
 	if err := check(op, id("user_id", p.UserID)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.CountSessions(ctx, dbgen.CountSessionsParams{UserID: p.UserID, Live: p.Live})
-	return n, translate(op, err)
+	return get(ctx, r.repo, op, (*queries).CountSessions, dbgen.CountSessionsParams{
+		UserID: p.UserID, Live: p.Live, Now: r.repo.Now(),
+	}, itself)
 }
 
 // UpdateByToken changes what p says and returns the session. It returns [ErrNotFound] or [ErrInvalidInput]. It sets
@@ -267,12 +267,12 @@ func (r *SessionRepository) UpdateByToken(ctx context.Context, token string, p U
 		optional("user_agent", p.UserAgent.value, maxUserAgent)); err != nil {
 		return Session{}, err
 	}
-	row, err := r.repo.UpdateSessionByToken(ctx, dbgen.UpdateSessionByTokenParams{
-		Token: token, ExpiresAt: p.ExpiresAt,
+	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateSessionByToken, dbgen.UpdateSessionByTokenParams{
+		Token: token, ExpiresAt: repo.UTC(p.ExpiresAt), Now: r.repo.Now(),
 		SetIPAddress: p.IPAddress.set, IPAddress: p.IPAddress.value,
 		SetUserAgent: p.UserAgent.set, UserAgent: p.UserAgent.value,
-	})
-	return Session(row), written(r.repo, op, err)
+	}, sessionByToken, token)
+	return answer(op, row, err, toSession)
 }
 
 // Refresh prolongs a live session if it is due, at most once per UpdateAge however many ask at once, and returns it as
@@ -291,9 +291,9 @@ func (r *SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams)
 		duration("update_age", p.UpdateAge)); err != nil {
 		return RefreshedSession{}, err
 	}
-	row, refreshed, err := r.repo.Refresh(ctx, p.Token, p.Lifetime, p.UpdateAge)
+	row, refreshed, err := r.repo.RefreshSession(ctx, op, p.Token, p.Lifetime, p.UpdateAge)
 	if err != nil {
-		return RefreshedSession{}, written(r.repo, op, err)
+		return RefreshedSession{}, translate(op, err)
 	}
 	return RefreshedSession{Session(row), refreshed}, nil
 }
@@ -307,10 +307,10 @@ func (r *SessionRepository) SetActiveOrganization(ctx context.Context, p SetActi
 		text("organization_id", p.OrganizationID, maxID)); err != nil {
 		return Session{}, err
 	}
-	row, done, err := r.repo.ActivateOrganization(ctx, dbgen.SetActiveOrganizationParams{
+	row, err := r.repo.SetActiveOrganization(ctx, op, dbgen.SetActiveOrganizationParams{
 		UserID: p.UserID, Token: p.Token, OrganizationID: nonEmpty(p.OrganizationID),
 	})
-	return activated(op, row, done, written(r.repo, op, err))
+	return answer(op, row, err, toSession)
 }
 
 // SetActiveTeam makes a team of the active organization the active one of a user's live session and returns the
@@ -322,20 +322,10 @@ func (r *SessionRepository) SetActiveTeam(ctx context.Context, p SetActiveTeamPa
 		text("team_id", p.TeamID, maxID)); err != nil {
 		return Session{}, err
 	}
-	row, done, err := r.repo.ActivateTeam(ctx, dbgen.SetActiveTeamParams{
+	row, err := r.repo.SetActiveTeam(ctx, op, dbgen.SetActiveTeamParams{
 		UserID: p.UserID, Token: p.Token, TeamID: nonEmpty(p.TeamID),
 	})
-	return activated(op, row, done, written(r.repo, op, err))
-}
-
-func activated(op string, row dbgen.Session, done bool, err error) (Session, error) {
-	if err == nil && !done {
-		err = refuse(op, ErrNotMember, "user_id")
-	}
-	if err != nil {
-		return Session{}, err
-	}
-	return Session(row), nil
+	return answer(op, row, err, toSession)
 }
 
 // Delete signs out the session with that id if it is the user's. It returns [ErrNotFound].
@@ -344,8 +334,7 @@ func (r *SessionRepository) Delete(ctx context.Context, userID, sessionID string
 	if err := check(op, id("user_id", userID), id("id", sessionID)); err != nil {
 		return err
 	}
-	n, err := r.repo.DeleteSession(ctx, dbgen.DeleteSessionParams{UserID: userID, ID: sessionID})
-	return affected(r.repo, op, n, err)
+	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteSession, dbgen.DeleteSessionParams{UserID: userID, ID: sessionID}))
 }
 
 // DeleteByToken signs out the session with that token. It returns [ErrNotFound].
@@ -354,8 +343,7 @@ func (r *SessionRepository) DeleteByToken(ctx context.Context, token string) err
 	if err := check(op, key("token", token, maxToken)); err != nil {
 		return err
 	}
-	n, err := r.repo.DeleteSessionByToken(ctx, token)
-	return affected(r.repo, op, n, err)
+	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteSessionByToken, token))
 }
 
 // DeleteByTokens signs out the sessions with those tokens and returns how many there were. It returns
@@ -365,8 +353,8 @@ func (r *SessionRepository) DeleteByTokens(ctx context.Context, tokens []string)
 	if err := check(op, eachOf("token", tokens, maxToken)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.DeleteSessionsByTokens(ctx, tokens)
-	return n, written(r.repo, op, err)
+	n, err := repo.Count(ctx, r.repo, op, (*queries).DeleteSessionsByTokens, tokens)
+	return n, translate(op, err)
 }
 
 // DeleteByUser signs a user out everywhere, also out of a session that is being made at that moment, and returns what
@@ -376,8 +364,8 @@ func (r *SessionRepository) DeleteByUser(ctx context.Context, userID string) ([]
 	if err := check(op, id("user_id", userID)); err != nil {
 		return nil, err
 	}
-	rows, err := r.repo.DeleteSessionsByUser(ctx, userID)
-	return each(rows, toSession, err), written(r.repo, op, err)
+	rows, err := r.repo.DeleteSessionsByUser(ctx, op, userID)
+	return answers(op, rows, err, toSession)
 }
 
 // DeleteOthers is DeleteByUser but for the session with that id, which is usually the one that asks.
@@ -386,8 +374,8 @@ func (r *SessionRepository) DeleteOthers(ctx context.Context, userID, sessionID 
 	if err := check(op, id("user_id", userID), id("id", sessionID)); err != nil {
 		return nil, err
 	}
-	rows, err := r.repo.DeleteOtherSessions(ctx, dbgen.DeleteOtherSessionsParams{UserID: userID, ID: sessionID})
-	return each(rows, toSession, err), written(r.repo, op, err)
+	rows, err := r.repo.DeleteOtherSessions(ctx, op, dbgen.DeleteOtherSessionsParams{UserID: userID, ID: sessionID})
+	return answers(op, rows, err, toSession)
 }
 
 // DeleteExpired deletes up to limit sessions that have expired, the oldest first, and returns how many. It waits for
@@ -398,6 +386,8 @@ func (r *SessionRepository) DeleteExpired(ctx context.Context, limit int) (int64
 	if err := check(op, batchSize(limit)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.DeleteExpiredSessions(ctx, dbgen.DeleteExpiredSessionsParams{RowLimit: int32(limit)})
-	return n, written(r.repo, op, err)
+	n, err := repo.Count(ctx, r.repo, op, (*queries).DeleteExpiredSessions, dbgen.DeleteExpiredSessionsParams{
+		Now: r.repo.Now(), RowLimit: int32(limit),
+	})
+	return n, translate(op, err)
 }

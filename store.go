@@ -2,8 +2,6 @@ package authdb
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -36,7 +34,6 @@ type Store struct {
 	TeamMembers   *TeamMemberRepository
 	Invitations   *InvitationRepository
 
-	db   DB
 	repo *repo.Repo
 	pool *pgxpool.Pool // the one that Open made, else nil
 }
@@ -45,10 +42,10 @@ type Store struct {
 // right whatever time zone its sessions have. The options of the connection have no effect here; see [Option].
 func New(db DB, opts ...Option) *Store {
 	c := newConfig(opts)
-	return newStore(db, repo.New(db, c.sources))
+	return newStore(repo.New(db, c.sources, c.once))
 }
 
-func newStore(db DB, r *repo.Repo) *Store {
+func newStore(r *repo.Repo) *Store {
 	return &Store{
 		Users:         &UserRepository{r},
 		Sessions:      &SessionRepository{r},
@@ -59,102 +56,28 @@ func newStore(db DB, r *repo.Repo) *Store {
 		Teams:         &TeamRepository{r},
 		TeamMembers:   &TeamMemberRepository{r},
 		Invitations:   &InvitationRepository{r},
-		db:            db,
 		repo:          r,
 	}
 }
 
-// InTx calls fn with a store on a new transaction: committed when fn returns nil, rolled back when it returns an
-// error or panics. On a store that is itself in a transaction it is a savepoint, so that the outer transaction
-// survives an inner failure.
+// InTx calls fn with a store on a new transaction, READ COMMITTED: committed when fn returns nil, rolled back when it
+// returns an error or panics. On a store that is itself in a transaction it is a savepoint, so that the outer
+// transaction survives an inner failure.
 //
-// fn may run more than once: where PostgreSQL ends a transaction for another's sake (a serialization failure or a
-// deadlock, SQLSTATE 40001 and 40P01, which fn must not keep to itself), InTx rolls it back and calls fn again after a
-// pause, up to 10 times, until ctx is over. So fn should do nothing that a rollback does not undo. Inside another
-// transaction it runs once, for that one has failed as a whole.
+// fn may run more than once, so it should do nothing that a rollback does not undo: InTx calls it again where nothing was
+// applied for a reason that may pass. PostgreSQL ended the transaction for another's sake (SQLSTATE 40001, 40P01), a
+// table had changed, or the connection was lost before the commit. It pauses in between, and gives up after 10 calls or
+// when ctx is over. Inside another transaction fn runs once, for that one has failed as a whole.
 //
 // It returns the error of fn unchanged, or the [*Error] of the begin or the commit. If the answer to the commit was
-// lost, that is [ErrCommitUnknown], with the rows that fn made as [Error.Keys]; [Store.Resolve] tells what became of
-// it. All other errors mean that nothing was applied.
+// lost, that is [ErrCommitUnknown], and [Store.Resolve] tells what became of it. All other errors mean that nothing was
+// applied. Under [Once], a second call returns [ErrAlreadyDone] without calling fn.
 func (s *Store) InTx(ctx context.Context, fn func(tx *Store) error) error {
-	if s.repo.InTx() {
-		return s.inTx(ctx, fn)
-	}
-	var last error
-	err := repo.Retry(ctx, func() error {
-		last = s.inTx(ctx, fn)
-		if e, ok := errors.AsType[*Error](last); ok && e.Outcome == OutcomeNotApplied {
-			return e.cause // what Retry goes by
-		}
-		return last
-	})
-	if ctxErr := ctx.Err(); ctxErr != nil && errors.Is(err, ctxErr) && !errors.Is(last, ctxErr) {
-		return translate("InTx", err) // ended while it waited to try again
-	}
-	return last
-}
-
-// inTx runs one transaction, or a savepoint in the one that s is on.
-func (s *Store) inTx(ctx context.Context, fn func(tx *Store) error) (err error) {
-	const op = "InTx"
-	tx, err := s.db.Begin(ctx)
-	if err != nil {
-		return translate(op, repo.NotBegun(ctx, err))
-	}
-	conn := tx.Conn()
-	inner := s.repo.On(tx)
-	made := len(inner.Keys())
-	ended := false
-	defer func() {
-		if !ended { // by a panic, too
-			s.rollback(ctx, tx)
-			inner.Forget(made)
-		}
-	}()
-	if err := fn(newStore(tx, inner)); err != nil {
+	own, err := s.repo.InTx(ctx, func(tx *repo.Repo) error { return fn(newStore(tx)) })
+	if own {
 		return err
 	}
-	if conn.IsClosed() {
-		// Whatever fn kept to itself, no commit can be sent.
-		return translate(op, repo.NewFault(ctx, conn, pgconn.ErrConnClosed))
-	}
-	if err := ctx.Err(); err != nil {
-		return translate(op, err) // while a savepoint can still be rolled back to
-	}
-	if conn.PgConn().TxStatus() == 'E' {
-		// fn kept an error to itself. A savepoint that is released now would take the outer transaction along.
-		return translate(op, pgx.ErrTxCommitRollback)
-	}
-	if err := tx.Commit(ctx); err != nil {
-		err = repo.NewFault(ctx, conn, err)
-		if s.repo.InTx() && conn.PgConn().TxStatus() == 'T' {
-			_ = conn.Close(ctx) // the savepoint was not released, and pgx would not roll back to it
-		}
-		if s.repo.InTx() || isNotApplied(err) {
-			return translate(op, err)
-		}
-		return unknown(op, err, inner.Keys(), repo.ProcessOf(err))
-	}
-	ended = true
-	return nil
-}
-
-// rollbackTimeout bounds the rollback to a savepoint after its context is over.
-const rollbackTimeout = 5 * time.Second
-
-// rollback ends what Begin began on s. A transaction whose rollback fails ends with its connection. A savepoint would
-// leave what was done since to the outer transaction, so it is rolled back under a context of its own, or takes the
-// connection along.
-func (s *Store) rollback(ctx context.Context, tx pgx.Tx) {
-	if !s.repo.InTx() {
-		_ = tx.Rollback(ctx)
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
-	defer cancel()
-	if err := tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
-		_ = tx.Conn().Close(ctx)
-	}
+	return translate("InTx", err)
 }
 
 // Ping reports whether the database answers: nil, or an [*Error].

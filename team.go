@@ -2,11 +2,9 @@ package authdb
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb/internal/dbgen"
 	"github.com/zerostarter/authdb/internal/repo"
 )
@@ -29,6 +27,10 @@ func toTeam(row dbgen.Team) Team { return Team(row) }
 type TeamWithOrganization struct {
 	Team
 	Organization Organization
+}
+
+func teamWithOrganization(row dbgen.GetTeamWithOrganizationRow) TeamWithOrganization {
+	return TeamWithOrganization{Team(row.Team), Organization(row.Organization)}
 }
 
 // CreateTeamParams are the columns of a new team.
@@ -66,13 +68,10 @@ func (r *TeamRepository) Create(ctx context.Context, p CreateTeamParams) (Team, 
 		limitOf("max_teams", p.MaxTeams)); err != nil {
 		return Team{}, err
 	}
-	row, err := r.repo.CreateTeam(ctx, dbgen.CreateTeamParams{
+	row, err := r.repo.CreateTeam(ctx, op, dbgen.CreateTeamParams{
 		OrganizationID: p.OrganizationID, Name: p.Name, MaxTeams: limit(p.MaxTeams),
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Team{}, refuse(op, ErrLimitReached, "max_teams")
-	}
-	return Team(row), written(r.repo, op, err)
+	return answer(op, row, err, toTeam)
 }
 
 // Get returns the team with that id if it is the organization's, or [ErrNotFound].
@@ -81,8 +80,7 @@ func (r *TeamRepository) Get(ctx context.Context, organizationID, teamID string)
 	if err := check(op, id("organization_id", organizationID), id("id", teamID)); err != nil {
 		return Team{}, err
 	}
-	row, err := r.repo.GetTeam(ctx, dbgen.GetTeamParams{OrganizationID: organizationID, ID: teamID})
-	return Team(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetTeam, dbgen.GetTeamParams{OrganizationID: organizationID, ID: teamID}, toTeam)
 }
 
 // GetWithOrganization is Get with the organization joined.
@@ -91,10 +89,9 @@ func (r *TeamRepository) GetWithOrganization(ctx context.Context, organizationID
 	if err := check(op, id("organization_id", organizationID), id("id", teamID)); err != nil {
 		return TeamWithOrganization{}, err
 	}
-	row, err := r.repo.GetTeamWithOrganization(ctx, dbgen.GetTeamWithOrganizationParams{
+	return get(ctx, r.repo, op, (*queries).GetTeamWithOrganization, dbgen.GetTeamWithOrganizationParams{
 		OrganizationID: organizationID, ID: teamID,
-	})
-	return TeamWithOrganization{Team(row.Team), Organization(row.Organization)}, translate(op, err)
+	}, teamWithOrganization)
 }
 
 // List returns a page of an organization's teams, oldest first. It returns [ErrInvalidInput].
@@ -103,11 +100,9 @@ func (r *TeamRepository) List(ctx context.Context, p ListTeamsParams) (Page[Team
 	if err := check(op, id("organization_id", p.OrganizationID), pageSize(p.Limit)); err != nil {
 		return Page[Team]{}, err
 	}
-	limit := rowLimit(p.Limit)
-	rows, err := r.repo.ListTeams(ctx, dbgen.ListTeamsParams{
-		OrganizationID: p.OrganizationID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	})
-	return newPage(rows, limit, toTeam, Team.cursor), translate(op, err)
+	return list(ctx, r.repo, op, (*queries).ListTeams, dbgen.ListTeamsParams{
+		OrganizationID: p.OrganizationID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+	}, p.Limit, toTeam, Team.cursor)
 }
 
 // All iterates over the teams of [TeamRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error ends
@@ -122,8 +117,7 @@ func (r *TeamRepository) Count(ctx context.Context, organizationID string) (int6
 	if err := check(op, id("organization_id", organizationID)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.CountTeams(ctx, organizationID)
-	return n, translate(op, err)
+	return get(ctx, r.repo, op, (*queries).CountTeams, organizationID, itself)
 }
 
 // Update changes what p says of an organization's team and returns it. It returns [ErrNotFound] or [ErrInvalidInput].
@@ -132,8 +126,10 @@ func (r *TeamRepository) Update(ctx context.Context, organizationID, teamID stri
 	if err := check(op, id("organization_id", organizationID), id("id", teamID), optional("name", p.Name, maxName)); err != nil {
 		return Team{}, err
 	}
-	row, err := r.repo.UpdateTeam(ctx, dbgen.UpdateTeamParams{OrganizationID: organizationID, ID: teamID, Name: p.Name})
-	return Team(row), written(r.repo, op, err)
+	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateTeam, dbgen.UpdateTeamParams{
+		OrganizationID: organizationID, ID: teamID, Name: p.Name, Now: r.repo.Now(),
+	}, (*queries).GetTeam, dbgen.GetTeamParams{OrganizationID: organizationID, ID: teamID})
+	return answer(op, row, err, toTeam)
 }
 
 // Delete removes a team with its team members. In their sessions it is active no longer, and pending invitations to it
@@ -144,13 +140,9 @@ func (r *TeamRepository) Delete(ctx context.Context, organizationID, teamID stri
 	if err := check(op, id("organization_id", organizationID), id("id", teamID)); err != nil {
 		return err
 	}
-	outcome, err := r.repo.DeleteTeam(ctx, dbgen.DeleteTeamParams{
+	return deleted(op, r.repo.DeleteTeam(ctx, op, dbgen.DeleteTeamParams{
 		OrganizationID: organizationID, ID: teamID, AllowLast: p.AllowLast,
-	})
-	if err != nil {
-		return written(r.repo, op, err)
-	}
-	return verdict(op, outcome)
+	}))
 }
 
 // RecountMembers sets MemberCount of an organization's teams to the number of their members and returns how many teams
@@ -161,6 +153,6 @@ func (r *TeamRepository) RecountMembers(ctx context.Context, organizationID stri
 	if err := check(op, id("organization_id", organizationID)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.RecountTeamMembers(ctx, dbgen.RecountTeamMembersParams{OrganizationID: organizationID})
-	return n, written(r.repo, op, err)
+	n, err := r.repo.RecountTeamMembers(ctx, op, organizationID)
+	return n, translate(op, err)
 }

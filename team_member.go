@@ -28,6 +28,8 @@ func (m TeamMember) cursor() Cursor {
 	return c
 }
 
+func toTeamMember(row dbgen.TeamMember) TeamMember { return TeamMember(row) }
+
 // TeamMemberWithUser is a team member and who it is.
 type TeamMemberWithUser struct {
 	TeamMember
@@ -129,20 +131,10 @@ func (r *TeamMemberRepository) CreateMany(ctx context.Context, p CreateTeamMembe
 }
 
 func (r *TeamMemberRepository) create(ctx context.Context, op string, p CreateTeamMembersParams) ([]TeamMember, error) {
-	users := distinct(p.UserIDs, itself)
-	rows, outcome, err := r.repo.JoinTeam(ctx, dbgen.CreateTeamMembersParams{
-		OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserIds: users, MaxMembers: limit(p.MaxMembers),
+	rows, err := r.repo.CreateTeamMembers(ctx, op, dbgen.CreateTeamMembersParams{
+		OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserIds: distinct(p.UserIDs, itself), MaxMembers: limit(p.MaxMembers),
 	})
-	if err == nil {
-		err = verdict(op, outcome)
-	}
-	if err == nil && len(rows) < len(users) { // another server has added one meanwhile, and taken it away again
-		err = refuse(op, ErrNotMember, "user_id")
-	}
-	if err != nil {
-		return nil, written(r.repo, op, err)
-	}
-	return each(rows, func(row dbgen.TeamMember) TeamMember { return TeamMember(row) }, nil), nil
+	return answers(op, rows, err, toTeamMember)
 }
 
 // Get returns the team member with that id if its team is the organization's, or [ErrNotFound].
@@ -151,8 +143,7 @@ func (r *TeamMemberRepository) Get(ctx context.Context, organizationID, teamMemb
 	if err := check(op, id("organization_id", organizationID), id("id", teamMemberID)); err != nil {
 		return TeamMember{}, err
 	}
-	row, err := r.repo.GetTeamMember(ctx, dbgen.GetTeamMemberParams{OrganizationID: organizationID, ID: teamMemberID})
-	return TeamMember(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetTeamMember, dbgen.GetTeamMemberParams{OrganizationID: organizationID, ID: teamMemberID}, toTeamMember)
 }
 
 // GetWithUser is Get with the user joined.
@@ -161,10 +152,9 @@ func (r *TeamMemberRepository) GetWithUser(ctx context.Context, organizationID, 
 	if err := check(op, id("organization_id", organizationID), id("id", teamMemberID)); err != nil {
 		return TeamMemberWithUser{}, err
 	}
-	row, err := r.repo.GetTeamMemberWithUser(ctx, dbgen.GetTeamMemberWithUserParams{
+	return get(ctx, r.repo, op, (*queries).GetTeamMemberWithUser, dbgen.GetTeamMemberWithUserParams{
 		OrganizationID: organizationID, ID: teamMemberID,
-	})
-	return teamMemberWithUser(row), translate(op, err)
+	}, teamMemberWithUser)
 }
 
 // GetByUser returns a user's membership in a team of the organization, with the team, or [ErrNotFound].
@@ -173,10 +163,9 @@ func (r *TeamMemberRepository) GetByUser(ctx context.Context, organizationID, te
 	if err := check(op, id("organization_id", organizationID), id("team_id", teamID), id("user_id", userID)); err != nil {
 		return TeamMemberWithTeam{}, err
 	}
-	row, err := r.repo.GetTeamMemberByUser(ctx, dbgen.GetTeamMemberByUserParams{
+	return get(ctx, r.repo, op, (*queries).GetTeamMemberByUser, dbgen.GetTeamMemberByUserParams{
 		OrganizationID: organizationID, TeamID: teamID, UserID: userID,
-	})
-	return teamMemberWithTeam(row), translate(op, err)
+	}, teamMemberWithTeam)
 }
 
 // List returns a page of a team's members with their users, oldest first; none if the team is not the organization's.
@@ -186,12 +175,10 @@ func (r *TeamMemberRepository) List(ctx context.Context, p ListTeamMembersParams
 	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID), pageSize(p.Limit)); err != nil {
 		return Page[TeamMemberWithUser]{}, err
 	}
-	limit := rowLimit(p.Limit)
-	rows, err := r.repo.ListTeamMembers(ctx, dbgen.ListTeamMembersParams{
+	return list(ctx, r.repo, op, (*queries).ListTeamMembers, dbgen.ListTeamMembersParams{
 		OrganizationID: p.OrganizationID, TeamID: p.TeamID,
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	})
-	return newPage(rows, limit, teamMemberWithUser, TeamMemberWithUser.cursor), translate(op, err)
+		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+	}, p.Limit, teamMemberWithUser, TeamMemberWithUser.cursor)
 }
 
 // All iterates over the team members of [TeamMemberRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An
@@ -207,11 +194,9 @@ func (r *TeamMemberRepository) ListByUser(ctx context.Context, p ListTeamMembers
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[TeamMemberWithTeam]{}, err
 	}
-	limit := rowLimit(p.Limit)
-	rows, err := r.repo.ListTeamMembersByUser(ctx, dbgen.ListTeamMembersByUserParams{
-		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	})
-	return newPage(rows, limit, teamMemberWithTeam, TeamMemberWithTeam.cursor), translate(op, err)
+	return list(ctx, r.repo, op, (*queries).ListTeamMembersByUser, dbgen.ListTeamMembersByUserParams{
+		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+	}, p.Limit, teamMemberWithTeam, TeamMemberWithTeam.cursor)
 }
 
 // AllByUser iterates over the team memberships of [TeamMemberRepository.ListByUser] from p.After on, p.Limit (1,000 if
@@ -227,8 +212,7 @@ func (r *TeamMemberRepository) Count(ctx context.Context, organizationID, teamID
 	if err := check(op, id("organization_id", organizationID), id("team_id", teamID)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.CountTeamMembers(ctx, dbgen.CountTeamMembersParams{OrganizationID: organizationID, TeamID: teamID})
-	return n, translate(op, err)
+	return get(ctx, r.repo, op, (*queries).CountTeamMembers, dbgen.CountTeamMembersParams{OrganizationID: organizationID, TeamID: teamID}, itself)
 }
 
 // Delete ends a team membership; in the user's sessions the team is active no longer. It returns [ErrNotFound].
@@ -237,8 +221,9 @@ func (r *TeamMemberRepository) Delete(ctx context.Context, organizationID, teamM
 	if err := check(op, id("organization_id", organizationID), id("id", teamMemberID)); err != nil {
 		return err
 	}
-	n, err := r.repo.DeleteTeamMember(ctx, dbgen.DeleteTeamMemberParams{OrganizationID: organizationID, ID: &teamMemberID})
-	return affected(r.repo, op, n, err)
+	return deleted(op, r.repo.DeleteTeamMember(ctx, op, dbgen.DeleteTeamMemberParams{
+		OrganizationID: organizationID, ID: &teamMemberID,
+	}))
 }
 
 // DeleteByUser is Delete by team and user.
@@ -247,8 +232,7 @@ func (r *TeamMemberRepository) DeleteByUser(ctx context.Context, organizationID,
 	if err := check(op, id("organization_id", organizationID), id("team_id", teamID), id("user_id", userID)); err != nil {
 		return err
 	}
-	n, err := r.repo.DeleteTeamMember(ctx, dbgen.DeleteTeamMemberParams{
+	return deleted(op, r.repo.DeleteTeamMember(ctx, op, dbgen.DeleteTeamMemberParams{
 		OrganizationID: organizationID, TeamID: &teamID, UserID: &userID,
-	})
-	return affected(r.repo, op, n, err)
+	}))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/zerostarter/authdb/internal/dbgen"
-	"github.com/zerostarter/authdb/internal/repo"
 )
 
 // TeamWith selects the relations of [TeamRepository.Load].
@@ -35,24 +34,20 @@ func (r *TeamRepository) LoadMany(ctx context.Context, teams []Team, with TeamWi
 	return r.load(ctx, "Teams.LoadMany", teams, with)
 }
 
-func (r *TeamRepository) load(ctx context.Context, op string, teams []Team, with TeamWith) ([]TeamWithRelations, error) {
-	return loadMany(ctx, op, r.repo, teams, func(t Team) string { return t.ID },
-		func(l *loader, ids []string) func(Team) TeamWithRelations {
-			organization := organizationsOf(ctx, l, with.Organization, teams, func(t Team) string { return t.OrganizationID })
-			members := toMany(l, "members", with.Members, func(m *TeamMemberWithUser) string { return m.TeamID }, func(r *repo.Repo) ([]TeamMemberWithUser, error) {
-				if with.Members.isAll() {
-					rows, err := r.ListTeamMembersByTeams(ctx, ids)
-					return each(rows, teamMemberWithUser, err), err
-				}
-				rows, err := r.PickTeamMembersByTeams(ctx, dbgen.PickTeamMembersByTeamsParams{
-					TeamIds: ids, Newest: with.Members.newest, RowLimit: with.Members.rowLimit(),
-				})
-				return each(rows, teamMemberWithUser, err), err
-			})
-			return func(t Team) TeamWithRelations {
-				return TeamWithRelations{
-					Team: t, Organization: organization(t.OrganizationID), Members: members.of(t.ID),
-				}
-			}
-		})
+func (r *TeamRepository) load(
+	ctx context.Context, op string, teams []Team, with TeamWith,
+) ([]TeamWithRelations, error) {
+	return load(ctx, op, r.repo, teams, func(l *loader) func(Team) TeamWithRelations {
+		ids := keysOf(l, teams, func(t Team) string { return t.ID })
+		organization := organizationsOf(l, with.Organization, teams, func(t Team) string { return t.OrganizationID })
+		members := toMany(l, "members", with.Members, with.Members.isAll(),
+			func(m *TeamMemberWithUser) string { return m.TeamID },
+			(*queries).ListTeamMembersByTeams, ids, teamMemberWithUser,
+			(*queries).PickTeamMembersByTeams, dbgen.PickTeamMembersByTeamsParams{
+				TeamIds: ids, Newest: with.Members.newest, RowLimit: with.Members.rowLimit(),
+			}, teamMemberWithUser)
+		return func(t Team) TeamWithRelations {
+			return TeamWithRelations{t, organization.Of(t.OrganizationID), members.Of(t.ID)}
+		}
+	})
 }

@@ -1,11 +1,6 @@
 package authdb
 
-import (
-	"context"
-
-	"github.com/zerostarter/authdb/internal/dbgen"
-	"github.com/zerostarter/authdb/internal/repo"
-)
+import "context"
 
 // The relations of the rows that belong to others. Each Load and LoadMany here takes one round trip and shows one
 // moment; in a transaction it runs there and sees what the transaction's isolation shows. A relation is nil if it was
@@ -33,14 +28,12 @@ func (r *SessionRepository) LoadMany(ctx context.Context, rows []Session, with S
 }
 
 func (r *SessionRepository) load(ctx context.Context, op string, rows []Session, with SessionWith) ([]SessionWithRelations, error) {
-	l := &loader{op: op}
-	user := usersOf(ctx, l, with.User, rows, func(row Session) string { return row.UserID })
-	if err := l.run(ctx, r.repo); err != nil {
-		return nil, err
-	}
-	return each(rows, func(row Session) SessionWithRelations {
-		return SessionWithRelations{Session: row, User: user(row.UserID)}
-	}, nil), nil
+	return load(ctx, op, r.repo, rows, func(l *loader) func(Session) SessionWithRelations {
+		user := usersOf(l, with.User, rows, func(row Session) string { return row.UserID })
+		return func(row Session) SessionWithRelations {
+			return SessionWithRelations{Session: row, User: user.Of(row.UserID)}
+		}
+	})
 }
 
 // AccountWith selects the relations of [AccountRepository.Load].
@@ -65,14 +58,12 @@ func (r *AccountRepository) LoadMany(ctx context.Context, rows []Account, with A
 }
 
 func (r *AccountRepository) load(ctx context.Context, op string, rows []Account, with AccountWith) ([]AccountWithRelations, error) {
-	l := &loader{op: op}
-	user := usersOf(ctx, l, with.User, rows, func(row Account) string { return row.UserID })
-	if err := l.run(ctx, r.repo); err != nil {
-		return nil, err
-	}
-	return each(rows, func(row Account) AccountWithRelations {
-		return AccountWithRelations{Account: row, User: user(row.UserID)}
-	}, nil), nil
+	return load(ctx, op, r.repo, rows, func(l *loader) func(Account) AccountWithRelations {
+		user := usersOf(l, with.User, rows, func(row Account) string { return row.UserID })
+		return func(row Account) AccountWithRelations {
+			return AccountWithRelations{Account: row, User: user.Of(row.UserID)}
+		}
+	})
 }
 
 // MemberWith selects the relations of [MemberRepository.Load].
@@ -99,15 +90,13 @@ func (r *MemberRepository) LoadMany(ctx context.Context, rows []Member, with Mem
 }
 
 func (r *MemberRepository) load(ctx context.Context, op string, rows []Member, with MemberWith) ([]MemberWithRelations, error) {
-	l := &loader{op: op}
-	user := usersOf(ctx, l, with.User, rows, func(row Member) string { return row.UserID })
-	organization := organizationsOf(ctx, l, with.Organization, rows, func(row Member) string { return row.OrganizationID })
-	if err := l.run(ctx, r.repo); err != nil {
-		return nil, err
-	}
-	return each(rows, func(row Member) MemberWithRelations {
-		return MemberWithRelations{Member: row, User: user(row.UserID), Organization: organization(row.OrganizationID)}
-	}, nil), nil
+	return load(ctx, op, r.repo, rows, func(l *loader) func(Member) MemberWithRelations {
+		user := usersOf(l, with.User, rows, func(row Member) string { return row.UserID })
+		organization := organizationsOf(l, with.Organization, rows, func(row Member) string { return row.OrganizationID })
+		return func(row Member) MemberWithRelations {
+			return MemberWithRelations{Member: row, User: user.Of(row.UserID), Organization: organization.Of(row.OrganizationID)}
+		}
+	})
 }
 
 // TeamMemberWith selects the relations of [TeamMemberRepository.Load].
@@ -134,15 +123,13 @@ func (r *TeamMemberRepository) LoadMany(ctx context.Context, rows []TeamMember, 
 }
 
 func (r *TeamMemberRepository) load(ctx context.Context, op string, rows []TeamMember, with TeamMemberWith) ([]TeamMemberWithRelations, error) {
-	l := &loader{op: op}
-	user := usersOf(ctx, l, with.User, rows, func(row TeamMember) string { return row.UserID })
-	team := teamsOf(ctx, l, with.Team, rows, func(row TeamMember) string { return row.TeamID })
-	if err := l.run(ctx, r.repo); err != nil {
-		return nil, err
-	}
-	return each(rows, func(row TeamMember) TeamMemberWithRelations {
-		return TeamMemberWithRelations{TeamMember: row, User: user(row.UserID), Team: team(row.TeamID)}
-	}, nil), nil
+	return load(ctx, op, r.repo, rows, func(l *loader) func(TeamMember) TeamMemberWithRelations {
+		user := usersOf(l, with.User, rows, func(row TeamMember) string { return row.UserID })
+		team := teamsOf(l, with.Team, rows, func(row TeamMember) string { return row.TeamID })
+		return func(row TeamMember) TeamMemberWithRelations {
+			return TeamMemberWithRelations{TeamMember: row, User: user.Of(row.UserID), Team: team.Of(row.TeamID)}
+		}
+	})
 }
 
 // InvitationWith selects the relations of [InvitationRepository.Load].
@@ -169,31 +156,11 @@ func (r *InvitationRepository) LoadMany(ctx context.Context, rows []Invitation, 
 }
 
 func (r *InvitationRepository) load(ctx context.Context, op string, rows []Invitation, with InvitationWith) ([]InvitationWithRelations, error) {
-	l := &loader{op: op}
-	organization := organizationsOf(ctx, l, with.Organization, rows, func(row Invitation) string { return row.OrganizationID })
-	inviter := usersOf(ctx, l, with.Inviter, rows, func(row Invitation) string { return row.InviterID })
-	if err := l.run(ctx, r.repo); err != nil {
-		return nil, err
-	}
-	return each(rows, func(row Invitation) InvitationWithRelations {
-		return InvitationWithRelations{Invitation: row, Organization: organization(row.OrganizationID), Inviter: inviter(row.InviterID)}
-	}, nil), nil
-}
-
-func usersOf[P any](ctx context.Context, l *loader, asked bool, rows []P, key func(P) string) func(string) *User {
-	return toOne(l, asked, distinct(rows, key), func(r *repo.Repo, keys []string) ([]dbgen.User, error) {
-		return r.ListUsersByIDs(ctx, keys)
-	}, toUser, func(one User) string { return one.ID })
-}
-
-func organizationsOf[P any](ctx context.Context, l *loader, asked bool, rows []P, key func(P) string) func(string) *Organization {
-	return toOne(l, asked, distinct(rows, key), func(r *repo.Repo, keys []string) ([]dbgen.Organization, error) {
-		return r.ListOrganizationsByIDs(ctx, keys)
-	}, toOrganization, func(one Organization) string { return one.ID })
-}
-
-func teamsOf[P any](ctx context.Context, l *loader, asked bool, rows []P, key func(P) string) func(string) *Team {
-	return toOne(l, asked, distinct(rows, key), func(r *repo.Repo, keys []string) ([]dbgen.Team, error) {
-		return r.ListTeamsByIDs(ctx, keys)
-	}, toTeam, func(one Team) string { return one.ID })
+	return load(ctx, op, r.repo, rows, func(l *loader) func(Invitation) InvitationWithRelations {
+		organization := organizationsOf(l, with.Organization, rows, func(row Invitation) string { return row.OrganizationID })
+		inviter := usersOf(l, with.Inviter, rows, func(row Invitation) string { return row.InviterID })
+		return func(row Invitation) InvitationWithRelations {
+			return InvitationWithRelations{Invitation: row, Organization: organization.Of(row.OrganizationID), Inviter: inviter.Of(row.InviterID)}
+		}
+	})
 }

@@ -74,10 +74,10 @@ func (r *UserRepository) Create(ctx context.Context, p CreateUserParams) (User, 
 	if err := p.check(op); err != nil {
 		return User{}, err
 	}
-	row, err := r.repo.CreateUser(ctx, dbgen.CreateUserParams{
+	row, err := r.repo.CreateUser(ctx, op, dbgen.CreateUserParams{
 		Name: p.Name, Email: p.Email, EmailVerified: p.EmailVerified, Image: p.Image,
 	})
-	return User(row), written(r.repo, op, err)
+	return answer(op, row, err, toUser)
 }
 
 // CreateWithAccount adds a user and a way to sign in, both or neither, in one round trip: what a sign-up does. It sets
@@ -100,11 +100,11 @@ func (r *UserRepository) CreateWithAccount(ctx context.Context, u CreateUserPara
 	if err := a.check(op); err != nil {
 		return User{}, Account{}, err
 	}
-	user, account, err := r.repo.CreateUserWithAccount(ctx, dbgen.CreateUserParams{
+	user, account, err := r.repo.CreateUserWithAccount(ctx, op, dbgen.CreateUserParams{
 		Name: u.Name, Email: u.Email, EmailVerified: u.EmailVerified, Image: u.Image,
 	}, a.row())
 	if err != nil { // the user's row came back before the account was refused
-		return User{}, Account{}, written(r.repo, op, err)
+		return User{}, Account{}, translate(op, err)
 	}
 	return User(user), Account(account), nil
 }
@@ -121,8 +121,8 @@ func (r *UserRepository) CreateMany(ctx context.Context, ps []CreateUserParams) 
 		}
 		rows[i] = dbgen.CreateUsersParams{Name: p.Name, Email: p.Email, EmailVerified: p.EmailVerified, Image: p.Image}
 	}
-	created, err := r.repo.CreateUsers(ctx, rows)
-	return each(created, toUser, err), written(r.repo, op, err)
+	created, err := r.repo.CreateUsers(ctx, op, rows)
+	return answers(op, created, err, toUser)
 }
 
 // Get returns the user with that id, or [ErrNotFound].
@@ -131,8 +131,7 @@ func (r *UserRepository) Get(ctx context.Context, userID string) (User, error) {
 	if err := check(op, id("id", userID)); err != nil {
 		return User{}, err
 	}
-	row, err := r.repo.GetUser(ctx, userID)
-	return User(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetUser, userID, toUser)
 }
 
 // GetByEmail returns the user with that address in any case, or [ErrNotFound].
@@ -142,8 +141,7 @@ func (r *UserRepository) GetByEmail(ctx context.Context, email string) (User, er
 	if err := check(op, key("email", email, maxEmail)); err != nil {
 		return User{}, err
 	}
-	row, err := r.repo.GetUserByEmail(ctx, email)
-	return User(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetUserByEmail, email, toUser)
 }
 
 // List returns a page of all users, oldest first. It is meant for administration: nothing narrows it.
@@ -152,11 +150,9 @@ func (r *UserRepository) List(ctx context.Context, p ListUsersParams) (Page[User
 	if err := check(op, pageSize(p.Limit)); err != nil {
 		return Page[User]{}, err
 	}
-	limit := rowLimit(p.Limit)
-	rows, err := r.repo.ListUsers(ctx, dbgen.ListUsersParams{
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	})
-	return newPage(rows, limit, toUser, User.cursor), translate(op, err)
+	return list(ctx, r.repo, op, (*queries).ListUsers, dbgen.ListUsersParams{
+		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+	}, p.Limit, toUser, User.cursor)
 }
 
 // All iterates over the users of [UserRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error ends
@@ -167,8 +163,7 @@ func (r *UserRepository) All(ctx context.Context, p ListUsersParams) iter.Seq2[U
 
 // Count returns the number of users. It reads the whole table.
 func (r *UserRepository) Count(ctx context.Context) (int64, error) {
-	n, err := r.repo.CountUsers(ctx)
-	return n, translate("Users.Count", err)
+	return get(ctx, r.repo, "Users.Count", countOf((*queries).CountUsers), struct{}{}, itself)
 }
 
 // Update changes what p says and returns the user. It returns [ErrNotFound] or [ErrInvalidInput].
@@ -177,10 +172,10 @@ func (r *UserRepository) Update(ctx context.Context, userID string, p UpdateUser
 	if err := check(op, id("id", userID), optional("name", p.Name, maxName), optional("image", p.Image.value, maxURL)); err != nil {
 		return User{}, err
 	}
-	row, err := r.repo.UpdateUser(ctx, dbgen.UpdateUserParams{
-		ID: userID, Name: p.Name, SetImage: p.Image.set, Image: p.Image.value,
-	})
-	return User(row), written(r.repo, op, err)
+	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateUser, dbgen.UpdateUserParams{
+		ID: userID, Name: p.Name, SetImage: p.Image.set, Image: p.Image.value, Now: r.repo.Now(),
+	}, (*queries).GetUser, userID)
+	return answer(op, row, err, toUser)
 }
 
 // SetEmail changes the address of a user together with whether it is proved, and returns the user. It returns
@@ -191,8 +186,10 @@ func (r *UserRepository) SetEmail(ctx context.Context, userID, email string, ver
 	if err := check(op, id("id", userID), emailAddress(email)); err != nil {
 		return User{}, err
 	}
-	row, err := r.repo.SetUserEmail(ctx, dbgen.SetUserEmailParams{ID: userID, Email: email, EmailVerified: verified})
-	return User(row), written(r.repo, op, err)
+	row, err := repo.Update(ctx, r.repo, op, (*queries).SetUserEmail, dbgen.SetUserEmailParams{
+		ID: userID, Email: email, EmailVerified: verified, Now: r.repo.Now(),
+	}, (*queries).GetUser, userID)
+	return answer(op, row, err, toUser)
 }
 
 // VerifyEmail marks an address as proved and returns its user, or [ErrNotFound] if no user has it (any more).
@@ -202,8 +199,10 @@ func (r *UserRepository) VerifyEmail(ctx context.Context, email string) (User, e
 	if err := check(op, key("email", email, maxEmail)); err != nil {
 		return User{}, err
 	}
-	row, err := r.repo.VerifyUserEmail(ctx, dbgen.VerifyUserEmailParams{Email: email})
-	return User(row), written(r.repo, op, err)
+	row, err := repo.Update(ctx, r.repo, op, (*queries).VerifyUserEmail, dbgen.VerifyUserEmailParams{
+		Email: email, Now: r.repo.Now(),
+	}, (*queries).GetUserByEmail, email)
+	return answer(op, row, err, toUser)
 }
 
 // Delete removes a user with all that belongs to it: sessions, accounts, memberships and the invitations it sent. It
@@ -215,16 +214,13 @@ func (r *UserRepository) Delete(ctx context.Context, userID string, p DeleteUser
 	if err := check(op, id("id", userID), text("successor_id", p.SuccessorID, maxID), successor(userID, p)); err != nil {
 		return DeletedUser{}, err
 	}
-	row, sessions, err := r.repo.RemoveUser(ctx, dbgen.DeleteUserParams{
+	row, sessions, err := r.repo.DeleteUser(ctx, op, dbgen.DeleteUserParams{
 		ID: userID, SuccessorID: nonEmpty(p.SuccessorID), DeleteOrganizations: p.DeleteOrganizations,
 	})
-	if err != nil {
-		return DeletedUser{}, affected(r.repo, op, 0, err)
-	}
-	if err := verdict(op, row.Outcome); err != nil {
+	if err := deleted(op, err); err != nil {
 		return DeletedUser{OrganizationIDs: row.OrganizationIds}, err
 	}
-	return DeletedUser{each(sessions, toSession, nil), row.OrganizationIds}, nil
+	return DeletedUser{each(sessions, toSession), row.OrganizationIds}, nil
 }
 
 func successor(userID string, p DeleteUserParams) fault {

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/zerostarter/authdb/internal/dbgen"
-	"github.com/zerostarter/authdb/internal/repo"
 )
 
 // UserWith selects the relations of [UserRepository.Load].
@@ -41,70 +40,52 @@ func (r *UserRepository) LoadMany(ctx context.Context, users []User, with UserWi
 	return r.load(ctx, "Users.LoadMany", users, with)
 }
 
-func (r *UserRepository) load(ctx context.Context, op string, users []User, with UserWith) ([]UserWithRelations, error) {
-	return loadMany(ctx, op, r.repo, users, func(u User) string { return u.ID },
-		func(l *loader, ids []string) func(User) UserWithRelations { return userRelations(ctx, l, ids, with) })
-}
-
-func userRelations(ctx context.Context, l *loader, ids []string, with UserWith) func(User) UserWithRelations {
-	sessions := toMany(l, "sessions", with.Sessions, func(s *Session) string { return s.UserID }, func(r *repo.Repo) ([]Session, error) {
-		if with.Sessions.isAll() {
-			rows, err := r.ListSessionsByUsers(ctx, dbgen.ListSessionsByUsersParams{UserIds: ids, Live: with.LiveSessions})
-			return each(rows, toSession, err), err
+func (r *UserRepository) load(
+	ctx context.Context, op string, users []User, with UserWith,
+) ([]UserWithRelations, error) {
+	return load(ctx, op, r.repo, users, func(l *loader) func(User) UserWithRelations {
+		ids := keysOf(l, users, func(u User) string { return u.ID })
+		now := r.repo.Now()
+		sessions := toMany(l, "sessions", with.Sessions, with.Sessions.isAll(),
+			func(s *Session) string { return s.UserID },
+			(*queries).ListSessionsByUsers, dbgen.ListSessionsByUsersParams{
+				UserIds: ids, Live: with.LiveSessions, Now: now,
+			}, toSession,
+			(*queries).PickSessionsByUsers, dbgen.PickSessionsByUsersParams{
+				UserIds: ids, Live: with.LiveSessions, Now: now,
+				Newest: with.Sessions.newest, RowLimit: with.Sessions.rowLimit(),
+			}, toSession)
+		accounts := toMany(l, "accounts", with.Accounts, with.Accounts.isAll(),
+			func(a *Account) string { return a.UserID },
+			(*queries).ListAccountsByUsers, ids, toAccount,
+			(*queries).PickAccountsByUsers, dbgen.PickAccountsByUsersParams{
+				UserIds: ids, Newest: with.Accounts.newest, RowLimit: with.Accounts.rowLimit(),
+			}, toAccount)
+		members := toMany(l, "members", with.Members, with.Members.isAll(),
+			func(m *MemberWithOrganization) string { return m.UserID },
+			(*queries).ListMembersByUsers, ids, memberWithOrganization,
+			(*queries).PickMembersByUsers, dbgen.PickMembersByUsersParams{
+				UserIds: ids, Newest: with.Members.newest, RowLimit: with.Members.rowLimit(),
+			}, memberWithOrganization)
+		teamMembers := toMany(l, "team_members", with.TeamMembers, with.TeamMembers.isAll(),
+			func(m *TeamMemberWithTeam) string { return m.UserID },
+			(*queries).ListTeamMembersByUsers, ids, teamMemberWithTeam,
+			(*queries).PickTeamMembersByUsers, dbgen.PickTeamMembersByUsersParams{
+				UserIds: ids, Newest: with.TeamMembers.newest, RowLimit: with.TeamMembers.rowLimit(),
+			}, teamMemberWithTeam)
+		invitations := toMany(l, "invitations", with.Invitations, with.Invitations.isAll(),
+			func(i *InvitationWithOrganization) string { return i.InviterID },
+			(*queries).ListInvitationsByInviters, dbgen.ListInvitationsByInvitersParams{
+				InviterIds: ids, Pending: with.PendingInvitations, Now: now,
+			}, invitationWithOrganization,
+			(*queries).PickInvitationsByInviters, dbgen.PickInvitationsByInvitersParams{
+				InviterIds: ids, Pending: with.PendingInvitations, Now: now,
+				Newest: with.Invitations.newest, RowLimit: with.Invitations.rowLimit(),
+			}, invitationWithOrganization)
+		return func(u User) UserWithRelations {
+			return UserWithRelations{
+				u, sessions.Of(u.ID), accounts.Of(u.ID), members.Of(u.ID), teamMembers.Of(u.ID), invitations.Of(u.ID),
+			}
 		}
-		rows, err := r.PickSessionsByUsers(ctx, dbgen.PickSessionsByUsersParams{
-			UserIds: ids, Live: with.LiveSessions,
-			Newest: with.Sessions.newest, RowLimit: with.Sessions.rowLimit(),
-		})
-		return each(rows, toSession, err), err
 	})
-	accounts := toMany(l, "accounts", with.Accounts, func(a *Account) string { return a.UserID }, func(r *repo.Repo) ([]Account, error) {
-		if with.Accounts.isAll() {
-			rows, err := r.ListAccountsByUsers(ctx, ids)
-			return each(rows, toAccount, err), err
-		}
-		rows, err := r.PickAccountsByUsers(ctx, dbgen.PickAccountsByUsersParams{
-			UserIds: ids, Newest: with.Accounts.newest, RowLimit: with.Accounts.rowLimit(),
-		})
-		return each(rows, toAccount, err), err
-	})
-	members := toMany(l, "members", with.Members, func(m *MemberWithOrganization) string { return m.UserID }, func(r *repo.Repo) ([]MemberWithOrganization, error) {
-		if with.Members.isAll() {
-			rows, err := r.ListMembersByUsers(ctx, ids)
-			return each(rows, memberWithOrganization, err), err
-		}
-		rows, err := r.PickMembersByUsers(ctx, dbgen.PickMembersByUsersParams{
-			UserIds: ids, Newest: with.Members.newest, RowLimit: with.Members.rowLimit(),
-		})
-		return each(rows, memberWithOrganization, err), err
-	})
-	teamMembers := toMany(l, "team_members", with.TeamMembers, func(m *TeamMemberWithTeam) string { return m.UserID }, func(r *repo.Repo) ([]TeamMemberWithTeam, error) {
-		if with.TeamMembers.isAll() {
-			rows, err := r.ListTeamMembersByUsers(ctx, ids)
-			return each(rows, teamMemberWithTeam, err), err
-		}
-		rows, err := r.PickTeamMembersByUsers(ctx, dbgen.PickTeamMembersByUsersParams{
-			UserIds: ids, Newest: with.TeamMembers.newest, RowLimit: with.TeamMembers.rowLimit(),
-		})
-		return each(rows, teamMemberWithTeam, err), err
-	})
-	invitations := toMany(l, "invitations", with.Invitations, func(i *InvitationWithOrganization) string { return i.InviterID }, func(r *repo.Repo) ([]InvitationWithOrganization, error) {
-		if with.Invitations.isAll() {
-			rows, err := r.ListInvitationsByInviters(ctx, dbgen.ListInvitationsByInvitersParams{
-				InviterIds: ids, Pending: with.PendingInvitations,
-			})
-			return each(rows, invitationWithOrganization, err), err
-		}
-		rows, err := r.PickInvitationsByInviters(ctx, dbgen.PickInvitationsByInvitersParams{
-			InviterIds: ids, Pending: with.PendingInvitations,
-			Newest: with.Invitations.newest, RowLimit: with.Invitations.rowLimit(),
-		})
-		return each(rows, invitationWithOrganization, err), err
-	})
-	return func(u User) UserWithRelations {
-		return UserWithRelations{
-			User: u, Sessions: sessions.of(u.ID), Accounts: accounts.of(u.ID), Members: members.of(u.ID),
-			TeamMembers: teamMembers.of(u.ID), Invitations: invitations.of(u.ID),
-		}
-	}
 }

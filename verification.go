@@ -65,10 +65,10 @@ func (r *VerificationRepository) Create(ctx context.Context, p CreateVerificatio
 		requiredInstant("expires_at", p.ExpiresAt)); err != nil {
 		return Verification{}, err
 	}
-	row, err := r.repo.CreateVerification(ctx, dbgen.CreateVerificationParams{
+	row, err := r.repo.CreateVerification(ctx, op, dbgen.CreateVerificationParams{
 		Identifier: p.Identifier, Value: p.Value, ExpiresAt: p.ExpiresAt,
 	})
-	return Verification(row), written(r.repo, op, err)
+	return answer(op, row, err, toVerification)
 }
 
 // Reserve adds a verification whose identifier can be reserved once, such as the id of a message that must not be
@@ -80,13 +80,9 @@ func (r *VerificationRepository) Reserve(ctx context.Context, p CreateVerificati
 		requiredInstant("expires_at", p.ExpiresAt)); err != nil {
 		return err
 	}
-	n, err := r.repo.ReserveVerification(ctx, dbgen.ReserveVerificationParams{
+	return translate(op, r.repo.ReserveVerification(ctx, op, dbgen.ReserveVerificationParams{
 		Identifier: p.Identifier, Value: p.Value, ExpiresAt: p.ExpiresAt,
-	})
-	if err == nil && n == 0 {
-		return refuse(op, ErrConflict, "identifier")
-	}
-	return written(r.repo, op, err)
+	}))
 }
 
 // Get returns the verification with that id, or [ErrNotFound]. It does not look at ExpiresAt.
@@ -95,8 +91,7 @@ func (r *VerificationRepository) Get(ctx context.Context, verificationID string)
 	if err := check(op, id("id", verificationID)); err != nil {
 		return Verification{}, err
 	}
-	row, err := r.repo.GetVerification(ctx, verificationID)
-	return Verification(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetVerification, verificationID, toVerification)
 }
 
 // GetByIdentifier returns the newest verification of an identifier, or [ErrNotFound] if there is none or the newest
@@ -106,8 +101,9 @@ func (r *VerificationRepository) GetByIdentifier(ctx context.Context, identifier
 	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
 		return Verification{}, err
 	}
-	row, err := r.repo.GetVerificationByIdentifier(ctx, dbgen.GetVerificationByIdentifierParams{Identifier: identifier})
-	return Verification(row), translate(op, err)
+	return get(ctx, r.repo, op, (*queries).GetVerificationByIdentifier, dbgen.GetVerificationByIdentifierParams{
+		Identifier: identifier, Now: r.repo.Now(),
+	}, toVerification)
 }
 
 // List returns a page of the verifications of an identifier, expired ones too, oldest first. It returns
@@ -117,11 +113,9 @@ func (r *VerificationRepository) List(ctx context.Context, p ListVerificationsPa
 	if err := check(op, key("identifier", p.Identifier, maxToken), pageSize(p.Limit)); err != nil {
 		return Page[Verification]{}, err
 	}
-	limit := rowLimit(p.Limit)
-	rows, err := r.repo.ListVerifications(ctx, dbgen.ListVerificationsParams{
-		Identifier: p.Identifier, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: limit,
-	})
-	return newPage(rows, limit, toVerification, Verification.cursor), translate(op, err)
+	return list(ctx, r.repo, op, (*queries).ListVerifications, dbgen.ListVerificationsParams{
+		Identifier: p.Identifier, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+	}, p.Limit, toVerification, Verification.cursor)
 }
 
 // All iterates over the verifications of [VerificationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time.
@@ -136,8 +130,7 @@ func (r *VerificationRepository) Count(ctx context.Context, identifier string) (
 	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.CountVerifications(ctx, identifier)
-	return n, translate(op, err)
+	return get(ctx, r.repo, op, (*queries).CountVerifications, identifier, itself)
 }
 
 // Consume uses up the newest verification of an identifier and returns it: of any number of callers one gets it, and
@@ -148,8 +141,8 @@ func (r *VerificationRepository) Consume(ctx context.Context, identifier string)
 	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
 		return Verification{}, err
 	}
-	row, err := r.repo.ConsumeVerification(ctx, dbgen.ConsumeVerificationParams{Identifier: identifier})
-	return Verification(row), written(r.repo, op, err)
+	row, err := r.repo.ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{Identifier: identifier})
+	return answer(op, row, err, toVerification)
 }
 
 // ConsumeValue is Consume if the newest verification has that value; else it changes nothing and returns [ErrNotFound].
@@ -159,8 +152,8 @@ func (r *VerificationRepository) ConsumeValue(ctx context.Context, identifier, v
 	if err := check(op, key("identifier", identifier, maxToken), text("value", value, maxValue)); err != nil {
 		return Verification{}, err
 	}
-	row, err := r.repo.ConsumeVerification(ctx, dbgen.ConsumeVerificationParams{Identifier: identifier, Value: &value})
-	return Verification(row), written(r.repo, op, err)
+	row, err := r.repo.ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{Identifier: identifier, Value: &value})
+	return answer(op, row, err, toVerification)
 }
 
 // ConsumeCode uses up a one-time code, whose verification has the value "code:attempts" as Better Auth writes it. It
@@ -175,13 +168,9 @@ func (r *VerificationRepository) ConsumeCode(ctx context.Context, p ConsumeCodeP
 		limitOf("max_attempts", p.MaxAttempts)); err != nil {
 		return err
 	}
-	outcome, err := r.repo.ConsumeCode(ctx, dbgen.ConsumeCodeParams{
+	return translate(op, r.repo.ConsumeCode(ctx, op, dbgen.ConsumeCodeParams{
 		Identifier: p.Identifier, Code: p.Code, MaxAttempts: int32(min(p.MaxAttempts, 1000)),
-	})
-	if err != nil {
-		return written(r.repo, op, err)
-	}
-	return verdict(op, outcome)
+	}))
 }
 
 // Update changes what p says of the verification with that id and returns it. It returns [ErrNotFound] or
@@ -191,10 +180,10 @@ func (r *VerificationRepository) Update(ctx context.Context, verificationID stri
 	if err := p.check(op, id("id", verificationID)); err != nil {
 		return Verification{}, err
 	}
-	row, err := r.repo.UpdateVerification(ctx, dbgen.UpdateVerificationParams{
-		ID: verificationID, Value: p.Value, ExpiresAt: p.ExpiresAt,
-	})
-	return Verification(row), written(r.repo, op, err)
+	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateVerification, dbgen.UpdateVerificationParams{
+		ID: verificationID, Value: p.Value, ExpiresAt: repo.UTC(p.ExpiresAt), Now: r.repo.Now(),
+	}, (*queries).GetVerification, verificationID)
+	return answer(op, row, err, toVerification)
 }
 
 // UpdateByIdentifier changes what p says of every verification of an identifier and returns how many there are. It
@@ -204,10 +193,11 @@ func (r *VerificationRepository) UpdateByIdentifier(ctx context.Context, identif
 	if err := p.check(op, key("identifier", identifier, maxToken)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.UpdateVerificationsByIdentifier(ctx, dbgen.UpdateVerificationsByIdentifierParams{
-		Identifier: identifier, Value: p.Value, ExpiresAt: p.ExpiresAt,
+	query := (*queries).UpdateVerificationsByIdentifier
+	n, err := repo.Count(ctx, r.repo, op, query, dbgen.UpdateVerificationsByIdentifierParams{
+		Identifier: identifier, Value: p.Value, ExpiresAt: repo.UTC(p.ExpiresAt), Now: r.repo.Now(),
 	})
-	return n, written(r.repo, op, err)
+	return n, translate(op, err)
 }
 
 // Delete removes the verification with that id. It returns [ErrNotFound].
@@ -216,8 +206,7 @@ func (r *VerificationRepository) Delete(ctx context.Context, verificationID stri
 	if err := check(op, id("id", verificationID)); err != nil {
 		return err
 	}
-	n, err := r.repo.DeleteVerification(ctx, verificationID)
-	return affected(r.repo, op, n, err)
+	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteVerification, verificationID))
 }
 
 // DeleteByIdentifier removes the verifications of an identifier and returns how many there were. It returns
@@ -227,8 +216,8 @@ func (r *VerificationRepository) DeleteByIdentifier(ctx context.Context, identif
 	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.DeleteVerificationsByIdentifier(ctx, identifier)
-	return n, written(r.repo, op, err)
+	n, err := repo.Count(ctx, r.repo, op, (*queries).DeleteVerificationsByIdentifier, identifier)
+	return n, translate(op, err)
 }
 
 // DeleteExpired deletes up to limit verifications that have expired, the oldest first, and returns how many; see
@@ -238,6 +227,8 @@ func (r *VerificationRepository) DeleteExpired(ctx context.Context, limit int) (
 	if err := check(op, batchSize(limit)); err != nil {
 		return 0, err
 	}
-	n, err := r.repo.DeleteExpiredVerifications(ctx, dbgen.DeleteExpiredVerificationsParams{RowLimit: int32(limit)})
-	return n, written(r.repo, op, err)
+	n, err := repo.Count(ctx, r.repo, op, (*queries).DeleteExpiredVerifications, dbgen.DeleteExpiredVerificationsParams{
+		Now: r.repo.Now(), RowLimit: int32(limit),
+	})
+	return n, translate(op, err)
 }

@@ -28,21 +28,28 @@ LIMIT @row_limit;
 SELECT count(*) FROM account WHERE user_id = @user_id;
 
 -- name: LinkAccount :one
--- Again for the same user, it takes the newer tokens; of another user's identity it touches and returns nothing.
-INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
-    access_token_expires_at, refresh_token_expires_at, scope, created_at, updated_at)
-VALUES (@id, @account_id, @provider_id, @user_id, @access_token, @refresh_token, @id_token,
-    @access_token_expires_at, @refresh_token_expires_at, @scope, @now, @now)
-ON CONFLICT (provider_id, account_id) DO UPDATE
-SET access_token = coalesce(excluded.access_token, account.access_token),
-    refresh_token = coalesce(excluded.refresh_token, account.refresh_token),
-    id_token = coalesce(excluded.id_token, account.id_token),
-    access_token_expires_at = coalesce(excluded.access_token_expires_at, account.access_token_expires_at),
-    refresh_token_expires_at = coalesce(excluded.refresh_token_expires_at, account.refresh_token_expires_at),
-    scope = coalesce(excluded.scope, account.scope),
-    updated_at = @now
-WHERE account.user_id = excluded.user_id
-RETURNING *;
+-- Again for the same user, it takes the newer tokens; another user's identity stays as it is.
+WITH linked AS (
+    INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
+        access_token_expires_at, refresh_token_expires_at, scope, created_at, updated_at)
+    VALUES (@id, @account_id, @provider_id, @user_id, @access_token, @refresh_token, @id_token,
+        @access_token_expires_at, @refresh_token_expires_at, @scope, @now, @now)
+    ON CONFLICT (provider_id, account_id) DO UPDATE
+    SET access_token = coalesce(excluded.access_token, account.access_token),
+        refresh_token = coalesce(excluded.refresh_token, account.refresh_token),
+        id_token = coalesce(excluded.id_token, account.id_token),
+        access_token_expires_at = coalesce(excluded.access_token_expires_at, account.access_token_expires_at),
+        refresh_token_expires_at = coalesce(excluded.refresh_token_expires_at, account.refresh_token_expires_at),
+        scope = coalesce(excluded.scope, account.scope),
+        updated_at = @now
+    WHERE account.user_id = excluded.user_id
+    RETURNING id
+)
+SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM linked) THEN 'account taken' ELSE '' END::text AS outcome;
+
+-- name: GetLinkedAccount :one
+SELECT * FROM account
+WHERE provider_id = @provider_id AND account_id = @account_id AND user_id = @user_id;
 
 -- name: UpdateAccount :one
 UPDATE account
@@ -62,18 +69,27 @@ RETURNING *;
 UPDATE account SET password = @password, updated_at = @now
 WHERE user_id = @user_id AND provider_id = 'credential' AND account_id = @user_id;
 
--- name: DeleteAccount :execrows
+-- name: DeleteAccount :one
 -- Not the last that signs in: a credential without a password does not. The lock on the one that stays is against a
 -- server that deletes it at the same moment.
-DELETE FROM account a
-WHERE a.id = @id
-  AND a.user_id = @user_id
-  AND (@allow_last::boolean OR EXISTS (
-    SELECT 1 FROM account o
-    WHERE o.user_id = @user_id
-      AND o.id <> a.id
-      AND (o.provider_id <> 'credential' OR o.password IS NOT NULL)
-    FOR SHARE));
+WITH verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM account a WHERE a.id = @id AND a.user_id = @user_id) THEN 'not found'
+        WHEN NOT @allow_last::boolean
+            AND NOT EXISTS (
+                SELECT 1 FROM account o
+                WHERE o.user_id = @user_id
+                  AND o.id <> @id
+                  AND (o.provider_id <> 'credential' OR o.password IS NOT NULL)
+                FOR SHARE) THEN 'last account'
+        ELSE ''
+    END::text AS outcome
+), gone AS (
+    DELETE FROM account
+    WHERE id = @id
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict;
 
 -- name: DeleteAccountsByUser :execrows
 DELETE FROM account WHERE user_id = @user_id;

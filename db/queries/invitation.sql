@@ -137,11 +137,21 @@ WITH verdict AS (
 )
 SELECT outcome FROM verdict;
 
--- name: CancelInvitation :execrows
-UPDATE invitation SET status = 'canceled'
-WHERE id = @id
-  AND organization_id = @organization_id
-  AND status = 'pending';
+-- name: CancelInvitation :one
+WITH target AS (
+    SELECT i.id, i.status FROM invitation i WHERE i.id = @id AND i.organization_id = @organization_id
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'
+        WHEN (SELECT target.status <> 'pending' FROM target) THEN 'not pending'
+        ELSE ''
+    END::text AS outcome
+), canceled AS (
+    UPDATE invitation SET status = 'canceled'
+    WHERE id = (SELECT target.id FROM target)
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict;
 
 -- name: CancelExpiredInvitations :execrows
 UPDATE invitation SET status = 'canceled'

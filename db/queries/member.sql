@@ -1,11 +1,18 @@
 -- name: CreateMember :one
-INSERT INTO member (id, organization_id, user_id, role, created_at)
-SELECT @id, @organization_id, @user_id, @role, @now
-WHERE sqlc.narg('max_members')::bigint IS NULL OR (
-    SELECT count(*) FROM (
-        SELECT 1 FROM member m WHERE m.organization_id = @organization_id LIMIT sqlc.narg('max_members')::bigint
-    ) taken) < sqlc.narg('max_members')::bigint
-RETURNING *;
+WITH verdict AS (
+    SELECT CASE
+        WHEN (SELECT count(*) FROM (
+            SELECT 1 FROM member m WHERE m.organization_id = @organization_id
+            LIMIT coalesce(sqlc.narg('max_members')::bigint, 0)
+        ) taken) >= sqlc.narg('max_members')::bigint THEN 'too many members'
+        ELSE ''
+    END::text AS outcome
+), created AS (
+    INSERT INTO member (id, organization_id, user_id, role, created_at)
+    SELECT @id, @organization_id, @user_id, @role, @now
+    WHERE (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict;
 
 -- name: CreateMembers :copyfrom
 INSERT INTO member (id, organization_id, user_id, role, created_at)
@@ -82,20 +89,29 @@ WHERE m.organization_id = @organization_id
     SELECT c.id FROM member c WHERE c.organization_id = @organization_id AND c.user_id = sqlc.narg('user_id')::text))
 FOR UPDATE;
 
--- name: UpdateMember :execrows
+-- name: UpdateMember :one
 -- FOR SHARE: the owner who stays must not be removed at the same moment by a server that takes no lock.
-UPDATE member m SET role = coalesce(sqlc.narg('role'), m.role)
-WHERE m.id = @id
-  AND m.organization_id = @organization_id
-  AND (sqlc.narg('role')::text IS NULL
-    OR sqlc.narg('role')::text ~ @owner_pattern::text
-    OR NOT m.role ~ @owner_pattern::text
-    OR EXISTS (
-        SELECT 1 FROM member o
-        WHERE o.organization_id = m.organization_id
-          AND o.id <> m.id
-          AND o.role ~ @owner_pattern::text
-        FOR SHARE));
+WITH target AS (
+    SELECT m.id, m.role FROM member m WHERE m.id = @id AND m.organization_id = @organization_id
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'
+        WHEN NOT sqlc.narg('role')::text ~ @owner_pattern::text
+            AND (SELECT target.role ~ @owner_pattern::text FROM target)
+            AND NOT EXISTS (
+                SELECT 1 FROM member o
+                WHERE o.organization_id = @organization_id
+                  AND o.id <> @id
+                  AND o.role ~ @owner_pattern::text
+                FOR SHARE) THEN 'last owner'
+        ELSE ''
+    END::text AS outcome
+), changed AS (
+    UPDATE member m SET role = coalesce(sqlc.narg('role')::text, m.role)
+    WHERE m.id = (SELECT target.id FROM target)
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict;
 
 -- name: DeleteMember :one
 WITH target AS (

@@ -38,35 +38,29 @@ SELECT count(*) FROM organization;
 
 -- name: LockOrganization :exec
 -- One operation of authdb on an organization's members, teams and invitations at a time. A row that only refers to the
--- organization does not wait for this. The next statement sees what the one before did because it has a snapshot of
--- its own, which needs READ COMMITTED: elsewhere this divides by zero.
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM organization WHERE id = @organization_id
+-- organization does not wait for this.
+SELECT id FROM organization WHERE id = @organization_id
 FOR NO KEY UPDATE;
 
 -- name: LockOrganizationsOfUser :exec
 -- In order, so that two of these do not wait for each other.
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = @user_id)
+SELECT id FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = @user_id)
 ORDER BY id
 FOR NO KEY UPDATE;
 
 -- name: LockOrganizationsOfUserToDelete :exec
 -- Also against whoever is about to make one active or to join.
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = @user_id)
+SELECT id FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = @user_id)
 ORDER BY id
 FOR UPDATE;
 
 -- name: LockOrganizationOfInvitation :exec
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM organization WHERE id = (SELECT i.organization_id FROM invitation i WHERE i.id = @invitation_id)
+SELECT id FROM organization WHERE id = (SELECT i.organization_id FROM invitation i WHERE i.id = @invitation_id)
 FOR NO KEY UPDATE;
 
 -- name: LockOrganizationToDelete :exec
 -- Also against whoever is about to make it active or to join.
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM organization WHERE id = @id
+SELECT id FROM organization WHERE id = @id
 FOR UPDATE;
 
 -- name: UpdateOrganization :one
@@ -78,8 +72,12 @@ SET name = coalesce(sqlc.narg('name'), name),
 WHERE id = @id
 RETURNING *;
 
--- name: DeleteOrganization :execrows
-DELETE FROM organization WHERE id = @id;
+-- name: DeleteOrganization :one
+WITH gone AS (
+    DELETE FROM organization WHERE id = @id
+    RETURNING id
+)
+SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM gone) THEN 'not found' ELSE '' END::text AS outcome;
 
 -- name: ListOrganizationsByIDs :many
 SELECT * FROM organization WHERE id = ANY(@ids::text[]);

@@ -62,44 +62,79 @@ SET expires_at = coalesce(sqlc.narg('expires_at'), expires_at),
 WHERE token = @token
 RETURNING *;
 
--- name: RefreshSession :execrows
+-- name: RefreshSession :one
 -- Never an insert, so that a revoked session stays revoked. Due by its expiry, as Better Auth has it; so no refresh
 -- shortens a session, and of many at once one writes.
-UPDATE session SET expires_at = @expires_at, updated_at = @now
-WHERE token = @token
-  AND expires_at > @now
-  AND expires_at <= @due;
+WITH refreshed AS (
+    UPDATE session SET expires_at = @expires_at, updated_at = @now
+    WHERE token = @token
+      AND expires_at > @now
+      AND expires_at <= @due
+    RETURNING id
+)
+SELECT EXISTS (SELECT 1 FROM refreshed);
 
 -- name: GetLiveSessionByToken :one
 SELECT * FROM session WHERE token = @token AND expires_at > @now;
 
--- name: SetActiveOrganization :execrows
--- The active team stays only where it is the organization's and the user is in it.
-UPDATE session s
-SET active_organization_id = sqlc.narg('organization_id'),
-    active_team_id = (
-        SELECT tm.team_id FROM team_member tm JOIN team t ON t.id = tm.team_id
-        WHERE tm.team_id = s.active_team_id AND tm.user_id = @user_id
-          AND t.organization_id = sqlc.narg('organization_id')
-    ),
-    updated_at = @now
-WHERE s.token = @token
-  AND s.user_id = @user_id
-  AND s.expires_at > @now
-  AND (sqlc.narg('organization_id')::text IS NULL OR EXISTS (
-    SELECT 1 FROM member m WHERE m.organization_id = sqlc.narg('organization_id') AND m.user_id = @user_id));
+-- name: LockLiveSession :exec
+SELECT id FROM session WHERE token = @token AND user_id = @user_id AND expires_at > @now FOR NO KEY UPDATE;
 
--- name: SetActiveTeam :execrows
-UPDATE session s SET active_team_id = sqlc.narg('team_id'), updated_at = @now
-WHERE s.token = @token
-  AND s.user_id = @user_id
-  AND s.expires_at > @now
-  AND (sqlc.narg('team_id')::text IS NULL OR EXISTS (
-    SELECT 1 FROM team_member tm
-    JOIN team t ON t.id = tm.team_id
-    JOIN member m ON m.organization_id = t.organization_id AND m.user_id = tm.user_id
-    WHERE tm.team_id = sqlc.narg('team_id') AND tm.user_id = @user_id
-      AND t.organization_id = s.active_organization_id));
+-- name: SetActiveOrganization :one
+-- The active team stays only where it is the organization's and the user is in it.
+WITH target AS (
+    SELECT s.id FROM session s
+    WHERE s.token = @token
+      AND s.user_id = @user_id
+      AND s.expires_at > @now
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'
+        WHEN sqlc.narg('organization_id')::text IS NOT NULL
+            AND NOT EXISTS (
+                SELECT 1 FROM member m
+                WHERE m.organization_id = sqlc.narg('organization_id')
+                  AND m.user_id = @user_id) THEN 'not a member'
+        ELSE ''
+    END::text AS outcome
+), changed AS (
+    UPDATE session s
+    SET active_organization_id = sqlc.narg('organization_id'),
+        active_team_id = (
+            SELECT tm.team_id FROM team_member tm JOIN team t ON t.id = tm.team_id
+            WHERE tm.team_id = s.active_team_id AND tm.user_id = @user_id
+              AND t.organization_id = sqlc.narg('organization_id')
+        ),
+        updated_at = @now
+    WHERE s.id = (SELECT target.id FROM target)
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict;
+
+-- name: SetActiveTeam :one
+WITH target AS (
+    SELECT s.id, s.active_organization_id FROM session s
+    WHERE s.token = @token
+      AND s.user_id = @user_id
+      AND s.expires_at > @now
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'
+        WHEN sqlc.narg('team_id')::text IS NOT NULL
+            AND NOT EXISTS (
+                SELECT 1 FROM team_member tm
+                JOIN team t ON t.id = tm.team_id
+                JOIN member m ON m.organization_id = t.organization_id AND m.user_id = tm.user_id
+                WHERE tm.team_id = sqlc.narg('team_id') AND tm.user_id = @user_id
+                  AND t.organization_id = (SELECT target.active_organization_id FROM target)) THEN 'not a member'
+        ELSE ''
+    END::text AS outcome
+), changed AS (
+    UPDATE session s SET active_team_id = sqlc.narg('team_id'), updated_at = @now
+    WHERE s.id = (SELECT target.id FROM target)
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict;
 
 -- name: DeleteSession :execrows
 DELETE FROM session WHERE id = @id AND user_id = @user_id;

@@ -1,11 +1,18 @@
 -- name: CreateTeam :one
-INSERT INTO team (id, name, organization_id, created_at, updated_at)
-SELECT @id, @name, @organization_id, @now, @now::timestamp
-WHERE sqlc.narg('max_teams')::bigint IS NULL OR (
-    SELECT count(*) FROM (
-        SELECT 1 FROM team t WHERE t.organization_id = @organization_id LIMIT sqlc.narg('max_teams')::bigint
-    ) taken) < sqlc.narg('max_teams')::bigint
-RETURNING *;
+WITH verdict AS (
+    SELECT CASE
+        WHEN (SELECT count(*) FROM (
+            SELECT 1 FROM team t WHERE t.organization_id = @organization_id
+            LIMIT coalesce(sqlc.narg('max_teams')::bigint, 0)
+        ) taken) >= sqlc.narg('max_teams')::bigint THEN 'too many teams'
+        ELSE ''
+    END::text AS outcome
+), created AS (
+    INSERT INTO team (id, name, organization_id, created_at, updated_at)
+    SELECT @id, @name, @organization_id, @now, @now::timestamp
+    WHERE (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict;
 
 -- name: GetTeam :one
 SELECT * FROM team WHERE id = @id AND organization_id = @organization_id;
@@ -30,10 +37,15 @@ UPDATE team SET name = coalesce(sqlc.narg('name'), name), updated_at = @now::tim
 WHERE id = @id AND organization_id = @organization_id
 RETURNING *;
 
--- name: RecountTeamMembers :execrows
-UPDATE team SET member_count = (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id), updated_at = @now::timestamp
-WHERE organization_id = @organization_id
-  AND member_count <> (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id);
+-- name: RecountTeamMembers :one
+WITH counted AS (
+    UPDATE team SET member_count = (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id),
+        updated_at = @now::timestamp
+    WHERE organization_id = @organization_id
+      AND member_count <> (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id)
+    RETURNING id
+)
+SELECT count(*) FROM counted;
 
 -- name: LockTeam :exec
 -- Waits for whoever is about to join the team or to make it active.

@@ -40,6 +40,18 @@ WITH wanted AS (
 )
 SELECT outcome FROM verdict;
 
+-- name: CheckSeats :one
+-- Another server may have added a seat meanwhile, and taken it away again. Those that are there stay.
+SELECT CASE
+    WHEN EXISTS (
+        SELECT 1 FROM unnest(@user_ids::text[]) wanted (user_id)
+        WHERE NOT EXISTS (
+            SELECT 1 FROM team_member tm JOIN team t ON t.id = tm.team_id
+            WHERE tm.team_id = @team_id AND t.organization_id = @organization_id AND tm.user_id = wanted.user_id
+            FOR KEY SHARE)) THEN 'not a member'
+    ELSE ''
+END::text AS outcome;
+
 -- name: ListTeamMembersOfUsers :many
 SELECT tm.* FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = @team_id AND t.organization_id = @organization_id AND tm.user_id = ANY(@user_ids::text[])
@@ -124,7 +136,7 @@ WITH gone AS (
     WHERE s.user_id = (SELECT gone.user_id FROM gone)
       AND s.active_team_id = (SELECT gone.team_id FROM gone)
 )
-SELECT count(*) FROM gone;
+SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM gone) THEN 'not found' ELSE '' END::text AS outcome;
 
 -- name: ListTeamMembersByUsers :many
 SELECT sqlc.embed(tm), sqlc.embed(t)

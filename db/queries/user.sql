@@ -44,8 +44,7 @@ RETURNING *;
 -- name: LockUser :exec
 -- Keeps everything away that refers to the user, such as a sign-in. The only lock of this strength on a row that
 -- others refer to; each operation that takes an organization's lock takes that one first.
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM "user" WHERE id = @id
+SELECT id FROM "user" WHERE id = @id
 FOR UPDATE;
 
 -- name: LockUserAsIs :exec
@@ -53,12 +52,11 @@ FOR UPDATE;
 SELECT id FROM "user" WHERE id = @id FOR KEY SHARE;
 
 -- name: LockUserAccounts :exec
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM "user" WHERE id = @id
+SELECT id FROM "user" WHERE id = @id
 FOR NO KEY UPDATE;
 
 -- name: DeleteUser :one
-WITH owned AS (
+WITH sole AS (
     SELECT m.organization_id FROM member m
     WHERE m.user_id = @id
       AND m.role ~ @owner_pattern::text
@@ -73,16 +71,18 @@ WITH owned AS (
         WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = @id) THEN 'not found'
         WHEN sqlc.narg('successor_id')::text IS NOT NULL
             AND NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = sqlc.narg('successor_id')) THEN 'no successor'
-        WHEN EXISTS (SELECT 1 FROM owned)
+        WHEN EXISTS (SELECT 1 FROM sole)
             AND sqlc.narg('successor_id')::text IS NULL AND NOT @delete_organizations::boolean THEN 'last owner'
         ELSE ''
     END::text AS outcome
+), owned AS (
+    SELECT sole.organization_id FROM sole WHERE (SELECT outcome FROM verdict) = ''
 ), heir AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
     SELECT left(encode(sha256(convert_to(@seed::text || owned.organization_id, 'UTF8')), 'hex'), 32),
         owned.organization_id, sqlc.narg('successor_id')::text, 'owner', @now::timestamp
     FROM owned
-    WHERE sqlc.narg('successor_id')::text IS NOT NULL AND (SELECT outcome FROM verdict) = ''
+    WHERE sqlc.narg('successor_id')::text IS NOT NULL
     ON CONFLICT (organization_id, user_id) DO UPDATE SET role = concat_ws(',', nullif(member.role, ''), 'owner')
 ), closed AS (
     UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = @now
@@ -109,7 +109,7 @@ WITH owned AS (
     WHERE id = @id
       AND (SELECT outcome FROM verdict) = ''
 )
-SELECT verdict.outcome, ARRAY(SELECT owned.organization_id FROM owned ORDER BY 1)::text[] AS organization_ids
+SELECT verdict.outcome, ARRAY(SELECT sole.organization_id FROM sole ORDER BY 1)::text[] AS organization_ids
 FROM verdict;
 
 -- name: ListUsersByIDs :many

@@ -41,11 +41,15 @@ SET value = coalesce(sqlc.narg('value'), value),
     updated_at = @now
 WHERE identifier = @identifier;
 
--- name: ReserveVerification :execrows
+-- name: ReserveVerification :one
 -- The id is made from the identifier, so the primary key lets one caller win.
-INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
-VALUES (@id, @identifier, @value, @expires_at, @now, @now)
-ON CONFLICT DO NOTHING;
+WITH reserved AS (
+    INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
+    VALUES (@id, @identifier, @value, @expires_at, @now, @now)
+    ON CONFLICT DO NOTHING
+    RETURNING id
+)
+SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM reserved) THEN 'reserved' ELSE '' END::text AS outcome;
 
 -- name: ConsumeVerification :one
 -- As Better Auth does: the newest counts, and takes the older ones along, also where it has expired and proves nothing.
@@ -58,14 +62,14 @@ WITH newest AS (
     DELETE FROM verification v
     WHERE v.identifier = @identifier
       AND (sqlc.narg('value')::text IS NULL OR sqlc.narg('value')::text = (SELECT newest.value FROM newest))
-    RETURNING v.id, v.identifier, v.value, v.expires_at, v.created_at, v.updated_at,
-        v.expires_at > @now AND v.id = (SELECT newest.id FROM newest) AS proves
+    RETURNING *
 )
-SELECT id, identifier, value, expires_at, created_at, updated_at FROM gone WHERE proves;
+SELECT * FROM gone
+WHERE expires_at > @now::timestamp
+  AND id = (SELECT newest.id FROM newest);
 
 -- name: LockVerifications :exec
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM verification WHERE identifier = @identifier
+SELECT id FROM verification WHERE identifier = @identifier
 ORDER BY id
 FOR UPDATE;
 

@@ -78,16 +78,25 @@ func (q *Queries) CreateAccount(ctx context.Context, arg CreateAccountParams) (A
 	return i, err
 }
 
-const deleteAccount = `-- name: DeleteAccount :execrows
-DELETE FROM account a
-WHERE a.id = $1
-  AND a.user_id = $2
-  AND ($3::boolean OR EXISTS (
-    SELECT 1 FROM account o
-    WHERE o.user_id = $2
-      AND o.id <> a.id
-      AND (o.provider_id <> 'credential' OR o.password IS NOT NULL)
-    FOR SHARE))
+const deleteAccount = `-- name: DeleteAccount :one
+WITH verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM account a WHERE a.id = $1 AND a.user_id = $2) THEN 'not found'
+        WHEN NOT $3::boolean
+            AND NOT EXISTS (
+                SELECT 1 FROM account o
+                WHERE o.user_id = $2
+                  AND o.id <> $1
+                  AND (o.provider_id <> 'credential' OR o.password IS NOT NULL)
+                FOR SHARE) THEN 'last account'
+        ELSE ''
+    END::text AS outcome
+), gone AS (
+    DELETE FROM account
+    WHERE id = $1
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict
 `
 
 type DeleteAccountParams struct {
@@ -98,12 +107,11 @@ type DeleteAccountParams struct {
 
 // Not the last that signs in: a credential without a password does not. The lock on the one that stays is against a
 // server that deletes it at the same moment.
-func (q *Queries) DeleteAccount(ctx context.Context, arg DeleteAccountParams) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteAccount, arg.ID, arg.UserID, arg.AllowLast)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+func (q *Queries) DeleteAccount(ctx context.Context, arg DeleteAccountParams) (string, error) {
+	row := q.db.QueryRow(ctx, deleteAccount, arg.ID, arg.UserID, arg.AllowLast)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 const deleteAccountsByUser = `-- name: DeleteAccountsByUser :execrows
@@ -218,52 +226,19 @@ func (q *Queries) GetCredentialAccount(ctx context.Context, userID string) (Acco
 	return i, err
 }
 
-const linkAccount = `-- name: LinkAccount :one
-INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
-    access_token_expires_at, refresh_token_expires_at, scope, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7,
-    $8, $9, $10, $11, $11)
-ON CONFLICT (provider_id, account_id) DO UPDATE
-SET access_token = coalesce(excluded.access_token, account.access_token),
-    refresh_token = coalesce(excluded.refresh_token, account.refresh_token),
-    id_token = coalesce(excluded.id_token, account.id_token),
-    access_token_expires_at = coalesce(excluded.access_token_expires_at, account.access_token_expires_at),
-    refresh_token_expires_at = coalesce(excluded.refresh_token_expires_at, account.refresh_token_expires_at),
-    scope = coalesce(excluded.scope, account.scope),
-    updated_at = $11
-WHERE account.user_id = excluded.user_id
-RETURNING id, account_id, provider_id, user_id, access_token, refresh_token, id_token, access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at
+const getLinkedAccount = `-- name: GetLinkedAccount :one
+SELECT id, account_id, provider_id, user_id, access_token, refresh_token, id_token, access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at FROM account
+WHERE provider_id = $1 AND account_id = $2 AND user_id = $3
 `
 
-type LinkAccountParams struct {
-	ID                    string
-	AccountID             string
-	ProviderID            string
-	UserID                string
-	AccessToken           *string
-	RefreshToken          *string
-	IDToken               *string
-	AccessTokenExpiresAt  *time.Time
-	RefreshTokenExpiresAt *time.Time
-	Scope                 *string
-	Now                   time.Time
+type GetLinkedAccountParams struct {
+	ProviderID string
+	AccountID  string
+	UserID     string
 }
 
-// Again for the same user, it takes the newer tokens; of another user's identity it touches and returns nothing.
-func (q *Queries) LinkAccount(ctx context.Context, arg LinkAccountParams) (Account, error) {
-	row := q.db.QueryRow(ctx, linkAccount,
-		arg.ID,
-		arg.AccountID,
-		arg.ProviderID,
-		arg.UserID,
-		arg.AccessToken,
-		arg.RefreshToken,
-		arg.IDToken,
-		arg.AccessTokenExpiresAt,
-		arg.RefreshTokenExpiresAt,
-		arg.Scope,
-		arg.Now,
-	)
+func (q *Queries) GetLinkedAccount(ctx context.Context, arg GetLinkedAccountParams) (Account, error) {
+	row := q.db.QueryRow(ctx, getLinkedAccount, arg.ProviderID, arg.AccountID, arg.UserID)
 	var i Account
 	err := row.Scan(
 		&i.ID,
@@ -281,6 +256,60 @@ func (q *Queries) LinkAccount(ctx context.Context, arg LinkAccountParams) (Accou
 		&i.UpdatedAt,
 	)
 	return i, err
+}
+
+const linkAccount = `-- name: LinkAccount :one
+WITH linked AS (
+    INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
+        access_token_expires_at, refresh_token_expires_at, scope, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7,
+        $8, $9, $10, $11, $11)
+    ON CONFLICT (provider_id, account_id) DO UPDATE
+    SET access_token = coalesce(excluded.access_token, account.access_token),
+        refresh_token = coalesce(excluded.refresh_token, account.refresh_token),
+        id_token = coalesce(excluded.id_token, account.id_token),
+        access_token_expires_at = coalesce(excluded.access_token_expires_at, account.access_token_expires_at),
+        refresh_token_expires_at = coalesce(excluded.refresh_token_expires_at, account.refresh_token_expires_at),
+        scope = coalesce(excluded.scope, account.scope),
+        updated_at = $11
+    WHERE account.user_id = excluded.user_id
+    RETURNING id
+)
+SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM linked) THEN 'account taken' ELSE '' END::text AS outcome
+`
+
+type LinkAccountParams struct {
+	ID                    string
+	AccountID             string
+	ProviderID            string
+	UserID                string
+	AccessToken           *string
+	RefreshToken          *string
+	IDToken               *string
+	AccessTokenExpiresAt  *time.Time
+	RefreshTokenExpiresAt *time.Time
+	Scope                 *string
+	Now                   time.Time
+}
+
+// Again for the same user, it takes the newer tokens; another user's identity stays as it is.
+func (q *Queries) LinkAccount(ctx context.Context, arg LinkAccountParams) (string, error) {
+	row := q.db.QueryRow(ctx, linkAccount,
+		arg.ID,
+		arg.AccountID,
+		arg.ProviderID,
+		arg.UserID,
+		arg.AccessToken,
+		arg.RefreshToken,
+		arg.IDToken,
+		arg.AccessTokenExpiresAt,
+		arg.RefreshTokenExpiresAt,
+		arg.Scope,
+		arg.Now,
+	)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 const listAccounts = `-- name: ListAccounts :many

@@ -113,11 +113,21 @@ func (q *Queries) CancelExpiredInvitations(ctx context.Context, arg CancelExpire
 	return result.RowsAffected(), nil
 }
 
-const cancelInvitation = `-- name: CancelInvitation :execrows
-UPDATE invitation SET status = 'canceled'
-WHERE id = $1
-  AND organization_id = $2
-  AND status = 'pending'
+const cancelInvitation = `-- name: CancelInvitation :one
+WITH target AS (
+    SELECT i.id, i.status FROM invitation i WHERE i.id = $1 AND i.organization_id = $2
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'
+        WHEN (SELECT target.status <> 'pending' FROM target) THEN 'not pending'
+        ELSE ''
+    END::text AS outcome
+), canceled AS (
+    UPDATE invitation SET status = 'canceled'
+    WHERE id = (SELECT target.id FROM target)
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict
 `
 
 type CancelInvitationParams struct {
@@ -125,12 +135,11 @@ type CancelInvitationParams struct {
 	OrganizationID string
 }
 
-func (q *Queries) CancelInvitation(ctx context.Context, arg CancelInvitationParams) (int64, error) {
-	result, err := q.db.Exec(ctx, cancelInvitation, arg.ID, arg.OrganizationID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+func (q *Queries) CancelInvitation(ctx context.Context, arg CancelInvitationParams) (string, error) {
+	row := q.db.QueryRow(ctx, cancelInvitation, arg.ID, arg.OrganizationID)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 const countInvitations = `-- name: CountInvitations :one

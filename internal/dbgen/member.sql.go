@@ -33,42 +33,43 @@ func (q *Queries) CountMembersByUser(ctx context.Context, userID string) (int64,
 }
 
 const createMember = `-- name: CreateMember :one
-INSERT INTO member (id, organization_id, user_id, role, created_at)
-SELECT $1, $2, $3, $4, $5
-WHERE $6::bigint IS NULL OR (
-    SELECT count(*) FROM (
-        SELECT 1 FROM member m WHERE m.organization_id = $2 LIMIT $6::bigint
-    ) taken) < $6::bigint
-RETURNING id, organization_id, user_id, role, created_at
+WITH verdict AS (
+    SELECT CASE
+        WHEN (SELECT count(*) FROM (
+            SELECT 1 FROM member m WHERE m.organization_id = $1
+            LIMIT coalesce($2::bigint, 0)
+        ) taken) >= $2::bigint THEN 'too many members'
+        ELSE ''
+    END::text AS outcome
+), created AS (
+    INSERT INTO member (id, organization_id, user_id, role, created_at)
+    SELECT $3, $1, $4, $5, $6
+    WHERE (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict
 `
 
 type CreateMemberParams struct {
-	ID             string
 	OrganizationID string
+	MaxMembers     *int64
+	ID             string
 	UserID         string
 	Role           string
 	Now            time.Time
-	MaxMembers     *int64
 }
 
-func (q *Queries) CreateMember(ctx context.Context, arg CreateMemberParams) (Member, error) {
+func (q *Queries) CreateMember(ctx context.Context, arg CreateMemberParams) (string, error) {
 	row := q.db.QueryRow(ctx, createMember,
-		arg.ID,
 		arg.OrganizationID,
+		arg.MaxMembers,
+		arg.ID,
 		arg.UserID,
 		arg.Role,
 		arg.Now,
-		arg.MaxMembers,
 	)
-	var i Member
-	err := row.Scan(
-		&i.ID,
-		&i.OrganizationID,
-		&i.UserID,
-		&i.Role,
-		&i.CreatedAt,
-	)
-	return i, err
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 type CreateMembersParams struct {
@@ -678,38 +679,46 @@ func (q *Queries) PickMembersByUsers(ctx context.Context, arg PickMembersByUsers
 	return items, nil
 }
 
-const updateMember = `-- name: UpdateMember :execrows
-UPDATE member m SET role = coalesce($1, m.role)
-WHERE m.id = $2
-  AND m.organization_id = $3
-  AND ($1::text IS NULL
-    OR $1::text ~ $4::text
-    OR NOT m.role ~ $4::text
-    OR EXISTS (
-        SELECT 1 FROM member o
-        WHERE o.organization_id = m.organization_id
-          AND o.id <> m.id
-          AND o.role ~ $4::text
-        FOR SHARE))
+const updateMember = `-- name: UpdateMember :one
+WITH target AS (
+    SELECT m.id, m.role FROM member m WHERE m.id = $1 AND m.organization_id = $2
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'
+        WHEN NOT $3::text ~ $4::text
+            AND (SELECT target.role ~ $4::text FROM target)
+            AND NOT EXISTS (
+                SELECT 1 FROM member o
+                WHERE o.organization_id = $2
+                  AND o.id <> $1
+                  AND o.role ~ $4::text
+                FOR SHARE) THEN 'last owner'
+        ELSE ''
+    END::text AS outcome
+), changed AS (
+    UPDATE member m SET role = coalesce($3::text, m.role)
+    WHERE m.id = (SELECT target.id FROM target)
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict
 `
 
 type UpdateMemberParams struct {
-	Role           *string
 	ID             string
 	OrganizationID string
+	Role           *string
 	OwnerPattern   string
 }
 
 // FOR SHARE: the owner who stays must not be removed at the same moment by a server that takes no lock.
-func (q *Queries) UpdateMember(ctx context.Context, arg UpdateMemberParams) (int64, error) {
-	result, err := q.db.Exec(ctx, updateMember,
-		arg.Role,
+func (q *Queries) UpdateMember(ctx context.Context, arg UpdateMemberParams) (string, error) {
+	row := q.db.QueryRow(ctx, updateMember,
 		arg.ID,
 		arg.OrganizationID,
+		arg.Role,
 		arg.OwnerPattern,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }

@@ -96,16 +96,19 @@ func (q *Queries) CreateOrganization(ctx context.Context, arg CreateOrganization
 	return i, err
 }
 
-const deleteOrganization = `-- name: DeleteOrganization :execrows
-DELETE FROM organization WHERE id = $1
+const deleteOrganization = `-- name: DeleteOrganization :one
+WITH gone AS (
+    DELETE FROM organization WHERE id = $1
+    RETURNING id
+)
+SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM gone) THEN 'not found' ELSE '' END::text AS outcome
 `
 
-func (q *Queries) DeleteOrganization(ctx context.Context, id string) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteOrganization, id)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+func (q *Queries) DeleteOrganization(ctx context.Context, id string) (string, error) {
+	row := q.db.QueryRow(ctx, deleteOrganization, id)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 const getOrganization = `-- name: GetOrganization :one
@@ -276,22 +279,19 @@ func (q *Queries) ListOrganizationsByUser(ctx context.Context, arg ListOrganizat
 }
 
 const lockOrganization = `-- name: LockOrganization :exec
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM organization WHERE id = $1
+SELECT id FROM organization WHERE id = $1
 FOR NO KEY UPDATE
 `
 
 // One operation of authdb on an organization's members, teams and invitations at a time. A row that only refers to the
-// organization does not wait for this. The next statement sees what the one before did because it has a snapshot of
-// its own, which needs READ COMMITTED: elsewhere this divides by zero.
+// organization does not wait for this.
 func (q *Queries) LockOrganization(ctx context.Context, organizationID string) error {
 	_, err := q.db.Exec(ctx, lockOrganization, organizationID)
 	return err
 }
 
 const lockOrganizationOfInvitation = `-- name: LockOrganizationOfInvitation :exec
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM organization WHERE id = (SELECT i.organization_id FROM invitation i WHERE i.id = $1)
+SELECT id FROM organization WHERE id = (SELECT i.organization_id FROM invitation i WHERE i.id = $1)
 FOR NO KEY UPDATE
 `
 
@@ -301,8 +301,7 @@ func (q *Queries) LockOrganizationOfInvitation(ctx context.Context, invitationID
 }
 
 const lockOrganizationToDelete = `-- name: LockOrganizationToDelete :exec
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM organization WHERE id = $1
+SELECT id FROM organization WHERE id = $1
 FOR UPDATE
 `
 
@@ -313,8 +312,7 @@ func (q *Queries) LockOrganizationToDelete(ctx context.Context, id string) error
 }
 
 const lockOrganizationsOfUser = `-- name: LockOrganizationsOfUser :exec
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = $1)
+SELECT id FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = $1)
 ORDER BY id
 FOR NO KEY UPDATE
 `
@@ -326,8 +324,7 @@ func (q *Queries) LockOrganizationsOfUser(ctx context.Context, userID string) er
 }
 
 const lockOrganizationsOfUserToDelete = `-- name: LockOrganizationsOfUserToDelete :exec
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = $1)
+SELECT id FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = $1)
 ORDER BY id
 FOR UPDATE
 `

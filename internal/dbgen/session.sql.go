@@ -646,6 +646,21 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, userIds []string) ([]S
 	return items, nil
 }
 
+const lockLiveSession = `-- name: LockLiveSession :exec
+SELECT id FROM session WHERE token = $1 AND user_id = $2 AND expires_at > $3 FOR NO KEY UPDATE
+`
+
+type LockLiveSessionParams struct {
+	Token  string
+	UserID string
+	Now    time.Time
+}
+
+func (q *Queries) LockLiveSession(ctx context.Context, arg LockLiveSessionParams) error {
+	_, err := q.db.Exec(ctx, lockLiveSession, arg.Token, arg.UserID, arg.Now)
+	return err
+}
+
 const pickSessionsByUsers = `-- name: PickSessionsByUsers :many
 SELECT ranked.id, ranked.expires_at, ranked.token, ranked.created_at, ranked.updated_at, ranked.ip_address,
     ranked.user_agent, ranked.user_id, ranked.active_organization_id, ranked.active_team_id
@@ -708,11 +723,15 @@ func (q *Queries) PickSessionsByUsers(ctx context.Context, arg PickSessionsByUse
 	return items, nil
 }
 
-const refreshSession = `-- name: RefreshSession :execrows
-UPDATE session SET expires_at = $1, updated_at = $2
-WHERE token = $3
-  AND expires_at > $2
-  AND expires_at <= $4
+const refreshSession = `-- name: RefreshSession :one
+WITH refreshed AS (
+    UPDATE session SET expires_at = $1, updated_at = $2
+    WHERE token = $3
+      AND expires_at > $2
+      AND expires_at <= $4
+    RETURNING id
+)
+SELECT EXISTS (SELECT 1 FROM refreshed)
 `
 
 type RefreshSessionParams struct {
@@ -724,87 +743,112 @@ type RefreshSessionParams struct {
 
 // Never an insert, so that a revoked session stays revoked. Due by its expiry, as Better Auth has it; so no refresh
 // shortens a session, and of many at once one writes.
-func (q *Queries) RefreshSession(ctx context.Context, arg RefreshSessionParams) (int64, error) {
-	result, err := q.db.Exec(ctx, refreshSession,
+func (q *Queries) RefreshSession(ctx context.Context, arg RefreshSessionParams) (bool, error) {
+	row := q.db.QueryRow(ctx, refreshSession,
 		arg.ExpiresAt,
 		arg.Now,
 		arg.Token,
 		arg.Due,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
-const setActiveOrganization = `-- name: SetActiveOrganization :execrows
-UPDATE session s
-SET active_organization_id = $1,
-    active_team_id = (
-        SELECT tm.team_id FROM team_member tm JOIN team t ON t.id = tm.team_id
-        WHERE tm.team_id = s.active_team_id AND tm.user_id = $2
-          AND t.organization_id = $1
-    ),
-    updated_at = $3
-WHERE s.token = $4
-  AND s.user_id = $2
-  AND s.expires_at > $3
-  AND ($1::text IS NULL OR EXISTS (
-    SELECT 1 FROM member m WHERE m.organization_id = $1 AND m.user_id = $2))
+const setActiveOrganization = `-- name: SetActiveOrganization :one
+WITH target AS (
+    SELECT s.id FROM session s
+    WHERE s.token = $1
+      AND s.user_id = $2
+      AND s.expires_at > $3
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'
+        WHEN $4::text IS NOT NULL
+            AND NOT EXISTS (
+                SELECT 1 FROM member m
+                WHERE m.organization_id = $4
+                  AND m.user_id = $2) THEN 'not a member'
+        ELSE ''
+    END::text AS outcome
+), changed AS (
+    UPDATE session s
+    SET active_organization_id = $4,
+        active_team_id = (
+            SELECT tm.team_id FROM team_member tm JOIN team t ON t.id = tm.team_id
+            WHERE tm.team_id = s.active_team_id AND tm.user_id = $2
+              AND t.organization_id = $4
+        ),
+        updated_at = $3
+    WHERE s.id = (SELECT target.id FROM target)
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict
 `
 
 type SetActiveOrganizationParams struct {
-	OrganizationID *string
+	Token          string
 	UserID         string
 	Now            time.Time
-	Token          string
+	OrganizationID *string
 }
 
 // The active team stays only where it is the organization's and the user is in it.
-func (q *Queries) SetActiveOrganization(ctx context.Context, arg SetActiveOrganizationParams) (int64, error) {
-	result, err := q.db.Exec(ctx, setActiveOrganization,
-		arg.OrganizationID,
+func (q *Queries) SetActiveOrganization(ctx context.Context, arg SetActiveOrganizationParams) (string, error) {
+	row := q.db.QueryRow(ctx, setActiveOrganization,
+		arg.Token,
 		arg.UserID,
 		arg.Now,
-		arg.Token,
+		arg.OrganizationID,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
-const setActiveTeam = `-- name: SetActiveTeam :execrows
-UPDATE session s SET active_team_id = $1, updated_at = $2
-WHERE s.token = $3
-  AND s.user_id = $4
-  AND s.expires_at > $2
-  AND ($1::text IS NULL OR EXISTS (
-    SELECT 1 FROM team_member tm
-    JOIN team t ON t.id = tm.team_id
-    JOIN member m ON m.organization_id = t.organization_id AND m.user_id = tm.user_id
-    WHERE tm.team_id = $1 AND tm.user_id = $4
-      AND t.organization_id = s.active_organization_id))
+const setActiveTeam = `-- name: SetActiveTeam :one
+WITH target AS (
+    SELECT s.id, s.active_organization_id FROM session s
+    WHERE s.token = $1
+      AND s.user_id = $2
+      AND s.expires_at > $3
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'
+        WHEN $4::text IS NOT NULL
+            AND NOT EXISTS (
+                SELECT 1 FROM team_member tm
+                JOIN team t ON t.id = tm.team_id
+                JOIN member m ON m.organization_id = t.organization_id AND m.user_id = tm.user_id
+                WHERE tm.team_id = $4 AND tm.user_id = $2
+                  AND t.organization_id = (SELECT target.active_organization_id FROM target)) THEN 'not a member'
+        ELSE ''
+    END::text AS outcome
+), changed AS (
+    UPDATE session s SET active_team_id = $4, updated_at = $3
+    WHERE s.id = (SELECT target.id FROM target)
+      AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict
 `
 
 type SetActiveTeamParams struct {
-	TeamID *string
-	Now    time.Time
 	Token  string
 	UserID string
+	Now    time.Time
+	TeamID *string
 }
 
-func (q *Queries) SetActiveTeam(ctx context.Context, arg SetActiveTeamParams) (int64, error) {
-	result, err := q.db.Exec(ctx, setActiveTeam,
-		arg.TeamID,
-		arg.Now,
+func (q *Queries) SetActiveTeam(ctx context.Context, arg SetActiveTeamParams) (string, error) {
+	row := q.db.QueryRow(ctx, setActiveTeam,
 		arg.Token,
 		arg.UserID,
+		arg.Now,
+		arg.TeamID,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 const updateSessionByToken = `-- name: UpdateSessionByToken :one

@@ -22,41 +22,41 @@ func (q *Queries) CountTeams(ctx context.Context, organizationID string) (int64,
 }
 
 const createTeam = `-- name: CreateTeam :one
-INSERT INTO team (id, name, organization_id, created_at, updated_at)
-SELECT $1, $2, $3, $4, $4::timestamp
-WHERE $5::bigint IS NULL OR (
-    SELECT count(*) FROM (
-        SELECT 1 FROM team t WHERE t.organization_id = $3 LIMIT $5::bigint
-    ) taken) < $5::bigint
-RETURNING id, name, organization_id, created_at, updated_at, member_count
+WITH verdict AS (
+    SELECT CASE
+        WHEN (SELECT count(*) FROM (
+            SELECT 1 FROM team t WHERE t.organization_id = $1
+            LIMIT coalesce($2::bigint, 0)
+        ) taken) >= $2::bigint THEN 'too many teams'
+        ELSE ''
+    END::text AS outcome
+), created AS (
+    INSERT INTO team (id, name, organization_id, created_at, updated_at)
+    SELECT $3, $4, $1, $5, $5::timestamp
+    WHERE (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict
 `
 
 type CreateTeamParams struct {
+	OrganizationID string
+	MaxTeams       *int64
 	ID             string
 	Name           string
-	OrganizationID string
 	Now            time.Time
-	MaxTeams       *int64
 }
 
-func (q *Queries) CreateTeam(ctx context.Context, arg CreateTeamParams) (Team, error) {
+func (q *Queries) CreateTeam(ctx context.Context, arg CreateTeamParams) (string, error) {
 	row := q.db.QueryRow(ctx, createTeam,
+		arg.OrganizationID,
+		arg.MaxTeams,
 		arg.ID,
 		arg.Name,
-		arg.OrganizationID,
 		arg.Now,
-		arg.MaxTeams,
 	)
-	var i Team
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.OrganizationID,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.MemberCount,
-	)
-	return i, err
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 const deleteTeam = `-- name: DeleteTeam :one
@@ -370,10 +370,15 @@ func (q *Queries) PickTeamsByOrganizations(ctx context.Context, arg PickTeamsByO
 	return items, nil
 }
 
-const recountTeamMembers = `-- name: RecountTeamMembers :execrows
-UPDATE team SET member_count = (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id), updated_at = $1::timestamp
-WHERE organization_id = $2
-  AND member_count <> (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id)
+const recountTeamMembers = `-- name: RecountTeamMembers :one
+WITH counted AS (
+    UPDATE team SET member_count = (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id),
+        updated_at = $1::timestamp
+    WHERE organization_id = $2
+      AND member_count <> (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id)
+    RETURNING id
+)
+SELECT count(*) FROM counted
 `
 
 type RecountTeamMembersParams struct {
@@ -382,11 +387,10 @@ type RecountTeamMembersParams struct {
 }
 
 func (q *Queries) RecountTeamMembers(ctx context.Context, arg RecountTeamMembersParams) (int64, error) {
-	result, err := q.db.Exec(ctx, recountTeamMembers, arg.Now, arg.OrganizationID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	row := q.db.QueryRow(ctx, recountTeamMembers, arg.Now, arg.OrganizationID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const updateTeam = `-- name: UpdateTeam :one

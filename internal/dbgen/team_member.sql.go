@@ -10,6 +10,32 @@ import (
 	"time"
 )
 
+const checkSeats = `-- name: CheckSeats :one
+SELECT CASE
+    WHEN EXISTS (
+        SELECT 1 FROM unnest($1::text[]) wanted (user_id)
+        WHERE NOT EXISTS (
+            SELECT 1 FROM team_member tm JOIN team t ON t.id = tm.team_id
+            WHERE tm.team_id = $2 AND t.organization_id = $3 AND tm.user_id = wanted.user_id
+            FOR KEY SHARE)) THEN 'not a member'
+    ELSE ''
+END::text AS outcome
+`
+
+type CheckSeatsParams struct {
+	UserIds        []string
+	TeamID         string
+	OrganizationID string
+}
+
+// Another server may have added a seat meanwhile, and taken it away again. Those that are there stay.
+func (q *Queries) CheckSeats(ctx context.Context, arg CheckSeatsParams) (string, error) {
+	row := q.db.QueryRow(ctx, checkSeats, arg.UserIds, arg.TeamID, arg.OrganizationID)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
+}
+
 const countTeamMembers = `-- name: CountTeamMembers :one
 SELECT count(*) FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = $1 AND t.organization_id = $2
@@ -109,7 +135,7 @@ WITH gone AS (
     WHERE s.user_id = (SELECT gone.user_id FROM gone)
       AND s.active_team_id = (SELECT gone.team_id FROM gone)
 )
-SELECT count(*) FROM gone
+SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM gone) THEN 'not found' ELSE '' END::text AS outcome
 `
 
 type DeleteTeamMemberParams struct {
@@ -120,7 +146,7 @@ type DeleteTeamMemberParams struct {
 	Now            time.Time
 }
 
-func (q *Queries) DeleteTeamMember(ctx context.Context, arg DeleteTeamMemberParams) (int64, error) {
+func (q *Queries) DeleteTeamMember(ctx context.Context, arg DeleteTeamMemberParams) (string, error) {
 	row := q.db.QueryRow(ctx, deleteTeamMember,
 		arg.ID,
 		arg.TeamID,
@@ -128,9 +154,9 @@ func (q *Queries) DeleteTeamMember(ctx context.Context, arg DeleteTeamMemberPara
 		arg.OrganizationID,
 		arg.Now,
 	)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 const getTeamMember = `-- name: GetTeamMember :one

@@ -69,7 +69,7 @@ type CreateUsersParams struct {
 }
 
 const deleteUser = `-- name: DeleteUser :one
-WITH owned AS (
+WITH sole AS (
     SELECT m.organization_id FROM member m
     WHERE m.user_id = $1
       AND m.role ~ $2::text
@@ -84,16 +84,18 @@ WITH owned AS (
         WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = $1) THEN 'not found'
         WHEN $3::text IS NOT NULL
             AND NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = $3) THEN 'no successor'
-        WHEN EXISTS (SELECT 1 FROM owned)
+        WHEN EXISTS (SELECT 1 FROM sole)
             AND $3::text IS NULL AND NOT $4::boolean THEN 'last owner'
         ELSE ''
     END::text AS outcome
+), owned AS (
+    SELECT sole.organization_id FROM sole WHERE (SELECT outcome FROM verdict) = ''
 ), heir AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
     SELECT left(encode(sha256(convert_to($5::text || owned.organization_id, 'UTF8')), 'hex'), 32),
         owned.organization_id, $3::text, 'owner', $6::timestamp
     FROM owned
-    WHERE $3::text IS NOT NULL AND (SELECT outcome FROM verdict) = ''
+    WHERE $3::text IS NOT NULL
     ON CONFLICT (organization_id, user_id) DO UPDATE SET role = concat_ws(',', nullif(member.role, ''), 'owner')
 ), closed AS (
     UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = $6
@@ -120,7 +122,7 @@ WITH owned AS (
     WHERE id = $1
       AND (SELECT outcome FROM verdict) = ''
 )
-SELECT verdict.outcome, ARRAY(SELECT owned.organization_id FROM owned ORDER BY 1)::text[] AS organization_ids
+SELECT verdict.outcome, ARRAY(SELECT sole.organization_id FROM sole ORDER BY 1)::text[] AS organization_ids
 FROM verdict
 `
 
@@ -264,8 +266,7 @@ func (q *Queries) ListUsersByIDs(ctx context.Context, ids []string) ([]User, err
 }
 
 const lockUser = `-- name: LockUser :exec
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM "user" WHERE id = $1
+SELECT id FROM "user" WHERE id = $1
 FOR UPDATE
 `
 
@@ -277,8 +278,7 @@ func (q *Queries) LockUser(ctx context.Context, id string) error {
 }
 
 const lockUserAccounts = `-- name: LockUserAccounts :exec
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM "user" WHERE id = $1
+SELECT id FROM "user" WHERE id = $1
 FOR NO KEY UPDATE
 `
 

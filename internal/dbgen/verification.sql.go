@@ -62,23 +62,24 @@ func (q *Queries) ConsumeCode(ctx context.Context, arg ConsumeCodeParams) (strin
 const consumeVerification = `-- name: ConsumeVerification :one
 WITH newest AS (
     SELECT v.id, v.value FROM verification v
-    WHERE v.identifier = $1
+    WHERE v.identifier = $2
     ORDER BY v.created_at DESC, v.id DESC
     LIMIT 1
 ), gone AS (
     DELETE FROM verification v
-    WHERE v.identifier = $1
-      AND ($2::text IS NULL OR $2::text = (SELECT newest.value FROM newest))
-    RETURNING v.id, v.identifier, v.value, v.expires_at, v.created_at, v.updated_at,
-        v.expires_at > $3 AND v.id = (SELECT newest.id FROM newest) AS proves
+    WHERE v.identifier = $2
+      AND ($3::text IS NULL OR $3::text = (SELECT newest.value FROM newest))
+    RETURNING id, identifier, value, expires_at, created_at, updated_at
 )
-SELECT id, identifier, value, expires_at, created_at, updated_at FROM gone WHERE proves
+SELECT id, identifier, value, expires_at, created_at, updated_at FROM gone
+WHERE expires_at > $1::timestamp
+  AND id = (SELECT newest.id FROM newest)
 `
 
 type ConsumeVerificationParams struct {
+	Now        time.Time
 	Identifier string
 	Value      *string
-	Now        time.Time
 }
 
 type ConsumeVerificationRow struct {
@@ -92,7 +93,7 @@ type ConsumeVerificationRow struct {
 
 // As Better Auth does: the newest counts, and takes the older ones along, also where it has expired and proves nothing.
 func (q *Queries) ConsumeVerification(ctx context.Context, arg ConsumeVerificationParams) (ConsumeVerificationRow, error) {
-	row := q.db.QueryRow(ctx, consumeVerification, arg.Identifier, arg.Value, arg.Now)
+	row := q.db.QueryRow(ctx, consumeVerification, arg.Now, arg.Identifier, arg.Value)
 	var i ConsumeVerificationRow
 	err := row.Scan(
 		&i.ID,
@@ -294,8 +295,7 @@ func (q *Queries) ListVerifications(ctx context.Context, arg ListVerificationsPa
 }
 
 const lockVerifications = `-- name: LockVerifications :exec
-SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::integer
-FROM verification WHERE identifier = $1
+SELECT id FROM verification WHERE identifier = $1
 ORDER BY id
 FOR UPDATE
 `
@@ -305,10 +305,14 @@ func (q *Queries) LockVerifications(ctx context.Context, identifier string) erro
 	return err
 }
 
-const reserveVerification = `-- name: ReserveVerification :execrows
-INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $5)
-ON CONFLICT DO NOTHING
+const reserveVerification = `-- name: ReserveVerification :one
+WITH reserved AS (
+    INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $5)
+    ON CONFLICT DO NOTHING
+    RETURNING id
+)
+SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM reserved) THEN 'reserved' ELSE '' END::text AS outcome
 `
 
 type ReserveVerificationParams struct {
@@ -320,18 +324,17 @@ type ReserveVerificationParams struct {
 }
 
 // The id is made from the identifier, so the primary key lets one caller win.
-func (q *Queries) ReserveVerification(ctx context.Context, arg ReserveVerificationParams) (int64, error) {
-	result, err := q.db.Exec(ctx, reserveVerification,
+func (q *Queries) ReserveVerification(ctx context.Context, arg ReserveVerificationParams) (string, error) {
+	row := q.db.QueryRow(ctx, reserveVerification,
 		arg.ID,
 		arg.Identifier,
 		arg.Value,
 		arg.ExpiresAt,
 		arg.Now,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 const updateVerification = `-- name: UpdateVerification :one

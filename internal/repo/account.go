@@ -6,44 +6,31 @@ import (
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
-func (r *Repo) CreateAccount(ctx context.Context, p dbgen.CreateAccountParams) (dbgen.Account, error) {
+func (r *Repo) CreateAccount(
+	ctx context.Context, name string, p dbgen.CreateAccountParams,
+) (row dbgen.Account, err error) {
 	p.ID, p.Now = r.sources.ID(), r.Now()
-	p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = utcPtr(p.AccessTokenExpiresAt), utcPtr(p.RefreshTokenExpiresAt)
-	row, err := r.Queries.CreateAccount(ctx, p)
-	return row, r.made("account", p.ID, err)
+	p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = UTC(p.AccessTokenExpiresAt), UTC(p.RefreshTokenExpiresAt)
+	done, err := r.write(ctx, name, Key{"account", p.ID}, ask((*queries).CreateAccount, p, &row))
+	if done != "" {
+		return Read(ctx, r, (*queries).GetAccount, dbgen.GetAccountParams{ID: done, UserID: p.UserID})
+	}
+	return row, err
 }
 
-func (r *Repo) LinkAccount(ctx context.Context, p dbgen.LinkAccountParams) (dbgen.Account, error) {
+func (r *Repo) LinkAccount(
+	ctx context.Context, name string, p dbgen.LinkAccountParams,
+) (row dbgen.Account, err error) {
 	p.ID, p.Now = r.sources.ID(), r.Now()
-	p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = utcPtr(p.AccessTokenExpiresAt), utcPtr(p.RefreshTokenExpiresAt)
-	return r.Queries.LinkAccount(ctx, p)
+	p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = UTC(p.AccessTokenExpiresAt), UTC(p.RefreshTokenExpiresAt)
+	err = r.writeThenRead(ctx, name, Key{}, ask((*queries).GetLinkedAccount, dbgen.GetLinkedAccountParams{
+		ProviderID: p.ProviderID, AccountID: p.AccountID, UserID: p.UserID,
+	}, &row), verdict((*queries).LinkAccount, p))
+	return row, err
 }
 
-func (r *Repo) UpdateAccount(ctx context.Context, p dbgen.UpdateAccountParams) (dbgen.Account, error) {
-	p.Now = r.Now()
-	p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = utcPtr(p.AccessTokenExpiresAt), utcPtr(p.RefreshTokenExpiresAt)
-	return r.Queries.UpdateAccount(ctx, p)
-}
-
-func (r *Repo) SetAccountPassword(ctx context.Context, p dbgen.SetAccountPasswordParams) (int64, error) {
-	p.Now = r.Now()
-	return r.Queries.SetAccountPassword(ctx, p)
-}
-
-// Unlink deletes an account and says whether it was there and whether it is gone.
-func (r *Repo) Unlink(ctx context.Context, p dbgen.DeleteAccountParams) (found, gone bool, err error) {
-	err = r.Together(ctx,
-		func(q *Repo) error { return q.LockUserAccounts(ctx, p.UserID) },
-		func(q *Repo) error {
-			n, err := q.DeleteAccount(ctx, p)
-			gone = n > 0
-			return err
-		},
-		func(q *Repo) error {
-			row, err := q.GetAccount(ctx, dbgen.GetAccountParams{ID: p.ID, UserID: p.UserID})
-			found = row.ID != ""
-			return noRows(err)
-		},
-	)
-	return found || gone, gone, err
+func (r *Repo) DeleteAccount(ctx context.Context, name string, p dbgen.DeleteAccountParams) error {
+	_, err := r.write(ctx, name, Key{},
+		lock((*queries).LockUserAccounts, p.UserID), verdict((*queries).DeleteAccount, p))
+	return err
 }

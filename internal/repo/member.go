@@ -6,66 +6,52 @@ import (
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
-// CreateMember returns pgx.ErrNoRows where the limit is reached.
-func (r *Repo) CreateMember(ctx context.Context, p dbgen.CreateMemberParams) (row dbgen.Member, err error) {
+func (r *Repo) CreateMember(
+	ctx context.Context, name string, p dbgen.CreateMemberParams,
+) (row dbgen.Member, err error) {
 	p.ID, p.Now = r.sources.ID(), r.Now()
-	err = r.Together(ctx,
-		func(q *Repo) error { return q.LockOrganization(ctx, p.OrganizationID) },
-		func(q *Repo) (err error) { row, err = q.Queries.CreateMember(ctx, p); return err },
-	)
-	return row, r.made("member", p.ID, err)
+	read := dbgen.GetMemberParams{ID: p.ID, OrganizationID: p.OrganizationID}
+	done, err := r.write(ctx, name, Key{"member", p.ID},
+		lock((*queries).LockOrganization, p.OrganizationID),
+		verdict((*queries).CreateMember, p),
+		ask((*queries).GetMember, read, &row))
+	if done != "" {
+		read.ID = done
+		return Read(ctx, r, (*queries).GetMember, read)
+	}
+	return row, err
 }
 
 // CreateMembers copies the rows in, all or none, and returns them in order.
-func (r *Repo) CreateMembers(ctx context.Context, rows []dbgen.CreateMembersParams) ([]dbgen.Member, error) {
+func (r *Repo) CreateMembers(
+	ctx context.Context, name string, rows []dbgen.CreateMembersParams,
+) ([]dbgen.Member, error) {
 	now := r.Now()
+	var made Key
 	created := make([]dbgen.Member, len(rows))
 	for i := range rows {
 		rows[i].ID, rows[i].CreatedAt = r.sources.ID(), now
 		created[i] = dbgen.Member(rows[i])
+		made = Key{"member", rows[i].ID}
 	}
-	err := r.whole(ctx, func() error {
-		_, err := r.Queries.CreateMembers(ctx, rows)
-		return err
-	})
-	return created, madeFirst(r, "member", created, func(row dbgen.Member) string { return row.ID }, err)
+	return created, r.writeOnce(ctx, name, made, copyIn((*queries).CreateMembers, rows))
 }
 
-func (r *Repo) UpdateMember(ctx context.Context, p dbgen.UpdateMemberParams) (int64, error) {
+func (r *Repo) UpdateMember(
+	ctx context.Context, name string, p dbgen.UpdateMemberParams,
+) (row dbgen.Member, err error) {
 	p.OwnerPattern = ownerPattern
-	return r.Queries.UpdateMember(ctx, p)
+	read := dbgen.GetMemberParams{ID: p.ID, OrganizationID: p.OrganizationID}
+	err = r.writeThenRead(ctx, name, Key{}, ask((*queries).GetMember, read, &row),
+		lock((*queries).LockOrganization, p.OrganizationID), verdict((*queries).UpdateMember, p))
+	return row, err
 }
 
-// ChangeMember returns the member as it is then, and false if the change would leave no owner; pgx.ErrNoRows if there
-// is no such member.
-func (r *Repo) ChangeMember(
-	ctx context.Context, p dbgen.UpdateMemberParams,
-) (row dbgen.Member, done bool, err error) {
-	err = r.Together(ctx,
-		func(q *Repo) error { return q.LockOrganization(ctx, p.OrganizationID) },
-		func(q *Repo) error {
-			n, err := q.UpdateMember(ctx, p)
-			done = n > 0
-			return err
-		},
-		func(q *Repo) (err error) {
-			row, err = q.GetMember(ctx, dbgen.GetMemberParams{ID: p.ID, OrganizationID: p.OrganizationID})
-			return err
-		},
-	)
-	return row, done, err
-}
-
-func (r *Repo) DeleteMember(ctx context.Context, p dbgen.DeleteMemberParams) (outcome string, err error) {
+func (r *Repo) DeleteMember(ctx context.Context, name string, p dbgen.DeleteMemberParams) error {
 	p.Now, p.OwnerPattern = r.Now(), ownerPattern
-	err = r.Together(ctx,
-		func(q *Repo) error { return q.LockOrganization(ctx, p.OrganizationID) },
-		func(q *Repo) error {
-			return q.LockMember(ctx, dbgen.LockMemberParams{
-				OrganizationID: p.OrganizationID, ID: p.ID, UserID: p.UserID,
-			})
-		},
-		func(q *Repo) (err error) { outcome, err = q.Queries.DeleteMember(ctx, p); return err },
-	)
-	return outcome, err
+	_, err := r.write(ctx, name, Key{},
+		lock((*queries).LockOrganization, p.OrganizationID),
+		lock((*queries).LockMember, dbgen.LockMemberParams{OrganizationID: p.OrganizationID, ID: p.ID, UserID: p.UserID}),
+		verdict((*queries).DeleteMember, p))
+	return err
 }

@@ -7,24 +7,25 @@ import (
 )
 
 func (r *Repo) CreateOrganization(
-	ctx context.Context, p dbgen.CreateOrganizationParams,
-) (dbgen.CreateOrganizationRow, error) {
+	ctx context.Context, name string, p dbgen.CreateOrganizationParams,
+) (dbgen.Organization, error) {
 	p.ID, p.MemberID, p.TeamID, p.TeamMemberID = r.sources.ID(), r.sources.ID(), r.sources.ID(), r.sources.ID()
 	p.Now = r.Now()
-	row, err := r.Queries.CreateOrganization(ctx, p)
-	return row, r.made("organization", p.ID, err)
+	var row dbgen.CreateOrganizationRow
+	done, err := r.write(ctx, name, Key{"organization", p.ID}, ask((*queries).CreateOrganization, p, &row))
+	if done != "" {
+		return Read(ctx, r, (*queries).GetOrganization, done)
+	}
+	return dbgen.Organization(row), err
 }
 
-// RemoveOrganization deletes an organization and returns the sessions in which it was active, and how many
-// organizations that were: one or none.
-func (r *Repo) RemoveOrganization(ctx context.Context, id string) (sessions []dbgen.Session, rows int64, err error) {
-	err = r.Together(ctx,
-		func(q *Repo) error { return q.LockOrganizationToDelete(ctx, id) },
-		func(q *Repo) (err error) {
-			sessions, err = q.ClearActiveOrganization(ctx, dbgen.ClearActiveOrganizationParams{OrganizationID: id})
-			return err
-		},
-		func(q *Repo) (err error) { rows, err = q.DeleteOrganization(ctx, id); return err },
-	)
-	return sessions, rows, err
+// DeleteOrganization returns the sessions in which the organization was active.
+func (r *Repo) DeleteOrganization(ctx context.Context, name, id string) (sessions []dbgen.Session, err error) {
+	err = r.writeOnce(ctx, name, Key{},
+		lock((*queries).LockOrganizationToDelete, id),
+		ask((*queries).ClearActiveOrganization, dbgen.ClearActiveOrganizationParams{
+			OrganizationID: id, Now: r.Now(),
+		}, &sessions),
+		verdict((*queries).DeleteOrganization, id))
+	return sessions, err
 }

@@ -1,12 +1,12 @@
-// Package repo is what SQL cannot do for authdb: the clock, ids and tokens, and transactions.
+// Package repo is what SQL cannot do for authdb: the clock, ids and tokens, the way to the database and back, and
+// transactions.
 //
-// [Repo] embeds the generated queries, so a plain read needs no code here. A query that writes or compares a time, or
-// that makes a row, is shadowed by a method of the same name that sets those parameters, whatever the caller put
-// there; stamp_test.go calls every generated query to prove that none was forgotten.
+// Whatever is sent passes one door, [Repo.try]. Ids, tokens and times are set before it, once.
 package repo
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,48 +25,42 @@ func DefaultSources() Sources {
 	return Sources{Now: time.Now, ID: RandomID, Token: RandomID}
 }
 
-// DB is a handle that also pipelines.
+// DB is a database handle: a pool, a connection, a transaction, or a type of the caller's that wraps one.
 type DB interface {
 	dbgen.DBTX
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// Repo runs the generated queries on one database handle.
+// Repo runs queries on one database handle.
 type Repo struct {
-	*dbgen.Queries
-	db      DB // raw, but its errors are FaultErrors
-	raw     DB // what the Repo was given
+	db      DB
 	sources Sources
-	tracker *tracker // nil outside of a transaction
+	marks   bool         // leave a mark with every write
+	strict  *atomic.Bool // the sessions' default isolation is not READ COMMITTED
+	tx      *transaction // nil outside of one
 }
 
-// New returns a Repo on db.
-func New(db DB, s Sources) *Repo {
-	faulty := withFaults(db)
-	r := &Repo{Queries: dbgen.New(faulty), db: faulty, raw: db, sources: s}
-	if r.InTx() {
-		r.tracker = &tracker{}
+// transaction is what the Repo of a transaction, and of each savepoint in it, knows of it.
+type transaction struct {
+	own  bool  // begun here, so READ COMMITTED
+	made []Key // the rows that it has made so far
+}
+
+// New returns a Repo on db. With marks, every write that has no key of its own gets one; see [WithKey].
+func New(db DB, s Sources, marks bool) *Repo {
+	r := &Repo{db: db, sources: s, marks: marks, strict: new(atomic.Bool)}
+	// What can be committed is a transaction.
+	if _, ok := db.(interface {
+		Commit(ctx context.Context) error
+	}); ok {
+		r.tx = &transaction{}
 	}
 	return r
 }
 
-// On returns the same Repo on another handle, such as a transaction or a savepoint in it.
-func (r *Repo) On(db DB) *Repo {
-	on := New(db, r.sources)
-	if r.tracker != nil {
-		on.tracker = r.tracker
-	}
-	return on
-}
-
-// InTx reports whether the Repo's handle is a transaction: whether it can be committed.
-func (r *Repo) InTx() bool {
-	_, ok := r.raw.(interface {
-		Commit(ctx context.Context) error
-		Rollback(ctx context.Context) error
-	})
-	return ok
-}
+// IsTx reports whether the Repo's handle is a transaction.
+func (r *Repo) IsTx() bool { return r.tx != nil }
 
 // Now is the clock's time as the database gets it.
 func (r *Repo) Now() time.Time { return utc(r.sources.Now()) }
@@ -83,9 +77,17 @@ func (r *Repo) NowOr(t time.Time, d time.Duration) time.Time {
 // milliseconds.
 func utc(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-func utcPtr(t *time.Time) *time.Time {
+// UTC is t as the database gets it; nil for nil.
+func UTC(t *time.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
 	return new(utc(*t))
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }

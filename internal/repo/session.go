@@ -7,186 +7,86 @@ import (
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
-func (r *Repo) CreateSession(ctx context.Context, p dbgen.CreateSessionParams) (dbgen.Session, error) {
+func (r *Repo) CreateSession(
+	ctx context.Context, name string, p dbgen.CreateSessionParams,
+) (row dbgen.Session, err error) {
 	p.ID, p.Token, p.Now, p.ExpiresAt = r.sources.ID(), r.sources.Token(), r.Now(), utc(p.ExpiresAt)
-	row, err := r.Queries.CreateSession(ctx, p)
-	return row, r.made("session", p.ID, err)
+	done, err := r.write(ctx, name, Key{"session", p.ID}, ask((*queries).CreateSession, p, &row))
+	if done != "" {
+		return Read(ctx, r, (*queries).GetSession, dbgen.GetSessionParams{ID: done, UserID: p.UserID})
+	}
+	return row, err
 }
 
 // CreateSessions copies the rows in, all or none, and returns them in order.
-func (r *Repo) CreateSessions(ctx context.Context, rows []dbgen.CreateSessionsParams) ([]dbgen.Session, error) {
+func (r *Repo) CreateSessions(
+	ctx context.Context, name string, rows []dbgen.CreateSessionsParams,
+) ([]dbgen.Session, error) {
 	now := r.Now()
+	var made Key
 	created := make([]dbgen.Session, len(rows))
 	for i := range rows {
 		rows[i].ID, rows[i].Token, rows[i].ExpiresAt = r.sources.ID(), r.sources.Token(), utc(rows[i].ExpiresAt)
 		rows[i].CreatedAt, rows[i].UpdatedAt = now, now
 		created[i] = dbgen.Session(rows[i])
+		made = Key{"session", rows[i].ID}
 	}
-	err := r.whole(ctx, func() error {
-		_, err := r.Queries.CreateSessions(ctx, rows)
-		return err
-	})
-	return created, madeFirst(r, "session", created, func(row dbgen.Session) string { return row.ID }, err)
+	return created, r.writeOnce(ctx, name, made, copyIn((*queries).CreateSessions, rows))
 }
 
-func (r *Repo) AuthenticateSession(
-	ctx context.Context, p dbgen.AuthenticateSessionParams,
-) (dbgen.AuthenticateSessionRow, error) {
-	p.Now = r.Now()
-	return r.Queries.AuthenticateSession(ctx, p)
-}
-
-func (r *Repo) GetLiveSession(ctx context.Context, p dbgen.GetLiveSessionParams) (dbgen.Session, error) {
-	p.Now = r.Now()
-	return r.Queries.GetLiveSession(ctx, p)
-}
-
-func (r *Repo) GetLiveSessionByToken(ctx context.Context, p dbgen.GetLiveSessionByTokenParams) (dbgen.Session, error) {
-	p.Now = r.Now()
-	return r.Queries.GetLiveSessionByToken(ctx, p)
-}
-
-func (r *Repo) ListSessions(ctx context.Context, p dbgen.ListSessionsParams) ([]dbgen.Session, error) {
-	p.Now = r.Now()
-	return r.Queries.ListSessions(ctx, p)
-}
-
-func (r *Repo) CountSessions(ctx context.Context, p dbgen.CountSessionsParams) (int64, error) {
-	p.Now = r.Now()
-	return r.Queries.CountSessions(ctx, p)
-}
-
-func (r *Repo) UpdateSessionByToken(ctx context.Context, p dbgen.UpdateSessionByTokenParams) (dbgen.Session, error) {
-	p.Now, p.ExpiresAt = r.Now(), utcPtr(p.ExpiresAt)
-	return r.Queries.UpdateSessionByToken(ctx, p)
-}
-
-func (r *Repo) RefreshSession(ctx context.Context, p dbgen.RefreshSessionParams) (int64, error) {
-	p.Now, p.ExpiresAt, p.Due = r.Now(), utc(p.ExpiresAt), utc(p.Due)
-	return r.Queries.RefreshSession(ctx, p)
-}
-
-// Refresh prolongs a session that is due and returns it with whether it was; pgx.ErrNoRows if it is not live.
-func (r *Repo) Refresh(
-	ctx context.Context, token string, lifetime, updateAge time.Duration,
+// RefreshSession prolongs a session that is due and returns it with whether it was; pgx.ErrNoRows if it is not live.
+func (r *Repo) RefreshSession(
+	ctx context.Context, name, token string, lifetime, updateAge time.Duration,
 ) (row dbgen.Session, refreshed bool, err error) {
 	now := r.Now()
-	p := dbgen.RefreshSessionParams{
+	read := ask((*queries).GetLiveSessionByToken, dbgen.GetLiveSessionByTokenParams{Token: token, Now: now}, &row)
+	err = r.writeThenRead(ctx, name, Key{}, read, ask((*queries).RefreshSession, dbgen.RefreshSessionParams{
 		Token: token, Now: now, ExpiresAt: utc(now.Add(lifetime)), Due: utc(now.Add(lifetime - updateAge)),
-	}
-	err = r.Together(ctx,
-		func(q *Repo) error {
-			n, err := q.Queries.RefreshSession(ctx, p)
-			refreshed = n > 0
-			return err
-		},
-		func(q *Repo) (err error) {
-			row, err = q.Queries.GetLiveSessionByToken(ctx, dbgen.GetLiveSessionByTokenParams{Token: token, Now: now})
-			return err
-		},
-	)
+	}, &refreshed))
 	return row, refreshed, err
 }
 
-func (r *Repo) SetActiveOrganization(ctx context.Context, p dbgen.SetActiveOrganizationParams) (int64, error) {
+func (r *Repo) SetActiveOrganization(
+	ctx context.Context, name string, p dbgen.SetActiveOrganizationParams,
+) (dbgen.Session, error) {
 	p.Now = r.Now()
-	return r.Queries.SetActiveOrganization(ctx, p)
+	return r.activate(ctx, name, dbgen.GetLiveSessionParams{Token: p.Token, UserID: p.UserID, Now: p.Now},
+		lock((*queries).LockMembershipOfOrganization, dbgen.LockMembershipOfOrganizationParams{
+			OrganizationID: deref(p.OrganizationID), UserID: p.UserID,
+		}),
+		verdict((*queries).SetActiveOrganization, p))
 }
 
-// ActivateOrganization returns the session as it is then, and false if the user is no member; pgx.ErrNoRows if the
-// session is not live.
-func (r *Repo) ActivateOrganization(
-	ctx context.Context, p dbgen.SetActiveOrganizationParams,
-) (row dbgen.Session, done bool, err error) {
-	var lock dbgen.LockMembershipOfOrganizationParams
-	if p.OrganizationID != nil {
-		lock.OrganizationID, lock.UserID = *p.OrganizationID, p.UserID
-	}
-	err = r.Together(ctx,
-		func(q *Repo) error { return q.LockMembershipOfOrganization(ctx, lock) },
-		func(q *Repo) error {
-			n, err := q.SetActiveOrganization(ctx, p)
-			done = n > 0
-			return err
-		},
-		func(q *Repo) (err error) {
-			row, err = q.GetLiveSession(ctx, dbgen.GetLiveSessionParams{Token: p.Token, UserID: p.UserID})
-			return err
-		},
-	)
-	return row, done, err
-}
-
-func (r *Repo) SetActiveTeam(ctx context.Context, p dbgen.SetActiveTeamParams) (int64, error) {
+func (r *Repo) SetActiveTeam(
+	ctx context.Context, name string, p dbgen.SetActiveTeamParams,
+) (dbgen.Session, error) {
 	p.Now = r.Now()
-	return r.Queries.SetActiveTeam(ctx, p)
+	return r.activate(ctx, name, dbgen.GetLiveSessionParams{Token: p.Token, UserID: p.UserID, Now: p.Now},
+		lock((*queries).LockTeamMembership, dbgen.LockTeamMembershipParams{TeamID: deref(p.TeamID), UserID: p.UserID}),
+		verdict((*queries).SetActiveTeam, p))
 }
 
-// ActivateTeam is ActivateOrganization for a team of the active organization.
-func (r *Repo) ActivateTeam(
-	ctx context.Context, p dbgen.SetActiveTeamParams,
-) (row dbgen.Session, done bool, err error) {
-	var lock dbgen.LockTeamMembershipParams
-	if p.TeamID != nil {
-		lock.TeamID, lock.UserID = *p.TeamID, p.UserID
-	}
-	err = r.Together(ctx,
-		func(q *Repo) error { return q.LockTeamMembership(ctx, lock) },
-		func(q *Repo) error {
-			n, err := q.SetActiveTeam(ctx, p)
-			done = n > 0
-			return err
-		},
-		func(q *Repo) (err error) {
-			row, err = q.GetLiveSession(ctx, dbgen.GetLiveSessionParams{Token: p.Token, UserID: p.UserID})
-			return err
-		},
-	)
-	return row, done, err
+// activate returns the session as change leaves it, while the membership that it relies on cannot go.
+func (r *Repo) activate(
+	ctx context.Context, name string, s dbgen.GetLiveSessionParams, membership, change Step,
+) (row dbgen.Session, err error) {
+	err = r.writeThenRead(ctx, name, Key{}, ask((*queries).GetLiveSession, s, &row),
+		membership, lock((*queries).LockLiveSession, dbgen.LockLiveSessionParams(s)), change)
+	return row, err
 }
 
 // DeleteSessionsByUser also ends a sign-in that is under way: it waits for it, and those after it wait for this.
-func (r *Repo) DeleteSessionsByUser(ctx context.Context, userID string) (rows []dbgen.Session, err error) {
-	err = r.Together(ctx,
-		func(q *Repo) error { return q.LockUser(ctx, userID) },
-		func(q *Repo) (err error) { rows, err = q.Queries.DeleteSessionsByUser(ctx, userID); return err },
-	)
+func (r *Repo) DeleteSessionsByUser(ctx context.Context, name, userID string) (rows []dbgen.Session, err error) {
+	err = r.writeOnce(ctx, name, Key{},
+		lock((*queries).LockUser, userID), ask((*queries).DeleteSessionsByUser, userID, &rows))
 	return rows, err
 }
 
 // DeleteOtherSessions is DeleteSessionsByUser but for one.
 func (r *Repo) DeleteOtherSessions(
-	ctx context.Context, p dbgen.DeleteOtherSessionsParams,
+	ctx context.Context, name string, p dbgen.DeleteOtherSessionsParams,
 ) (rows []dbgen.Session, err error) {
-	err = r.Together(ctx,
-		func(q *Repo) error { return q.LockUser(ctx, p.UserID) },
-		func(q *Repo) (err error) { rows, err = q.Queries.DeleteOtherSessions(ctx, p); return err },
-	)
+	err = r.writeOnce(ctx, name, Key{},
+		lock((*queries).LockUser, p.UserID), ask((*queries).DeleteOtherSessions, p, &rows))
 	return rows, err
-}
-
-func (r *Repo) DeleteExpiredSessions(ctx context.Context, p dbgen.DeleteExpiredSessionsParams) (int64, error) {
-	p.Now = r.Now()
-	return r.Queries.DeleteExpiredSessions(ctx, p)
-}
-
-func (r *Repo) ClearActiveOrganization(
-	ctx context.Context, p dbgen.ClearActiveOrganizationParams,
-) ([]dbgen.Session, error) {
-	p.Now = r.Now()
-	return r.Queries.ClearActiveOrganization(ctx, p)
-}
-
-func (r *Repo) ListSessionsByUsers(
-	ctx context.Context, p dbgen.ListSessionsByUsersParams,
-) ([]dbgen.Session, error) {
-	p.Now = r.Now()
-	return r.Queries.ListSessionsByUsers(ctx, p)
-}
-
-func (r *Repo) PickSessionsByUsers(
-	ctx context.Context, p dbgen.PickSessionsByUsersParams,
-) ([]dbgen.Session, error) {
-	p.Now = r.Now()
-	return r.Queries.PickSessionsByUsers(ctx, p)
 }

@@ -1,0 +1,37 @@
+-- name: TakeMark :exec
+-- Of all that have this id one gets it, however late the others come.
+INSERT INTO authdb.mark (id, operation, answer, created_at) VALUES (@id, @operation, @answer::text, @now);
+
+-- name: GiveUpMark :exec
+-- A mark without an answer: what had that id can never be applied.
+INSERT INTO authdb.mark (id, operation, created_at) VALUES (@id, 'given up', @now) ON CONFLICT DO NOTHING;
+
+-- name: GetMark :one
+SELECT * FROM authdb.mark WHERE id = @id;
+
+-- name: AnswerMark :exec
+UPDATE authdb.mark SET answer = @answer WHERE id = @id;
+
+-- name: DeleteExpiredMarks :execrows
+-- SKIP LOCKED waits for nobody: what another purge deletes is gone without this one.
+DELETE FROM authdb.mark WHERE id = ANY(ARRAY(
+    SELECT due.id FROM authdb.mark due
+    WHERE due.created_at < @before::timestamp
+    ORDER BY due.created_at
+    LIMIT @row_limit
+    FOR UPDATE SKIP LOCKED
+));
+
+-- name: RowExists :one
+-- Whatever organization or user the row belongs to: it was made here, and returns nothing.
+SELECT (CASE @table_name::text
+    WHEN 'user' THEN EXISTS (SELECT 1 FROM "user" r WHERE r.id = @id)
+    WHEN 'session' THEN EXISTS (SELECT 1 FROM session r WHERE r.id = @id)
+    WHEN 'account' THEN EXISTS (SELECT 1 FROM account r WHERE r.id = @id)
+    WHEN 'verification' THEN EXISTS (SELECT 1 FROM verification r WHERE r.id = @id)
+    WHEN 'organization' THEN EXISTS (SELECT 1 FROM organization r WHERE r.id = @id)
+    WHEN 'member' THEN EXISTS (SELECT 1 FROM member r WHERE r.id = @id)
+    WHEN 'team' THEN EXISTS (SELECT 1 FROM team r WHERE r.id = @id)
+    WHEN 'team_member' THEN EXISTS (SELECT 1 FROM team_member r WHERE r.id = @id)
+    WHEN 'invitation' THEN EXISTS (SELECT 1 FROM invitation r WHERE r.id = @id)
+END)::boolean AS found;

@@ -1,0 +1,167 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Refusal is the word by which the verdict of a query refuses. The query has changed nothing.
+type Refusal string
+
+func (r Refusal) Error() string { return string(r) }
+
+// WrongCode is the one refusal that changes something: it counts the guess.
+const WrongCode Refusal = "wrong code"
+
+// Failure is an error with what became of what was sent.
+type Failure struct {
+	Lost    *Lost // a write that may have been applied; nil: it was not
+	Applied bool  // a write that was applied; its answer cannot be read
+	NotSent bool  // nothing left for the server
+	Gone    bool  // the connection was lost, for another reason than that a context was over
+
+	err error
+	ctx error // why the context was over, where err does not say it
+}
+
+func (f *Failure) Error() string { return f.err.Error() }
+
+// Unwrap leads to pgx's error and to that of the context.
+func (f *Failure) Unwrap() []error {
+	if f.ctx == nil {
+		return []error{f.err}
+	}
+	return []error{f.err, f.ctx}
+}
+
+// Cause is pgx's error in err, or err itself.
+func Cause(err error) error {
+	if f, ok := errors.AsType[*Failure](err); ok {
+		err = f.err
+	}
+	switch own := err.(type) { //nolint:errorlint // one by one
+	case preparing:
+		return own.error
+	case scanError:
+		return own.error
+	}
+	return err
+}
+
+// Lost is a write whose answer was lost: what is left to find out about it.
+type Lost struct {
+	Mark string // the mark that it leaves, if any
+	made []Key  // rows that are there if it was applied
+
+	process uint32    // the server's process that got it; 0 if not known
+	address string    // of the server
+	at      time.Time // when it was lost
+}
+
+// scanError is the error of an answer that came, but cannot be read.
+type scanError struct{ error }
+
+func (e scanError) Unwrap() error { return e.error }
+
+// Failed says what became of what conn, nil if not known, was given under ctx. A write that made is to be found by is
+// lost unless something proves that it was not applied. It returns nil, [pgx.ErrNoRows] and a Refusal as they are:
+// those are answers.
+func Failed(ctx context.Context, conn *pgx.Conn, err error, writes bool, made ...Key) error {
+	if err == nil || err == pgx.ErrNoRows { //nolint:errorlint // as a query returns it
+		return err
+	}
+	if _, ok := err.(Refusal); ok { //nolint:errorlint // as a query returns it
+		return err
+	}
+	f := &Failure{err: err, NotSent: isNotSent(err)}
+	if ctxErr := ctx.Err(); ctxErr != nil && !errors.Is(err, ctxErr) && isByContext(err) {
+		f.ctx = ctxErr
+	}
+	_, answered := errors.AsType[*pgconn.PgError](err)
+	f.Gone = (IsUnavailable(err) || !answered && conn != nil && conn.IsClosed()) &&
+		!isContext(f)
+	_, unreadable := errors.AsType[scanError](err)
+	switch {
+	case !writes:
+	case unreadable:
+		f.Applied = true
+	case !isNotApplied(conn, err):
+		f.Lost = &Lost{made: made, at: time.Now()}
+		if conn != nil {
+			f.Lost.process, f.Lost.address = conn.PgConn().PID(), address(conn)
+		}
+	}
+	return f
+}
+
+func address(conn *pgx.Conn) string { return conn.PgConn().Conn().RemoteAddr().String() }
+
+// NotSent is the Failure of what found no connection.
+func NotSent(ctx context.Context, err error) error {
+	err = Failed(ctx, nil, err, false)
+	if f, ok := err.(*Failure); ok { //nolint:errorlint // just made
+		f.NotSent = true
+	}
+	return err
+}
+
+// isNotApplied reports whether err, which a write ended with, proves that nothing was applied. What pgx says of an
+// error's safety does not: see TestSafeToRetryIsWrong.
+func isNotApplied(conn *pgx.Conn, err error) bool {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return isAnswer(pgErr)
+	}
+	_, preparing := errors.AsType[pgx.ErrPreprocessingBatch](err)
+	return isNotSent(err) || preparing || errors.Is(err, pgx.ErrTxCommitRollback) ||
+		conn != nil && !conn.IsClosed() && conn.PgConn().TxStatus() == 'I' // pgx refused it before it sent anything
+}
+
+// isNotSent reports whether err came before anything was sent.
+func isNotSent(err error) bool {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[preparing](err); ok {
+		return true
+	}
+	return isAlreadyDone(err)
+}
+
+// preparing is the error of a statement that was being prepared, and so was not run.
+type preparing struct{ error }
+
+func (e preparing) Unwrap() error { return e.error }
+
+// isAlreadyDone tells the error with which pgconn refuses a context that is over before it sends anything. pgx has no
+// exported name for it; a change of the type's would make outcomes unknown, and fail a test.
+func isAlreadyDone(err error) bool {
+	if err == nil {
+		return false
+	}
+	if fmt.Sprintf("%T", err) == "*pgconn.contextAlreadyDoneError" {
+		return true
+	}
+	switch w := err.(type) { //nolint:errorlint // walks the tree itself
+	case interface{ Unwrap() error }:
+		return isAlreadyDone(w.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, inner := range w.Unwrap() {
+			if isAlreadyDone(inner) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isByContext reports whether a context that is over can be why err happened: the server answers a cancelled statement
+// like this, and pgx the next one. Any other answer of the server's is its own.
+func isByContext(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return !ok || pgErr.Code == QueryCanceled
+}

@@ -1,0 +1,190 @@
+package repo
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/zerostarter/authdb/internal/dbgen"
+)
+
+// A mark is a row that only one transaction can make: what a write does is done once, in the transaction that makes its
+// mark, however often and however late it is tried. An attempt sends BEGIN, its mark and its statements in one flight
+// and COMMIT, when all is known, in another. So what was lost before the COMMIT was not applied; and after a lost
+// COMMIT the next attempt waits for the one before it, to find its mark or to make it.
+type mark struct {
+	id, operation string
+	answer        string // tells this call from others under the same key; the id of the row that it makes
+	lost          bool   // an attempt may have been applied
+}
+
+// ErrAlreadyDone is the error of a call whose key stands for a write that was done, and whose answer is gone.
+var ErrAlreadyDone = errors.New("already done")
+
+// KeyError says why a key cannot be used.
+type KeyError string
+
+func (e KeyError) Error() string { return string(e) }
+
+type keyName struct{}
+
+// WithKey returns a context under which each write has that key.
+func WithKey(ctx context.Context, key string) context.Context {
+	return context.WithValue(ctx, keyName{}, key)
+}
+
+// newMark returns the mark of a write, nil if it leaves none: it has no key, or is part of an InTx that has.
+func (r *Repo) newMark(ctx context.Context, operation, answer string) (*mark, error) {
+	key, named := ctx.Value(keyName{}).(string)
+	if !named && !r.marks || r.tx != nil && (r.tx.own || !named) {
+		return nil, nil
+	}
+	_, pool := r.db.(*pgxpool.Pool)
+	switch {
+	case r.tx != nil:
+		return nil, KeyError("in a transaction of the caller's")
+	case !pool && connOf(r.db) == nil:
+		return nil, KeyError("handle of an unknown type")
+	case named && key == "":
+		return nil, KeyError("empty")
+	}
+	m := &mark{id: RandomID(), operation: operation, answer: answer}
+	if named {
+		digest := sha256.Sum256([]byte(key)) // of any length, and nothing to read in it
+		m.id = base64.RawURLEncoding.EncodeToString(digest[:])
+	}
+	if answer == "" {
+		m.answer = RandomID()
+	}
+	return m, nil
+}
+
+func (r *Repo) takes(m *mark) Step {
+	return lock((*queries).TakeMark, dbgen.TakeMarkParams{
+		ID: m.id, Operation: m.operation, Answer: m.answer, Now: r.Now(),
+	})
+}
+
+// take makes the mark, if there is one, in the transaction that the Repo is on.
+func (r *Repo) take(ctx context.Context, m *mark) error {
+	if m == nil {
+		return nil
+	}
+	err := r.once(ctx, Key{}, []Step{r.takes(m)})
+	if err == nil {
+		m.lost = false // whoever else tried has failed
+	}
+	return err
+}
+
+func isTaken(err error) bool {
+	pgErr := pgError(err)
+	return pgErr.Code == UniqueViolation && pgErr.SchemaName == "authdb" && pgErr.TableName == "mark"
+}
+
+// refused is the answer of a write that was refused, or met no row, and yet is not to be done again.
+const refused = "refused: "
+
+// writeMarked is write for a write that leaves a mark.
+func (r *Repo) writeMarked(ctx context.Context, m *mark, steps []Step) (done string, err error) {
+	err = r.try(ctx, m, func() error {
+		err := r.marked(ctx, m, steps)
+		if isTaken(err) {
+			done, err = r.answered(ctx, m)
+		}
+		return err
+	})
+	return done, err
+}
+
+// marked is one attempt at a write that leaves a mark.
+func (r *Repo) marked(ctx context.Context, m *mark, steps []Step) error {
+	if steps[0].copy {
+		err := r.transact(ctx, m, func(in *Repo) error { return in.once(ctx, Key{}, steps) })
+		if inner, ok := err.(fnError); ok { //nolint:errorlint // as transact made it
+			return inner.error
+		}
+		return err
+	}
+	on, err := r.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer on.release()
+	err = fly(ctx, on, false, append([]Step{raw(beginReadCommitted), r.takes(m)}, steps...))
+	end := []Step{raw(commit)}
+	switch refusal, isRefusal := err.(Refusal); { //nolint:errorlint // as fly returns it
+	case err == nil:
+	case err == pgx.ErrNoRows: //nolint:errorlint // as fly returns it
+		end = append([]Step{r.answers(m, notFound)}, end...)
+	case isRefusal && refusal == WrongCode:
+		end = append([]Step{r.answers(m, refusal)}, end...)
+	default:
+		rollback(ctx, on.conn)
+		m.lost = m.lost && !isRefusal
+		return Failed(ctx, on.conn, err, false)
+	}
+	m.lost = false
+	if lost := fly(ctx, on, true, end); lost != nil {
+		return m.lostBy(Failed(ctx, on.conn, lost, true))
+	}
+	return err
+}
+
+const notFound Refusal = "not found"
+
+func (r *Repo) answers(m *mark, refusal Refusal) Step {
+	return lock((*queries).AnswerMark, dbgen.AnswerMarkParams{ID: m.id, Answer: new(refused + string(refusal))})
+}
+
+// answered is the answer to a call whose mark is there already: empty where an attempt of this call made it, and so has
+// its answers.
+func (r *Repo) answered(ctx context.Context, m *mark) (done string, err error) {
+	there, err := Read(ctx, r, (*queries).GetMark, m.id)
+	if err != nil {
+		return "", err
+	}
+	m.lost = false
+	if there.Answer == nil {
+		return "", KeyError("given up")
+	}
+	word, isRefused := strings.CutPrefix(*there.Answer, refused)
+	switch {
+	case *there.Answer == m.answer:
+		return "", nil
+	case there.Operation != m.operation:
+		return "", KeyError("of another operation")
+	case isRefused && word == string(notFound):
+		return "", pgx.ErrNoRows
+	case isRefused:
+		return "", Refusal(word)
+	}
+	return *there.Answer, nil
+}
+
+func (m *mark) isLost() bool { return m != nil && m.lost }
+
+// unknown returns err, as that of a write that may have been applied where an attempt was lost.
+func (m *mark) unknown(err error) error {
+	if !m.isLost() {
+		return err
+	}
+	f, ok := err.(*Failure) //nolint:errorlint // as an attempt made it
+	if !ok {
+		f = &Failure{err: err}
+	}
+	f.Lost = &Lost{Mark: m.id}
+	return f
+}
+
+// lostBy returns err, by which the answer to a COMMIT was lost, as one that the mark can resolve.
+func (m *mark) lostBy(err error) error {
+	if f, ok := err.(*Failure); ok && f.Lost != nil && m != nil { //nolint:errorlint // as Failed made it
+		f.Lost.Mark = m.id
+	}
+	return err
+}

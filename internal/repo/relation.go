@@ -1,0 +1,122 @@
+package repo
+
+import (
+	"context"
+	"slices"
+)
+
+// Graph is what a Load brings: the queries of the relations that are asked for.
+type Graph struct{ steps []Step }
+
+// Load runs the queries of g in one round trip and on one snapshot; see [Repo.Snapshot].
+func (r *Repo) Load(ctx context.Context, g *Graph) error {
+	if len(g.steps) == 0 {
+		return nil
+	}
+	return r.Snapshot(ctx, g.steps...)
+}
+
+// Get adds a query for one row.
+func Get[P, R any](g *Graph, query func(*queries, context.Context, P) (R, error), p P, answer *R) {
+	g.add(ask(query, p, answer))
+}
+
+func (g *Graph) add(s Step) {
+	if g.steps == nil {
+		g.steps = make([]Step, 0, 8)
+	}
+	g.steps = append(g.steps, s)
+}
+
+// Many are the rows of a relation, by their parent. Nil, the relation was not asked for.
+type Many[T any] struct{ groups map[string][]T }
+
+// Of returns the rows of a parent, in the order of the query, or the other way round: nil if they were not asked for,
+// empty if there are none.
+func (m *Many[T]) Of(parent string) []T {
+	if m == nil {
+		return nil
+	}
+	if rows, ok := m.groups[parent]; ok {
+		return rows
+	}
+	return []T{}
+}
+
+// ToMany adds a query for a relation of many rows.
+func ToMany[P, R, T any](
+	g *Graph, query func(*queries, context.Context, P) ([]R, error), p P, item func(R) T,
+	reversed bool, parent func(*T) string,
+) *Many[T] {
+	m := &Many[T]{}
+	g.add(Step{run: func(ctx context.Context, q *queries) error {
+		rows, err := items(ctx, q, query, p, item)
+		if reversed {
+			slices.Reverse(rows)
+		}
+		m.groups = group(rows, parent)
+		return err
+	}})
+	return m
+}
+
+// One is the row of a relation, by its key. Nil, the relation was not asked for.
+type One[T any] struct{ found map[string]*T }
+
+// Of returns the row; nil if it was not asked for, or is not there. Whoever has the same key shares it.
+func (o *One[T]) Of(key string) *T {
+	if o == nil {
+		return nil
+	}
+	return o.found[key]
+}
+
+// ToOne adds a query for a relation of one row.
+func ToOne[P, R, T any](
+	g *Graph, query func(*queries, context.Context, P) ([]R, error), p P, item func(R) T, key func(*T) string,
+) *One[T] {
+	o := &One[T]{}
+	g.add(Step{run: func(ctx context.Context, q *queries) error {
+		rows, err := items(ctx, q, query, p, item)
+		o.found = make(map[string]*T, len(rows))
+		for i := range rows {
+			o.found[key(&rows[i])] = &rows[i]
+		}
+		return err
+	}})
+	return o
+}
+
+func items[P, R, T any](
+	ctx context.Context, q *queries, query func(*queries, context.Context, P) ([]R, error), p P, item func(R) T,
+) ([]T, error) {
+	rows, err := query(q, ctx, p)
+	items := make([]T, len(rows))
+	for i, row := range rows {
+		items[i] = item(row)
+	}
+	return items, err
+}
+
+// group sorts rows to their parents and keeps their order.
+func group[T any](rows []T, parent func(*T) string) map[string][]T {
+	if len(rows) == 0 {
+		return nil
+	}
+	if one := parent(&rows[0]); !slices.ContainsFunc(rows, func(row T) bool { return parent(&row) != one }) {
+		return map[string][]T{one: rows} // the usual case, which needs no counting
+	}
+	counts := map[string]int{}
+	for i := range rows {
+		counts[parent(&rows[i])]++
+	}
+	groups := make(map[string][]T, len(counts))
+	for i := range rows {
+		key := parent(&rows[i])
+		if groups[key] == nil {
+			groups[key] = make([]T, 0, counts[key])
+		}
+		groups[key] = append(groups[key], rows[i])
+	}
+	return groups
+}

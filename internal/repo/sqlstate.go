@@ -1,0 +1,98 @@
+package repo
+
+import (
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// SQLSTATE codes, as in PostgreSQL's appendix A.
+const (
+	TooManyConnections       = "53300"
+	StringTooLong            = "22001"
+	DatetimeOverflow         = "22008"
+	CharacterNotInRepertoire = "22021"
+	InvalidText              = "22P02"
+	RestrictViolation        = "23001"
+	NotNullViolation         = "23502"
+	ForeignKeyViolation      = "23503"
+	UniqueViolation          = "23505"
+	CheckViolation           = "23514"
+	ActiveTransaction        = "25001"
+	IdleInTransactionTimeout = "25P03"
+	TransactionTimeout       = "25P04"
+	SerializationFailure     = "40001"
+	DeadlockDetected         = "40P01"
+	IndexRowTooLong          = "54000"
+	LockNotAvailable         = "55P03"
+	QueryCanceled            = "57014"
+	IdleSessionTimeout       = "57P05"
+
+	featureNotSupported = "0A000"
+	// The first characters of those that are about the connection.
+	connectionException = "08"
+	operatorShutdown    = "57P0"
+)
+
+// pgError is the server's answer in err, or one with nothing in it.
+func pgError(err error) *pgconn.PgError {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr
+	}
+	return &pgconn.PgError{}
+}
+
+// IsVictim reports whether the server failed a transaction for another's sake.
+func IsVictim(err error) bool {
+	pgErr := pgError(err)
+	return !isFatal(pgErr) && (pgErr.Code == SerializationFailure || pgErr.Code == DeadlockDetected)
+}
+
+// IsStalePlan reports whether a table has changed under a prepared statement. pgx prepares it anew.
+func IsStalePlan(err error) bool {
+	pgErr := pgError(err)
+	return pgErr.Code == featureNotSupported && pgErr.Routine == "RevalidateCachedQuery"
+}
+
+// IsIsolation reports whether a transaction is not READ COMMITTED; see requireReadCommitted. A function of the
+// caller's that raises the same has a context.
+func IsIsolation(err error) bool {
+	pgErr := pgError(err)
+	return pgErr.Code == ActiveTransaction && pgErr.Where == ""
+}
+
+// IsUnavailable reports whether the server could not be reached, refused a connection for now, or ended one.
+func IsUnavailable(err error) bool {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return isShutdown(pgErr) || pgErr.Code == TooManyConnections
+	}
+	_, isConnect := errors.AsType[*pgconn.ConnectError](err)
+	_, isNet := errors.AsType[net.Error](err)
+	return isConnect || isNet ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, pgconn.ErrConnClosed)
+}
+
+// isShutdown reports whether the server, or a pooler before it, said that it ends the connection.
+func isShutdown(err *pgconn.PgError) bool {
+	return strings.HasPrefix(err.Code, operatorShutdown) || strings.HasPrefix(err.Code, connectionException)
+}
+
+// isFatal reports whether the error ended the connection.
+func isFatal(err *pgconn.PgError) bool {
+	severity := err.SeverityUnlocalized
+	if severity == "" {
+		severity = err.Severity
+	}
+	return severity == "FATAL" || severity == "PANIC"
+}
+
+// isAnswer reports whether the server refused for certain. When it ends the connection it may do so after a commit,
+// while that waits for a standby; but an idle session had not even read it.
+func isAnswer(err *pgconn.PgError) bool {
+	return err.Code != "" && (!isShutdown(err) && !isFatal(err) ||
+		slices.Contains([]string{IdleInTransactionTimeout, IdleSessionTimeout}, err.Code))
+}

@@ -1,0 +1,53 @@
+package authdb
+
+import (
+	"context"
+	"time"
+
+	"github.com/zerostarter/authdb/internal/dbgen"
+	"github.com/zerostarter/authdb/internal/repo"
+)
+
+// MarkLifetime is how long a mark is kept: how late a second call under the same key of [Once], or a call of
+// [Store.Resolve], may come.
+const MarkLifetime = 24 * time.Hour
+
+// Once returns a context under which a write, or an [Store.InTx] with all its writes, is done at most once: whoever
+// calls it again with the same key, in this process or another, changes nothing. The key is that of one write, such as
+// the id of a message or an Idempotency-Key header together with who sent it: whoever knows a key can read its answer.
+//
+// The second call returns what the first one made or changed, as it is now, or nil where the method returns only an
+// error. It returns [ErrAlreadyDone] where the answer is gone: from InTx, CreateMany, CreateWithAccount, Consume, and
+// whatever returns deleted rows or a count. A call that was refused has left no mark, and may be made again with the
+// same key, except one whose refusal is to be remembered: [ErrNotFound] and [ErrWrongCode] are returned again. While
+// the first call is under way, the second waits for it.
+//
+// A lost answer makes the method try again by itself until ctx is over, for a minute at most; only then it returns
+// [ErrCommitUnknown], and [Store.Resolve] is final. An attempt takes two round trips where it would take one.
+//
+// The marks are rows of authdb.mark (migration 15), on which the role needs SELECT, INSERT, UPDATE and DELETE, and USAGE
+// on the schema; [Store.DeleteExpiredMarks] purges them. Once needs a store on a pool or a connection. A method returns
+// [ErrInvalidInput] with Field "once" for an empty key, one that was used for another method or given up by Resolve, and
+// in a transaction of the caller's. A single connection that was lost cannot try again. After a failover to a standby
+// that lacks the write, it was never done.
+func Once(ctx context.Context, key string) context.Context { return repo.WithKey(ctx, key) }
+
+// WithOnce lets every write of the store leave a mark, as if each were under [Once] with a key of its own. So no answer
+// that is lost stays unknown once the server can be reached. The store cannot be on a standby then: every InTx leaves a
+// mark, also one that only reads.
+func WithOnce() Option {
+	return func(c *config) { c.once = true }
+}
+
+// DeleteExpiredMarks deletes up to limit marks that are older than [MarkLifetime], the oldest first, and returns how
+// many; see [SessionRepository.DeleteExpired].
+func (s *Store) DeleteExpiredMarks(ctx context.Context, limit int) (int64, error) {
+	const op = "DeleteExpiredMarks"
+	if err := check(op, batchSize(limit)); err != nil {
+		return 0, err
+	}
+	n, err := repo.Count(ctx, s.repo, op, (*queries).DeleteExpiredMarks, dbgen.DeleteExpiredMarksParams{
+		Before: s.repo.Now().Add(-MarkLifetime), RowLimit: int32(limit),
+	})
+	return n, translate(op, err)
+}
