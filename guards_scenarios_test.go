@@ -1047,6 +1047,26 @@ func scenarios(t *testing.T) []scenario {
 			fails: authdb.ErrNotFound,
 		},
 		{
+			name:  "deleting an organization that is not there",
+			do:    doDeleteOrganization("nowhere", ""),
+			fails: authdb.ErrNotFound,
+		},
+		{
+			name:    "a team is not made active in an organization that is active no longer",
+			rival:   "UPDATE session SET active_organization_id = 'globex' WHERE id = 'bob1'",
+			do:      doActivateTeam("bob", "bob1", "red"),
+			fails:   authdb.ErrNotMember,
+			changes: `~ session bob1 active_organization_id=globex`,
+		},
+		{
+			name:  "where nobody is an owner, a role is changed",
+			given: "UPDATE member SET role = 'admin' WHERE role = 'owner'",
+			do: func(ctx context.Context, s *authdb.Store) error {
+				return errOf(s.Members.Update(ctx, "acme", "acme-bob", authdb.UpdateMemberParams{Role: new("admin")}))
+			},
+			changes: `~ member acme-bob role=admin`,
+		},
+		{
 			name:    "a refresh waits for a revocation and fails",
 			rival:   "DELETE FROM session WHERE id = 'bob1'",
 			do:      doRefresh("bob1", true),
