@@ -129,7 +129,7 @@ func translate(op string, err error) error {
 		return e
 	}
 	e := &Error{Op: op}
-	if refusal, ok := errors.AsType[repo.Refusal](err); ok {
+	if refusal, ok := errors.AsType[repo.RefusalError](err); ok {
 		e.refuse(refusal)
 		return e
 	}
@@ -142,7 +142,7 @@ func translate(op string, err error) error {
 		return e
 	}
 	e.cause = err
-	failure, _ := errors.AsType[*repo.Failure](err)
+	failure, _ := errors.AsType[*repo.FailureError](err)
 	switch {
 	case failure != nil && failure.Lost != nil:
 		e.kinds, e.Outcome, e.Retry, e.lost = []error{ErrCommitUnknown}, OutcomeUnknown, RetryResolve, failure.Lost
@@ -238,7 +238,7 @@ func (e *Error) classifyLost(err error) {
 	if isTLSError(err) || isOneOf(err, contextErrors...) {
 		return
 	}
-	failure, ok := errors.AsType[*repo.Failure](err)
+	failure, ok := errors.AsType[*repo.FailureError](err)
 	if repo.IsUnavailable(err) || ok && (failure.Gone || failure.NotSent) {
 		e.kinds, e.Retry = []error{ErrUnavailable}, RetryTransaction
 	}

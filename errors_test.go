@@ -194,7 +194,7 @@ func TestVerdicts(t *testing.T) {
 		"rolled back":              {pgx.ErrTxCommitRollback, none, never, false},
 	} {
 		as := func(writes bool) *Error {
-			if _, ok := errors.AsType[*repo.Failure](tt.err); ok {
+			if _, ok := errors.AsType[*repo.FailureError](tt.err); ok {
 				return asError(t, translate("x", tt.err))
 			}
 			return asError(t, translate("x", repo.Failed(t.Context(), nil, tt.err, writes)))

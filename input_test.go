@@ -168,8 +168,8 @@ func TestOutcomesHaveAMeaning(t *testing.T) {
 		for verdict := range strings.SplitSeq(string(content), "SELECT CASE") {
 			verdict, _, _ = strings.Cut(verdict, "END::text AS outcome")
 			for _, word := range regexp.MustCompile(`THEN '([^']+)'`).FindAllStringSubmatch(verdict, -1) {
-				word := repo.Refusal(word[1])
-				if _, ok := refusals[word]; !ok && word != repo.AlreadyAccepted { // Accept says so itself
+				word := repo.RefusalError(word[1])
+				if _, ok := refusals[word]; !ok && word != repo.ErrAlreadyAccepted { // Accept says so itself
 					t.Errorf("%s: %q means nothing", file, word)
 				}
 				delete(unused, word)
@@ -179,7 +179,7 @@ func TestOutcomesHaveAMeaning(t *testing.T) {
 	if len(unused) > 0 {
 		t.Errorf("no query says %v", slices.Sorted(maps.Keys(unused)))
 	}
-	if err := translate("Op", repo.Refusal("whatever")); err == nil || strings.Contains(err.Error(), "whatever") {
+	if err := translate("Op", repo.RefusalError("whatever")); err == nil || strings.Contains(err.Error(), "whatever") {
 		t.Errorf("an unknown word: %v", err)
 	}
 }

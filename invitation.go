@@ -312,7 +312,7 @@ func (r *InvitationRepository) Accept(ctx context.Context, invitationID, userID 
 		ID: invitationID, UserID: userID, RequireVerified: p.RequireVerified,
 		MaxMembers: limit(p.MaxMembers), MaxTeamMembers: limit(p.MaxTeamMembers),
 	})
-	again := errors.Is(err, repo.AlreadyAccepted)
+	again := errors.Is(err, repo.ErrAlreadyAccepted)
 	if err != nil && !again {
 		return AcceptedInvitation{}, translate(op, err)
 	}

@@ -46,7 +46,7 @@ type refusal struct {
 }
 
 // refusals by the words of the queries' verdicts.
-var refusals = map[repo.Refusal]refusal{
+var refusals = map[repo.RefusalError]refusal{
 	"not found":         {ErrNotFound, ""},
 	"not a member":      {ErrNotMember, "user_id"},
 	"already a member":  {ErrAlreadyMember, "email"},
@@ -67,15 +67,15 @@ var refusals = map[repo.Refusal]refusal{
 	"not verified":      {ErrEmailNotVerified, ""},
 	"not pending":       {ErrNotPending, ""},
 	"expired":           {ErrExpired, ""},
-	repo.WrongCode:      {ErrWrongCode, ""},
+	repo.ErrWrongCode:   {ErrWrongCode, ""},
 	"too many attempts": {ErrTooManyAttempts, ""},
 }
 
 // refuse sets what the word of a verdict means.
-func (e *Error) refuse(word repo.Refusal) {
+func (e *Error) refuse(word repo.RefusalError) {
 	r, ok := refusals[word]
 	if !ok {
-		e.cause = fmt.Errorf("unknown outcome %q", word)
+		e.cause = errors.New("unknown outcome")
 		return
 	}
 	e.kinds, e.Field = []error{r.kind}, r.field

@@ -58,8 +58,8 @@ func load[P, L any](
 	return each(rows, attach), nil
 }
 
-func (l *loader) run(ctx context.Context, op string, r *repo.Repo, any bool) error {
-	if err := check(op, l.fault); err != nil || !any {
+func (l *loader) run(ctx context.Context, op string, r *repo.Repo, hasRows bool) error {
+	if err := check(op, l.fault); err != nil || !hasRows {
 		return err
 	}
 	return translate(op, r.Load(ctx, &l.graph))

@@ -34,7 +34,7 @@ func (s Session) cursor() Cursor { return Cursor{s.CreatedAt, s.ID} }
 
 func toSession(row dbgen.Session) Session { return Session(row) }
 
-func sessionByToken(q *queries, ctx context.Context, token string) (dbgen.Session, error) {
+func sessionByToken(q *queries, ctx context.Context, token string) (dbgen.Session, error) { //nolint:revive // as a generated query
 	row, err := q.GetSessionByToken(ctx, token)
 	return row.Session, err
 }

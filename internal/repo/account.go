@@ -23,7 +23,7 @@ func (r *Repo) LinkAccount(
 ) (row dbgen.Account, err error) {
 	p.ID, p.Now = r.sources.ID(), r.Now()
 	p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = UTC(p.AccessTokenExpiresAt), UTC(p.RefreshTokenExpiresAt)
-	err = r.writeThenRead(ctx, name, Key{}, ask((*queries).GetLinkedAccount, dbgen.GetLinkedAccountParams{
+	err = r.writeThenRead(ctx, name, ask((*queries).GetLinkedAccount, dbgen.GetLinkedAccountParams{
 		ProviderID: p.ProviderID, AccountID: p.AccountID, UserID: p.UserID,
 	}, &row), verdict((*queries).LinkAccount, p))
 	return row, err

@@ -32,7 +32,7 @@ func (r *Repo) try(ctx context.Context, m *mark, attempt func() error) error {
 	begin, pause := time.Now(), firstPause
 	for n := 1; ; n++ {
 		err := attempt()
-		if f, ok := err.(*Failure); ok && f.Lost != nil && m != nil { //nolint:errorlint // as attempt made it
+		if f, ok := err.(*FailureError); ok && f.Lost != nil && m != nil { //nolint:errorlint // as attempt made it
 			m.lost = true
 		}
 		if !m.isLost() && !repeats(err) {
@@ -46,7 +46,7 @@ func (r *Repo) try(ctx context.Context, m *mark, attempt func() error) error {
 			return m.unknown(err)
 		}
 		if ctxErr := wait(ctx, rand.N(pause)); ctxErr != nil {
-			return m.unknown(&Failure{err: cause(err), ctx: ctxErr})
+			return m.unknown(&FailureError{err: cause(err), ctx: ctxErr})
 		}
 		pause = min(2*pause, maxPause)
 	}
@@ -55,7 +55,7 @@ func (r *Repo) try(ctx context.Context, m *mark, attempt func() error) error {
 // repeats reports whether to do again what ended with err.
 func repeats(err error) bool {
 	switch err := err.(type) { //nolint:errorlint // as attempt returned it
-	case *Failure:
+	case *FailureError:
 		return err.Lost == nil && !err.Applied && (err.Gone || IsVictim(err) || IsStalePlan(err) || IsIsolation(err))
 	case fnError:
 		inner := cause(err)
@@ -198,8 +198,8 @@ func (r *Repo) writeOnce(ctx context.Context, name string, made Key, steps ...St
 }
 
 // writeThenRead is write with a last step that reads what a first call answered, too.
-func (r *Repo) writeThenRead(ctx context.Context, name string, made Key, read Step, steps ...Step) error {
-	done, err := r.write(ctx, name, made, append(steps, read)...)
+func (r *Repo) writeThenRead(ctx context.Context, name string, read Step, steps ...Step) error {
+	done, err := r.write(ctx, name, Key{}, append(steps, read)...)
 	if done != "" {
 		return r.Snapshot(ctx, read)
 	}

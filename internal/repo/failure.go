@@ -10,16 +10,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Refusal is the word by which the verdict of a query refuses. The query has changed nothing.
-type Refusal string
+// RefusalError is the word by which the verdict of a query refuses. The query has changed nothing.
+type RefusalError string
 
-func (r Refusal) Error() string { return string(r) }
+func (r RefusalError) Error() string { return string(r) }
 
-// WrongCode is the one refusal that changes something: it counts the guess.
-const WrongCode Refusal = "wrong code"
+// ErrWrongCode is the one refusal that changes something: it counts the guess.
+const ErrWrongCode RefusalError = "wrong code"
 
-// Failure is an error with what became of what was sent.
-type Failure struct {
+// FailureError is an error with what became of what was sent.
+type FailureError struct {
 	Lost    *Lost // a write that may have been applied; nil: it was not
 	Applied bool  // a write that was applied; its answer cannot be read
 	NotSent bool  // nothing left for the server
@@ -29,10 +29,10 @@ type Failure struct {
 	ctx error // why the context was over, where err does not say it
 }
 
-func (f *Failure) Error() string { return f.err.Error() }
+func (f *FailureError) Error() string { return f.err.Error() }
 
 // Unwrap leads to pgx's error and to that of the context.
-func (f *Failure) Unwrap() []error {
+func (f *FailureError) Unwrap() []error {
 	if f.ctx == nil {
 		return []error{f.err}
 	}
@@ -41,7 +41,7 @@ func (f *Failure) Unwrap() []error {
 
 // Cause is pgx's error in err, or err itself.
 func Cause(err error) error {
-	if f, ok := errors.AsType[*Failure](err); ok {
+	if f, ok := errors.AsType[*FailureError](err); ok {
 		err = f.err
 	}
 	switch own := err.(type) { //nolint:errorlint // one by one
@@ -69,16 +69,16 @@ type scanError struct{ error }
 func (e scanError) Unwrap() error { return e.error }
 
 // Failed says what became of what conn, nil if not known, was given under ctx. A write that made is to be found by is
-// lost unless something proves that it was not applied. It returns nil, [pgx.ErrNoRows] and a Refusal as they are:
+// lost unless something proves that it was not applied. It returns nil, [pgx.ErrNoRows] and a RefusalError as they are:
 // those are answers.
 func Failed(ctx context.Context, conn *pgx.Conn, err error, writes bool, made ...Key) error {
 	if err == nil || err == pgx.ErrNoRows { //nolint:errorlint // as a query returns it
 		return err
 	}
-	if _, ok := err.(Refusal); ok { //nolint:errorlint // as a query returns it
+	if _, ok := err.(RefusalError); ok { //nolint:errorlint // as a query returns it
 		return err
 	}
-	f := &Failure{err: err, NotSent: isNotSent(err)}
+	f := &FailureError{err: err, NotSent: isNotSent(err)}
 	if ctxErr := ctx.Err(); ctxErr != nil && !errors.Is(err, ctxErr) && isByContext(err) {
 		f.ctx = ctxErr
 	}
@@ -101,10 +101,10 @@ func Failed(ctx context.Context, conn *pgx.Conn, err error, writes bool, made ..
 
 func address(conn *pgx.Conn) string { return conn.PgConn().Conn().RemoteAddr().String() }
 
-// NotSent is the Failure of what found no connection.
+// NotSent is the FailureError of what found no connection.
 func NotSent(ctx context.Context, err error) error {
 	err = Failed(ctx, nil, err, false)
-	if f, ok := err.(*Failure); ok { //nolint:errorlint // just made
+	if f, ok := err.(*FailureError); ok { //nolint:errorlint // just made
 		f.NotSent = true
 	}
 	return err

@@ -72,7 +72,7 @@ func verdict[P any](query func(*queries, context.Context, P) (string, error), p 
 	return Step{run: func(ctx context.Context, q *queries) error {
 		outcome, err := query(q, ctx, p)
 		if err == nil && outcome != "" {
-			return Refusal(outcome)
+			return RefusalError(outcome)
 		}
 		return err
 	}}
@@ -119,7 +119,7 @@ type seat struct {
 	err   error
 }
 
-// fly sends steps in one round trip and returns the first of their errors; if there is none of the server's, a Refusal
+// fly sends steps in one round trip and returns the first of their errors; if there is none of the server's, a RefusalError
 // or pgx.ErrNoRows. Outside of an explicit transaction they are one implicit transaction, which ends with them.
 //
 // A generated query reads its rows before it returns. So each but the last is a coroutine, which queues its statement,

@@ -11,7 +11,7 @@ func (r *Repo) CreateInvitation(
 	ctx context.Context, name string, p dbgen.CreateInvitationParams,
 ) (row dbgen.Invitation, err error) {
 	p.ID, p.Now, p.ExpiresAt, p.OwnerPattern = r.sources.ID(), r.Now(), utc(p.ExpiresAt), ownerPattern
-	err = r.writeThenRead(ctx, name, Key{}, ask((*queries).GetPendingInvitation, dbgen.GetPendingInvitationParams{
+	err = r.writeThenRead(ctx, name, ask((*queries).GetPendingInvitation, dbgen.GetPendingInvitationParams{
 		OrganizationID: p.OrganizationID, Email: p.Email, Now: p.Now,
 	}, &row),
 		lock((*queries).LockOrganization, p.OrganizationID),
@@ -25,16 +25,16 @@ func (r *Repo) CreateInvitation(
 	return row, err
 }
 
-// AlreadyAccepted is the refusal to accept an invitation again, where that has led to a membership.
-const AlreadyAccepted Refusal = "already accepted"
+// ErrAlreadyAccepted is the refusal to accept an invitation again, where that has led to a membership.
+const ErrAlreadyAccepted RefusalError = "already accepted"
 
-// AcceptInvitation returns the invitation and the membership that it led to, also with AlreadyAccepted.
+// AcceptInvitation returns the invitation and the membership that it led to, also with ErrAlreadyAccepted.
 func (r *Repo) AcceptInvitation(
 	ctx context.Context, name string, p dbgen.AcceptInvitationParams,
 ) (row dbgen.GetAcceptedInvitationRow, err error) {
 	p.Now, p.MemberID = r.Now(), r.sources.ID()
 	read := dbgen.GetAcceptedInvitationParams{ID: p.ID, UserID: p.UserID}
-	err = r.writeThenRead(ctx, name, Key{}, ask((*queries).GetAcceptedInvitation, read, &row),
+	err = r.writeThenRead(ctx, name, ask((*queries).GetAcceptedInvitation, read, &row),
 		lock((*queries).LockOrganizationOfInvitation, p.ID),
 		lock((*queries).LockInvitation, p.ID),
 		lock((*queries).LockMembershipOfInvitation, dbgen.LockMembershipOfInvitationParams{
@@ -50,7 +50,7 @@ func (r *Repo) RejectInvitation(
 	ctx context.Context, name string, p dbgen.RejectInvitationParams,
 ) (row dbgen.Invitation, err error) {
 	read := ask((*queries).GetInvitationOfRecipient, dbgen.GetInvitationOfRecipientParams(p), &row)
-	err = r.writeThenRead(ctx, name, Key{}, read,
+	err = r.writeThenRead(ctx, name, read,
 		lock((*queries).LockInvitation, p.ID), verdict((*queries).RejectInvitation, p))
 	return row, err
 }
@@ -58,7 +58,7 @@ func (r *Repo) RejectInvitation(
 func (r *Repo) CancelInvitation(
 	ctx context.Context, name string, p dbgen.CancelInvitationParams,
 ) (row dbgen.Invitation, err error) {
-	err = r.writeThenRead(ctx, name, Key{}, ask((*queries).GetInvitation, dbgen.GetInvitationParams(p), &row),
+	err = r.writeThenRead(ctx, name, ask((*queries).GetInvitation, dbgen.GetInvitationParams(p), &row),
 		lock((*queries).LockInvitation, p.ID), verdict((*queries).CancelInvitation, p))
 	return row, err
 }

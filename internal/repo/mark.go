@@ -117,11 +117,11 @@ func (r *Repo) marked(ctx context.Context, m *mark, steps []Step) error {
 	defer on.release()
 	err = fly(ctx, on, false, append([]Step{raw(beginReadCommitted), r.takes(m)}, steps...))
 	end := []Step{raw(commit)}
-	switch refusal, isRefusal := err.(Refusal); { //nolint:errorlint // as fly returns it
+	switch refusal, isRefusal := err.(RefusalError); { //nolint:errorlint // as fly returns it
 	case err == nil:
 	case err == pgx.ErrNoRows: //nolint:errorlint // as fly returns it
-		end = append([]Step{r.answers(m, notFound)}, end...)
-	case isRefusal && refusal == WrongCode:
+		end = append([]Step{r.answers(m, errNotFound)}, end...)
+	case isRefusal && refusal == ErrWrongCode:
 		end = append([]Step{r.answers(m, refusal)}, end...)
 	default:
 		rollback(ctx, on.conn)
@@ -135,9 +135,9 @@ func (r *Repo) marked(ctx context.Context, m *mark, steps []Step) error {
 	return err
 }
 
-const notFound Refusal = "not found"
+const errNotFound RefusalError = "not found"
 
-func (r *Repo) answers(m *mark, refusal Refusal) Step {
+func (r *Repo) answers(m *mark, refusal RefusalError) Step {
 	return lock((*queries).AnswerMark, dbgen.AnswerMarkParams{ID: m.id, Answer: new(refused + string(refusal))})
 }
 
@@ -158,10 +158,10 @@ func (r *Repo) answered(ctx context.Context, m *mark) (done string, err error) {
 		return "", nil
 	case there.Operation != m.operation:
 		return "", KeyError("of another operation")
-	case isRefused && word == string(notFound):
+	case isRefused && word == string(errNotFound):
 		return "", pgx.ErrNoRows
 	case isRefused:
-		return "", Refusal(word)
+		return "", RefusalError(word)
 	}
 	return *there.Answer, nil
 }
@@ -173,9 +173,9 @@ func (m *mark) unknown(err error) error {
 	if !m.isLost() {
 		return err
 	}
-	f, ok := err.(*Failure) //nolint:errorlint // as an attempt made it
+	f, ok := err.(*FailureError) //nolint:errorlint // as an attempt made it
 	if !ok {
-		f = &Failure{err: err}
+		f = &FailureError{err: err}
 	}
 	f.Lost = &Lost{Mark: m.id}
 	return f
@@ -183,7 +183,7 @@ func (m *mark) unknown(err error) error {
 
 // lostBy returns err, by which the answer to a COMMIT was lost, as one that the mark can resolve.
 func (m *mark) lostBy(err error) error {
-	if f, ok := err.(*Failure); ok && f.Lost != nil && m != nil { //nolint:errorlint // as Failed made it
+	if f, ok := err.(*FailureError); ok && f.Lost != nil && m != nil { //nolint:errorlint // as Failed made it
 		f.Lost.Mark = m.id
 	}
 	return err

@@ -42,7 +42,7 @@ func (r *Repo) UpdateMember(
 ) (row dbgen.Member, err error) {
 	p.OwnerPattern = ownerPattern
 	read := dbgen.GetMemberParams{ID: p.ID, OrganizationID: p.OrganizationID}
-	err = r.writeThenRead(ctx, name, Key{}, ask((*queries).GetMember, read, &row),
+	err = r.writeThenRead(ctx, name, ask((*queries).GetMember, read, &row),
 		lock((*queries).LockOrganization, p.OrganizationID), verdict((*queries).UpdateMember, p))
 	return row, err
 }

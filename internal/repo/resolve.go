@@ -29,7 +29,7 @@ func (r *Repo) Resolve(ctx context.Context, lost *Lost) (applied bool, err error
 		}
 		err := r.try(ctx, nil, func() error {
 			err := r.once(ctx, Key{}, steps)
-			if f, ok := err.(*Failure); ok { //nolint:errorlint // as once made it
+			if f, ok := err.(*FailureError); ok { //nolint:errorlint // as once made it
 				f.Lost = nil // made twice, it is there once
 			}
 			return err
@@ -54,16 +54,16 @@ func (r *Repo) Resolve(ctx context.Context, lost *Lost) (applied bool, err error
 		switch {
 		case reason == "":
 			return false, nil
-		case reason != underWay:
+		case reason != errUnderWay:
 			return false, reason
 		}
 		if err := wait(ctx, rand.N(pause)); err != nil {
-			return false, &Failure{err: err}
+			return false, &FailureError{err: err}
 		}
 	}
 }
 
-const underWay UnresolvedError = "it is still under way"
+const errUnderWay UnresolvedError = "it is still under way"
 
 // unfinished tells whose the connection is that asks, and whether the process $1 that was lost $2 ago is still there.
 // One that is younger than the loss is another, with the same number. Its age is known to its own role only.
@@ -98,7 +98,7 @@ func (r *Repo) elsewhere(ctx context.Context, lost *Lost) (reason UnresolvedErro
 		case address(on.conn) != lost.address:
 			reason = "asked at another address"
 		case unfinishedYet:
-			reason = underWay
+			reason = errUnderWay
 		default:
 			reason = ""
 		}

@@ -40,7 +40,7 @@ func (r *Repo) RefreshSession(
 ) (row dbgen.Session, refreshed bool, err error) {
 	now := r.Now()
 	read := ask((*queries).GetLiveSessionByToken, dbgen.GetLiveSessionByTokenParams{Token: token, Now: now}, &row)
-	err = r.writeThenRead(ctx, name, Key{}, read, ask((*queries).RefreshSession, dbgen.RefreshSessionParams{
+	err = r.writeThenRead(ctx, name, read, ask((*queries).RefreshSession, dbgen.RefreshSessionParams{
 		Token: token, Now: now, ExpiresAt: utc(now.Add(lifetime)), Due: utc(now.Add(lifetime - updateAge)),
 	}, &refreshed))
 	return row, refreshed, err
@@ -70,7 +70,7 @@ func (r *Repo) SetActiveTeam(
 func (r *Repo) activate(
 	ctx context.Context, name string, s dbgen.GetLiveSessionParams, membership, change Step,
 ) (row dbgen.Session, err error) {
-	err = r.writeThenRead(ctx, name, Key{}, ask((*queries).GetLiveSession, s, &row),
+	err = r.writeThenRead(ctx, name, ask((*queries).GetLiveSession, s, &row),
 		membership, lock((*queries).LockLiveSession, dbgen.LockLiveSessionParams(s)), change)
 	return row, err
 }

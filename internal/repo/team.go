@@ -47,7 +47,7 @@ func (r *Repo) CreateTeamMembers(
 	for i := range p.Ids {
 		p.Ids[i] = r.sources.ID()
 	}
-	err = r.writeThenRead(ctx, name, Key{}, ask((*queries).ListTeamMembersOfUsers, dbgen.ListTeamMembersOfUsersParams{
+	err = r.writeThenRead(ctx, name, ask((*queries).ListTeamMembersOfUsers, dbgen.ListTeamMembersOfUsersParams{
 		OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserIds: p.UserIds,
 	}, &rows),
 		lock((*queries).LockOrganization, p.OrganizationID),
