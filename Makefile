@@ -30,6 +30,10 @@ test/hard: ## Run the races, the guards and the random inputs at full size, and 
 	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v -run '$(hard)' . ./betterauth
 	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v ./migrate
 
+.PHONY: test/once
+test/once: ## Cut every write on its way to the server and back, and let servers crash (size=full: 20 minutes)
+	@AUTHDB_ONCE=$(or $(size),usual) $(withpg) go test -count=1 -timeout 60m -v ./test/once
+
 .PHONY: test/plans
 test/plans: ## Explain each statement on 2 million users and 4 million sessions (10 minutes, 8 GB of disk)
 	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v -run '^TestPlans$$' .

@@ -17,7 +17,7 @@ const MarkLifetime = 24 * time.Hour
 // the id of a message or an Idempotency-Key header together with who sent it: whoever knows a key can read its answer.
 //
 // The second call returns what the first one made or changed, as it is now, or nil where the method returns only an
-// error. It returns [ErrAlreadyDone] where the answer is gone: from InTx, CreateMany, CreateWithAccount, Consume, and
+// error. It returns [ErrAlreadyDone] where the answer is gone: from InTx, Consume, CreateMany but of team members, and
 // whatever returns deleted rows or a count. A call that was refused has left no mark, and may be made again with the
 // same key, except one whose refusal is to be remembered: [ErrNotFound] and [ErrWrongCode] are returned again. While
 // the first call is under way, the second waits for it.

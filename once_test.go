@@ -17,7 +17,7 @@ import (
 )
 
 // answerIsGone are the writing methods whose second call under a key says that the first one's answer is gone.
-var answerIsGone = strings.Fields(`Users.CreateWithAccount Users.CreateMany Users.Delete Sessions.CreateMany
+var answerIsGone = strings.Fields(`Users.CreateMany Users.Delete Sessions.CreateMany
 	Sessions.DeleteByTokens Sessions.DeleteByUser Sessions.DeleteOthers Sessions.DeleteExpired Accounts.DeleteByUser
 	Verifications.Consume Verifications.ConsumeValue Verifications.UpdateByIdentifier Verifications.DeleteByIdentifier
 	Verifications.DeleteExpired Organizations.Delete Members.CreateMany Teams.RecountMembers Invitations.CancelExpired`)

@@ -101,3 +101,35 @@ func writePID(t *testing.T, file, pid string) {
 		t.Fatal(err)
 	}
 }
+
+func TestCrash(t *testing.T) {
+	s := start(t, Options{})
+	for _, how := range []Crash{Immediate, Kill} {
+		pid := s.PID()
+		if err := s.Crash(testContext(t), how); err != nil {
+			t.Fatalf("%s: %v", how, err)
+		}
+		if s.PID() == pid || alive(pid) || !alive(s.PID()) {
+			t.Errorf("%s: process %d became %d", how, pid, s.PID())
+		}
+		ask(t, s.DSN(), "select 'answers'")
+	}
+}
+
+func TestPrivateBesideAnother(t *testing.T) {
+	t.Setenv("AUTHDB_POSTGRES", "")
+	t.Setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing")
+	s, err := Start(testContext(t), Options{Private: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.External() {
+		t.Error("it is external")
+	}
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+	if err := s.Crash(testContext(t), Kill); err == nil {
+		t.Error("a server that was stopped crashes")
+	}
+}

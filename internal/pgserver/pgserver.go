@@ -17,6 +17,7 @@ var ErrNoPostgres = errors.New(
 type Options struct {
 	TCP      bool         // also listen on a free port of 127.0.0.1; every local user may then connect
 	Keep     bool         // the server outlives this process; SIGINT to its PID stops it
+	Private  bool         // a server of its own also where DATABASE_URL names one
 	Progress func(string) // told in words what a slow step is doing; nil: silent
 }
 
@@ -26,8 +27,8 @@ func (o Options) say(format string, args ...any) {
 	}
 }
 
-// Start returns a PostgreSQL: the one that DATABASE_URL names, else a private one from local binaries, else a private
-// one from a pinned download. ctx bounds the start only.
+// Start returns a PostgreSQL: the one that DATABASE_URL names, unless opts ask for a private one, else a private one
+// from local binaries, else a private one from a pinned download. ctx bounds the start only.
 //
 // The environment variable AUTHDB_POSTGRES restricts it to one of the private ways: local or download.
 func Start(ctx context.Context, opts Options) (*Server, error) {
@@ -37,7 +38,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	default:
 		return nil, fmt.Errorf("AUTHDB_POSTGRES=%s: must be local or download", only)
 	}
-	if dsn := os.Getenv("DATABASE_URL"); dsn != "" && only == "" {
+	if dsn := os.Getenv("DATABASE_URL"); dsn != "" && only == "" && !opts.Private {
 		return external(ctx, dsn)
 	}
 	if only != "download" {

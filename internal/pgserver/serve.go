@@ -63,7 +63,7 @@ func (l *launcher) serveOnce(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dsn: l.dsn(), dir: l.dir, bin: l.bin, proc: proc}
+	s := &Server{dsn: l.dsn(), dir: l.dir, bin: l.bin, proc: proc, by: l}
 	if s.version, err = l.waitReady(ctx, proc, s.dsn); err != nil {
 		proc.kill()
 		return nil, fmt.Errorf("the server did not start: %w%s", err, l.logTail())

@@ -11,6 +11,7 @@ type Server struct {
 	bin     string
 	pid     int
 	proc    *process // nil when external
+	by      *launcher
 
 	stopping sync.Once
 	stopErr  error

@@ -23,11 +23,21 @@ func (r *Repo) CreateUserWithAccount(
 	u.ID, u.Now = r.sources.ID(), r.Now()
 	a.ID, a.UserID, a.Now = r.sources.ID(), u.ID, u.Now
 	a.AccessTokenExpiresAt, a.RefreshTokenExpiresAt = UTC(a.AccessTokenExpiresAt), UTC(a.RefreshTokenExpiresAt)
-	if a.AccountID == "" {
+	isCredential := a.AccountID == ""
+	if isCredential {
 		a.AccountID = u.ID
 	}
-	err = r.writeOnce(ctx, name, Key{"user", u.ID},
+	done, err := r.write(ctx, name, Key{"user", u.ID},
 		ask((*queries).CreateUser, u, &user), ask((*queries).CreateAccount, a, &account))
+	if done != "" {
+		if isCredential {
+			a.AccountID = done
+		}
+		err = r.Snapshot(ctx, ask((*queries).GetUser, done, &user),
+			ask((*queries).GetLinkedAccount, dbgen.GetLinkedAccountParams{
+				ProviderID: a.ProviderID, AccountID: a.AccountID, UserID: done,
+			}, &account))
+	}
 	return user, account, err
 }
 

@@ -1,0 +1,58 @@
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Crash says how a server ends without a shutdown.
+type Crash string
+
+// The ways to crash: Immediate is pg_ctl's mode, Kill takes the server's process away and leaves it to its children to
+// notice.
+const (
+	Immediate Crash = "immediate"
+	Kill      Crash = "kill"
+)
+
+// Crash ends a private server without a shutdown and starts it again on the same data, which it recovers first. All
+// that the operating system was given to write counts as written.
+func (s *Server) Crash(ctx context.Context, how Crash) error {
+	if s.External() {
+		return errors.New("this server is somebody else's")
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if how == Kill {
+		process, err := os.FindProcess(s.pid)
+		if err != nil {
+			return err
+		}
+		if err := process.Kill(); err != nil {
+			return err
+		}
+	} else {
+		requestStop(s.bin, filepath.Join(s.dir, dataName), s.pid, string(how))
+	}
+	select {
+	case <-s.proc.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for {
+		again, err := s.by.serveOnce(ctx)
+		if err == nil {
+			s.pid, s.proc = again.pid, again.proc
+			return nil
+		}
+		// The children of a killed server may still use its memory, and the new one refuses to start then.
+		select {
+		case <-time.After(pollInterval):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}

@@ -1,0 +1,31 @@
+package once_test
+
+import (
+	"os"
+	"testing"
+)
+
+// size is how much is tried: a sample as part of make test, the usual size of make test/once, or the full one.
+type size struct {
+	workers int
+	ways    int          // in which each write is cut, of all there are
+	guess   int          // messages of each side that are cut, where it is too long to count them first
+	cuts    [flavors]int // of each write in each way; -n is one in every n-th way
+	crashes int
+}
+
+func sizeOf(t *testing.T) size {
+	t.Helper()
+	const all = 100
+	switch name := os.Getenv("AUTHDB_ONCE"); name {
+	case "":
+		return size{workers: 2, ways: 1, guess: 8, cuts: [flavors]int{-2, 1, -2, -3}, crashes: 1}
+	case "usual":
+		return size{workers: 4, ways: all, cuts: [flavors]int{1, 2, 1, -4}, crashes: 3}
+	case "full":
+		return size{workers: 4, ways: all, cuts: [flavors]int{12, 12, 5, 1}, crashes: 20}
+	default:
+		t.Fatalf("AUTHDB_ONCE=%s: must be usual or full", name)
+		return size{}
+	}
+}
