@@ -15,7 +15,7 @@ const ProviderCredential = "credential"
 // Account is a way to sign in, a password or an identity at a provider: one row of the account table.
 type Account struct {
 	ID                    string
-	AccountID             string  // the user's id at the provider, as text; the user id where ProviderID is ProviderCredential
+	AccountID             string  // the user's id at the provider, as text; for ProviderCredential the user id
 	ProviderID            string  // such as "github", or ProviderCredential
 	UserID                string  // references user
 	AccessToken           *string `json:"-"`
@@ -83,8 +83,8 @@ type ListAccountsParams struct {
 // AccountRepository reads and writes the account table. It is [Store.Accounts].
 type AccountRepository struct{ repo *repo.Repo }
 
-// Create gives a user a way to sign in. It returns [ErrAccountTaken] if the identity is linked already, be it to the same
-// user, [ErrReference] if there is no such user, or [ErrInvalidInput], also where a credential account has another
+// Create gives a user a way to sign in. It returns [ErrAccountTaken] if the identity is linked already, also to the
+// same user, [ErrReference] if there is no such user, or [ErrInvalidInput], also where a credential account has another
 // AccountID than the user's, which Better Auth 1.7 does not find.
 func (r *AccountRepository) Create(ctx context.Context, p CreateAccountParams) (Account, error) {
 	const op = "Accounts.Create"
@@ -216,7 +216,9 @@ func (r *AccountRepository) Count(ctx context.Context, userID string) (int64, er
 }
 
 // Update changes what p says of a user's account and returns it. It returns [ErrNotFound] or [ErrInvalidInput].
-func (r *AccountRepository) Update(ctx context.Context, userID, accountID string, p UpdateAccountParams) (Account, error) {
+func (r *AccountRepository) Update(
+	ctx context.Context, userID, accountID string, p UpdateAccountParams,
+) (Account, error) {
 	const op = "Accounts.Update"
 	if err := check(op, id("user_id", userID), id("id", accountID),
 		optional("access_token", p.AccessToken.value, maxCredential),
@@ -252,8 +254,8 @@ func (r *AccountRepository) SetPassword(ctx context.Context, userID, hash string
 	}))
 }
 
-// Delete removes a way to sign in. It returns [ErrNotFound], or [ErrLastAccount] if no other is left, unless p says that
-// this is allowed; a credential account without a password is none.
+// Delete removes a way to sign in. It returns [ErrNotFound], or [ErrLastAccount] if no other is left, unless p
+// allows that; a credential account without a password is none.
 func (r *AccountRepository) Delete(ctx context.Context, userID, accountID string, p DeleteAccountParams) error {
 	const op = "Accounts.Delete"
 	if err := check(op, id("user_id", userID), id("id", accountID)); err != nil {

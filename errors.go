@@ -54,8 +54,8 @@ var (
 	ErrInsecureTLS = connect.ErrInsecureTLS
 )
 
-// Error is the error of every method of this package. Its text, its JSON and its log entry hold names of the program and
-// of the schema, never a value of a row or an argument, so it may be logged and shown.
+// Error is the error of every method of this package. Its text, JSON and log entry hold names of the program and of the
+// schema, never a value of a row or an argument, so it may be logged and shown.
 //
 // errors.Is finds the kind in it (such as [ErrNotFound]) and context.Canceled or context.DeadlineExceeded.
 type Error struct {

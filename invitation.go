@@ -207,11 +207,15 @@ func (r *InvitationRepository) Get(ctx context.Context, organizationID, invitati
 	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
 		return Invitation{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetInvitation, dbgen.GetInvitationParams{OrganizationID: organizationID, ID: invitationID}, toInvitation)
+	return get(ctx, r.repo, op, (*queries).GetInvitation, dbgen.GetInvitationParams{
+		OrganizationID: organizationID, ID: invitationID,
+	}, toInvitation)
 }
 
 // GetWithInviter is Get with the inviter joined.
-func (r *InvitationRepository) GetWithInviter(ctx context.Context, organizationID, invitationID string) (InvitationWithInviter, error) {
+func (r *InvitationRepository) GetWithInviter(
+	ctx context.Context, organizationID, invitationID string,
+) (InvitationWithInviter, error) {
 	const op = "Invitations.GetWithInviter"
 	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
 		return InvitationWithInviter{}, err
@@ -223,13 +227,17 @@ func (r *InvitationRepository) GetWithInviter(ctx context.Context, organizationI
 
 // GetByRecipient returns the invitation with that id if it was sent to that address, with its organization
 // and inviter, or [ErrNotFound]: what an invited user may see before being a member. It does not look at its state.
-func (r *InvitationRepository) GetByRecipient(ctx context.Context, invitationID, email string) (ReceivedInvitation, error) {
+func (r *InvitationRepository) GetByRecipient(
+	ctx context.Context, invitationID, email string,
+) (ReceivedInvitation, error) {
 	const op = "Invitations.GetByRecipient"
 	email = canonicalEmail(email)
 	if err := check(op, id("id", invitationID), key("email", email, maxEmail)); err != nil {
 		return ReceivedInvitation{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetInvitationByRecipient, dbgen.GetInvitationByRecipientParams{ID: invitationID, Email: email}, receivedInvitation)
+	return get(ctx, r.repo, op, (*queries).GetInvitationByRecipient, dbgen.GetInvitationByRecipientParams{
+		ID: invitationID, Email: email,
+	}, receivedInvitation)
 }
 
 // GetPending returns the newest invitation of an organization to an address that is pending and has not expired, or
@@ -249,7 +257,8 @@ func (r *InvitationRepository) GetPending(ctx context.Context, organizationID, e
 // [ErrInvalidInput].
 func (r *InvitationRepository) List(ctx context.Context, p ListInvitationsParams) (Page[InvitationWithInviter], error) {
 	const op = "Invitations.List"
-	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID),
+		pageSize(p.Limit)); err != nil {
 		return Page[InvitationWithInviter]{}, err
 	}
 	return list(ctx, r.repo, op, (*queries).ListInvitations, dbgen.ListInvitationsParams{
@@ -260,13 +269,17 @@ func (r *InvitationRepository) List(ctx context.Context, p ListInvitationsParams
 
 // All iterates over the invitations of [InvitationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An
 // error ends it.
-func (r *InvitationRepository) All(ctx context.Context, p ListInvitationsParams) iter.Seq2[InvitationWithInviter, error] {
+func (r *InvitationRepository) All(
+	ctx context.Context, p ListInvitationsParams,
+) iter.Seq2[InvitationWithInviter, error] {
 	return eachItem(ctx, p, func(p *ListInvitationsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // ListByEmail returns a page of the invitations to an address with their organizations and inviters, oldest first. It
 // returns [ErrInvalidInput].
-func (r *InvitationRepository) ListByEmail(ctx context.Context, p ListInvitationsByEmailParams) (Page[ReceivedInvitation], error) {
+func (r *InvitationRepository) ListByEmail(
+	ctx context.Context, p ListInvitationsByEmailParams,
+) (Page[ReceivedInvitation], error) {
 	const op = "Invitations.ListByEmail"
 	p.Email = canonicalEmail(p.Email)
 	if err := check(op, key("email", p.Email, maxEmail), pageSize(p.Limit)); err != nil {
@@ -280,8 +293,11 @@ func (r *InvitationRepository) ListByEmail(ctx context.Context, p ListInvitation
 
 // AllByEmail iterates over the invitations of [InvitationRepository.ListByEmail] from p.After on, p.Limit (1,000 if 0)
 // at a time. An error ends it.
-func (r *InvitationRepository) AllByEmail(ctx context.Context, p ListInvitationsByEmailParams) iter.Seq2[ReceivedInvitation, error] {
-	return eachItem(ctx, p, func(p *ListInvitationsByEmailParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByEmail)
+func (r *InvitationRepository) AllByEmail(
+	ctx context.Context, p ListInvitationsByEmailParams,
+) iter.Seq2[ReceivedInvitation, error] {
+	return eachItem(ctx, p,
+		func(p *ListInvitationsByEmailParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByEmail)
 }
 
 // Count returns the number of an organization's invitations. It returns [ErrInvalidInput].
@@ -302,7 +318,9 @@ func (r *InvitationRepository) Count(ctx context.Context, p CountInvitationsPara
 //
 // It returns [ErrNotFound], as which an [ErrNotRecipient] counts too, [ErrEmailNotVerified], [ErrNotPending],
 // [ErrExpired], [ErrLimitReached] or [ErrInvalidInput].
-func (r *InvitationRepository) Accept(ctx context.Context, invitationID, userID string, p AcceptInvitationParams) (AcceptedInvitation, error) {
+func (r *InvitationRepository) Accept(
+	ctx context.Context, invitationID, userID string, p AcceptInvitationParams,
+) (AcceptedInvitation, error) {
 	const op = "Invitations.Accept"
 	if err := check(op, id("id", invitationID), id("user_id", userID), limitOf("max_members", p.MaxMembers),
 		limitOf("max_team_members", p.MaxTeamMembers)); err != nil {
@@ -362,5 +380,7 @@ func (r *InvitationRepository) Delete(ctx context.Context, organizationID, invit
 	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
 		return err
 	}
-	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteInvitation, dbgen.DeleteInvitationParams{OrganizationID: organizationID, ID: invitationID}))
+	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteInvitation, dbgen.DeleteInvitationParams{
+		OrganizationID: organizationID, ID: invitationID,
+	}))
 }

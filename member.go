@@ -167,7 +167,9 @@ func (r *MemberRepository) Get(ctx context.Context, organizationID, memberID str
 	if err := check(op, id("organization_id", organizationID), id("id", memberID)); err != nil {
 		return Member{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetMember, dbgen.GetMemberParams{OrganizationID: organizationID, ID: memberID}, toMember)
+	return get(ctx, r.repo, op, (*queries).GetMember, dbgen.GetMemberParams{
+		OrganizationID: organizationID, ID: memberID,
+	}, toMember)
 }
 
 // GetWithUser is Get with the user joined.
@@ -207,7 +209,8 @@ func (r *MemberRepository) GetByEmail(ctx context.Context, organizationID, email
 // List returns a page of an organization's members with their users, oldest first. It returns [ErrInvalidInput].
 func (r *MemberRepository) List(ctx context.Context, p ListMembersParams) (Page[MemberWithUser], error) {
 	const op = "Members.List"
-	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole),
+		pageSize(p.Limit)); err != nil {
 		return Page[MemberWithUser]{}, err
 	}
 	return list(ctx, r.repo, op, (*queries).ListMembers, dbgen.ListMembersParams{
@@ -224,7 +227,9 @@ func (r *MemberRepository) All(ctx context.Context, p ListMembersParams) iter.Se
 
 // ListByUser returns a page of a user's memberships with their organizations, oldest first. It returns
 // [ErrInvalidInput].
-func (r *MemberRepository) ListByUser(ctx context.Context, p ListMembersByUserParams) (Page[MemberWithOrganization], error) {
+func (r *MemberRepository) ListByUser(
+	ctx context.Context, p ListMembersByUserParams,
+) (Page[MemberWithOrganization], error) {
 	const op = "Members.ListByUser"
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[MemberWithOrganization]{}, err
@@ -236,7 +241,9 @@ func (r *MemberRepository) ListByUser(ctx context.Context, p ListMembersByUserPa
 
 // AllByUser iterates over the memberships of [MemberRepository.ListByUser] from p.After on, p.Limit (1,000 if 0) at a
 // time. An error ends it.
-func (r *MemberRepository) AllByUser(ctx context.Context, p ListMembersByUserParams) iter.Seq2[MemberWithOrganization, error] {
+func (r *MemberRepository) AllByUser(
+	ctx context.Context, p ListMembersByUserParams,
+) iter.Seq2[MemberWithOrganization, error] {
 	return eachItem(ctx, p, func(p *ListMembersByUserParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByUser)
 }
 
@@ -260,7 +267,9 @@ func (r *MemberRepository) CountByUser(ctx context.Context, userID string) (int6
 
 // Update changes what p says of an organization's member and returns it. It returns [ErrNotFound], [ErrLastOwner] if
 // it would take RoleOwner from the only one who has it, or [ErrInvalidInput].
-func (r *MemberRepository) Update(ctx context.Context, organizationID, memberID string, p UpdateMemberParams) (Member, error) {
+func (r *MemberRepository) Update(
+	ctx context.Context, organizationID, memberID string, p UpdateMemberParams,
+) (Member, error) {
 	const op = "Members.Update"
 	if p.Role != nil {
 		p.Role = new(canonicalRole(*p.Role))
@@ -276,7 +285,7 @@ func (r *MemberRepository) Update(ctx context.Context, organizationID, memberID 
 }
 
 // Delete ends a membership, and with it the user's memberships in the organization's teams; in the user's sessions the
-// organization and its teams are active no longer. It returns [ErrNotFound], or [ErrLastOwner] if it is the only owner's.
+// organization and its teams are active no longer. It returns [ErrNotFound], or [ErrLastOwner] for the only owner.
 func (r *MemberRepository) Delete(ctx context.Context, organizationID, memberID string) error {
 	const op = "Members.Delete"
 	if err := check(op, id("organization_id", organizationID), id("id", memberID)); err != nil {

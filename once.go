@@ -25,11 +25,11 @@ const MarkLifetime = 24 * time.Hour
 // A lost answer makes the method try again by itself until ctx is over, for a minute at most; only then it returns
 // [ErrCommitUnknown], and [Store.Resolve] is final. An attempt takes two round trips where it would take one.
 //
-// The marks are rows of authdb.mark (migration 15), on which the role needs SELECT, INSERT, UPDATE and DELETE, and USAGE
-// on the schema; [Store.DeleteExpiredMarks] purges them. Once needs a store on a pool or a connection. A method returns
-// [ErrInvalidInput] with Field "once" for an empty key, one that was used for another method or given up by Resolve, and
-// in a transaction of the caller's. A single connection that was lost cannot try again. After a failover to a standby
-// that lacks the write, it was never done.
+// The marks are rows of authdb.mark (migration 15), on which the role needs SELECT, INSERT, UPDATE and DELETE, and
+// USAGE on the schema; [Store.DeleteExpiredMarks] purges them. Once needs a store on a pool or a connection. A method
+// returns [ErrInvalidInput] with Field "once" for an empty key, one that was used for another method or given up by
+// Resolve, and in a transaction of the caller's. A single connection that was lost cannot try again. After a failover
+// to a standby that lacks the write, it was never done.
 func Once(ctx context.Context, key string) context.Context { return repo.WithKey(ctx, key) }
 
 // WithOnce lets every write of the store leave a mark, as if each were under [Once] with a key of its own. So no answer

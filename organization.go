@@ -82,7 +82,8 @@ func (r *OrganizationRepository) Create(ctx context.Context, p CreateOrganizatio
 		return Organization{}, err
 	}
 	row, err := r.repo.CreateOrganization(ctx, op, dbgen.CreateOrganizationParams{
-		Name: p.Name, Slug: p.Slug, Logo: p.Logo, Metadata: p.Metadata, OwnerID: p.OwnerID, OwnerRole: RoleOwner, DefaultTeam: p.DefaultTeam,
+		Name: p.Name, Slug: p.Slug, Logo: p.Logo, Metadata: p.Metadata,
+		OwnerID: p.OwnerID, OwnerRole: RoleOwner, DefaultTeam: p.DefaultTeam,
 	})
 	return answer(op, row, err, toOrganization)
 }
@@ -125,7 +126,9 @@ func (r *OrganizationRepository) All(ctx context.Context, p ListOrganizationsPar
 
 // ListByUser returns a page of the organizations that a user is a member of, with the membership and the number of
 // members, in the order in which the user joined. It returns [ErrInvalidInput].
-func (r *OrganizationRepository) ListByUser(ctx context.Context, p ListOrganizationsByUserParams) (Page[OrganizationOfUser], error) {
+func (r *OrganizationRepository) ListByUser(
+	ctx context.Context, p ListOrganizationsByUserParams,
+) (Page[OrganizationOfUser], error) {
 	const op = "Organizations.ListByUser"
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[OrganizationOfUser]{}, err
@@ -137,8 +140,11 @@ func (r *OrganizationRepository) ListByUser(ctx context.Context, p ListOrganizat
 
 // AllByUser iterates over the organizations of [OrganizationRepository.ListByUser] from p.After on, p.Limit (1,000 if
 // 0) at a time. An error ends it.
-func (r *OrganizationRepository) AllByUser(ctx context.Context, p ListOrganizationsByUserParams) iter.Seq2[OrganizationOfUser, error] {
-	return eachItem(ctx, p, func(p *ListOrganizationsByUserParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByUser)
+func (r *OrganizationRepository) AllByUser(
+	ctx context.Context, p ListOrganizationsByUserParams,
+) iter.Seq2[OrganizationOfUser, error] {
+	return eachItem(ctx, p,
+		func(p *ListOrganizationsByUserParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByUser)
 }
 
 // Count returns the number of organizations. It reads the whole table.
@@ -148,7 +154,9 @@ func (r *OrganizationRepository) Count(ctx context.Context) (int64, error) {
 
 // Update changes what p says and returns the organization. It returns [ErrNotFound], [ErrSlugTaken] or
 // [ErrInvalidInput].
-func (r *OrganizationRepository) Update(ctx context.Context, organizationID string, p UpdateOrganizationParams) (Organization, error) {
+func (r *OrganizationRepository) Update(
+	ctx context.Context, organizationID string, p UpdateOrganizationParams,
+) (Organization, error) {
 	const op = "Organizations.Update"
 	if err := check(op, id("id", organizationID), optional("name", p.Name, maxName),
 		optionalRequired("slug", p.Slug, maxSlug), optional("logo", p.Logo.value, maxURL),

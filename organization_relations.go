@@ -43,7 +43,9 @@ func (r *OrganizationRepository) GetFull(
 }
 
 // GetFullBySlug is GetFull by slug. It takes a second round trip, for the id.
-func (r *OrganizationRepository) GetFullBySlug(ctx context.Context, slug string, with OrganizationWith) (OrganizationWithRelations, error) {
+func (r *OrganizationRepository) GetFullBySlug(
+	ctx context.Context, slug string, with OrganizationWith,
+) (OrganizationWithRelations, error) {
 	org, err := r.GetBySlug(ctx, slug)
 	if err != nil {
 		return OrganizationWithRelations{}, err
@@ -54,12 +56,16 @@ func (r *OrganizationRepository) GetFullBySlug(ctx context.Context, slug string,
 // Load brings the relations of an organization that with asks for, in one round trip and as of one moment. The
 // organization itself was read before that moment; see [OrganizationRepository.GetFull]. In a transaction, Load runs
 // there and sees what the transaction's isolation shows. It returns [ErrInvalidInput].
-func (r *OrganizationRepository) Load(ctx context.Context, org Organization, with OrganizationWith) (OrganizationWithRelations, error) {
+func (r *OrganizationRepository) Load(
+	ctx context.Context, org Organization, with OrganizationWith,
+) (OrganizationWithRelations, error) {
 	return first(r.load(ctx, "Organizations.Load", []Organization{org}, with))
 }
 
 // LoadMany is Load for any number of organizations, in their order, still in one round trip.
-func (r *OrganizationRepository) LoadMany(ctx context.Context, orgs []Organization, with OrganizationWith) ([]OrganizationWithRelations, error) {
+func (r *OrganizationRepository) LoadMany(
+	ctx context.Context, orgs []Organization, with OrganizationWith,
+) ([]OrganizationWithRelations, error) {
 	return r.load(ctx, "Organizations.LoadMany", orgs, with)
 }
 

@@ -70,8 +70,8 @@ func (c RetryClass) MarshalText() ([]byte, error) { return []byte(c.String()), n
 // Of a write under [Once] or [WithOnce] the answer is always known once the server answers, and final: from then on the
 // write cannot be applied any more if it was not.
 //
-// Otherwise Resolve looks for a row that the write made. If it is there, the outcome is OutcomeApplied. If it is not, it
-// may still be on its way: Resolve waits until the server's process that got the write has ended, and looks again. A row
+// Otherwise Resolve looks for a row that the write made. If it is there, the outcome is OutcomeApplied. If not, it may
+// still be on its way: Resolve waits until the server's process that got the write has ended, and looks again. A row
 // that was deleted since looks as if it had never been made. Where that proves nothing, the outcome is OutcomeUnknown,
 // and the error says why: the write made no row, or Resolve asks on a standby, through a pooler, or at another address
 // than the write. The server's clock must not be set back meanwhile.

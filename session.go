@@ -34,7 +34,8 @@ func (s Session) cursor() Cursor { return Cursor{s.CreatedAt, s.ID} }
 
 func toSession(row dbgen.Session) Session { return Session(row) }
 
-func sessionByToken(q *queries, ctx context.Context, token string) (dbgen.Session, error) { //nolint:revive // as a generated query
+//nolint:revive // a query takes the context second
+func sessionByToken(q *queries, ctx context.Context, token string) (dbgen.Session, error) {
 	row, err := q.GetSessionByToken(ctx, token)
 	return row.Session, err
 }
@@ -334,7 +335,9 @@ func (r *SessionRepository) Delete(ctx context.Context, userID, sessionID string
 	if err := check(op, id("user_id", userID), id("id", sessionID)); err != nil {
 		return err
 	}
-	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteSession, dbgen.DeleteSessionParams{UserID: userID, ID: sessionID}))
+	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteSession, dbgen.DeleteSessionParams{
+		UserID: userID, ID: sessionID,
+	}))
 }
 
 // DeleteByToken signs out the session with that token. It returns [ErrNotFound].

@@ -64,10 +64,10 @@ func newStore(r *repo.Repo) *Store {
 // returns an error or panics. On a store that is itself in a transaction it is a savepoint, so that the outer
 // transaction survives an inner failure.
 //
-// fn may run more than once, so it should do nothing that a rollback does not undo: InTx calls it again where nothing was
-// applied for a reason that may pass. PostgreSQL ended the transaction for another's sake (SQLSTATE 40001, 40P01), a
-// table had changed, or the connection was lost before the commit. It pauses in between, and gives up after 10 calls or
-// when ctx is over. Inside another transaction fn runs once, for that one has failed as a whole.
+// fn may run more than once, so it should do nothing that a rollback does not undo: InTx calls it again where nothing
+// was applied for a reason that may pass. PostgreSQL ended the transaction for another's sake (SQLSTATE 40001, 40P01),
+// a table had changed, or the connection was lost before the commit. It pauses in between, and gives up after 10 calls
+// or when ctx is over. Inside another transaction fn runs once, for that one has failed as a whole.
 //
 // It returns the error of fn unchanged, or the [*Error] of the begin or the commit. If the answer to the commit was
 // lost, that is [ErrCommitUnknown], and [Store.Resolve] tells what became of it. All other errors mean that nothing was

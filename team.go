@@ -80,11 +80,15 @@ func (r *TeamRepository) Get(ctx context.Context, organizationID, teamID string)
 	if err := check(op, id("organization_id", organizationID), id("id", teamID)); err != nil {
 		return Team{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetTeam, dbgen.GetTeamParams{OrganizationID: organizationID, ID: teamID}, toTeam)
+	return get(ctx, r.repo, op, (*queries).GetTeam, dbgen.GetTeamParams{
+		OrganizationID: organizationID, ID: teamID,
+	}, toTeam)
 }
 
 // GetWithOrganization is Get with the organization joined.
-func (r *TeamRepository) GetWithOrganization(ctx context.Context, organizationID, teamID string) (TeamWithOrganization, error) {
+func (r *TeamRepository) GetWithOrganization(
+	ctx context.Context, organizationID, teamID string,
+) (TeamWithOrganization, error) {
 	const op = "Teams.GetWithOrganization"
 	if err := check(op, id("organization_id", organizationID), id("id", teamID)); err != nil {
 		return TeamWithOrganization{}, err
@@ -123,7 +127,8 @@ func (r *TeamRepository) Count(ctx context.Context, organizationID string) (int6
 // Update changes what p says of an organization's team and returns it. It returns [ErrNotFound] or [ErrInvalidInput].
 func (r *TeamRepository) Update(ctx context.Context, organizationID, teamID string, p UpdateTeamParams) (Team, error) {
 	const op = "Teams.Update"
-	if err := check(op, id("organization_id", organizationID), id("id", teamID), optional("name", p.Name, maxName)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("id", teamID),
+		optional("name", p.Name, maxName)); err != nil {
 		return Team{}, err
 	}
 	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateTeam, dbgen.UpdateTeamParams{

@@ -132,7 +132,8 @@ func (r *TeamMemberRepository) CreateMany(ctx context.Context, p CreateTeamMembe
 
 func (r *TeamMemberRepository) create(ctx context.Context, op string, p CreateTeamMembersParams) ([]TeamMember, error) {
 	rows, err := r.repo.CreateTeamMembers(ctx, op, dbgen.CreateTeamMembersParams{
-		OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserIds: distinct(p.UserIDs, itself), MaxMembers: limit(p.MaxMembers),
+		OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserIds: distinct(p.UserIDs, itself),
+		MaxMembers: limit(p.MaxMembers),
 	})
 	return answers(op, rows, err, toTeamMember)
 }
@@ -143,11 +144,15 @@ func (r *TeamMemberRepository) Get(ctx context.Context, organizationID, teamMemb
 	if err := check(op, id("organization_id", organizationID), id("id", teamMemberID)); err != nil {
 		return TeamMember{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetTeamMember, dbgen.GetTeamMemberParams{OrganizationID: organizationID, ID: teamMemberID}, toTeamMember)
+	return get(ctx, r.repo, op, (*queries).GetTeamMember, dbgen.GetTeamMemberParams{
+		OrganizationID: organizationID, ID: teamMemberID,
+	}, toTeamMember)
 }
 
 // GetWithUser is Get with the user joined.
-func (r *TeamMemberRepository) GetWithUser(ctx context.Context, organizationID, teamMemberID string) (TeamMemberWithUser, error) {
+func (r *TeamMemberRepository) GetWithUser(
+	ctx context.Context, organizationID, teamMemberID string,
+) (TeamMemberWithUser, error) {
 	const op = "TeamMembers.GetWithUser"
 	if err := check(op, id("organization_id", organizationID), id("id", teamMemberID)); err != nil {
 		return TeamMemberWithUser{}, err
@@ -158,7 +163,9 @@ func (r *TeamMemberRepository) GetWithUser(ctx context.Context, organizationID, 
 }
 
 // GetByUser returns a user's membership in a team of the organization, with the team, or [ErrNotFound].
-func (r *TeamMemberRepository) GetByUser(ctx context.Context, organizationID, teamID, userID string) (TeamMemberWithTeam, error) {
+func (r *TeamMemberRepository) GetByUser(
+	ctx context.Context, organizationID, teamID, userID string,
+) (TeamMemberWithTeam, error) {
 	const op = "TeamMembers.GetByUser"
 	if err := check(op, id("organization_id", organizationID), id("team_id", teamID), id("user_id", userID)); err != nil {
 		return TeamMemberWithTeam{}, err
@@ -189,7 +196,9 @@ func (r *TeamMemberRepository) All(ctx context.Context, p ListTeamMembersParams)
 
 // ListByUser returns a page of a user's team memberships with their teams, over all organizations, oldest first. It
 // returns [ErrInvalidInput].
-func (r *TeamMemberRepository) ListByUser(ctx context.Context, p ListTeamMembersByUserParams) (Page[TeamMemberWithTeam], error) {
+func (r *TeamMemberRepository) ListByUser(
+	ctx context.Context, p ListTeamMembersByUserParams,
+) (Page[TeamMemberWithTeam], error) {
 	const op = "TeamMembers.ListByUser"
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[TeamMemberWithTeam]{}, err
@@ -201,8 +210,11 @@ func (r *TeamMemberRepository) ListByUser(ctx context.Context, p ListTeamMembers
 
 // AllByUser iterates over the team memberships of [TeamMemberRepository.ListByUser] from p.After on, p.Limit (1,000 if
 // 0) at a time. An error ends it.
-func (r *TeamMemberRepository) AllByUser(ctx context.Context, p ListTeamMembersByUserParams) iter.Seq2[TeamMemberWithTeam, error] {
-	return eachItem(ctx, p, func(p *ListTeamMembersByUserParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByUser)
+func (r *TeamMemberRepository) AllByUser(
+	ctx context.Context, p ListTeamMembersByUserParams,
+) iter.Seq2[TeamMemberWithTeam, error] {
+	return eachItem(ctx, p,
+		func(p *ListTeamMembersByUserParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByUser)
 }
 
 // Count returns the number of a team's members; 0 if the team is not the organization's. It returns
@@ -212,7 +224,9 @@ func (r *TeamMemberRepository) Count(ctx context.Context, organizationID, teamID
 	if err := check(op, id("organization_id", organizationID), id("team_id", teamID)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountTeamMembers, dbgen.CountTeamMembersParams{OrganizationID: organizationID, TeamID: teamID}, itself)
+	return get(ctx, r.repo, op, (*queries).CountTeamMembers, dbgen.CountTeamMembersParams{
+		OrganizationID: organizationID, TeamID: teamID,
+	}, itself)
 }
 
 // Delete ends a team membership; in the user's sessions the team is active no longer. It returns [ErrNotFound].

@@ -23,11 +23,15 @@ func (r *SessionRepository) Load(ctx context.Context, row Session, with SessionW
 }
 
 // LoadMany is Load for any number of sessions, in their order, still in one round trip.
-func (r *SessionRepository) LoadMany(ctx context.Context, rows []Session, with SessionWith) ([]SessionWithRelations, error) {
+func (r *SessionRepository) LoadMany(
+	ctx context.Context, rows []Session, with SessionWith,
+) ([]SessionWithRelations, error) {
 	return r.load(ctx, "Sessions.LoadMany", rows, with)
 }
 
-func (r *SessionRepository) load(ctx context.Context, op string, rows []Session, with SessionWith) ([]SessionWithRelations, error) {
+func (r *SessionRepository) load(
+	ctx context.Context, op string, rows []Session, with SessionWith,
+) ([]SessionWithRelations, error) {
 	return load(ctx, op, r.repo, rows, func(l *loader) func(Session) SessionWithRelations {
 		user := usersOf(l, with.User, rows, func(row Session) string { return row.UserID })
 		return func(row Session) SessionWithRelations {
@@ -53,11 +57,15 @@ func (r *AccountRepository) Load(ctx context.Context, row Account, with AccountW
 }
 
 // LoadMany is Load for any number of accounts, in their order, still in one round trip.
-func (r *AccountRepository) LoadMany(ctx context.Context, rows []Account, with AccountWith) ([]AccountWithRelations, error) {
+func (r *AccountRepository) LoadMany(
+	ctx context.Context, rows []Account, with AccountWith,
+) ([]AccountWithRelations, error) {
 	return r.load(ctx, "Accounts.LoadMany", rows, with)
 }
 
-func (r *AccountRepository) load(ctx context.Context, op string, rows []Account, with AccountWith) ([]AccountWithRelations, error) {
+func (r *AccountRepository) load(
+	ctx context.Context, op string, rows []Account, with AccountWith,
+) ([]AccountWithRelations, error) {
 	return load(ctx, op, r.repo, rows, func(l *loader) func(Account) AccountWithRelations {
 		user := usersOf(l, with.User, rows, func(row Account) string { return row.UserID })
 		return func(row Account) AccountWithRelations {
@@ -85,11 +93,15 @@ func (r *MemberRepository) Load(ctx context.Context, row Member, with MemberWith
 }
 
 // LoadMany is Load for any number of members, in their order, still in one round trip.
-func (r *MemberRepository) LoadMany(ctx context.Context, rows []Member, with MemberWith) ([]MemberWithRelations, error) {
+func (r *MemberRepository) LoadMany(
+	ctx context.Context, rows []Member, with MemberWith,
+) ([]MemberWithRelations, error) {
 	return r.load(ctx, "Members.LoadMany", rows, with)
 }
 
-func (r *MemberRepository) load(ctx context.Context, op string, rows []Member, with MemberWith) ([]MemberWithRelations, error) {
+func (r *MemberRepository) load(
+	ctx context.Context, op string, rows []Member, with MemberWith,
+) ([]MemberWithRelations, error) {
 	return load(ctx, op, r.repo, rows, func(l *loader) func(Member) MemberWithRelations {
 		user := usersOf(l, with.User, rows, func(row Member) string { return row.UserID })
 		organization := organizationsOf(l, with.Organization, rows, func(row Member) string { return row.OrganizationID })
@@ -113,16 +125,22 @@ type TeamMemberWithRelations struct {
 }
 
 // Load brings the rows that a team member belongs to, as with asks, in one round trip. It returns [ErrInvalidInput].
-func (r *TeamMemberRepository) Load(ctx context.Context, row TeamMember, with TeamMemberWith) (TeamMemberWithRelations, error) {
+func (r *TeamMemberRepository) Load(
+	ctx context.Context, row TeamMember, with TeamMemberWith,
+) (TeamMemberWithRelations, error) {
 	return first(r.load(ctx, "TeamMembers.Load", []TeamMember{row}, with))
 }
 
 // LoadMany is Load for any number of team members, in their order, still in one round trip.
-func (r *TeamMemberRepository) LoadMany(ctx context.Context, rows []TeamMember, with TeamMemberWith) ([]TeamMemberWithRelations, error) {
+func (r *TeamMemberRepository) LoadMany(
+	ctx context.Context, rows []TeamMember, with TeamMemberWith,
+) ([]TeamMemberWithRelations, error) {
 	return r.load(ctx, "TeamMembers.LoadMany", rows, with)
 }
 
-func (r *TeamMemberRepository) load(ctx context.Context, op string, rows []TeamMember, with TeamMemberWith) ([]TeamMemberWithRelations, error) {
+func (r *TeamMemberRepository) load(
+	ctx context.Context, op string, rows []TeamMember, with TeamMemberWith,
+) ([]TeamMemberWithRelations, error) {
 	return load(ctx, op, r.repo, rows, func(l *loader) func(TeamMember) TeamMemberWithRelations {
 		user := usersOf(l, with.User, rows, func(row TeamMember) string { return row.UserID })
 		team := teamsOf(l, with.Team, rows, func(row TeamMember) string { return row.TeamID })
@@ -146,21 +164,27 @@ type InvitationWithRelations struct {
 }
 
 // Load brings the rows that an invitation belongs to, as with asks, in one round trip. It returns [ErrInvalidInput].
-func (r *InvitationRepository) Load(ctx context.Context, row Invitation, with InvitationWith) (InvitationWithRelations, error) {
+func (r *InvitationRepository) Load(
+	ctx context.Context, row Invitation, with InvitationWith,
+) (InvitationWithRelations, error) {
 	return first(r.load(ctx, "Invitations.Load", []Invitation{row}, with))
 }
 
 // LoadMany is Load for any number of invitations, in their order, still in one round trip.
-func (r *InvitationRepository) LoadMany(ctx context.Context, rows []Invitation, with InvitationWith) ([]InvitationWithRelations, error) {
+func (r *InvitationRepository) LoadMany(
+	ctx context.Context, rows []Invitation, with InvitationWith,
+) ([]InvitationWithRelations, error) {
 	return r.load(ctx, "Invitations.LoadMany", rows, with)
 }
 
-func (r *InvitationRepository) load(ctx context.Context, op string, rows []Invitation, with InvitationWith) ([]InvitationWithRelations, error) {
+func (r *InvitationRepository) load(
+	ctx context.Context, op string, rows []Invitation, with InvitationWith,
+) ([]InvitationWithRelations, error) {
 	return load(ctx, op, r.repo, rows, func(l *loader) func(Invitation) InvitationWithRelations {
 		organization := organizationsOf(l, with.Organization, rows, func(row Invitation) string { return row.OrganizationID })
 		inviter := usersOf(l, with.Inviter, rows, func(row Invitation) string { return row.InviterID })
 		return func(row Invitation) InvitationWithRelations {
-			return InvitationWithRelations{Invitation: row, Organization: organization.Of(row.OrganizationID), Inviter: inviter.Of(row.InviterID)}
+			return InvitationWithRelations{row, organization.Of(row.OrganizationID), inviter.Of(row.InviterID)}
 		}
 	})
 }

@@ -81,9 +81,11 @@ func (r *UserRepository) Create(ctx context.Context, p CreateUserParams) (User, 
 }
 
 // CreateWithAccount adds a user and a way to sign in, both or neither, in one round trip: what a sign-up does. It sets
-// a.UserID, which must be empty, and for [ProviderCredential] a.AccountID. It returns [ErrEmailTaken], [ErrAccountTaken] or
-// [ErrInvalidInput].
-func (r *UserRepository) CreateWithAccount(ctx context.Context, u CreateUserParams, a CreateAccountParams) (User, Account, error) {
+// a.UserID, which must be empty, and for [ProviderCredential] a.AccountID. It returns [ErrEmailTaken],
+// [ErrAccountTaken] or [ErrInvalidInput].
+func (r *UserRepository) CreateWithAccount(
+	ctx context.Context, u CreateUserParams, a CreateAccountParams,
+) (User, Account, error) {
 	const op = "Users.CreateWithAccount"
 	u.Email = canonicalEmail(u.Email)
 	if err := u.check(op); err != nil {
@@ -169,7 +171,8 @@ func (r *UserRepository) Count(ctx context.Context) (int64, error) {
 // Update changes what p says and returns the user. It returns [ErrNotFound] or [ErrInvalidInput].
 func (r *UserRepository) Update(ctx context.Context, userID string, p UpdateUserParams) (User, error) {
 	const op = "Users.Update"
-	if err := check(op, id("id", userID), optional("name", p.Name, maxName), optional("image", p.Image.value, maxURL)); err != nil {
+	if err := check(op, id("id", userID), optional("name", p.Name, maxName),
+		optional("image", p.Image.value, maxURL)); err != nil {
 		return User{}, err
 	}
 	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateUser, dbgen.UpdateUserParams{

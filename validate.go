@@ -97,7 +97,8 @@ func optionalRequired(field string, s *string, limit int) fault {
 func emailAddress(s string) fault {
 	f := required("email", s, maxEmail)
 	local, domain, _ := strings.Cut(s, "@")
-	if f.reason == "" && (local == "" || domain == "" || strings.Contains(domain, "@") || strings.ContainsFunc(s, isUnprintable)) {
+	isAddress := local != "" && domain != "" && !strings.Contains(domain, "@") && !strings.ContainsFunc(s, isUnprintable)
+	if f.reason == "" && !isAddress {
 		f.reason = "malformed"
 	}
 	return f

@@ -175,7 +175,9 @@ func (r *VerificationRepository) ConsumeCode(ctx context.Context, p ConsumeCodeP
 
 // Update changes what p says of the verification with that id and returns it. It returns [ErrNotFound] or
 // [ErrInvalidInput].
-func (r *VerificationRepository) Update(ctx context.Context, verificationID string, p UpdateVerificationParams) (Verification, error) {
+func (r *VerificationRepository) Update(
+	ctx context.Context, verificationID string, p UpdateVerificationParams,
+) (Verification, error) {
 	const op = "Verifications.Update"
 	if err := p.check(op, id("id", verificationID)); err != nil {
 		return Verification{}, err
@@ -188,7 +190,9 @@ func (r *VerificationRepository) Update(ctx context.Context, verificationID stri
 
 // UpdateByIdentifier changes what p says of every verification of an identifier and returns how many there are. It
 // returns [ErrInvalidInput].
-func (r *VerificationRepository) UpdateByIdentifier(ctx context.Context, identifier string, p UpdateVerificationParams) (int64, error) {
+func (r *VerificationRepository) UpdateByIdentifier(
+	ctx context.Context, identifier string, p UpdateVerificationParams,
+) (int64, error) {
 	const op = "Verifications.UpdateByIdentifier"
 	if err := p.check(op, key("identifier", identifier, maxToken)); err != nil {
 		return 0, err

@@ -23,8 +23,8 @@ const (
 
 // try is the door: it calls attempt, which sends something, and again where the server chose it as a victim, has
 // prepared it for a table that has changed since, or certainly applied nothing because the connection was lost, and
-// where a mark tells the attempts apart. The pauses between grow and vary, and end with ctx. In a transaction nothing is
-// repeated: it has failed as a whole.
+// where a mark tells the attempts apart. The pauses between grow and vary, and end with ctx. In a transaction nothing
+// is repeated: it has failed as a whole.
 func (r *Repo) try(ctx context.Context, m *mark, attempt func() error) error {
 	if r.tx != nil {
 		return attempt()

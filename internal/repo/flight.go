@@ -119,8 +119,8 @@ type seat struct {
 	err   error
 }
 
-// fly sends steps in one round trip and returns the first of their errors; if there is none of the server's, a RefusalError
-// or pgx.ErrNoRows. Outside of an explicit transaction they are one implicit transaction, which ends with them.
+// fly sends steps in one round trip and returns the first of their errors: the server's, or else a RefusalError or
+// pgx.ErrNoRows. Outside of an explicit transaction they are one implicit transaction, which ends with them.
 //
 // A generated query reads its rows before it returns. So each but the last is a coroutine, which queues its statement,
 // waits until all are sent, and goes on to read. The last to wait for an answer sends them.
