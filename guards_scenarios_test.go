@@ -213,6 +213,22 @@ func (s *stage) settle(ctx context.Context, cancel func()) {
 	if late {
 		s.leave()
 	}
+	s.alone()
+}
+
+// alone ends the servers of connections that are closed: a canceled statement may go on there, and meet the next scene.
+func (s *stage) alone() {
+	open := []uint32{}
+	for _, c := range s.actors {
+		if c != nil && !c.IsClosed() {
+			open = append(open, c.PgConn().PID())
+		}
+	}
+	if _, err := s.admin.Exec(context.Background(), `SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity
+		WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+			AND pid <> ALL ($1::int[])`, open); err != nil {
+		panic(err)
+	}
 }
 
 func (s *stage) leave() {
