@@ -646,10 +646,10 @@ type measured struct {
 	statements statementCounter
 }
 
-func measure(t *testing.T, dsn string, mode pgx.QueryExecMode) *measured {
+func measure(t *testing.T, dsn string, mode pgx.QueryExecMode, opts ...authdb.Option) *measured {
 	t.Helper()
 	m := &measured{}
-	m.Store = must[*authdb.Store](t)(authdb.Open(t.Context(), dsn, authdb.WithClock(func() time.Time { return today }),
+	opts = append(opts, authdb.WithClock(func() time.Time { return today }),
 		authdb.WithTracer(&m.statements), authdb.WithPoolConfig(func(cfg *pgxpool.Config) {
 			cfg.MaxConns = 1
 			cfg.ConnConfig.DefaultQueryExecMode = mode
@@ -658,7 +658,8 @@ func measure(t *testing.T, dsn string, mode pgx.QueryExecMode) *measured {
 				conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 				return &tripConn{Conn: conn, trips: &m.trips}, err
 			}
-		})))
+		}))
+	m.Store = must[*authdb.Store](t)(authdb.Open(t.Context(), dsn, opts...))
 	t.Cleanup(m.Close)
 	return m
 }
@@ -709,5 +710,38 @@ func TestEachMethodIsOneRoundTrip(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRoundTripsUnderOnce holds docs/errors.md: a write takes one round trip more than without, and three statements:
+// BEGIN, the mark and COMMIT, of which BEGIN takes the place of the question for the isolation. A read takes no more.
+func TestRoundTripsUnderOnce(t *testing.T) {
+	t.Parallel()
+	ctx, dsn := t.Context(), authdbtest.DSN(t)
+	store := measure(t, dsn, pgx.QueryExecModeCacheStatement, authdb.WithOnce())
+	setup := must[*pgx.Conn](t)(pgx.Connect(ctx, dsn))
+	defer func() { _ = setup.Close(ctx) }()
+	call := func(name, n string) (trips, statements int64) {
+		w, err := newEstate(ctx, setup, n, "org"+n, "user"+n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.trips.Store(0)
+		store.statements.Store(0)
+		if err := methodCalls[name](ctx, store.Store, w); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return store.trips.Load(), store.statements.Load()
+	}
+	want := documentedMethods(t)
+	for i, name := range keysOf(methodCalls) {
+		call(name, fmt.Sprintf(".%d.cold", i))
+		trips, statements := call(name, fmt.Sprintf(".%d.warm", i))
+		got := fmt.Sprint(trips, " ", statements-want[name].statements)
+		switch isWrite := statements > want[name].statements; {
+		case isWrite && strings.HasSuffix(name, "CreateMany"): // the answers of COPY are awaited one by one
+		case isWrite && got != "2 3" && got != "2 2", !isWrite && trips != want[name].trips:
+			t.Errorf("%s: round trips and statements more: %s, without %d", name, got, want[name].trips)
+		}
 	}
 }

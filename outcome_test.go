@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,7 +17,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/zerostarter/authdb/internal/pgserver"
 	"github.com/zerostarter/authdb/internal/repo"
+	"github.com/zerostarter/authdb/migrate"
 )
 
 // scenario is a write that is cut. Its rows carry mark in their names, and are all there or none.
@@ -60,7 +64,8 @@ var scenarios = []scenario{
 type tally struct{ cuts, success, unknown, unknownApplied, trusting int }
 
 // TestConnectionCut cuts the connection at every boundary of the protocol, and holds what the error says against what
-// the database holds. What was certainly not applied is done again, on the next connection. A classifier that trusts pgconn.SafeToRetry is the control: it must be wrong somewhere.
+// the database holds. What was certainly not applied is done again, on the next connection. A classifier that trusts
+// pgconn.SafeToRetry is the control: it must be wrong somewhere.
 func TestConnectionCut(t *testing.T) {
 	t.Parallel()
 	dsn := newDSN(t)
@@ -281,6 +286,49 @@ func TestResolveSaysWhy(t *testing.T) {
 	without := translate("x", repo.Failed(t.Context(), nil, pgconn.ErrConnClosed, true))
 	if got, err := o.Resolve(t.Context(), without); got != OutcomeUnknown || !errors.Is(err, ErrCommitUnknown) {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestResolveOnAStandby: what is not there may be on the primary.
+func TestResolveOnAStandby(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	server, err := pgserver.Start(ctx, pgserver.Options{Private: true, Settings: []string{"wal_level=replica"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop() })
+	m, err := migrate.Open(ctx, server.DSN(), migrate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(m.Up(ctx), m.Close()); err != nil {
+		t.Fatal(err)
+	}
+	f := newFaultyPool(t, server.DSN(), pgx.QueryExecModeCacheStatement, false)
+	if _, err := f.Users.Create(ctx, newUser("prepares@example.com")); err != nil {
+		t.Fatal(err)
+	}
+	f.conn.arm(cut{"drop read", 0})
+	_, lost := f.Users.Create(ctx, newUser("lost@example.com"))
+	for _, sql := range []string{`DELETE FROM "user"`, `CHECKPOINT`} { // to disk, before it is asked for there
+		if _, err := f.pool.Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := f.Resolve(ctx, lost); got != OutcomeNotApplied || err != nil {
+		t.Fatalf("on the primary: %v, %v", got, err)
+	}
+	f.pool.Close()
+	if err := os.WriteFile(filepath.Join(server.Dir(), "data", "standby.signal"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Crash(ctx, pgserver.Immediate); err != nil {
+		t.Fatal(err)
+	}
+	got, err := New(openPool(t, parsePool(t, server.DSN()))).Resolve(ctx, lost)
+	if e, _ := errors.AsType[*Error](err); got != OutcomeUnknown || e == nil || e.Reason != "asked on a standby" {
+		t.Errorf("on a standby: %v, %v", got, err)
 	}
 }
 

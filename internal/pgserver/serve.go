@@ -105,7 +105,11 @@ func (l *launcher) serverArgs() []string {
 		sockets = ""
 	}
 	args := []string{"-D", filepath.Join(l.dir, dataName), "-p", strconv.Itoa(l.port), "-k", sockets, "-h", address}
-	return append(args, settings...)
+	args = append(args, settings...)
+	for _, setting := range l.opts.Settings {
+		args = append(args, "-c", setting)
+	}
+	return args
 }
 
 func (l *launcher) waitReady(ctx context.Context, proc *process, dsn string) (string, error) {
