@@ -1,7 +1,7 @@
 -- A write that must happen once leaves a mark here. The migrator has made the schema; another program that runs this
 -- file may not have. IF NOT EXISTS would ask for the right to make schemas even where there is none to make.
 DO $$ BEGIN
-    IF to_regnamespace('"authdb"') IS NULL THEN
+    IF pg_catalog.to_regnamespace('"authdb"') IS NULL THEN
         CREATE SCHEMA "authdb";
     END IF;
 END $$;

@@ -25,7 +25,7 @@ ORDER BY created_at, id
 LIMIT @row_limit;
 
 -- name: CountAccounts :one
-SELECT count(*) FROM account WHERE user_id = @user_id;
+SELECT pg_catalog.count(*) FROM account WHERE user_id = @user_id;
 
 -- name: LinkAccount :one
 -- Again for the same user, it takes the newer tokens; another user's identity stays as it is.
@@ -100,7 +100,7 @@ ORDER BY created_at, id;
 
 -- name: PickAccountsByUsers :many
 SELECT a.*
-FROM unnest(@user_ids::text[]) parent (id)
+FROM pg_catalog.unnest(@user_ids::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM account c WHERE c.user_id = parent.id AND NOT @newest::boolean
      ORDER BY c.created_at, c.id LIMIT @row_limit)

@@ -15,10 +15,11 @@ WITH inviter AS (
         WHEN EXISTS (
             SELECT 1 FROM "user" u JOIN member m ON m.user_id = u.id
             WHERE u.email = @email AND m.organization_id = @organization_id) THEN 'already a member'
-        WHEN (SELECT count(*) FROM team t WHERE t.organization_id = @organization_id AND t.id = ANY(@team_ids::text[]))
-            < cardinality(@team_ids::text[]) THEN 'no such team'
+        WHEN (SELECT pg_catalog.count(*) FROM team t
+            WHERE t.organization_id = @organization_id AND t.id = ANY(@team_ids::text[])
+            ) < pg_catalog.cardinality(@team_ids::text[]) THEN 'no such team'
         WHEN NOT EXISTS (SELECT 1 FROM standing)
-            AND (SELECT count(*) FROM invitation i WHERE i.organization_id = @organization_id
+            AND (SELECT pg_catalog.count(*) FROM invitation i WHERE i.organization_id = @organization_id
                 AND i.status = 'pending' AND i.expires_at > @now
                 AND sqlc.narg('max_pending')::bigint IS NOT NULL) >= sqlc.narg('max_pending')::bigint THEN 'too many pending'
         ELSE ''
@@ -31,14 +32,15 @@ WITH inviter AS (
       AND id <> ALL(ARRAY(SELECT standing.id FROM standing))
       AND (SELECT outcome FROM verdict) = ''
 ), extended AS (
-    UPDATE invitation SET role = @role::text, team_id = nullif(array_to_string(@team_ids::text[], ','), ''),
+    UPDATE invitation SET role = @role::text, team_id = nullif(pg_catalog.array_to_string(@team_ids::text[], ','), ''),
         inviter_id = @inviter_id, expires_at = greatest(invitation.expires_at, @expires_at::timestamp)
     WHERE id = (SELECT standing.id FROM standing)
       AND (SELECT outcome FROM verdict) = ''
     RETURNING id
 ), created AS (
     INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, created_at, inviter_id)
-    SELECT @id, @organization_id, @email, @role::text, nullif(array_to_string(@team_ids::text[], ','), ''), 'pending',
+    SELECT @id, @organization_id, @email, @role::text,
+        nullif(pg_catalog.array_to_string(@team_ids::text[], ','), ''), 'pending',
         @expires_at::timestamp, @now, @inviter_id
     WHERE NOT EXISTS (SELECT 1 FROM standing)
       AND (SELECT outcome FROM verdict) = ''
@@ -64,7 +66,8 @@ WITH invited AS (
     WHERE i.id = @id
 ), open_teams AS (
     SELECT t.id, t.member_count FROM invitation i
-    JOIN team t ON t.organization_id = i.organization_id AND t.id = ANY(regexp_split_to_array(btrim(i.team_id), '\s*,\s*'))
+    JOIN team t ON t.organization_id = i.organization_id
+        AND t.id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(i.team_id), '\s*,\s*'))
     WHERE i.id = @id
       AND t.id <> ALL(ARRAY(SELECT tm.team_id FROM team_member tm WHERE tm.user_id = @user_id))
 ), verdict AS (
@@ -76,12 +79,14 @@ WITH invited AS (
         WHEN NOT (SELECT is_pending FROM invited) THEN 'not pending'
         WHEN (SELECT has_expired FROM invited) THEN 'expired'
         WHEN NOT (SELECT is_member FROM invited)
-            AND (SELECT count(*) FROM member m WHERE m.organization_id = (SELECT invited.organization_id FROM invited)
+            AND (SELECT pg_catalog.count(*) FROM member m
+                WHERE m.organization_id = (SELECT invited.organization_id FROM invited)
                 AND sqlc.narg('max_members')::bigint IS NOT NULL) >= sqlc.narg('max_members')::bigint THEN 'too many members'
         WHEN EXISTS (
             SELECT 1 FROM open_teams
             WHERE greatest(open_teams.member_count,
-                (SELECT count(*) FROM team_member tm WHERE tm.team_id = open_teams.id)) >= sqlc.narg('max_team_members')::bigint
+                (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = open_teams.id)
+            ) >= sqlc.narg('max_team_members')::bigint
         ) THEN 'team full'
         ELSE ''
     END::text AS outcome
@@ -97,10 +102,12 @@ WITH invited AS (
     ON CONFLICT (organization_id, user_id) DO NOTHING
 ), seats AS (
     INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
-    SELECT left(encode(sha256(convert_to(@member_id::text || open_teams.id, 'UTF8')), 'hex'), 32), open_teams.id, @user_id,
-        @now::timestamp,
-        translate(rtrim(encode(sha256(convert_to('[' || to_json(open_teams.id)::text || ',' || to_json(@user_id::text)::text || ']', 'UTF8')),
-        'base64'), '='), '+/', '-_')
+    SELECT pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+            @member_id::text || open_teams.id, 'UTF8')), 'hex'), 32),
+        open_teams.id, @user_id, @now::timestamp,
+        pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+            '[' || pg_catalog.to_json(open_teams.id)::text || ',' || pg_catalog.to_json(@user_id::text)::text || ']',
+            'UTF8')), 'base64'), '='), '+/', '-_')
     FROM open_teams
     WHERE EXISTS (SELECT 1 FROM claimed)
     ON CONFLICT DO NOTHING
@@ -186,7 +193,8 @@ SELECT sqlc.embed(i), sqlc.embed(u)
 FROM invitation i JOIN "user" u ON u.id = i.inviter_id
 WHERE i.organization_id = @organization_id
   AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
-  AND (sqlc.narg('team_id')::text IS NULL OR sqlc.narg('team_id')::text = ANY(string_to_array(i.team_id, ',')))
+  AND (sqlc.narg('team_id')::text IS NULL
+    OR sqlc.narg('team_id')::text = ANY(pg_catalog.string_to_array(i.team_id, ',')))
   AND (i.created_at, i.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY i.created_at, i.id
 LIMIT @row_limit;
@@ -203,7 +211,7 @@ ORDER BY i.created_at, i.id
 LIMIT @row_limit;
 
 -- name: CountInvitations :one
-SELECT count(*) FROM invitation
+SELECT pg_catalog.count(*) FROM invitation
 WHERE organization_id = @organization_id
   AND (NOT @pending::boolean OR (status = 'pending' AND expires_at > @now));
 
@@ -219,7 +227,7 @@ ORDER BY i.created_at, i.id;
 
 -- name: PickInvitationsByOrganizations :many
 SELECT sqlc.embed(i), sqlc.embed(u)
-FROM unnest(@organization_ids::text[]) parent (id)
+FROM pg_catalog.unnest(@organization_ids::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM invitation c
      WHERE c.organization_id = parent.id AND (NOT @pending::boolean OR (c.status = 'pending' AND c.expires_at > @now))
@@ -244,7 +252,7 @@ ORDER BY i.created_at, i.id;
 
 -- name: PickInvitationsByInviters :many
 SELECT sqlc.embed(i), sqlc.embed(o)
-FROM unnest(@inviter_ids::text[]) parent (id)
+FROM pg_catalog.unnest(@inviter_ids::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM invitation c
      WHERE c.inviter_id = parent.id AND (NOT @pending::boolean OR (c.status = 'pending' AND c.expires_at > @now))

@@ -1,7 +1,7 @@
 -- name: CreateMember :one
 WITH verdict AS (
     SELECT CASE
-        WHEN (SELECT count(*) FROM (
+        WHEN (SELECT pg_catalog.count(*) FROM (
             SELECT 1 FROM member m WHERE m.organization_id = @organization_id
             LIMIT coalesce(sqlc.narg('max_members')::bigint, 0)
         ) taken) >= sqlc.narg('max_members')::bigint THEN 'too many members'
@@ -54,10 +54,10 @@ ORDER BY m.created_at, m.id
 LIMIT @row_limit;
 
 -- name: CountMembers :one
-SELECT count(*) FROM member WHERE organization_id = @organization_id;
+SELECT pg_catalog.count(*) FROM member WHERE organization_id = @organization_id;
 
 -- name: CountMembersByUser :one
-SELECT count(*) FROM member WHERE user_id = @user_id;
+SELECT pg_catalog.count(*) FROM member WHERE user_id = @user_id;
 
 -- name: LockMembership :exec
 -- Against a removal that is under way.
@@ -161,7 +161,7 @@ ORDER BY m.created_at, m.id;
 
 -- name: PickMembersByOrganizations :many
 SELECT sqlc.embed(m), sqlc.embed(u)
-FROM unnest(@organization_ids::text[]) parent (id)
+FROM pg_catalog.unnest(@organization_ids::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND NOT @newest::boolean
      ORDER BY c.created_at, c.id LIMIT @row_limit)
@@ -181,7 +181,7 @@ ORDER BY m.created_at, m.id;
 
 -- name: PickMembersByUsers :many
 SELECT sqlc.embed(m), sqlc.embed(o)
-FROM unnest(@user_ids::text[]) parent (id)
+FROM pg_catalog.unnest(@user_ids::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM member c WHERE c.user_id = parent.id AND NOT @newest::boolean
      ORDER BY c.created_at, c.id LIMIT @row_limit)

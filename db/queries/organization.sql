@@ -15,8 +15,9 @@ WITH created AS (
 ), seat AS (
     INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
     SELECT @team_member_id, first_team.id, @owner_id, @now::timestamp,
-        translate(rtrim(encode(sha256(convert_to('[' || to_json(first_team.id)::text || ',' || to_json(@owner_id::text)::text || ']', 'UTF8')),
-        'base64'), '='), '+/', '-_')
+        pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+            '[' || pg_catalog.to_json(first_team.id)::text || ',' || pg_catalog.to_json(@owner_id::text)::text || ']',
+            'UTF8')), 'base64'), '='), '+/', '-_')
     FROM first_team
 )
 SELECT * FROM created;
@@ -34,7 +35,7 @@ ORDER BY created_at, id
 LIMIT @row_limit;
 
 -- name: CountOrganizations :one
-SELECT count(*) FROM organization;
+SELECT pg_catalog.count(*) FROM organization;
 
 -- name: LockOrganization :exec
 -- One operation of authdb on an organization's members, teams and invitations at a time. A row that only refers to the
@@ -83,7 +84,8 @@ SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM gone) THEN 'not found' ELSE '' END::t
 SELECT * FROM organization WHERE id = ANY(@ids::text[]);
 
 -- name: ListOrganizationsByUser :many
-SELECT sqlc.embed(m), sqlc.embed(o), (SELECT count(*) FROM member c WHERE c.organization_id = o.id) AS member_count
+SELECT sqlc.embed(m), sqlc.embed(o),
+    (SELECT pg_catalog.count(*) FROM member c WHERE c.organization_id = o.id) AS member_count
 FROM member m JOIN organization o ON o.id = m.organization_id
 WHERE m.user_id = @user_id
   AND (m.created_at, m.id) > (@after_created_at::timestamp, @after_id::text)

@@ -39,7 +39,7 @@ WHERE s.token = @token
 SELECT sqlc.embed(s), sqlc.embed(u)
 FROM session s JOIN "user" u ON u.id = s.user_id
 WHERE s.token = ANY(@tokens::text[])
-ORDER BY array_position(@tokens::text[], s.token);
+ORDER BY pg_catalog.array_position(@tokens::text[], s.token);
 
 -- name: ListSessions :many
 SELECT * FROM session
@@ -50,7 +50,7 @@ ORDER BY created_at, id
 LIMIT @row_limit;
 
 -- name: CountSessions :one
-SELECT count(*) FROM session
+SELECT pg_catalog.count(*) FROM session
 WHERE user_id = @user_id AND (NOT @live::boolean OR expires_at > @now);
 
 -- name: UpdateSessionByToken :one
@@ -187,7 +187,7 @@ ORDER BY created_at, id;
 SELECT ranked.id, ranked.expires_at, ranked.token, ranked.created_at, ranked.updated_at, ranked.ip_address,
     ranked.user_agent, ranked.user_id, ranked.active_organization_id, ranked.active_team_id
 FROM (
-    SELECT s.*, row_number() OVER (
+    SELECT s.*, pg_catalog.row_number() OVER (
         PARTITION BY s.user_id
         ORDER BY CASE WHEN @newest::boolean THEN s.created_at END DESC, CASE WHEN @newest::boolean THEN s.id END DESC,
             s.created_at, s.id

@@ -1,7 +1,7 @@
 -- name: CreateTeam :one
 WITH verdict AS (
     SELECT CASE
-        WHEN (SELECT count(*) FROM (
+        WHEN (SELECT pg_catalog.count(*) FROM (
             SELECT 1 FROM team t WHERE t.organization_id = @organization_id
             LIMIT coalesce(sqlc.narg('max_teams')::bigint, 0)
         ) taken) >= sqlc.narg('max_teams')::bigint THEN 'too many teams'
@@ -30,7 +30,7 @@ ORDER BY created_at, id
 LIMIT @row_limit;
 
 -- name: CountTeams :one
-SELECT count(*) FROM team WHERE organization_id = @organization_id;
+SELECT pg_catalog.count(*) FROM team WHERE organization_id = @organization_id;
 
 -- name: UpdateTeam :one
 UPDATE team SET name = coalesce(sqlc.narg('name'), name), updated_at = @now::timestamp
@@ -39,13 +39,13 @@ RETURNING *;
 
 -- name: RecountTeamMembers :one
 WITH counted AS (
-    UPDATE team SET member_count = (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id),
+    UPDATE team SET member_count = (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = team.id),
         updated_at = @now::timestamp
     WHERE organization_id = @organization_id
-      AND member_count <> (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id)
+      AND member_count <> (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = team.id)
     RETURNING id
 )
-SELECT count(*) FROM counted;
+SELECT pg_catalog.count(*) FROM counted;
 
 -- name: LockTeam :exec
 -- Waits for whoever is about to join the team or to make it active.
@@ -57,8 +57,8 @@ SELECT id FROM team WHERE id = @id AND organization_id = @organization_id FOR NO
 
 -- name: LockTeamsOfInvitation :exec
 SELECT t.id FROM team t
-WHERE t.id = ANY(regexp_split_to_array(
-    btrim((SELECT i.team_id FROM invitation i WHERE i.id = @invitation_id)), '\s*,\s*'))
+WHERE t.id = ANY(pg_catalog.regexp_split_to_array(
+    pg_catalog.btrim((SELECT i.team_id FROM invitation i WHERE i.id = @invitation_id)), '\s*,\s*'))
   AND t.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = @invitation_id)
 ORDER BY t.id
 FOR NO KEY UPDATE;
@@ -82,10 +82,11 @@ WITH verdict AS (
       AND (SELECT outcome FROM verdict) = ''
 ), rewritten AS (
     UPDATE invitation
-    SET team_id = nullif(array_to_string(array_remove(regexp_split_to_array(btrim(team_id), '\s*,\s*'), @id), ','), '')
+    SET team_id = nullif(pg_catalog.array_to_string(pg_catalog.array_remove(
+        pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '\s*,\s*'), @id), ','), '')
     WHERE organization_id = @organization_id
       AND status = 'pending'
-      AND @id = ANY(regexp_split_to_array(btrim(team_id), '\s*,\s*'))
+      AND @id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '\s*,\s*'))
       AND (SELECT outcome FROM verdict) = ''
 ), gone AS (
     DELETE FROM team
@@ -103,7 +104,7 @@ ORDER BY created_at, id;
 
 -- name: PickTeamsByOrganizations :many
 SELECT t.*
-FROM unnest(@organization_ids::text[]) parent (id)
+FROM pg_catalog.unnest(@organization_ids::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT @newest::boolean
      ORDER BY c.created_at, c.id LIMIT @row_limit)

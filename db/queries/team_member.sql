@@ -5,22 +5,24 @@
 -- No conflict target: the key of Better Auth 1.7 is unique as well, and a row of that server's may arrive meanwhile.
 WITH wanted AS (
     SELECT w.id, w.user_id
-    FROM (SELECT unnest(@ids::text[]) AS id, unnest(@user_ids::text[]) AS user_id) w
+    FROM (SELECT pg_catalog.unnest(@ids::text[]) AS id, pg_catalog.unnest(@user_ids::text[]) AS user_id) w
     JOIN member m ON m.user_id = w.user_id AND m.organization_id = @organization_id
 ), fresh AS (
-    SELECT wanted.id, wanted.user_id, translate(rtrim(encode(sha256(convert_to('[' || to_json(@team_id::text)::text || ',' || to_json(wanted.user_id)::text || ']', 'UTF8')),
-        'base64'), '='), '+/', '-_') AS key
+    SELECT wanted.id, wanted.user_id,
+        pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+            '[' || pg_catalog.to_json(@team_id::text)::text || ',' || pg_catalog.to_json(wanted.user_id)::text || ']',
+            'UTF8')), 'base64'), '='), '+/', '-_') AS key
     FROM wanted
     WHERE wanted.user_id <> ALL(ARRAY(SELECT tm.user_id FROM team_member tm WHERE tm.team_id = @team_id
         AND tm.user_id = ANY(@user_ids::text[])))
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM team t WHERE t.id = @team_id AND t.organization_id = @organization_id) THEN 'not found'
-        WHEN (SELECT count(*) FROM wanted) < cardinality(@user_ids::text[]) THEN 'not a member'
-        WHEN (SELECT count(*) FROM fresh) > 0
-            AND (SELECT count(*) FROM fresh) + greatest(
+        WHEN (SELECT pg_catalog.count(*) FROM wanted) < pg_catalog.cardinality(@user_ids::text[]) THEN 'not a member'
+        WHEN (SELECT pg_catalog.count(*) FROM fresh) > 0
+            AND (SELECT pg_catalog.count(*) FROM fresh) + greatest(
                 (SELECT t.member_count FROM team t WHERE t.id = @team_id),
-                (SELECT count(*) FROM team_member tm WHERE tm.team_id = @team_id
+                (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = @team_id
                     AND sqlc.narg('max_members')::bigint IS NOT NULL)
             ) > sqlc.narg('max_members')::bigint THEN 'too many members'
         WHEN EXISTS (SELECT 1 FROM team_member tm WHERE tm.membership_key IN (SELECT fresh.key FROM fresh)) THEN 'key taken'
@@ -34,7 +36,7 @@ WITH wanted AS (
     ON CONFLICT DO NOTHING
     RETURNING id
 ), counted AS (
-    UPDATE team SET member_count = member_count + (SELECT count(*) FROM seats), updated_at = @now::timestamp
+    UPDATE team SET member_count = member_count + (SELECT pg_catalog.count(*) FROM seats), updated_at = @now::timestamp
     WHERE id = @team_id
       AND EXISTS (SELECT 1 FROM seats)
 )
@@ -44,7 +46,7 @@ SELECT outcome FROM verdict;
 -- Another server may have added a seat meanwhile, and taken it away again. Those that are there stay.
 SELECT CASE
     WHEN EXISTS (
-        SELECT 1 FROM unnest(@user_ids::text[]) wanted (user_id)
+        SELECT 1 FROM pg_catalog.unnest(@user_ids::text[]) wanted (user_id)
         WHERE NOT EXISTS (
             SELECT 1 FROM team_member tm JOIN team t ON t.id = tm.team_id
             WHERE tm.team_id = @team_id AND t.organization_id = @organization_id AND tm.user_id = wanted.user_id
@@ -55,7 +57,7 @@ END::text AS outcome;
 -- name: ListTeamMembersOfUsers :many
 SELECT tm.* FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = @team_id AND t.organization_id = @organization_id AND tm.user_id = ANY(@user_ids::text[])
-ORDER BY array_position(@user_ids::text[], tm.user_id);
+ORDER BY pg_catalog.array_position(@user_ids::text[], tm.user_id);
 
 -- name: GetTeamMember :one
 SELECT tm.* FROM team_member tm JOIN team t ON t.id = tm.team_id
@@ -93,7 +95,7 @@ ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
 LIMIT @row_limit;
 
 -- name: CountTeamMembers :one
-SELECT count(*) FROM team_member tm JOIN team t ON t.id = tm.team_id
+SELECT pg_catalog.count(*) FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = @team_id AND t.organization_id = @organization_id;
 
 -- name: LockTeamMember :exec
@@ -146,7 +148,7 @@ ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id;
 
 -- name: PickTeamMembersByUsers :many
 SELECT sqlc.embed(tm), sqlc.embed(t)
-FROM unnest(@user_ids::text[]) parent (id)
+FROM pg_catalog.unnest(@user_ids::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND NOT @newest::boolean
      ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT @row_limit)
@@ -166,7 +168,7 @@ ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id;
 
 -- name: PickTeamMembersByTeams :many
 SELECT sqlc.embed(tm), sqlc.embed(u)
-FROM unnest(@team_ids::text[]) parent (id)
+FROM pg_catalog.unnest(@team_ids::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND NOT @newest::boolean
      ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT @row_limit)
@@ -189,7 +191,7 @@ ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id;
 -- name: PickTeamMembersByOrganizations :many
 -- Of the teams that PickTeamsByOrganizations picks; a limit of NULL takes all.
 SELECT sqlc.embed(tm), sqlc.embed(u)
-FROM unnest(@organization_ids::text[]) parent (id)
+FROM pg_catalog.unnest(@organization_ids::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT @newest_teams::boolean
      ORDER BY c.created_at, c.id LIMIT sqlc.narg('team_limit')::integer)

@@ -24,7 +24,7 @@ ORDER BY created_at, id
 LIMIT @row_limit;
 
 -- name: CountVerifications :one
-SELECT count(*) FROM verification WHERE identifier = @identifier;
+SELECT pg_catalog.count(*) FROM verification WHERE identifier = @identifier;
 
 -- name: UpdateVerification :one
 UPDATE verification
@@ -76,7 +76,7 @@ FOR UPDATE;
 -- name: ConsumeCode :one
 -- The value is a code, a colon and the number of wrong guesses so far.
 WITH newest AS (
-    SELECT v.id, v.value, regexp_replace(v.value, ':\d{1,6}$', '') AS code,
+    SELECT v.id, v.value, pg_catalog.regexp_replace(v.value, ':\d{1,6}$', '') AS code,
         coalesce(substring(v.value FROM ':(\d{1,6})$'), '0')::integer AS attempts
     FROM verification v
     WHERE v.identifier = @identifier
@@ -95,7 +95,8 @@ WITH newest AS (
     DELETE FROM verification WHERE identifier = @identifier
       AND (SELECT outcome FROM verdict) = ''
 ), missed AS (
-    UPDATE verification SET value = (SELECT newest.code || ':' || newest.attempts + 1 FROM newest), updated_at = @now
+    UPDATE verification
+    SET value = (SELECT newest.code || ':' || (newest.attempts + 1)::text FROM newest), updated_at = @now
     WHERE identifier = @identifier
       AND id = (SELECT newest.id FROM newest)
       AND (SELECT outcome FROM verdict) = 'wrong code'

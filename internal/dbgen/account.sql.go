@@ -11,7 +11,7 @@ import (
 )
 
 const countAccounts = `-- name: CountAccounts :one
-SELECT count(*) FROM account WHERE user_id = $1
+SELECT pg_catalog.count(*) FROM account WHERE user_id = $1
 `
 
 func (q *Queries) CountAccounts(ctx context.Context, userID string) (int64, error) {
@@ -407,7 +407,7 @@ func (q *Queries) ListAccountsByUsers(ctx context.Context, userIds []string) ([]
 
 const pickAccountsByUsers = `-- name: PickAccountsByUsers :many
 SELECT a.id, a.account_id, a.provider_id, a.user_id, a.access_token, a.refresh_token, a.id_token, a.access_token_expires_at, a.refresh_token_expires_at, a.scope, a.password, a.created_at, a.updated_at
-FROM unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest($1::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM account c WHERE c.user_id = parent.id AND NOT $2::boolean
      ORDER BY c.created_at, c.id LIMIT $3)

@@ -19,7 +19,8 @@ WITH invited AS (
     WHERE i.id = $3
 ), open_teams AS (
     SELECT t.id, t.member_count FROM invitation i
-    JOIN team t ON t.organization_id = i.organization_id AND t.id = ANY(regexp_split_to_array(btrim(i.team_id), '\s*,\s*'))
+    JOIN team t ON t.organization_id = i.organization_id
+        AND t.id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(i.team_id), '\s*,\s*'))
     WHERE i.id = $3
       AND t.id <> ALL(ARRAY(SELECT tm.team_id FROM team_member tm WHERE tm.user_id = $2))
 ), verdict AS (
@@ -31,12 +32,14 @@ WITH invited AS (
         WHEN NOT (SELECT is_pending FROM invited) THEN 'not pending'
         WHEN (SELECT has_expired FROM invited) THEN 'expired'
         WHEN NOT (SELECT is_member FROM invited)
-            AND (SELECT count(*) FROM member m WHERE m.organization_id = (SELECT invited.organization_id FROM invited)
+            AND (SELECT pg_catalog.count(*) FROM member m
+                WHERE m.organization_id = (SELECT invited.organization_id FROM invited)
                 AND $5::bigint IS NOT NULL) >= $5::bigint THEN 'too many members'
         WHEN EXISTS (
             SELECT 1 FROM open_teams
             WHERE greatest(open_teams.member_count,
-                (SELECT count(*) FROM team_member tm WHERE tm.team_id = open_teams.id)) >= $6::bigint
+                (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = open_teams.id)
+            ) >= $6::bigint
         ) THEN 'team full'
         ELSE ''
     END::text AS outcome
@@ -52,10 +55,12 @@ WITH invited AS (
     ON CONFLICT (organization_id, user_id) DO NOTHING
 ), seats AS (
     INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
-    SELECT left(encode(sha256(convert_to($7::text || open_teams.id, 'UTF8')), 'hex'), 32), open_teams.id, $2,
-        $1::timestamp,
-        translate(rtrim(encode(sha256(convert_to('[' || to_json(open_teams.id)::text || ',' || to_json($2::text)::text || ']', 'UTF8')),
-        'base64'), '='), '+/', '-_')
+    SELECT pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+            $7::text || open_teams.id, 'UTF8')), 'hex'), 32),
+        open_teams.id, $2, $1::timestamp,
+        pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+            '[' || pg_catalog.to_json(open_teams.id)::text || ',' || pg_catalog.to_json($2::text)::text || ']',
+            'UTF8')), 'base64'), '='), '+/', '-_')
     FROM open_teams
     WHERE EXISTS (SELECT 1 FROM claimed)
     ON CONFLICT DO NOTHING
@@ -143,7 +148,7 @@ func (q *Queries) CancelInvitation(ctx context.Context, arg CancelInvitationPara
 }
 
 const countInvitations = `-- name: CountInvitations :one
-SELECT count(*) FROM invitation
+SELECT pg_catalog.count(*) FROM invitation
 WHERE organization_id = $1
   AND (NOT $2::boolean OR (status = 'pending' AND expires_at > $3))
 `
@@ -177,10 +182,11 @@ WITH inviter AS (
         WHEN EXISTS (
             SELECT 1 FROM "user" u JOIN member m ON m.user_id = u.id
             WHERE u.email = $3 AND m.organization_id = $1) THEN 'already a member'
-        WHEN (SELECT count(*) FROM team t WHERE t.organization_id = $1 AND t.id = ANY($7::text[]))
-            < cardinality($7::text[]) THEN 'no such team'
+        WHEN (SELECT pg_catalog.count(*) FROM team t
+            WHERE t.organization_id = $1 AND t.id = ANY($7::text[])
+            ) < pg_catalog.cardinality($7::text[]) THEN 'no such team'
         WHEN NOT EXISTS (SELECT 1 FROM standing)
-            AND (SELECT count(*) FROM invitation i WHERE i.organization_id = $1
+            AND (SELECT pg_catalog.count(*) FROM invitation i WHERE i.organization_id = $1
                 AND i.status = 'pending' AND i.expires_at > $4
                 AND $8::bigint IS NOT NULL) >= $8::bigint THEN 'too many pending'
         ELSE ''
@@ -193,14 +199,15 @@ WITH inviter AS (
       AND id <> ALL(ARRAY(SELECT standing.id FROM standing))
       AND (SELECT outcome FROM verdict) = ''
 ), extended AS (
-    UPDATE invitation SET role = $5::text, team_id = nullif(array_to_string($7::text[], ','), ''),
+    UPDATE invitation SET role = $5::text, team_id = nullif(pg_catalog.array_to_string($7::text[], ','), ''),
         inviter_id = $2, expires_at = greatest(invitation.expires_at, $9::timestamp)
     WHERE id = (SELECT standing.id FROM standing)
       AND (SELECT outcome FROM verdict) = ''
     RETURNING id
 ), created AS (
     INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, created_at, inviter_id)
-    SELECT $10, $1, $3, $5::text, nullif(array_to_string($7::text[], ','), ''), 'pending',
+    SELECT $10, $1, $3, $5::text,
+        nullif(pg_catalog.array_to_string($7::text[], ','), ''), 'pending',
         $9::timestamp, $4, $2
     WHERE NOT EXISTS (SELECT 1 FROM standing)
       AND (SELECT outcome FROM verdict) = ''
@@ -473,7 +480,8 @@ SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_
 FROM invitation i JOIN "user" u ON u.id = i.inviter_id
 WHERE i.organization_id = $1
   AND (NOT $2::boolean OR (i.status = 'pending' AND i.expires_at > $3))
-  AND ($4::text IS NULL OR $4::text = ANY(string_to_array(i.team_id, ',')))
+  AND ($4::text IS NULL
+    OR $4::text = ANY(pg_catalog.string_to_array(i.team_id, ',')))
   AND (i.created_at, i.id) > ($5::timestamp, $6::text)
 ORDER BY i.created_at, i.id
 LIMIT $7
@@ -755,7 +763,7 @@ func (q *Queries) LockPendingInvitations(ctx context.Context, arg LockPendingInv
 
 const pickInvitationsByInviters = `-- name: PickInvitationsByInviters :many
 SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
-FROM unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest($1::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM invitation c
      WHERE c.inviter_id = parent.id AND (NOT $2::boolean OR (c.status = 'pending' AND c.expires_at > $3))
@@ -829,7 +837,7 @@ func (q *Queries) PickInvitationsByInviters(ctx context.Context, arg PickInvitat
 
 const pickInvitationsByOrganizations = `-- name: PickInvitationsByOrganizations :many
 SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest($1::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM invitation c
      WHERE c.organization_id = parent.id AND (NOT $2::boolean OR (c.status = 'pending' AND c.expires_at > $3))

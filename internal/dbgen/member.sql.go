@@ -11,7 +11,7 @@ import (
 )
 
 const countMembers = `-- name: CountMembers :one
-SELECT count(*) FROM member WHERE organization_id = $1
+SELECT pg_catalog.count(*) FROM member WHERE organization_id = $1
 `
 
 func (q *Queries) CountMembers(ctx context.Context, organizationID string) (int64, error) {
@@ -22,7 +22,7 @@ func (q *Queries) CountMembers(ctx context.Context, organizationID string) (int6
 }
 
 const countMembersByUser = `-- name: CountMembersByUser :one
-SELECT count(*) FROM member WHERE user_id = $1
+SELECT pg_catalog.count(*) FROM member WHERE user_id = $1
 `
 
 func (q *Queries) CountMembersByUser(ctx context.Context, userID string) (int64, error) {
@@ -35,7 +35,7 @@ func (q *Queries) CountMembersByUser(ctx context.Context, userID string) (int64,
 const createMember = `-- name: CreateMember :one
 WITH verdict AS (
     SELECT CASE
-        WHEN (SELECT count(*) FROM (
+        WHEN (SELECT pg_catalog.count(*) FROM (
             SELECT 1 FROM member m WHERE m.organization_id = $1
             LIMIT coalesce($2::bigint, 0)
         ) taken) >= $2::bigint THEN 'too many members'
@@ -564,7 +564,7 @@ func (q *Queries) LockMembershipOfOrganization(ctx context.Context, arg LockMemb
 
 const pickMembersByOrganizations = `-- name: PickMembersByOrganizations :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest($1::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND NOT $2::boolean
      ORDER BY c.created_at, c.id LIMIT $3)
@@ -623,7 +623,7 @@ func (q *Queries) PickMembersByOrganizations(ctx context.Context, arg PickMember
 
 const pickMembersByUsers = `-- name: PickMembersByUsers :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
-FROM unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest($1::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM member c WHERE c.user_id = parent.id AND NOT $2::boolean
      ORDER BY c.created_at, c.id LIMIT $3)

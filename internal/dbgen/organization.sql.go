@@ -11,7 +11,7 @@ import (
 )
 
 const countOrganizations = `-- name: CountOrganizations :one
-SELECT count(*) FROM organization
+SELECT pg_catalog.count(*) FROM organization
 `
 
 func (q *Queries) CountOrganizations(ctx context.Context) (int64, error) {
@@ -37,8 +37,9 @@ WITH created AS (
 ), seat AS (
     INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
     SELECT $12, first_team.id, $8, $5::timestamp,
-        translate(rtrim(encode(sha256(convert_to('[' || to_json(first_team.id)::text || ',' || to_json($8::text)::text || ']', 'UTF8')),
-        'base64'), '='), '+/', '-_')
+        pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+            '[' || pg_catalog.to_json(first_team.id)::text || ',' || pg_catalog.to_json($8::text)::text || ']',
+            'UTF8')), 'base64'), '='), '+/', '-_')
     FROM first_team
 )
 SELECT id, name, slug, logo, created_at, metadata FROM created
@@ -219,7 +220,8 @@ func (q *Queries) ListOrganizationsByIDs(ctx context.Context, ids []string) ([]O
 }
 
 const listOrganizationsByUser = `-- name: ListOrganizationsByUser :many
-SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata, (SELECT count(*) FROM member c WHERE c.organization_id = o.id) AS member_count
+SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata,
+    (SELECT pg_catalog.count(*) FROM member c WHERE c.organization_id = o.id) AS member_count
 FROM member m JOIN organization o ON o.id = m.organization_id
 WHERE m.user_id = $1
   AND (m.created_at, m.id) > ($2::timestamp, $3::text)

@@ -120,7 +120,7 @@ func (q *Queries) ClearActiveOrganization(ctx context.Context, arg ClearActiveOr
 }
 
 const countSessions = `-- name: CountSessions :one
-SELECT count(*) FROM session
+SELECT pg_catalog.count(*) FROM session
 WHERE user_id = $1 AND (NOT $2::boolean OR expires_at > $3)
 `
 
@@ -521,7 +521,7 @@ const listSessionsByTokens = `-- name: ListSessionsByTokens :many
 SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM session s JOIN "user" u ON u.id = s.user_id
 WHERE s.token = ANY($1::text[])
-ORDER BY array_position($1::text[], s.token)
+ORDER BY pg_catalog.array_position($1::text[], s.token)
 `
 
 type ListSessionsByTokensRow struct {
@@ -665,7 +665,7 @@ const pickSessionsByUsers = `-- name: PickSessionsByUsers :many
 SELECT ranked.id, ranked.expires_at, ranked.token, ranked.created_at, ranked.updated_at, ranked.ip_address,
     ranked.user_agent, ranked.user_id, ranked.active_organization_id, ranked.active_team_id
 FROM (
-    SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, row_number() OVER (
+    SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, pg_catalog.row_number() OVER (
         PARTITION BY s.user_id
         ORDER BY CASE WHEN $1::boolean THEN s.created_at END DESC, CASE WHEN $1::boolean THEN s.id END DESC,
             s.created_at, s.id

@@ -11,7 +11,7 @@ import (
 )
 
 const countTeams = `-- name: CountTeams :one
-SELECT count(*) FROM team WHERE organization_id = $1
+SELECT pg_catalog.count(*) FROM team WHERE organization_id = $1
 `
 
 func (q *Queries) CountTeams(ctx context.Context, organizationID string) (int64, error) {
@@ -24,7 +24,7 @@ func (q *Queries) CountTeams(ctx context.Context, organizationID string) (int64,
 const createTeam = `-- name: CreateTeam :one
 WITH verdict AS (
     SELECT CASE
-        WHEN (SELECT count(*) FROM (
+        WHEN (SELECT pg_catalog.count(*) FROM (
             SELECT 1 FROM team t WHERE t.organization_id = $1
             LIMIT coalesce($2::bigint, 0)
         ) taken) >= $2::bigint THEN 'too many teams'
@@ -78,10 +78,11 @@ WITH verdict AS (
       AND (SELECT outcome FROM verdict) = ''
 ), rewritten AS (
     UPDATE invitation
-    SET team_id = nullif(array_to_string(array_remove(regexp_split_to_array(btrim(team_id), '\s*,\s*'), $1), ','), '')
+    SET team_id = nullif(pg_catalog.array_to_string(pg_catalog.array_remove(
+        pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '\s*,\s*'), $1), ','), '')
     WHERE organization_id = $2
       AND status = 'pending'
-      AND $1 = ANY(regexp_split_to_array(btrim(team_id), '\s*,\s*'))
+      AND $1 = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '\s*,\s*'))
       AND (SELECT outcome FROM verdict) = ''
 ), gone AS (
     DELETE FROM team
@@ -311,8 +312,8 @@ func (q *Queries) LockTeamToJoin(ctx context.Context, arg LockTeamToJoinParams) 
 
 const lockTeamsOfInvitation = `-- name: LockTeamsOfInvitation :exec
 SELECT t.id FROM team t
-WHERE t.id = ANY(regexp_split_to_array(
-    btrim((SELECT i.team_id FROM invitation i WHERE i.id = $1)), '\s*,\s*'))
+WHERE t.id = ANY(pg_catalog.regexp_split_to_array(
+    pg_catalog.btrim((SELECT i.team_id FROM invitation i WHERE i.id = $1)), '\s*,\s*'))
   AND t.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = $1)
 ORDER BY t.id
 FOR NO KEY UPDATE
@@ -325,7 +326,7 @@ func (q *Queries) LockTeamsOfInvitation(ctx context.Context, invitationID string
 
 const pickTeamsByOrganizations = `-- name: PickTeamsByOrganizations :many
 SELECT t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
-FROM unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest($1::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT $2::boolean
      ORDER BY c.created_at, c.id LIMIT $3)
@@ -372,13 +373,13 @@ func (q *Queries) PickTeamsByOrganizations(ctx context.Context, arg PickTeamsByO
 
 const recountTeamMembers = `-- name: RecountTeamMembers :one
 WITH counted AS (
-    UPDATE team SET member_count = (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id),
+    UPDATE team SET member_count = (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = team.id),
         updated_at = $1::timestamp
     WHERE organization_id = $2
-      AND member_count <> (SELECT count(*) FROM team_member tm WHERE tm.team_id = team.id)
+      AND member_count <> (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = team.id)
     RETURNING id
 )
-SELECT count(*) FROM counted
+SELECT pg_catalog.count(*) FROM counted
 `
 
 type RecountTeamMembersParams struct {

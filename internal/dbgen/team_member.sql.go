@@ -13,7 +13,7 @@ import (
 const checkSeats = `-- name: CheckSeats :one
 SELECT CASE
     WHEN EXISTS (
-        SELECT 1 FROM unnest($1::text[]) wanted (user_id)
+        SELECT 1 FROM pg_catalog.unnest($1::text[]) wanted (user_id)
         WHERE NOT EXISTS (
             SELECT 1 FROM team_member tm JOIN team t ON t.id = tm.team_id
             WHERE tm.team_id = $2 AND t.organization_id = $3 AND tm.user_id = wanted.user_id
@@ -37,7 +37,7 @@ func (q *Queries) CheckSeats(ctx context.Context, arg CheckSeatsParams) (string,
 }
 
 const countTeamMembers = `-- name: CountTeamMembers :one
-SELECT count(*) FROM team_member tm JOIN team t ON t.id = tm.team_id
+SELECT pg_catalog.count(*) FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = $1 AND t.organization_id = $2
 `
 
@@ -57,22 +57,24 @@ const createTeamMembers = `-- name: CreateTeamMembers :one
 
 WITH wanted AS (
     SELECT w.id, w.user_id
-    FROM (SELECT unnest($1::text[]) AS id, unnest($2::text[]) AS user_id) w
+    FROM (SELECT pg_catalog.unnest($1::text[]) AS id, pg_catalog.unnest($2::text[]) AS user_id) w
     JOIN member m ON m.user_id = w.user_id AND m.organization_id = $3
 ), fresh AS (
-    SELECT wanted.id, wanted.user_id, translate(rtrim(encode(sha256(convert_to('[' || to_json($4::text)::text || ',' || to_json(wanted.user_id)::text || ']', 'UTF8')),
-        'base64'), '='), '+/', '-_') AS key
+    SELECT wanted.id, wanted.user_id,
+        pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+            '[' || pg_catalog.to_json($4::text)::text || ',' || pg_catalog.to_json(wanted.user_id)::text || ']',
+            'UTF8')), 'base64'), '='), '+/', '-_') AS key
     FROM wanted
     WHERE wanted.user_id <> ALL(ARRAY(SELECT tm.user_id FROM team_member tm WHERE tm.team_id = $4
         AND tm.user_id = ANY($2::text[])))
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM team t WHERE t.id = $4 AND t.organization_id = $3) THEN 'not found'
-        WHEN (SELECT count(*) FROM wanted) < cardinality($2::text[]) THEN 'not a member'
-        WHEN (SELECT count(*) FROM fresh) > 0
-            AND (SELECT count(*) FROM fresh) + greatest(
+        WHEN (SELECT pg_catalog.count(*) FROM wanted) < pg_catalog.cardinality($2::text[]) THEN 'not a member'
+        WHEN (SELECT pg_catalog.count(*) FROM fresh) > 0
+            AND (SELECT pg_catalog.count(*) FROM fresh) + greatest(
                 (SELECT t.member_count FROM team t WHERE t.id = $4),
-                (SELECT count(*) FROM team_member tm WHERE tm.team_id = $4
+                (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = $4
                     AND $5::bigint IS NOT NULL)
             ) > $5::bigint THEN 'too many members'
         WHEN EXISTS (SELECT 1 FROM team_member tm WHERE tm.membership_key IN (SELECT fresh.key FROM fresh)) THEN 'key taken'
@@ -86,7 +88,7 @@ WITH wanted AS (
     ON CONFLICT DO NOTHING
     RETURNING id
 ), counted AS (
-    UPDATE team SET member_count = member_count + (SELECT count(*) FROM seats), updated_at = $6::timestamp
+    UPDATE team SET member_count = member_count + (SELECT pg_catalog.count(*) FROM seats), updated_at = $6::timestamp
     WHERE id = $4
       AND EXISTS (SELECT 1 FROM seats)
 )
@@ -517,7 +519,7 @@ func (q *Queries) ListTeamMembersByUsers(ctx context.Context, userIds []string) 
 const listTeamMembersOfUsers = `-- name: ListTeamMembersOfUsers :many
 SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = $1 AND t.organization_id = $2 AND tm.user_id = ANY($3::text[])
-ORDER BY array_position($3::text[], tm.user_id)
+ORDER BY pg_catalog.array_position($3::text[], tm.user_id)
 `
 
 type ListTeamMembersOfUsersParams struct {
@@ -618,7 +620,7 @@ func (q *Queries) LockTeamMembership(ctx context.Context, arg LockTeamMembership
 
 const pickTeamMembersByOrganizations = `-- name: PickTeamMembersByOrganizations :many
 SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest($1::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT $2::boolean
      ORDER BY c.created_at, c.id LIMIT $3::integer)
@@ -693,7 +695,7 @@ func (q *Queries) PickTeamMembersByOrganizations(ctx context.Context, arg PickTe
 
 const pickTeamMembersByTeams = `-- name: PickTeamMembersByTeams :many
 SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest($1::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND NOT $2::boolean
      ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT $3)
@@ -752,7 +754,7 @@ func (q *Queries) PickTeamMembersByTeams(ctx context.Context, arg PickTeamMember
 
 const pickTeamMembersByUsers = `-- name: PickTeamMembersByUsers :many
 SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
-FROM unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest($1::text[]) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND NOT $2::boolean
      ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT $3)

@@ -11,7 +11,7 @@ import (
 )
 
 const countUsers = `-- name: CountUsers :one
-SELECT count(*) FROM "user"
+SELECT pg_catalog.count(*) FROM "user"
 `
 
 func (q *Queries) CountUsers(ctx context.Context) (int64, error) {
@@ -92,11 +92,13 @@ WITH sole AS (
     SELECT sole.organization_id FROM sole WHERE (SELECT outcome FROM verdict) = ''
 ), heir AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
-    SELECT left(encode(sha256(convert_to($5::text || owned.organization_id, 'UTF8')), 'hex'), 32),
+    SELECT pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+            $5::text || owned.organization_id, 'UTF8')), 'hex'), 32),
         owned.organization_id, $3::text, 'owner', $6::timestamp
     FROM owned
     WHERE $3::text IS NOT NULL
-    ON CONFLICT (organization_id, user_id) DO UPDATE SET role = concat_ws(',', nullif(member.role, ''), 'owner')
+    ON CONFLICT (organization_id, user_id) DO UPDATE
+    SET role = pg_catalog.concat_ws(',', nullif(member.role, ''), 'owner')
 ), closed AS (
     UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = $6
     WHERE s.user_id = ANY(ARRAY(

@@ -12,7 +12,7 @@ import (
 
 const consumeCode = `-- name: ConsumeCode :one
 WITH newest AS (
-    SELECT v.id, v.value, regexp_replace(v.value, ':\d{1,6}$', '') AS code,
+    SELECT v.id, v.value, pg_catalog.regexp_replace(v.value, ':\d{1,6}$', '') AS code,
         coalesce(substring(v.value FROM ':(\d{1,6})$'), '0')::integer AS attempts
     FROM verification v
     WHERE v.identifier = $1
@@ -31,7 +31,8 @@ WITH newest AS (
     DELETE FROM verification WHERE identifier = $1
       AND (SELECT outcome FROM verdict) = ''
 ), missed AS (
-    UPDATE verification SET value = (SELECT newest.code || ':' || newest.attempts + 1 FROM newest), updated_at = $2
+    UPDATE verification
+    SET value = (SELECT newest.code || ':' || (newest.attempts + 1)::text FROM newest), updated_at = $2
     WHERE identifier = $1
       AND id = (SELECT newest.id FROM newest)
       AND (SELECT outcome FROM verdict) = 'wrong code'
@@ -107,7 +108,7 @@ func (q *Queries) ConsumeVerification(ctx context.Context, arg ConsumeVerificati
 }
 
 const countVerifications = `-- name: CountVerifications :one
-SELECT count(*) FROM verification WHERE identifier = $1
+SELECT pg_catalog.count(*) FROM verification WHERE identifier = $1
 `
 
 func (q *Queries) CountVerifications(ctx context.Context, identifier string) (int64, error) {

@@ -178,7 +178,7 @@ func TestPortableSQL(t *testing.T) {
 			t.Errorf("%s: a write without WHERE", q.name)
 		}
 		if q.kind == ":many" && !strings.Contains(q.sql, "LIMIT @row_limit") && !strings.Contains(q.sql, "= ANY(@") &&
-			!strings.Contains(q.sql, "FROM unnest(@") && !strings.Contains(q.sql, "RETURNING") {
+			!strings.Contains(q.sql, "FROM pg_catalog.unnest(@") && !strings.Contains(q.sql, "RETURNING") {
 			t.Errorf("%s: a list without a limit", q.name)
 		}
 		if q.file == "session.sql" && strings.Contains(q.sql, "LATERAL") {
