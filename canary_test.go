@@ -902,7 +902,10 @@ func (a *aviary) refusals() {
 		}
 	}
 	accept := func(userID string, p authdb.AcceptInvitationParams) func(s *authdb.Store) error {
-		return func(s *authdb.Store) error { return errOf(s.Invitations.Accept(ctx, c.invitation.ID, userID, p)) }
+		return func(s *authdb.Store) error {
+			p.InvitationID, p.UserID = c.invitation.ID, userID
+			return errOf(s.Invitations.Accept(ctx, p))
+		}
 	}
 	guess := authdb.ConsumeCodeParams{Identifier: c.verification.Identifier, Code: newCanary(secretCanary), MaxAttempts: 1}
 	ownerMember := must[authdb.MemberWithUser](t)(a.store.Members.GetByUser(ctx, c.org.ID, c.owner.ID)).ID
@@ -915,7 +918,7 @@ func (a *aviary) refusals() {
 		{authdb.ErrNotMember, "", func(s *authdb.Store) error {
 			return errOf(s.Sessions.SetActiveOrganization(ctx, authdb.SetActiveOrganizationParams{UserID: c.owner.ID, Token: c.session.Token, OrganizationID: newCanary(idCanary)}))
 		}},
-		{authdb.ErrNotOwner, "", invite(func(p *authdb.CreateInvitationParams) { p.InviterID, p.Role = c.plain.ID, authdb.RoleOwner })},
+		{authdb.ErrNotPermitted, "", invite(func(p *authdb.CreateInvitationParams) { p.InviterID, p.Role = c.plain.ID, authdb.RoleOwner })},
 		{authdb.ErrReference, "", invite(func(p *authdb.CreateInvitationParams) { p.TeamIDs = []string{newCanary(idCanary)} })},
 		{authdb.ErrLimitReached, "", invite(func(p *authdb.CreateInvitationParams) { p.MaxPending = 1 })},
 		{authdb.ErrLimitReached, "", accept(c.guest.ID, authdb.AcceptInvitationParams{MaxMembers: 1})},
@@ -924,13 +927,13 @@ func (a *aviary) refusals() {
 			return errOf(s.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: c.org.ID, Name: newCanary(valueCanary), MaxTeams: 1}))
 		}},
 		{authdb.ErrNotRecipient, "", accept(c.plain.ID, authdb.AcceptInvitationParams{})},
-		{authdb.ErrEmailNotVerified, `UPDATE "user" SET email_verified = false`, accept(c.guest.ID, authdb.AcceptInvitationParams{RequireVerified: true})},
+		{authdb.ErrEmailNotVerified, `UPDATE "user" SET email_verified = false`, accept(c.guest.ID, authdb.AcceptInvitationParams{})},
 		{authdb.ErrNotPending, `UPDATE invitation SET status = '` + newCanary(valueCanary) + `'`, accept(c.guest.ID, authdb.AcceptInvitationParams{})},
 		{authdb.ErrNotPending, `UPDATE invitation SET status = 'canceled'`, func(s *authdb.Store) error {
 			return errOf(s.Invitations.Cancel(ctx, c.org.ID, c.invitation.ID))
 		}},
 		{authdb.ErrNotPending, `UPDATE invitation SET status = 'canceled'`, func(s *authdb.Store) error {
-			return errOf(s.Invitations.Reject(ctx, c.invitation.ID, c.guest.ID))
+			return errOf(s.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: c.invitation.ID, UserID: c.guest.ID, AllowUnverified: true}))
 		}},
 		{authdb.ErrExpired, `UPDATE invitation SET expires_at = '2000-01-01'`, accept(c.guest.ID, authdb.AcceptInvitationParams{})},
 		{authdb.ErrLastOwner, "", func(s *authdb.Store) error { return s.Members.Leave(ctx, c.org.ID, c.owner.ID) }},
@@ -1049,7 +1052,7 @@ func (a *aviary) sentinels() {
 		"ErrSlugTaken": authdb.ErrSlugTaken, "ErrReference": authdb.ErrReference, "ErrReferenced": authdb.ErrReferenced,
 		"ErrInvalidInput": authdb.ErrInvalidInput, "ErrInsecureTLS": authdb.ErrInsecureTLS,
 		"ErrAlreadyMember": authdb.ErrAlreadyMember, "ErrAccountTaken": authdb.ErrAccountTaken,
-		"ErrNotMember": authdb.ErrNotMember, "ErrNotOwner": authdb.ErrNotOwner, "ErrLastOwner": authdb.ErrLastOwner,
+		"ErrNotMember": authdb.ErrNotMember, "ErrNotPermitted": authdb.ErrNotPermitted, "ErrLastOwner": authdb.ErrLastOwner,
 		"ErrLastTeam": authdb.ErrLastTeam, "ErrLastAccount": authdb.ErrLastAccount, "ErrLimitReached": authdb.ErrLimitReached,
 		"ErrNotPending": authdb.ErrNotPending, "ErrExpired": authdb.ErrExpired, "ErrNotRecipient": authdb.ErrNotRecipient,
 		"ErrEmailNotVerified": authdb.ErrEmailNotVerified, "ErrWrongCode": authdb.ErrWrongCode,

@@ -30,7 +30,7 @@
 //	inv, err := store.Invitations.Create(ctx, authdb.CreateInvitationParams{
 //		OrganizationID: org.ID, InviterID: ada.ID, Email: "grace@example.com", Role: authdb.RoleAdmin,
 //	})
-//	accepted, err := store.Invitations.Accept(ctx, inv.ID, grace.ID, authdb.AcceptInvitationParams{})
+//	accepted, err := store.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: inv.ID, UserID: grace.ID})
 //	err = store.Members.Leave(ctx, org.ID, ada.ID) // ErrLastOwner
 //
 // # Lists

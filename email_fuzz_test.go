@@ -78,7 +78,7 @@ func TestLookalikesAreOneAddressAsInJavaScript(t *testing.T) {
 		member := must[authdb.MemberWithUser](t)(store.Members.GetByEmail(ctx, org.ID, form))
 		for method, user := range map[string]authdb.User{
 			"Users.GetByEmail":   must[authdb.User](t)(store.Users.GetByEmail(ctx, form)),
-			"Users.VerifyEmail":  must[authdb.User](t)(store.Users.VerifyEmail(ctx, form)),
+			"Users.VerifyEmail":  must[authdb.VerifiedUser](t)(store.Users.VerifyEmail(ctx, users[lower], authdb.VerifyEmailParams{Email: form})).User,
 			"Users.SetEmail":     must[authdb.User](t)(store.Users.SetEmail(ctx, users[lower], form, true)),
 			"Members.GetByEmail": member.User,
 		} {

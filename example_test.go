@@ -114,7 +114,7 @@ func ExampleInvitationRepository_Accept() {
 	store := exampleStore(ctx)
 	defer store.Close()
 	org, people := acme(ctx, store, "Ada")
-	grace, err := store.Users.Create(ctx, authdb.CreateUserParams{Name: "Grace", Email: "grace@example.com"})
+	grace, err := store.Users.Create(ctx, authdb.CreateUserParams{Name: "Grace", Email: "grace@example.com", EmailVerified: true})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func ExampleInvitationRepository_Accept() {
 
 	// Whoever opens the link must have the address; opened twice, it does nothing the second time.
 	for _, user := range []authdb.User{people[0], grace, grace} {
-		accepted, err := store.Invitations.Accept(ctx, inv.ID, user.ID, authdb.AcceptInvitationParams{})
+		accepted, err := store.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: inv.ID, UserID: user.ID})
 		switch {
 		case errors.Is(err, authdb.ErrNotRecipient):
 			fmt.Println(user.Name, "was not invited")

@@ -644,6 +644,21 @@ func doRevokeOthers(user, session, want string) operation {
 	}
 }
 
+// squatter is what somebody made with an address that is not theirs.
+const squatter = `INSERT INTO account (id, user_id, provider_id, account_id, password, created_at, updated_at) VALUES
+		('eve-password', 'eve', 'credential', 'eve', 'hash', '2026-01-01', '2026-01-01'),
+		('eve-github', 'eve', 'github', '104', NULL, '2026-01-01', '2026-01-01');
+	INSERT INTO session (id, token, user_id, expires_at, created_at, updated_at) VALUES
+		('eve1', 'token-eve1', 'eve', '2026-06-08', '2026-05-30', '2026-05-30'),
+		('eve2', 'token-eve2', 'eve', '2026-05-01', '2026-05-30', '2026-05-30')`
+
+func doVerify(user, email string, keep bool, want string) operation {
+	return func(ctx context.Context, s *authdb.Store) error {
+		got, err := s.Users.VerifyEmail(ctx, user, authdb.VerifyEmailParams{Email: email + "@x.io", KeepAccess: keep})
+		return returned(got.User.ID+" "+idsOf(got.Sessions, sessionID), user+" "+want, err)
+	}
+}
+
 func doPurge(limit, want int) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
 		n, err := s.Sessions.DeleteExpired(ctx, limit)
@@ -683,7 +698,7 @@ func withTeams(teams ...string) func(*authdb.CreateInvitationParams) {
 	return func(p *authdb.CreateInvitationParams) { p.TeamIDs = teams }
 }
 
-func verified(p *authdb.AcceptInvitationParams) { p.RequireVerified = true }
+func verified(p *authdb.AcceptInvitationParams) { p.AllowUnverified = false }
 
 func within(members, teamMembers int) func(*authdb.AcceptInvitationParams) {
 	return func(p *authdb.AcceptInvitationParams) { p.MaxMembers, p.MaxTeamMembers = members, teamMembers }
@@ -691,11 +706,11 @@ func within(members, teamMembers int) func(*authdb.AcceptInvitationParams) {
 
 func doAccept(invitation, user string, again bool, edit ...func(*authdb.AcceptInvitationParams)) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		var p authdb.AcceptInvitationParams
+		p := authdb.AcceptInvitationParams{InvitationID: invitation, UserID: user, AllowUnverified: true}
 		for _, e := range edit {
 			e(&p)
 		}
-		row, err := s.Invitations.Accept(ctx, invitation, user, p)
+		row, err := s.Invitations.Accept(ctx, p)
 		if err != nil {
 			return err
 		}
@@ -705,9 +720,13 @@ func doAccept(invitation, user string, again bool, edit ...func(*authdb.AcceptIn
 	}
 }
 
-func doReject(invitation, user string) operation {
+func doReject(invitation, user string, edit ...func(*authdb.RejectInvitationParams)) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		row, err := s.Invitations.Reject(ctx, invitation, user)
+		p := authdb.RejectInvitationParams{InvitationID: invitation, UserID: user, AllowUnverified: true}
+		for _, e := range edit {
+			e(&p)
+		}
+		row, err := s.Invitations.Reject(ctx, p)
 		return returned(row.ID+row.Status, invitation+"rejected", err)
 	}
 }
@@ -716,6 +735,17 @@ func doCancel(organization, invitation string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
 		row, err := s.Invitations.Cancel(ctx, organization, invitation)
 		return returned(row.ID+row.Status, invitation+"canceled", err)
+	}
+}
+
+func doAddMembers(members ...string) operation {
+	return func(ctx context.Context, s *authdb.Store) error {
+		var ps []authdb.CreateMemberParams
+		for _, m := range members {
+			organization, user, _ := strings.Cut(m, " ")
+			ps = append(ps, authdb.CreateMemberParams{OrganizationID: organization, UserID: user})
+		}
+		return some(s.Members.CreateMany(ctx, ps))
 	}
 }
 
@@ -847,6 +877,61 @@ func doSetEmail(user, email string, verified bool) operation {
 	}
 }
 
+// meeting is an operation that waits for one program while another makes something and changes that without committing.
+type meeting struct {
+	holds     string // what the operation waits for first
+	meanwhile string // is committed while it waits
+	then      string // is under way when the operation goes on, which must wait for that, too
+	do        operation
+	fails     error
+	changes   string
+}
+
+func (s *stage) meets(ctx context.Context, m meeting) error {
+	var actors [3]*actor
+	for i := range actors {
+		a, err := s.actor(ctx, i)
+		if err != nil {
+			return err
+		}
+		actors[i] = a
+	}
+	op, holder, other := actors[0], actors[1], actors[2]
+	before, err := s.rows(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := holder.conn.Exec(ctx, "BEGIN;"+m.holds); err != nil {
+		panic(err)
+	}
+	defer func() {
+		_, _ = holder.conn.Exec(ctx, "ROLLBACK")
+		_, _ = other.conn.Exec(ctx, "ROLLBACK")
+	}()
+	call := op.start(ctx, m.do)
+	if waits, err := call.waits(ctx, holder); err != nil || !waits {
+		return fmt.Errorf("does not wait for the first: %w", errors.Join(err, call.ended()))
+	}
+	for _, sql := range []string{m.meanwhile, "BEGIN;" + m.then} {
+		if _, err := other.conn.Exec(ctx, sql); err != nil {
+			panic(err)
+		}
+	}
+	if _, err := holder.conn.Exec(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	if waits, err := call.waits(ctx, other); err != nil || !waits {
+		return fmt.Errorf("does not wait for the second: %w", errors.Join(err, call.ended()))
+	}
+	if _, err := other.conn.Exec(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	if err := call.wait(ctx); !isKind(err, m.fails) {
+		return fmt.Errorf("returns %s, want %s", fmt.Sprint(err), fmt.Sprint(m.fails))
+	}
+	return s.changed(ctx, before, m.changes)
+}
+
 // inOrder checks that an operation locks rows in the order of their ids: it must wait for the last, and hold the first
 // by then.
 func inOrder(lock, probe string, do operation) func(ctx context.Context, s *stage) error {
@@ -955,9 +1040,10 @@ func doSignUp(name string) operation {
 
 func doProve(identifier string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		return errOf(s.Verifications.Create(ctx, authdb.CreateVerificationParams{
+		v, err := s.Verifications.Create(ctx, authdb.CreateVerificationParams{
 			Identifier: identifier, Value: "new", ExpiresAt: noon.Add(time.Hour),
-		}))
+		})
+		return returned(v.CreatedAt, noon, err)
 	}
 }
 
@@ -1009,6 +1095,24 @@ func scenarios(t *testing.T) []scenario {
 			name:    "a verification is made",
 			do:      doProve("reset"),
 			changes: `+ verification new1 expires_at=06-01T13:00:00 identifier=reset value=new`,
+		},
+		{
+			name:  "a verification is the newest of its identifier",
+			given: "UPDATE verification SET created_at = '2026-06-01 13:00' WHERE id = 'reset-a'; UPDATE verification SET created_at = '2027-01-01' WHERE id = 'twin-a'",
+			do: func(ctx context.Context, s *authdb.Store) error {
+				v, err := s.Verifications.Create(ctx, authdb.CreateVerificationParams{Identifier: "reset", ExpiresAt: noon.Add(time.Hour)})
+				return returned(v.CreatedAt.Format("15:04:05.000 ")+v.UpdatedAt.Format("15:04:05.000"), "13:00:00.001 13:00:00.001", err)
+			},
+			changes: `+ verification new1 expires_at=06-01T13:00:00 identifier=reset value=`,
+		},
+		{
+			name: "sessions are added",
+			do: func(ctx context.Context, s *authdb.Store) error {
+				return some(s.Sessions.CreateMany(ctx, []authdb.CreateSessionParams{{UserID: "dan"}, {UserID: "bob", ActiveTeamID: new("red")}}))
+			},
+			changes: `
+				+ session new1 expires_at=06-08T12:00:00 ip_address= token=token2 user_agent= user_id=dan
+				+ session new3 active_team_id=red expires_at=06-08T12:00:00 ip_address= token=token4 user_agent= user_id=bob`,
 		},
 		{
 			name: "a session opens its organization and team",
@@ -1514,6 +1618,20 @@ func scenarios(t *testing.T) []scenario {
 			changes: `~ verification code-a updated value=123456:3`,
 		},
 		{
+			name: "a guess at a code that is being made and guessed at is counted",
+			run: func(ctx context.Context, s *stage) error {
+				return s.meets(ctx, meeting{
+					holds: "UPDATE verification SET value = value WHERE id = 'code-a'",
+					meanwhile: `INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
+						VALUES ('z-newest', 'code', '654321:0', '2026-06-01 13:00', '2026-06-01 11:30', '2026-06-01')`,
+					then: "UPDATE verification SET value = '654321:1' WHERE id = 'z-newest'",
+					do:   doGuess("code", "111111"), fails: authdb.ErrWrongCode,
+					changes: `
+						+ verification z-newest expires_at=06-01T13:00:00 identifier=code value=654321:2`,
+				})
+			},
+		},
+		{
 			name: "guessing locks codes in order",
 			run: inOrder(`SELECT FROM verification WHERE id = 'reset-b' FOR UPDATE`,
 				`SELECT FROM verification WHERE id = 'reset-a' FOR UPDATE`, doGuess("reset", "second")),
@@ -1606,12 +1724,60 @@ func scenarios(t *testing.T) []scenario {
 			changes: `~ user bob email=robert@x.io updated`,
 		},
 		{
-			name: "an address is proved for one user",
+			name: "users are added",
 			do: func(ctx context.Context, s *authdb.Store) error {
-				row, err := s.Users.VerifyEmail(ctx, "eve@x.io")
-				return returned(row.ID, "eve", err)
+				return some(s.Users.CreateMany(ctx, []authdb.CreateUserParams{{Email: "hal@x.io"}, {Email: "ida@x.io", Image: new("i"), EmailVerified: true}}))
 			},
+			changes: `
+				+ user new1 email=hal@x.io email_verified=false name=
+				+ user new2 email=ida@x.io email_verified=true image=i name=`,
+		},
+		{
+			name:  "an address is proved, and what was made before goes",
+			given: squatter,
+			do:    doVerify("eve", "eve", false, "eve1 eve2"),
+			changes: `
+				- account eve-github
+				- account eve-password
+				- session eve1
+				- session eve2
+				~ user eve email_verified=true updated`,
+		},
+		{
+			name:    "an address is proved by one who is signed in",
+			given:   squatter,
+			do:      doVerify("eve", "eve", true, ""),
 			changes: `~ user eve email_verified=true updated`,
+		},
+		{
+			name: "an address that was proved before changes nothing",
+			do:   doVerify("bob", "bob", false, ""),
+		},
+		{
+			name:  "an address proves nothing of another user",
+			given: squatter,
+			do:    doVerify("eve", "hal", false, ""),
+			fails: authdb.ErrNotFound,
+		},
+		{
+			name:  "an address of one user ends no sessions of another",
+			given: squatter,
+			do:    doVerify("bob", "eve", false, ""),
+			fails: authdb.ErrNotFound,
+		},
+		{
+			name:    "proving an address waits for a sign-in and ends it too",
+			rival:   `INSERT INTO session (id, token, user_id, expires_at, updated_at) VALUES ('eve1', 'token-eve1', 'eve', '2026-06-08', '2026-06-01')`,
+			do:      doVerify("eve", "eve", false, "eve1"),
+			changes: `~ user eve email_verified=true updated`,
+		},
+		{
+			name:    "proving an address waits for a server that changes it",
+			given:   squatter,
+			rival:   `UPDATE "user" SET email = 'changed@x.io' WHERE id = 'eve'`,
+			do:      doVerify("eve", "eve", false, ""),
+			fails:   authdb.ErrNotFound,
+			changes: `~ user eve email=changed@x.io`,
 		},
 		{
 			name: "a user without an organization is deleted",
@@ -1853,6 +2019,44 @@ func scenarios(t *testing.T) []scenario {
 				~ team red member_count=1 updated`,
 		},
 		{
+			name: "deleting a user waits for an operation on an organization that the user has just joined",
+			run: func(ctx context.Context, s *stage) error {
+				return s.meets(ctx, meeting{
+					holds: `INSERT INTO member VALUES ('globex-dan', 'globex', 'dan', 'member', '2026-06-01')`,
+					then: `SELECT FROM organization WHERE id = 'globex' FOR NO KEY UPDATE;
+						UPDATE member SET role = 'member' WHERE id = 'globex-otto'`,
+					meanwhile: "SELECT",
+					do:        doDeleteUser("dan", authdb.DeleteUserParams{}, "dan-old dan1", ""),
+					changes: `
+						- account dan-github
+						- account dan-password
+						- session dan-old
+						- session dan1
+						- user dan
+						~ member globex-otto role=member`,
+				})
+			},
+		},
+		{
+			name: "deleting a user waits for an operation on an organization that may go along",
+			run: func(ctx context.Context, s *stage) error {
+				return s.meets(ctx, meeting{
+					holds: `INSERT INTO member VALUES ('globex-dan', 'globex', 'dan', 'member', '2026-06-01')`,
+					then: `SELECT FROM organization WHERE id = 'globex' FOR NO KEY UPDATE;
+						UPDATE member SET role = 'member' WHERE id = 'globex-otto'`,
+					meanwhile: "SELECT",
+					do:        doDeleteUser("dan", authdb.DeleteUserParams{DeleteOrganizations: true}, "dan-old dan1", ""),
+					changes: `
+						- account dan-github
+						- account dan-password
+						- session dan-old
+						- session dan1
+						- user dan
+						~ member globex-otto role=member`,
+				})
+			},
+		},
+		{
 			name: "deleting a user locks memberships in order",
 			run: inOrder(`SELECT FROM member WHERE id = 'globex-bob' FOR UPDATE`,
 				`SELECT FROM member WHERE id = 'acme-bob' FOR UPDATE`, doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", "")),
@@ -2017,6 +2221,32 @@ func scenarios(t *testing.T) []scenario {
 			free:    []string{"organization acme", "user cyd"},
 			do:      doAddMember("acme", "cyd", 0),
 			changes: `+ member new1 organization_id=acme role=member user_id=cyd`,
+		},
+		{
+			name: "members are added",
+			free: []string{"organization acme", "user cyd", "user dan"},
+			do:   doAddMembers("acme cyd", "acme dan"),
+			changes: `
+				+ member new1 organization_id=acme role=member user_id=cyd
+				+ member new2 organization_id=acme role=member user_id=dan`,
+		},
+		{
+			name:  "members are added all or none",
+			do:    doAddMembers("acme cyd", "acme bob"),
+			fails: authdb.ErrAlreadyMember,
+		},
+		{
+			name:  "adding members waits for another that counts them",
+			rival: "SELECT FROM organization WHERE id = 'globex' FOR NO KEY UPDATE",
+			do:    doAddMembers("acme cyd", "globex dan"),
+			changes: `
+				+ member new1 organization_id=acme role=member user_id=cyd
+				+ member new2 organization_id=globex role=member user_id=dan`,
+		},
+		{
+			name: "adding members locks organizations in order",
+			run: inOrder(`SELECT FROM organization WHERE id = 'globex' FOR NO KEY UPDATE`,
+				`SELECT FROM organization WHERE id = 'acme' FOR NO KEY UPDATE`, doAddMembers("globex dan", "acme cyd")),
 		},
 		{
 			name:  "a user is a member once",
@@ -2581,7 +2811,71 @@ func scenarios(t *testing.T) []scenario {
 		{
 			name:  "only an owner invites an owner",
 			do:    doInvite("acme", "ann", "cyd", "", asOwner),
-			fails: authdb.ErrNotOwner,
+			fails: authdb.ErrNotPermitted,
+		},
+		{
+			name:    "a plain member invites one",
+			do:      doInvite("acme", "bob", "hal", "new1"),
+			changes: `+ invitation new1 email=hal@x.io expires_at=06-03T12:00:00 inviter_id=bob organization_id=acme role=member status=pending`,
+		},
+		{
+			name:  "a plain member invites nobody else",
+			do:    doInvite("acme", "bob", "hal", "", asAdmin),
+			fails: authdb.ErrNotPermitted,
+		},
+		{
+			name:  "a plain member changes no invitation of another's",
+			do:    doInvite("acme", "bob", "cyd", ""),
+			fails: authdb.ErrNotPermitted,
+		},
+		{
+			name:    "a plain member changes an invitation of its own",
+			given:   "UPDATE invitation SET inviter_id = 'bob' WHERE id = 'to-cyd'",
+			do:      doInvite("acme", "bob", "cyd", "to-cyd"),
+			changes: `~ invitation to-cyd expires_at=06-03T12:00:00 team_id=NULL`,
+		},
+		{
+			name:  "only an owner changes the invitation of an owner",
+			given: "UPDATE invitation SET role = 'owner' WHERE id = 'to-cyd'",
+			do:    doInvite("acme", "ann", "cyd", ""),
+			fails: authdb.ErrNotPermitted,
+		},
+		{
+			name:    "an owner changes the invitation of an owner",
+			given:   "UPDATE invitation SET role = 'owner' WHERE id = 'to-cyd'; UPDATE member SET role = 'owner' WHERE id = 'acme-ann'",
+			do:      doInvite("acme", "ann", "cyd", "to-cyd"),
+			changes: `~ invitation to-cyd expires_at=06-03T12:00:00 inviter_id=ann role=member team_id=NULL`,
+		},
+		{
+			name:  "an invitation stands no longer when its inviter has left",
+			given: `UPDATE member SET organization_id = 'globex' WHERE id = 'acme-olga'`,
+			do:    doInvite("acme", "ann", "cyd", "new1"),
+			changes: `
+				+ invitation new1 email=cyd@x.io expires_at=06-03T12:00:00 inviter_id=ann organization_id=acme role=member status=pending
+				~ invitation to-cyd status=canceled`,
+		},
+		{
+			name:  "an invitation of an owner stands no longer when its inviter is none",
+			given: "UPDATE invitation SET role = 'owner' WHERE id = 'to-cyd'; UPDATE member SET role = 'admin' WHERE id = 'acme-olga'",
+			do:    doInvite("acme", "ann", "cyd", "new1"),
+			changes: `
+				+ invitation new1 email=cyd@x.io expires_at=06-03T12:00:00 inviter_id=ann organization_id=acme role=member status=pending
+				~ invitation to-cyd status=canceled`,
+		},
+		{
+			name:  "an invitation of an admin stands no longer when its inviter is a plain member",
+			given: "UPDATE invitation SET role = 'admin' WHERE id = 'to-cyd'; UPDATE member SET role = 'member' WHERE id = 'acme-olga'",
+			do:    doInvite("acme", "ann", "cyd", "new1"),
+			changes: `
+				+ invitation new1 email=cyd@x.io expires_at=06-03T12:00:00 inviter_id=ann organization_id=acme role=member status=pending
+				~ invitation to-cyd status=canceled`,
+		},
+		{
+			name:    "inviting waits for a server that demotes the inviter",
+			rival:   "UPDATE member SET role = 'member' WHERE id = 'acme-ann'",
+			do:      doInvite("acme", "ann", "hal", "", asAdmin),
+			fails:   authdb.ErrNotPermitted,
+			changes: `~ member acme-ann role=member`,
 		},
 		{
 			name:  "a member is not invited",
@@ -2705,6 +2999,32 @@ func scenarios(t *testing.T) []scenario {
 				~ team red member_count=3 updated`,
 		},
 		{
+			name:  "no invitation is accepted whose inviter has left",
+			given: `UPDATE member SET organization_id = 'globex' WHERE id = 'acme-olga'`,
+			do:    doAccept("to-cyd", "cyd", false),
+			fails: authdb.ErrNotPermitted,
+		},
+		{
+			name:  "no owner is made by an inviter who is none",
+			given: "UPDATE invitation SET role = 'owner' WHERE id = 'to-dan'",
+			do:    doAccept("to-dan", "dan", false),
+			fails: authdb.ErrNotPermitted,
+		},
+		{
+			name:  "no admin is made by a plain member",
+			given: "UPDATE invitation SET role = 'admin' WHERE id = 'to-cyd'; UPDATE member SET role = 'member' WHERE id = 'acme-olga'",
+			do:    doAccept("to-cyd", "cyd", false),
+			fails: authdb.ErrNotPermitted,
+		},
+		{
+			name:    "accepting waits for a server that demotes the inviter",
+			given:   "UPDATE invitation SET role = 'owner' WHERE id = 'to-cyd'",
+			rival:   "UPDATE member SET role = 'admin' WHERE id = 'acme-olga'",
+			do:      doAccept("to-cyd", "cyd", false),
+			fails:   authdb.ErrNotPermitted,
+			changes: `~ member acme-olga role=admin`,
+		},
+		{
 			name: "an invitation is accepted again by its member",
 			do:   doAccept("to-ann", "ann", true),
 		},
@@ -2718,9 +3038,11 @@ func scenarios(t *testing.T) []scenario {
 		{
 			name: "a member accepts and stays what it is",
 			given: `INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, inviter_id)
-				VALUES ('to-bob', 'globex', 'bob@x.io', 'owner', 'gold', 'pending', '2026-06-03', 'otto')`,
-			free:    []string{"organization globex", "member globex-bob", "user bob", "invitation to-bob", "team gold"},
-			do:      doAccept("to-bob", "bob", false, within(2, 2)),
+				VALUES ('to-bob', 'globex', 'bob@x.io', 'owner', 'gold', 'pending', '2026-06-03', 'otto');
+				INSERT INTO member VALUES ('globex-ann', 'globex', 'ann', 'member', '2026-01-01')`,
+			free: []string{"organization globex", "member globex-bob", "member globex-otto", "user bob",
+				"invitation to-bob", "team gold"},
+			do:      doAccept("to-bob", "bob", false, within(3, 2)),
 			changes: `~ invitation to-bob status=accepted`,
 		},
 		{
@@ -2863,6 +3185,25 @@ func scenarios(t *testing.T) []scenario {
 			name:  "only the recipient rejects",
 			do:    doReject("to-cyd", "dan"),
 			fails: authdb.ErrNotRecipient,
+		},
+		{
+			name: "an unproved address rejects nothing",
+			given: `INSERT INTO invitation (id, organization_id, email, role, status, expires_at, created_at, inviter_id)
+				VALUES ('to-eve-2', 'acme', 'eve@x.io', 'member', 'pending', '2026-06-03', '2026-05-30', 'olga')`,
+			do:    doReject("to-eve-2", "eve", func(p *authdb.RejectInvitationParams) { p.AllowUnverified = false }),
+			fails: authdb.ErrEmailNotVerified,
+		},
+		{
+			name: "an unproved address rejects where that is allowed",
+			given: `INSERT INTO invitation (id, organization_id, email, role, status, expires_at, created_at, inviter_id)
+				VALUES ('to-eve-2', 'acme', 'eve@x.io', 'member', 'pending', '2026-06-03', '2026-05-30', 'olga')`,
+			do:      doReject("to-eve-2", "eve"),
+			changes: `~ invitation to-eve-2 status=rejected`,
+		},
+		{
+			name:    "a proved address rejects",
+			do:      doReject("to-cyd-2", "cyd", func(p *authdb.RejectInvitationParams) { p.AllowUnverified = false }),
+			changes: `~ invitation to-cyd-2 status=rejected`,
 		},
 		{
 			name:  "no invitation is rejected that is not there",

@@ -26,6 +26,7 @@ const guardsFile = "testdata/guards.txt"
 type guard struct {
 	query string                  // the query that loses it; empty for an index
 	with  string                  // only in a batch that holds this query too; empty: wherever it is sent
+	again bool                    // only where the batch has sent it before
 	sql   string                  // the query without it
 	index string                  // the index that is dropped instead
 	every func(sql string) string // what becomes of every query instead
@@ -33,11 +34,12 @@ type guard struct {
 }
 
 // rewrites is what a guard does to the text of a statement, which is one of a batch of those names.
-func (g *guard) rewrites(sql string, batch []string) string {
+func (g *guard) rewrites(sql string, batch []string, at int) string {
 	if g != nil && g.every != nil {
 		return g.every(sql)
 	}
-	if g == nil || g.query == "" || queryName(sql) != g.query || g.with != "" && !slices.Contains(batch, g.with) {
+	if g == nil || g.query == "" || queryName(sql) != g.query || g.with != "" && !slices.Contains(batch, g.with) ||
+		g.again && !slices.Contains(batch[:at], g.query) {
 		return sql
 	}
 	return g.sql
@@ -89,7 +91,7 @@ func (r *tries) reset() (again bool) {
 
 func (m mutating) rewrite(sql string) string {
 	m.sent.note([]string{sql})
-	return m.guard.Load().rewrites(sql, nil)
+	return m.guard.Load().rewrites(sql, nil, 0)
 }
 
 func (m mutating) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
@@ -111,8 +113,8 @@ func (m mutating) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults 
 	}
 	m.sent.note(texts)
 	m.tries.note(names)
-	for _, q := range b.QueuedQueries {
-		q.SQL = m.guard.Load().rewrites(q.SQL, names)
+	for i, q := range b.QueuedQueries {
+		q.SQL = m.guard.Load().rewrites(q.SQL, names, i)
 	}
 	return m.DB.SendBatch(ctx, b)
 }
@@ -203,14 +205,18 @@ func (r *traffic) guards(t *testing.T) []*guard {
 				action = name
 			}
 		}
-		for _, name := range batch {
+		for i, name := range batch {
 			sql := r.texts[name]
 			guarded[name] = guarded[name] || action != ""
-			if label := action + " without " + name; action != "" && isLock(sql) && !isWrite(sql) && !without[label] {
+			label, again := action+" without "+name, slices.Contains(batch[:i], name)
+			if again {
+				label += " again"
+			}
+			if action != "" && isLock(sql) && !isWrite(sql) && !without[label] {
 				without[label] = true
 				at := lockPattern.FindStringIndex(sql)[0]
 				unlocked := sql[:at] + "LIMIT 0 " + sql[at:]
-				all = append(all, &guard{query: name, with: action, sql: unlocked, label: label})
+				all = append(all, &guard{query: name, with: action, again: again, sql: unlocked, label: label})
 			}
 		}
 	}

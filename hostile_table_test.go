@@ -161,17 +161,17 @@ func newCast(t *testing.T, s *authdb.Store) (c cast) {
 func (c *cast) text(method, leaf string) string {
 	switch method + " " + leaf {
 	case "Users.Delete userID", "Members.Create p.UserID", "Members.CreateMany ps.UserID",
-		"Invitations.Accept userID", "Invitations.Reject userID":
+		"Invitations.Accept p.UserID", "Invitations.Reject p.UserID", "Invitations.GetByRecipient p.UserID",
+		"Invitations.ListByRecipient p.UserID", "Invitations.AllByRecipient p.UserID":
 		return c.guest.ID
 	case "Members.GetByUser userID", "Members.Leave userID", "TeamMembers.GetByUser userID",
 		"TeamMembers.DeleteByUser userID", "TeamMembers.Create p.UserID", "TeamMembers.CreateMany p.UserIDs":
 		return c.plain.ID
 	case "Members.GetByEmail email":
 		return c.plain.Email
-	case "Invitations.GetByRecipient email", "Invitations.GetPending email", "Invitations.ListByEmail p.Email",
-		"Invitations.AllByEmail p.Email":
+	case "Invitations.GetPending email":
 		return c.guest.Email
-	case "Users.GetByEmail email", "Users.VerifyEmail email":
+	case "Users.GetByEmail email", "Users.VerifyEmail p.Email":
 		return c.owner.Email
 	case "Users.Create p.Email", "Users.CreateMany ps.Email", "Users.CreateWithAccount u.Email", "Users.SetEmail email",
 		"Invitations.Create p.Email":
@@ -269,7 +269,8 @@ Users.Update p.Name text 255 name user.name
 Users.Update p.Image text 2048 image user.image
 Users.SetEmail userID key 255 id -
 Users.SetEmail email email 254 email user.email
-Users.VerifyEmail email key 254 email -
+Users.VerifyEmail userID key 255 id -
+Users.VerifyEmail p.Email key 254 email -
 Users.Delete userID key 255 id -
 Users.Delete p.SuccessorID text 255 successor_id -
 
@@ -490,22 +491,22 @@ Invitations.Get organizationID key 255 organization_id -
 Invitations.Get invitationID key 255 id -
 Invitations.GetWithInviter organizationID key 255 organization_id -
 Invitations.GetWithInviter invitationID key 255 id -
-Invitations.GetByRecipient invitationID key 255 id -
-Invitations.GetByRecipient email key 254 email -
+Invitations.GetByRecipient p.InvitationID key 255 id -
+Invitations.GetByRecipient p.UserID key 255 user_id -
 Invitations.GetPending organizationID key 255 organization_id -
 Invitations.GetPending email key 254 email -
 Invitations.List p.OrganizationID key 255 organization_id -
 Invitations.List p.TeamID text 255 team_id -
 Invitations.List p.Limit page 0 limit -
-Invitations.ListByEmail p.Email key 254 email -
-Invitations.ListByEmail p.Limit page 0 limit -
+Invitations.ListByRecipient p.UserID key 255 user_id -
+Invitations.ListByRecipient p.Limit page 0 limit -
 Invitations.Count p.OrganizationID key 255 organization_id -
-Invitations.Accept invitationID key 255 id -
-Invitations.Accept userID key 255 user_id -
+Invitations.Accept p.InvitationID key 255 id -
+Invitations.Accept p.UserID key 255 user_id -
 Invitations.Accept p.MaxMembers max 0 max_members -
 Invitations.Accept p.MaxTeamMembers max 0 max_team_members -
-Invitations.Reject invitationID key 255 id -
-Invitations.Reject userID key 255 user_id -
+Invitations.Reject p.InvitationID key 255 id -
+Invitations.Reject p.UserID key 255 user_id -
 Invitations.Cancel organizationID key 255 organization_id -
 Invitations.Cancel invitationID key 255 id -
 Invitations.CancelExpired organizationID key 255 organization_id -

@@ -233,7 +233,7 @@ func TestOperationsNeedReadCommitted(t *testing.T) {
 			return db.Accounts.Delete(ctx, a.user.ID, a.account.ID, authdb.DeleteAccountParams{AllowLast: true})
 		},
 		"Invitations.Accept": func(db *authdb.Store) error {
-			return errOf(db.Invitations.Accept(ctx, invited.ID, stranger.ID, authdb.AcceptInvitationParams{}))
+			return errOf(db.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: invited.ID, UserID: stranger.ID, AllowUnverified: true}))
 		},
 		"Invitations.Create": func(db *authdb.Store) error {
 			return errOf(db.Invitations.Create(ctx, authdb.CreateInvitationParams{OrganizationID: a.org.ID, InviterID: a.user.ID, Email: "a@b"}))
@@ -270,7 +270,7 @@ func TestOperationsNeedReadCommitted(t *testing.T) {
 			return errOf(db.Users.Delete(ctx, a.user.ID, authdb.DeleteUserParams{}))
 		},
 		"Verifications.ConsumeCode": func(db *authdb.Store) error {
-			return db.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: "isolation", Code: "123456"})
+			return db.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: "isolation", Code: "123456", InTx: true})
 		},
 	}
 	want := readTables(t, s.Store)

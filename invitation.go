@@ -99,7 +99,7 @@ func receivedInvitation[R interface {
 		User         dbgen.User
 	}
 }](row R) ReceivedInvitation {
-	r := dbgen.ListInvitationsByEmailRow(row)
+	r := dbgen.ListInvitationsByRecipientRow(row)
 	return ReceivedInvitation{Invitation(r.Invitation), Organization(r.Organization), User(r.User)}
 }
 
@@ -114,11 +114,27 @@ type CreateInvitationParams struct {
 	MaxPending     int       // of the organization, the new one included; zero: no limit
 }
 
-// AcceptInvitationParams say on what conditions an invitation is accepted.
+// AcceptInvitationParams say which invitation is accepted by whom, and on what conditions.
 type AcceptInvitationParams struct {
-	RequireVerified bool // the user must have proved the address: Better Auth's requireEmailVerificationOnInvitation
-	MaxMembers      int  // of the organization, the new one included; zero: no limit
-	MaxTeamMembers  int  // of each team that the user joins; zero: no limit
+	InvitationID    string
+	UserID          string // the user to whose address it was sent
+	AllowUnverified bool   // also if the user has not proved that address
+	MaxMembers      int    // of the organization, the new one included; zero: no limit
+	MaxTeamMembers  int    // of each team that the user joins; zero: no limit
+}
+
+// RejectInvitationParams say which invitation is rejected by whom.
+type RejectInvitationParams struct {
+	InvitationID    string
+	UserID          string // the user to whose address it was sent
+	AllowUnverified bool   // also if the user has not proved that address
+}
+
+// GetInvitationByRecipientParams say which invitation is looked at by whom.
+type GetInvitationByRecipientParams struct {
+	InvitationID    string
+	UserID          string // the user to whose address it was sent
+	AllowUnverified bool   // also if the user has not proved that address
 }
 
 // AcceptedInvitation is an invitation and the membership that it led to.
@@ -137,12 +153,13 @@ type ListInvitationsParams struct {
 	Limit          int // rows in a page; defaults to DefaultLimit
 }
 
-// ListInvitationsByEmailParams selects a page of the invitations to an address.
-type ListInvitationsByEmailParams struct {
-	Email   string // in any case
-	Pending bool   // only those that are pending and have not expired
-	After   Cursor
-	Limit   int // rows in a page; defaults to DefaultLimit
+// ListInvitationsByRecipientParams selects a page of the invitations to a user's address.
+type ListInvitationsByRecipientParams struct {
+	UserID          string
+	AllowUnverified bool // also if the user has not proved that address
+	Pending         bool // only those that are pending and have not expired
+	After           Cursor
+	Limit           int // rows in a page; defaults to DefaultLimit
 }
 
 // CountInvitationsParams selects the invitations of an organization to count.
@@ -154,12 +171,12 @@ type CountInvitationsParams struct {
 // InvitationRepository reads and writes the invitation table. It is [Store.Invitations].
 type InvitationRepository struct{ repo *repo.Repo }
 
-// Create invites an address. If it has an invitation pending that has not expired, that one is returned instead, with
+// Create invites an address. If it has an invitation pending that could be accepted, that one is returned instead, with
 // the new role, teams and inviter and the later of the two expiries; any other that it has pending is canceled. So
 // there is one at a time, however many invite at once.
 //
-// It returns [ErrNotMember] if the inviter is no member, [ErrNotOwner] if the role is an owner's and the inviter is
-// none, [ErrAlreadyMember] if a member has the address, [ErrReference] if a team is not the organization's,
+// It returns [ErrNotMember] if the inviter is no member, [ErrNotPermitted] if the inviter's role does not allow the new
+// role, or to change the invitation that stands, [ErrAlreadyMember] if a member has the address, [ErrReference] if a team is not the organization's,
 // [ErrLimitReached], or [ErrInvalidInput], also for an ExpiresAt that is over.
 func (r *InvitationRepository) Create(ctx context.Context, p CreateInvitationParams) (Invitation, error) {
 	const op = "Invitations.Create"
@@ -225,19 +242,24 @@ func (r *InvitationRepository) GetWithInviter(
 	}, invitationWithInviter)
 }
 
-// GetByRecipient returns the invitation with that id if it was sent to that address, with its organization
-// and inviter, or [ErrNotFound]: what an invited user may see before being a member. It does not look at its state.
+// GetByRecipient returns the invitation with that id if it was sent to the user's address, with its organization and
+// inviter: what an invited user may see before being a member. It does not look at its state. It returns
+// [ErrEmailNotVerified], [ErrNotFound] or [ErrInvalidInput].
 func (r *InvitationRepository) GetByRecipient(
-	ctx context.Context, invitationID, email string,
+	ctx context.Context, p GetInvitationByRecipientParams,
 ) (ReceivedInvitation, error) {
 	const op = "Invitations.GetByRecipient"
-	email = canonicalEmail(email)
-	if err := check(op, id("id", invitationID), key("email", email, maxEmail)); err != nil {
+	if err := check(op, id("id", p.InvitationID), id("user_id", p.UserID)); err != nil {
 		return ReceivedInvitation{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetInvitationByRecipient, dbgen.GetInvitationByRecipientParams{
-		ID: invitationID, Email: email,
-	}, receivedInvitation)
+	row, err := repo.OfRecipient(ctx, r.repo, (*queries).GetInvitationByRecipient, dbgen.GetInvitationByRecipientParams{
+		ID: p.InvitationID, UserID: p.UserID,
+	}, recipient(p.UserID, p.AllowUnverified))
+	return answer(op, row, err, receivedInvitation)
+}
+
+func recipient(userID string, allowUnverified bool) dbgen.CheckRecipientParams {
+	return dbgen.CheckRecipientParams{UserID: userID, AllowUnverified: allowUnverified}
 }
 
 // GetPending returns the newest invitation of an organization to an address that is pending and has not expired, or
@@ -275,29 +297,30 @@ func (r *InvitationRepository) All(
 	return eachItem(ctx, p, func(p *ListInvitationsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
-// ListByEmail returns a page of the invitations to an address with their organizations and inviters, oldest first. It
-// returns [ErrInvalidInput].
-func (r *InvitationRepository) ListByEmail(
-	ctx context.Context, p ListInvitationsByEmailParams,
+// ListByRecipient returns a page of the invitations to a user's address with their organizations and inviters, oldest
+// first. It returns [ErrEmailNotVerified], [ErrNotFound] if there is no such user, or [ErrInvalidInput].
+func (r *InvitationRepository) ListByRecipient(
+	ctx context.Context, p ListInvitationsByRecipientParams,
 ) (Page[ReceivedInvitation], error) {
-	const op = "Invitations.ListByEmail"
-	p.Email = canonicalEmail(p.Email)
-	if err := check(op, key("email", p.Email, maxEmail), pageSize(p.Limit)); err != nil {
+	const op = "Invitations.ListByRecipient"
+	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[ReceivedInvitation]{}, err
 	}
-	return list(ctx, r.repo, op, (*queries).ListInvitationsByEmail, dbgen.ListInvitationsByEmailParams{
-		Email: p.Email, Pending: p.Pending, Now: r.repo.Now(),
+	query := (*queries).ListInvitationsByRecipient
+	rows, err := repo.OfRecipient(ctx, r.repo, query, dbgen.ListInvitationsByRecipientParams{
+		UserID: p.UserID, Pending: p.Pending, Now: r.repo.Now(),
 		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, p.Limit, receivedInvitation, ReceivedInvitation.cursor)
+	}, recipient(p.UserID, p.AllowUnverified))
+	return page(op, rows, err, p.Limit, receivedInvitation, ReceivedInvitation.cursor)
 }
 
-// AllByEmail iterates over the invitations of [InvitationRepository.ListByEmail] from p.After on, p.Limit (1,000 if 0)
-// at a time. An error ends it.
-func (r *InvitationRepository) AllByEmail(
-	ctx context.Context, p ListInvitationsByEmailParams,
+// AllByRecipient iterates over the invitations of [InvitationRepository.ListByRecipient] from p.After on, p.Limit
+// (1,000 if 0) at a time. An error ends it.
+func (r *InvitationRepository) AllByRecipient(
+	ctx context.Context, p ListInvitationsByRecipientParams,
 ) iter.Seq2[ReceivedInvitation, error] {
 	return eachItem(ctx, p,
-		func(p *ListInvitationsByEmailParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByEmail)
+		func(p *ListInvitationsByRecipientParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByRecipient)
 }
 
 // Count returns the number of an organization's invitations. It returns [ErrInvalidInput].
@@ -317,17 +340,16 @@ func (r *InvitationRepository) Count(ctx context.Context, p CountInvitationsPara
 // [SessionRepository.SetActiveOrganization].
 //
 // It returns [ErrNotFound], as which an [ErrNotRecipient] counts too, [ErrEmailNotVerified], [ErrNotPending],
-// [ErrExpired], [ErrLimitReached] or [ErrInvalidInput].
-func (r *InvitationRepository) Accept(
-	ctx context.Context, invitationID, userID string, p AcceptInvitationParams,
-) (AcceptedInvitation, error) {
+// [ErrExpired], [ErrNotPermitted] if the inviter has left the organization, or has no longer a role that may send it,
+// [ErrLimitReached] or [ErrInvalidInput].
+func (r *InvitationRepository) Accept(ctx context.Context, p AcceptInvitationParams) (AcceptedInvitation, error) {
 	const op = "Invitations.Accept"
-	if err := check(op, id("id", invitationID), id("user_id", userID), limitOf("max_members", p.MaxMembers),
+	if err := check(op, id("id", p.InvitationID), id("user_id", p.UserID), limitOf("max_members", p.MaxMembers),
 		limitOf("max_team_members", p.MaxTeamMembers)); err != nil {
 		return AcceptedInvitation{}, err
 	}
 	row, err := r.repo.AcceptInvitation(ctx, op, dbgen.AcceptInvitationParams{
-		ID: invitationID, UserID: userID, RequireVerified: p.RequireVerified,
+		ID: p.InvitationID, UserID: p.UserID, AllowUnverified: p.AllowUnverified,
 		MaxMembers: limit(p.MaxMembers), MaxTeamMembers: limit(p.MaxTeamMembers),
 	})
 	again := errors.Is(err, repo.ErrAlreadyAccepted)
@@ -338,13 +360,16 @@ func (r *InvitationRepository) Accept(
 }
 
 // Reject is what the user to whose address a pending invitation was sent can do instead of Accept, also when it has
-// expired. It returns the invitation, [ErrNotFound], as which an [ErrNotRecipient] counts too, or [ErrNotPending].
-func (r *InvitationRepository) Reject(ctx context.Context, invitationID, userID string) (Invitation, error) {
+// expired. It returns the invitation, [ErrNotFound], as which an [ErrNotRecipient] counts too, [ErrEmailNotVerified],
+// [ErrNotPending] or [ErrInvalidInput].
+func (r *InvitationRepository) Reject(ctx context.Context, p RejectInvitationParams) (Invitation, error) {
 	const op = "Invitations.Reject"
-	if err := check(op, id("id", invitationID), id("user_id", userID)); err != nil {
+	if err := check(op, id("id", p.InvitationID), id("user_id", p.UserID)); err != nil {
 		return Invitation{}, err
 	}
-	row, err := r.repo.RejectInvitation(ctx, op, dbgen.RejectInvitationParams{ID: invitationID, UserID: userID})
+	row, err := r.repo.RejectInvitation(ctx, op, dbgen.RejectInvitationParams{
+		ID: p.InvitationID, UserID: p.UserID, AllowUnverified: p.AllowUnverified,
+	})
 	return answer(op, row, err, toInvitation)
 }
 

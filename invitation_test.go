@@ -36,7 +36,7 @@ func TestInvitations(t *testing.T) {
 		{"CancelExpired", testInvitationCancelExpired},
 		{"Delete", testInvitationDelete},
 		{"List", testInvitationList},
-		{"ListByEmail", testInvitationListByEmail},
+		{"ListByRecipient", testInvitationListByRecipient},
 	})
 }
 
@@ -141,7 +141,8 @@ func testInvitationRefused(t *testing.T, s *fixture) {
 		"no inviter":          {authdb.CreateInvitationParams{InviterID: "none"}, authdb.ErrNotMember, "user_id"},
 		"stranger":            {authdb.CreateInvitationParams{InviterID: stranger.ID}, authdb.ErrNotMember, "user_id"},
 		"other's owner":       {authdb.CreateInvitationParams{InviterID: b.user.ID}, authdb.ErrNotMember, "user_id"},
-		"owner by member":     {authdb.CreateInvitationParams{InviterID: plain.UserID, Role: "owner"}, authdb.ErrNotOwner, "role"},
+		"owner by member":     {authdb.CreateInvitationParams{InviterID: plain.UserID, Role: "owner"}, authdb.ErrNotPermitted, "role"},
+		"admin by member":     {authdb.CreateInvitationParams{InviterID: plain.UserID, Role: "member, admin"}, authdb.ErrNotPermitted, "role"},
 		"a member's address":  {authdb.CreateInvitationParams{Email: strings.ToUpper(a.user.Email)}, authdb.ErrAlreadyMember, "email"},
 		"other's team":        {authdb.CreateInvitationParams{TeamIDs: []string{a.team.ID, b.team.ID}}, authdb.ErrReference, "team_id"},
 		"no team":             {authdb.CreateInvitationParams{TeamIDs: []string{"none"}}, authdb.ErrReference, "team_id"},
@@ -179,15 +180,15 @@ func testInvitationOwnerRule(t *testing.T, s *fixture) {
 	for _, role := range noOwners {
 		setRole(role)
 		for _, invited := range owners {
-			fails(t, create(invited), authdb.ErrNotOwner, "Invitations.Create", "role")
+			fails(t, create(invited), authdb.ErrNotPermitted, "Invitations.Create", "role")
 		}
 		for _, invited := range noOwners {
-			if err := create(invited); err != nil {
+			if err := create(invited); errors.Is(err, authdb.ErrNotPermitted) != (role == "member" && invited != "member") {
 				t.Errorf("%q invites %q: %v", role, invited, err)
 			}
 		}
 		// Nor by a new invitation where one is pending.
-		fails(t, create("owner"), authdb.ErrNotOwner, "Invitations.Create", "role")
+		fails(t, create("owner"), authdb.ErrNotPermitted, "Invitations.Create", "role")
 	}
 	for _, role := range owners {
 		setRole(role)
@@ -206,7 +207,7 @@ func testInvitationOwnerRule(t *testing.T, s *fixture) {
 func testInvitationExtend(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	org, inviter := owned(t, s)
-	other := authdbtest.Member(t, s.Store, memberOf(org.ID, ""))
+	other := authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) { p.OrganizationID, p.Role = org.ID, "admin" })
 	team := authdbtest.Team(t, s.Store, teamOf(org.ID))
 	inv := invite(t, s, org.ID, inviter.ID, to("again@example.com"))
 	foreign, _ := owned(t, s)
@@ -312,12 +313,13 @@ func testInvitationLimit(t *testing.T, s *fixture) {
 func testInvitationGet(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	org, inviter := owned(t, s)
+	recipient := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = "ØLGA@Example.com" })
 	for _, lifetime := range []time.Duration{time.Hour, -time.Hour} {
 		inv := plant(t, s, org.ID, inviter.ID, "ølga@example.com", "pending", s.now.Add(lifetime))
 		returns(t, inv)(s.Invitations.Get(ctx, org.ID, inv.ID))
 		returns(t, authdb.InvitationWithInviter{Invitation: inv, Inviter: inviter})(s.Invitations.GetWithInviter(ctx, org.ID, inv.ID))
 		returns(t, authdb.ReceivedInvitation{Invitation: inv, Organization: org, Inviter: inviter})(
-			s.Invitations.GetByRecipient(ctx, inv.ID, "ØLGA@Example.com"))
+			s.Invitations.GetByRecipient(ctx, authdb.GetInvitationByRecipientParams{InvitationID: inv.ID, UserID: recipient.ID}))
 	}
 }
 
@@ -352,12 +354,19 @@ func testInvitationNotFound(t *testing.T, s *fixture) {
 			"Invitations.Cancel":         errOf(s.Invitations.Cancel(ctx, orgID, id)),
 		})
 	}
-	for email, id := range map[string]string{inv.Email: "none", other.Email: inv.ID} {
+	invited := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = inv.Email })
+	want = readTables(t, s.Store)
+	for userID, id := range map[string]string{invited.ID: "none", other.InviterID: inv.ID, "none": inv.ID} {
 		notFound(t, map[string]error{
-			"Invitations.GetByRecipient": errOf(s.Invitations.GetByRecipient(ctx, id, email)),
-			"Invitations.GetPending":     errOf(s.Invitations.GetPending(ctx, inv.OrganizationID, other.Email)),
+			"Invitations.GetByRecipient": errOf(s.Invitations.GetByRecipient(ctx,
+				authdb.GetInvitationByRecipientParams{InvitationID: id, UserID: userID})),
 		})
 	}
+	notFound(t, map[string]error{
+		"Invitations.GetPending": errOf(s.Invitations.GetPending(ctx, inv.OrganizationID, other.Email)),
+		"Invitations.ListByRecipient": errOf(s.Invitations.ListByRecipient(ctx,
+			authdb.ListInvitationsByRecipientParams{UserID: "none"})),
+	})
 	s.holds(t, want)
 }
 
@@ -373,11 +382,12 @@ func testInvitationPending(t *testing.T, s *fixture) {
 		}
 	}
 	p := authdb.ListInvitationsParams{OrganizationID: org.ID, Pending: true}
-	q := authdb.ListInvitationsByEmailParams{Email: "One@Pending.example", Pending: true}
+	recipient := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = "One@Pending.example" })
+	q := authdb.ListInvitationsByRecipientParams{UserID: recipient.ID, Pending: true}
 	for _, p.Limit = range []int{1, 2, 0} {
 		q.Limit = p.Limit
 		returns(t, inOrg)(collect(s.Invitations.All(ctx, p), 100))
-		returns(t, byEmail)(collect(s.Invitations.AllByEmail(ctx, q), 100))
+		returns(t, byEmail)(collect(s.Invitations.AllByRecipient(ctx, q), 100))
 	}
 	count := authdb.CountInvitationsParams{OrganizationID: org.ID}
 	returns(t, int64(18))(s.Invitations.Count(ctx, count))
@@ -385,7 +395,7 @@ func testInvitationPending(t *testing.T, s *fixture) {
 	returns(t, int64(3))(s.Invitations.Count(ctx, count))
 	s.now = s.now.Add(time.Millisecond)
 	returns(t, inOrg[:0])(must[authdb.Page[authdb.InvitationWithInviter]](t)(s.Invitations.List(ctx, p)).Items, nil)
-	returns(t, byEmail[:0])(must[authdb.Page[authdb.ReceivedInvitation]](t)(s.Invitations.ListByEmail(ctx, q)).Items, nil)
+	returns(t, byEmail[:0])(must[authdb.Page[authdb.ReceivedInvitation]](t)(s.Invitations.ListByRecipient(ctx, q)).Items, nil)
 	returns(t, int64(0))(s.Invitations.Count(ctx, count))
 }
 
@@ -476,17 +486,17 @@ func testInvitationAccept(t *testing.T, s *fixture) {
 				ID: s.id(1), OrganizationID: g.org.ID, UserID: g.user.ID, Role: role.want, CreatedAt: s.now,
 			}}
 			want["invitation"][g.inv.ID], want["member"][accepted.Member.ID] = asRow(g.inv), asRow(accepted.Member)
-			p := authdb.AcceptInvitationParams{RequireVerified: true, MaxMembers: 3, MaxTeamMembers: 1}
-			returns(t, accepted)(s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, p))
+			p := authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID, MaxMembers: 3, MaxTeamMembers: 1}
+			returns(t, accepted)(s.Invitations.Accept(ctx, p))
 			s.holds(t, want)
 			accepted.AlreadyAccepted = true
 			s.now = s.now.Add(time.Hour) // it has expired, and the organization is full
-			returns(t, accepted)(s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, p))
+			returns(t, accepted)(s.Invitations.Accept(ctx, p))
 			s.holds(t, want)
 			if err := s.Members.Delete(ctx, g.org.ID, accepted.Member.ID); err != nil {
 				t.Fatal(err)
 			}
-			_, err := s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, p) // no way back in
+			_, err := s.Invitations.Accept(ctx, p) // no way back in
 			fails(t, err, authdb.ErrNotPending, "Invitations.Accept", "")
 		})
 	}
@@ -513,7 +523,7 @@ func testInvitationAcceptTeams(t *testing.T, s *fixture) {
 			want.set("invitation", g.inv.ID, map[string]any{"status": "accepted"})
 			member := authdb.Member{ID: s.id(1), OrganizationID: g.org.ID, UserID: g.user.ID, Role: "member", CreatedAt: s.now}
 			want["member"][member.ID] = asRow(member)
-			got := must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{}))
+			got := must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID, AllowUnverified: true}))
 			returns(t, member)(got.Member, nil)
 			s.expectSeat(t, want, one.ID, g.user.ID)
 			s.expectSeat(t, want, two.ID, g.user.ID)
@@ -534,8 +544,8 @@ func testInvitationAcceptAsMember(t *testing.T, s *fixture) {
 	want := readTables(t, s.Store)
 	g.inv.Status = "accepted"
 	want["invitation"][g.inv.ID] = asRow(g.inv)
-	p := authdb.AcceptInvitationParams{MaxMembers: 1, MaxTeamMembers: 1} // nobody is added but to the other team
-	returns(t, authdb.AcceptedInvitation{Invitation: g.inv, Member: member})(s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, p))
+	p := authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID, MaxMembers: 1, MaxTeamMembers: 1} // nobody is added but to the other team
+	returns(t, authdb.AcceptedInvitation{Invitation: g.inv, Member: member})(s.Invitations.Accept(ctx, p))
 	s.expectSeat(t, want, other.ID, g.user.ID)
 	s.holds(t, want)
 }
@@ -543,12 +553,13 @@ func testInvitationAcceptAsMember(t *testing.T, s *fixture) {
 func testInvitationAcceptRefused(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	g, stranger := newGuest(t, s), authdbtest.User(t, s.Store)
-	none := authdb.AcceptInvitationParams{}
+	none := authdb.AcceptInvitationParams{AllowUnverified: true}
 	accept := func(invitationID, userID string, p authdb.AcceptInvitationParams) error {
 		t.Helper()
 		want := readTables(t, s.Store)
 		defer s.holds(t, want)
-		return errOf(s.Invitations.Accept(ctx, invitationID, userID, p))
+		p.InvitationID, p.UserID = invitationID, userID
+		return errOf(s.Invitations.Accept(ctx, p))
 	}
 	refused := func(err, kind error, field string) {
 		t.Helper()
@@ -563,7 +574,7 @@ func testInvitationAcceptRefused(t *testing.T, s *fixture) {
 	}
 	refused(accept(g.inv.ID, g.tenant.user.ID, none), authdb.ErrNotRecipient, "")
 	must[authdb.User](t)(s.Users.SetEmail(ctx, g.user.ID, g.user.Email, false))
-	refused(accept(g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{RequireVerified: true}), authdb.ErrEmailNotVerified, "")
+	refused(accept(g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{}), authdb.ErrEmailNotVerified, "")
 	refused(accept(g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{MaxMembers: -1}), authdb.ErrInvalidInput, "max_members")
 	refused(accept(g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{MaxTeamMembers: -1}), authdb.ErrInvalidInput, "max_team_members")
 	for _, status := range []string{"accepted", "rejected", "canceled"} {
@@ -575,7 +586,8 @@ func testInvitationAcceptRefused(t *testing.T, s *fixture) {
 	refused(accept(g.inv.ID, g.user.ID, none), authdb.ErrExpired, "")
 	refused(accept(g.inv.ID, stranger.ID, none), authdb.ErrNotRecipient, "")
 	s.now = s.now.Add(-time.Millisecond)
-	if err := errOf(s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, none)); err != nil { // unverified
+	none.InvitationID, none.UserID = g.inv.ID, g.user.ID
+	if err := errOf(s.Invitations.Accept(ctx, none)); err != nil { // unverified
 		t.Error(err)
 	}
 }
@@ -586,7 +598,8 @@ func testInvitationAcceptLimits(t *testing.T, s *fixture) {
 	empty := authdbtest.Team(t, s.Store, teamOf(g.org.ID))
 	exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, empty.ID+","+g.team.ID, g.inv.ID)
 	accept := func(p authdb.AcceptInvitationParams) error {
-		return errOf(s.Invitations.Accept(ctx, g.inv.ID, g.user.ID, p))
+		p.InvitationID, p.UserID = g.inv.ID, g.user.ID
+		return errOf(s.Invitations.Accept(ctx, p))
 	}
 	want := readTables(t, s.Store)
 	if err := accept(authdb.AcceptInvitationParams{MaxMembers: 2}); !errors.Is(err, authdb.ErrLimitReached) {
@@ -611,7 +624,7 @@ func testInvitationReject(t *testing.T, s *fixture) {
 	expired := plant(t, s, g.org.ID, g.tenant.user.ID, g.user.Email, "pending", s.now)
 	want := readTables(t, s.Store)
 	for id, userID := range map[string]string{"none": g.user.ID, g.inv.ID: stranger.ID, expired.ID: "none"} {
-		_, err := s.Invitations.Reject(ctx, id, userID)
+		_, err := s.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: id, UserID: userID, AllowUnverified: true})
 		if e, ok := errors.AsType[*authdb.Error](err); !ok || e.Op != "Invitations.Reject" || !errors.Is(err, authdb.ErrNotFound) ||
 			errors.Is(err, authdb.ErrNotRecipient) != (id != "none") {
 			t.Errorf("%s by %s: %v", id, userID, err)
@@ -621,9 +634,9 @@ func testInvitationReject(t *testing.T, s *fixture) {
 	for _, inv := range []authdb.Invitation{g.inv, expired} {
 		inv.Status = "rejected"
 		want["invitation"][inv.ID] = asRow(inv)
-		returns(t, inv)(s.Invitations.Reject(ctx, inv.ID, g.user.ID))
+		returns(t, inv)(s.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: inv.ID, UserID: g.user.ID, AllowUnverified: true}))
 		s.holds(t, want)
-		_, err := s.Invitations.Reject(ctx, inv.ID, g.user.ID)
+		_, err := s.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: inv.ID, UserID: g.user.ID, AllowUnverified: true})
 		fails(t, err, authdb.ErrNotPending, "Invitations.Reject", "")
 	}
 	s.holds(t, want)
@@ -688,15 +701,17 @@ func testInvitationList(t *testing.T, s *fixture) {
 	}, s.Invitations.List, s.Invitations.All)
 }
 
-func testInvitationListByEmail(t *testing.T, s *fixture) {
+func testInvitationListByRecipient(t *testing.T, s *fixture) {
 	other := authdbtest.Invitation(t, s.Store)
 	inviter := must[authdb.User](t)(s.Users.Get(t.Context(), other.InviterID))
+	recipient := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = "lists@example.com" })
 	rows := rowsOf(func() authdb.ReceivedInvitation {
 		org := authdbtest.Organization(t, s.Store, func(p *authdb.CreateOrganizationParams) { p.OwnerID = inviter.ID })
 		inv := invite(t, s, org.ID, inviter.ID, to("Lists@example.com"))
 		return authdb.ReceivedInvitation{Invitation: inv, Organization: org, Inviter: inviter}
 	})
-	checkList(t, s, "Invitations.ListByEmail", "invitation", rows, func(after authdb.Cursor, limit int) authdb.ListInvitationsByEmailParams {
-		return authdb.ListInvitationsByEmailParams{Email: "lists@Example.com", After: after, Limit: limit}
-	}, s.Invitations.ListByEmail, s.Invitations.AllByEmail)
+	type params = authdb.ListInvitationsByRecipientParams
+	checkList(t, s, "Invitations.ListByRecipient", "invitation", rows, func(after authdb.Cursor, limit int) params {
+		return params{UserID: recipient.ID, After: after, Limit: limit}
+	}, s.Invitations.ListByRecipient, s.Invitations.AllByRecipient)
 }

@@ -146,16 +146,16 @@ func (r *MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Me
 	return answer(op, row, err, toMember)
 }
 
-// CreateMany adds any number of members by COPY, all or none, and returns them in the order given. It returns
+// CreateMany adds any number of members, all or none, and returns them in the order given. It returns
 // [ErrAlreadyMember], [ErrReference] or [ErrInvalidInput].
 func (r *MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberParams) ([]Member, error) {
 	const op = "Members.CreateMany"
-	rows := make([]dbgen.CreateMembersParams, len(ps))
+	rows := make([]dbgen.Member, len(ps))
 	for i, p := range ps {
 		if err := p.check(op); err != nil {
 			return nil, err
 		}
-		rows[i] = dbgen.CreateMembersParams{OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role}
+		rows[i] = dbgen.Member{OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role}
 	}
 	created, err := r.repo.CreateMembers(ctx, op, rows)
 	return answers(op, created, err, toMember)

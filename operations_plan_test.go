@@ -93,7 +93,7 @@ func (e explained) buffers() int64 {
 // readAll are the queries that read every row, since they count every row.
 var readAll = []string{"CountUsers", "CountOrganizations"}
 
-// sentQueries returns the SQL of internal/dbgen by name, and fails unless it has each query of db/queries but COPY.
+// sentQueries returns the SQL of internal/dbgen by name, and fails unless it has each query of db/queries.
 func sentQueries(t *testing.T) map[string]string {
 	t.Helper()
 	read := func(pattern, regex string) (matches [][]string) {
@@ -475,12 +475,12 @@ func testIndexes(t *testing.T, conn *pgx.Conn, p *planner, of estate) {
 }
 
 // queryPlans are the indexes that each query searches.
-const queryPlans = `
-AcceptInvitation: invitation_pkey member_organizationId_idx member_organizationId_userId_uidx teamMember_teamId_idx teamMember_userId_idx team_organizationId_idx team_pkey user_pkey
+const queryPlans = `AcceptInvitation: invitation_pkey member_organizationId_idx member_organizationId_userId_uidx member_userId_idx teamMember_teamId_idx teamMember_userId_idx team_organizationId_idx team_pkey user_pkey
 AnswerMark: mark_pkey
 AuthenticateSession: member_userId_idx session_token_unique teamMember_userId_idx team_pkey user_pkey
 CancelExpiredInvitations: invitation_organizationId_idx
 CancelInvitation: invitation_pkey
+CheckRecipient: user_pkey
 CheckSeats: teamMember_teamId_userId_uidx team_pkey
 ClearActiveOrganization: member_organizationId_userId_uidx session_userId_idx
 ConsumeCode: verification_identifier_idx
@@ -498,12 +498,15 @@ CountVerifications: verification_identifier_idx
 CreateAccount:
 CreateInvitation: invitation_email_idx invitation_organizationId_idx invitation_pkey member_organizationId_userId_uidx member_userId_idx team_organizationId_idx user_email_unique
 CreateMember: member_organizationId_idx
+CreateMembers:
 CreateOrganization:
 CreateSession:
+CreateSessions:
 CreateTeam: team_organizationId_idx
 CreateTeamMembers: member_organizationId_userId_uidx teamMember_teamId_idx teamMember_teamId_userId_uidx team_member_membership_key_unique team_pkey
 CreateUser:
-CreateVerification:
+CreateUsers:
+CreateVerification: verification_identifier_idx
 DeleteAccount: account_pkey account_userId_idx
 DeleteAccountsByUser: account_userId_idx
 DeleteExpiredMarks: mark_createdAt_idx mark_pkey
@@ -517,6 +520,7 @@ DeleteSession: session_pkey
 DeleteSessionByToken: session_token_unique
 DeleteSessionsByTokens: session_token_unique
 DeleteSessionsByUser: session_userId_idx
+DeleteSessionsOfUnverified: session_userId_idx user_email_unique
 DeleteTeam: invitation_organizationId_idx session_userId_idx teamMember_teamId_userId_uidx team_organizationId_idx team_pkey
 DeleteTeamMember: session_userId_idx teamMember_teamId_userId_uidx team_member_pkey team_pkey
 DeleteUser: member_organizationId_idx member_organizationId_userId_uidx member_userId_idx organization_pkey session_userId_idx teamMember_userId_idx team_pkey user_pkey
@@ -527,7 +531,7 @@ GetAccount: account_userId_idx
 GetAccountByProvider: account_providerId_accountId_uidx user_pkey
 GetCredentialAccount: account_userId_idx
 GetInvitation: invitation_pkey
-GetInvitationByRecipient: invitation_email_idx organization_pkey user_pkey
+GetInvitationByRecipient: invitation_pkey organization_pkey user_pkey
 GetInvitationOfRecipient: invitation_pkey user_pkey
 GetInvitationWithInviter: invitation_pkey user_pkey
 GetLinkedAccount: account_userId_idx
@@ -557,9 +561,9 @@ LinkAccount:
 ListAccounts: account_userId_idx
 ListAccountsByUsers: account_userId_idx
 ListInvitations: invitation_organizationId_idx user_pkey
-ListInvitationsByEmail: invitation_email_idx organization_pkey user_pkey
 ListInvitationsByInviters: invitation_inviterId_idx organization_pkey
 ListInvitationsByOrganizations: invitation_organizationId_idx user_pkey
+ListInvitationsByRecipient: invitation_email_idx organization_pkey user_pkey
 ListMembers: member_organizationId_createdAt_id_idx user_pkey
 ListMembersByOrganizations: member_organizationId_idx user_pkey
 ListMembersByUser: member_userId_idx organization_pkey
@@ -593,6 +597,7 @@ LockMembershipOfOrganization: member_userId_idx organization_pkey
 LockOrganization: organization_pkey
 LockOrganizationOfInvitation: invitation_pkey organization_pkey
 LockOrganizationToDelete: organization_pkey
+LockOrganizations: organization_pkey
 LockOrganizationsOfUser: member_userId_idx organization_pkey
 LockOrganizationsOfUserToDelete: member_userId_idx organization_pkey
 LockPendingInvitations: invitation_email_idx
@@ -634,5 +639,5 @@ UpdateTeam: team_pkey
 UpdateUser: user_pkey
 UpdateVerification: verification_pkey
 UpdateVerificationsByIdentifier: verification_identifier_idx
-VerifyUserEmail: user_email_unique
+VerifyUserEmail: account_userId_idx user_email_unique user_pkey
 `

@@ -104,6 +104,13 @@ func list[P, R, T any](
 	query func(*queries, context.Context, P) ([]R, error), p P, limit int, item func(R) T, cursor func(T) Cursor,
 ) (Page[T], error) {
 	rows, err := repo.Read(ctx, r, query, p)
+	return page(op, rows, err, limit, item, cursor)
+}
+
+// page makes a page of its rows and one more.
+func page[R, T any](
+	op string, rows []R, err error, limit int, item func(R) T, cursor func(T) Cursor,
+) (Page[T], error) {
 	if err != nil {
 		return Page[T]{}, translate(op, err)
 	}

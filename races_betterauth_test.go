@@ -376,7 +376,7 @@ func foreignRaces(ctx context.Context) []foreignRace {
 		}, func(t *testing.T, a *arena, b betterAuth) int {
 			id := a.seed(t, 1, seedOrganizations, seedUsers, seedInvitations)
 			failures(t, sides(8, func(int) error {
-				return errOf(a.Invitations.Accept(ctx, id("i", 0), id("u", 0), authdb.AcceptInvitationParams{}))
+				return errOf(a.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id("i", 0), UserID: id("u", 0), AllowUnverified: true}))
 			}, func(int) error { return b.accept(ctx, id("i", 0), id("u", 0), true, 0) }), authdb.ErrNotPending)
 			return members(t, a, id("u", 0))
 		}},
@@ -403,7 +403,7 @@ func foreignRaces(ctx context.Context) []foreignRace {
 			id := a.seed(t, 2, seedOrganizations, seedUsers, seedInvitations)
 			failures(t, []error{
 				b.addMember(ctx, id("o", 0), id("u", 0), 0),
-				errOf(a.Invitations.Accept(ctx, id("i", 0), id("u", 0), authdb.AcceptInvitationParams{})),
+				errOf(a.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id("i", 0), UserID: id("u", 0), AllowUnverified: true})),
 				errOf(a.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: id("o", 1), UserID: id("u", 1)})),
 				b.accept(ctx, id("i", 1), id("u", 1), false, 0),
 			})
@@ -438,7 +438,7 @@ func foreignRaces(ctx context.Context) []foreignRace {
 		}, func(t *testing.T, a *arena, b betterAuth) int {
 			id := crowdOf(t, a, 5)
 			errs := sides(5, func(i int) error {
-				return errOf(a.Invitations.Accept(ctx, id("i", i), id("u", i), authdb.AcceptInvitationParams{MaxMembers: 3}))
+				return errOf(a.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id("i", i), UserID: id("u", i), AllowUnverified: true, MaxMembers: 3}))
 			}, func(i int) error { return b.accept(ctx, id("i", i), id("u", i), false, 3) })
 			failures(t, errs, authdb.ErrLimitReached)
 			return max(0, succeeded(t, []error{errs[0], errs[2], errs[4]}, authdb.ErrLimitReached)-2)
@@ -492,7 +492,7 @@ func foreignRaces(ctx context.Context) []foreignRace {
 			// Their cancel and their reject overwrite what is accepted; watches sees whether an accept followed them.
 			for i, status := range []string{authdb.StatusCanceled, authdb.StatusRejected} {
 				one, two := both(func() error {
-					return errOf(a.Invitations.Accept(ctx, id("i", i), id("u", i), authdb.AcceptInvitationParams{}))
+					return errOf(a.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id("i", i), UserID: id("u", i), AllowUnverified: true}))
 				}, func() error { return b.settle(ctx, id("i", i), status) })
 				failures(t, []error{one, two}, authdb.ErrNotPending)
 				if joined := members(t, a, id("u", i)) == 0; joined != (one == nil) {

@@ -299,7 +299,7 @@ func TestRaceAccept(t *testing.T) {
 	ctx := t.Context()
 	accept := func(id func(string, int) string, i int) func() error {
 		return func() error {
-			return errOf(a.Invitations.Accept(ctx, id("i", i), id("u", i), authdb.AcceptInvitationParams{RequireVerified: true}))
+			return errOf(a.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id("i", i), UserID: id("u", i)}))
 		}
 	}
 
@@ -309,7 +309,7 @@ func TestRaceAccept(t *testing.T) {
 		var members sync.Map
 		began := time.Now()
 		errs := atOnce(n, func(int) error {
-			got, err := a.Invitations.Accept(ctx, id("i", 0), id("u", 0), authdb.AcceptInvitationParams{})
+			got, err := a.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id("i", 0), UserID: id("u", 0), AllowUnverified: true})
 			if err == nil && !got.AlreadyAccepted {
 				first.Add(1)
 			}
@@ -342,7 +342,7 @@ func TestRaceAccept(t *testing.T) {
 				id("i", i), id("o", i), who("u", 0)+"@example.com", id("w", i))
 		}
 		errs := atOnce(3*n, func(i int) error {
-			return errOf(a.Invitations.Accept(ctx, fmt.Sprint(id("i", i/3), i%3+1), who("u", 0), authdb.AcceptInvitationParams{}))
+			return errOf(a.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: fmt.Sprint(id("i", i/3), i%3+1), UserID: who("u", 0), AllowUnverified: true}))
 		})
 		ok, members := succeeded(t, errs), a.number(t, `SELECT count(*) FROM member WHERE user_id = $1`, who("u", 0))
 		if ok != 3*n || members != n {
@@ -362,7 +362,7 @@ func TestRaceAccept(t *testing.T) {
 			return errOf(a.Invitations.Cancel(ctx, id("o", i), id("i", i)))
 		}},
 		{"or rejected", func(id func(string, int) string, i int) error {
-			return errOf(a.Invitations.Reject(ctx, id("i", i), id("u", i)))
+			return errOf(a.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: id("i", i), UserID: id("u", i), AllowUnverified: true}))
 		}},
 		{"or expired", func(id func(string, int) string, i int) error {
 			expired, err := a.at(2*time.Hour).Invitations.CancelExpired(ctx, id("o", i))
@@ -443,7 +443,7 @@ func TestRaceAccept(t *testing.T) {
 			id, tx := a.seed(t, 1, seedOrganizations, seedTeams, seedUsers, seedInvitations), a.begin(t)
 			must[authdb.Invitation](t)(authdb.New(tx).Invitations.Cancel(ctx, id("o", 0), id("i", 0)))
 			if err := a.waits(t, func() error {
-				return errOf(open.Invitations.Accept(ctx, id("i", 0), id("u", 0), authdb.AcceptInvitationParams{}))
+				return errOf(open.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id("i", 0), UserID: id("u", 0), AllowUnverified: true}))
 			}).afterwards(t, tx.Commit); err != nil {
 				return 0
 			}
@@ -746,7 +746,7 @@ func TestRaceLimits(t *testing.T) {
 					OrganizationID: id("o", 0), UserID: id("u", i), MaxMembers: most,
 				}))
 			}
-			return errOf(s.Invitations.Accept(ctx, id("i", i), id("u", i), authdb.AcceptInvitationParams{MaxMembers: most}))
+			return errOf(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id("i", i), UserID: id("u", i), AllowUnverified: true, MaxMembers: most}))
 		}
 	}
 	t.Run("of members", func(t *testing.T) {
@@ -785,7 +785,7 @@ func TestRaceLimits(t *testing.T) {
 			if i%2 == 0 {
 				return takesSeat(a.Store, id)(i)
 			}
-			return errOf(a.Invitations.Accept(ctx, id("i", i), id("u", i), authdb.AcceptInvitationParams{MaxTeamMembers: most}))
+			return errOf(a.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id("i", i), UserID: id("u", i), AllowUnverified: true, MaxTeamMembers: most}))
 		}), most, inTeam, id("t", 0))
 	})
 
@@ -829,7 +829,7 @@ func TestRaceLimits(t *testing.T) {
 				if how == "TeamMembers.Create" {
 					return takesSeat(a.Store, id)(0)
 				}
-				return errOf(a.Invitations.Accept(ctx, id("i", 0), id("u", 0), authdb.AcceptInvitationParams{MaxTeamMembers: most}))
+				return errOf(a.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id("i", 0), UserID: id("u", 0), AllowUnverified: true, MaxTeamMembers: most}))
 			}).afterwards(t, tx.Commit)
 			if seats := a.number(t, `SELECT member_count FROM team WHERE id = $1`, id("t", 0)); !errors.Is(err, authdb.ErrLimitReached) || seats != most {
 				t.Errorf("%v; %d seats taken of %d", err, seats, most)

@@ -218,11 +218,14 @@ func (c *checker) ofUser(ctx context.Context, store *authdb.Store, user authdb.U
 		c.row("team_member", m.ID, m.TeamMember)
 		c.row("team", m.TeamID, m.Team)
 	}
-	for i, err := range store.Invitations.AllByEmail(ctx, authdb.ListInvitationsByEmailParams{Email: user.Email, Limit: 1}) {
+	for i, err := range store.Invitations.AllByRecipient(ctx, authdb.ListInvitationsByRecipientParams{
+		UserID: user.ID, AllowUnverified: true, Limit: 1,
+	}) {
 		must[authdb.ReceivedInvitation](t)(i, err)
 		c.row("invitation", i.ID, i.Invitation)
 		c.row("organization", i.OrganizationID, i.Organization)
-		got := must[authdb.ReceivedInvitation](t)(store.Invitations.GetByRecipient(ctx, i.ID, user.Email))
+		got := must[authdb.ReceivedInvitation](t)(store.Invitations.GetByRecipient(ctx,
+			authdb.GetInvitationByRecipientParams{InvitationID: i.ID, UserID: user.ID, AllowUnverified: true}))
 		c.row("invitation", i.ID, got.Invitation)
 		c.row("user", i.InviterID, got.Inviter)
 	}

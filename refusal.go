@@ -15,8 +15,11 @@ var (
 	ErrAccountTaken = fmt.Errorf("%w: account taken", ErrConflict)
 	// ErrNotMember: the user is no member of the organization, or of the team.
 	ErrNotMember = errors.New("not a member")
-	// ErrNotOwner: only an owner may invite an owner.
-	ErrNotOwner = errors.New("not an owner")
+	// ErrNotPermitted: the inviter's role does not allow it. Owners may invite anybody, whoever is nothing but a
+	// RoleMember only others like that, everybody else all but owners.
+	ErrNotPermitted = errors.New("not permitted")
+	// ErrInTransaction: what the method must remember would be forgotten when the caller's transaction is rolled back.
+	ErrInTransaction = errors.New("in a transaction")
 	// ErrLastOwner: an organization would be left without an owner.
 	ErrLastOwner = errors.New("last owner")
 	// ErrLastTeam: the organization would be left without a team.
@@ -50,7 +53,7 @@ var refusals = map[repo.RefusalError]refusal{
 	"not found":         {ErrNotFound, ""},
 	"not a member":      {ErrNotMember, "user_id"},
 	"already a member":  {ErrAlreadyMember, "email"},
-	"not an owner":      {ErrNotOwner, "role"},
+	"not permitted":     {ErrNotPermitted, "role"},
 	"no such team":      {ErrReference, "team_id"},
 	"account taken":     {ErrAccountTaken, "account_id"},
 	"last account":      {ErrLastAccount, ""},
@@ -69,6 +72,8 @@ var refusals = map[repo.RefusalError]refusal{
 	"expired":           {ErrExpired, ""},
 	repo.ErrWrongCode:   {ErrWrongCode, ""},
 	"too many attempts": {ErrTooManyAttempts, ""},
+
+	repo.ErrInTransaction: {ErrInTransaction, ""},
 }
 
 // refuse sets what the word of a verdict means.

@@ -168,16 +168,16 @@ func (r *SessionRepository) Create(ctx context.Context, p CreateSessionParams) (
 	return answer(op, row, err, toSession)
 }
 
-// CreateMany adds any number of sessions by COPY, all or none, and returns them in the order given. It returns
+// CreateMany adds any number of sessions, all or none, and returns them in the order given. It returns
 // [ErrReference] or [ErrInvalidInput].
 func (r *SessionRepository) CreateMany(ctx context.Context, ps []CreateSessionParams) ([]Session, error) {
 	const op = "Sessions.CreateMany"
-	rows := make([]dbgen.CreateSessionsParams, len(ps))
+	rows := make([]dbgen.Session, len(ps))
 	for i, p := range ps {
 		if err := p.check(op); err != nil {
 			return nil, err
 		}
-		rows[i] = dbgen.CreateSessionsParams{
+		rows[i] = dbgen.Session{
 			UserID: p.UserID, ExpiresAt: r.repo.NowOr(p.ExpiresAt, SessionLifetime),
 			IPAddress: &p.IPAddress, UserAgent: &p.UserAgent,
 			ActiveOrganizationID: p.ActiveOrganizationID, ActiveTeamID: p.ActiveTeamID,

@@ -192,9 +192,11 @@ func TestScopes(t *testing.T) {
 			"Invitations.GetWithInviter": func() error { return errOf(db.Invitations.GetWithInviter(ctx, in.org, a.invitation.ID)) },
 			"Invitations.GetPending":     func() error { return errOf(db.Invitations.GetPending(ctx, in.org, a.invitation.Email)) },
 			"Invitations.Accept": func() error {
-				return errOf(db.Invitations.Accept(ctx, a.invitation.ID, recipient(), authdb.AcceptInvitationParams{}))
+				return errOf(db.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: a.invitation.ID, UserID: recipient(), AllowUnverified: true}))
 			},
-			"Invitations.Reject": func() error { return errOf(db.Invitations.Reject(ctx, a.invitation.ID, recipient())) },
+			"Invitations.Reject": func() error {
+				return errOf(db.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: a.invitation.ID, UserID: recipient(), AllowUnverified: true}))
+			},
 			"Invitations.Cancel": func() error { return errOf(db.Invitations.Cancel(ctx, in.org, a.invitation.ID)) },
 			"Invitations.Delete": func() error { return db.Invitations.Delete(ctx, in.org, a.invitation.ID) },
 		}},

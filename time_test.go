@@ -168,7 +168,7 @@ func checkTimes(t *testing.T, s *authdb.Store, plain *pgxpool.Pool, at time.Time
 	cell("invitation", "created_at", inv.ID, now, inv.CreatedAt)
 
 	checkExpiry(t, s, user.ID, at)
-	// COPY has its own way to the wire.
+	// An array has its own way to the wire.
 	many := must[[]authdb.Session](t)(s.Sessions.CreateMany(ctx, []authdb.CreateSessionParams{{UserID: user.ID, ExpiresAt: given}}))
 	if diff := cmp.Diff(many[0], must[authdb.Session](t)(s.Sessions.Get(ctx, user.ID, many[0].ID))); diff != "" {
 		t.Errorf("CreateMany (-returned +stored):\n%s", diff)

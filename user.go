@@ -43,6 +43,21 @@ type UpdateUserParams struct {
 	Image Change[string]
 }
 
+// VerifyEmailParams say what was proved, and how.
+type VerifyEmailParams struct {
+	Email string // the address, in any case
+	// KeepAccess leaves accounts and sessions: for a proof by somebody who is signed in as the user, such as Better
+	// Auth's /verify-email. Not for a proof that signs in, such as a magic link or a code by mail.
+	KeepAccess bool
+}
+
+// VerifiedUser is a user whose address is proved.
+type VerifiedUser struct {
+	User User
+	// The sessions that ended, in no order: their tokens are what a cache has to forget.
+	Sessions []Session
+}
+
 // DeleteUserParams say what becomes of the organizations whose only owner the user is: by default, the user stays.
 type DeleteUserParams struct {
 	SuccessorID         string // a user who becomes an owner of each, and a member where it is none
@@ -111,17 +126,17 @@ func (r *UserRepository) CreateWithAccount(
 	return User(user), Account(account), nil
 }
 
-// CreateMany adds any number of users by COPY, all or none, and returns them in the order given. It returns
+// CreateMany adds any number of users, all or none, and returns them in the order given. It returns
 // [ErrEmailTaken] or [ErrInvalidInput].
 func (r *UserRepository) CreateMany(ctx context.Context, ps []CreateUserParams) ([]User, error) {
 	const op = "Users.CreateMany"
-	rows := make([]dbgen.CreateUsersParams, len(ps))
+	rows := make([]dbgen.User, len(ps))
 	for i, p := range ps {
 		p.Email = canonicalEmail(p.Email)
 		if err := p.check(op); err != nil {
 			return nil, err
 		}
-		rows[i] = dbgen.CreateUsersParams{Name: p.Name, Email: p.Email, EmailVerified: p.EmailVerified, Image: p.Image}
+		rows[i] = dbgen.User{Name: p.Name, Email: p.Email, EmailVerified: p.EmailVerified, Image: p.Image}
 	}
 	created, err := r.repo.CreateUsers(ctx, op, rows)
 	return answers(op, created, err, toUser)
@@ -195,17 +210,26 @@ func (r *UserRepository) SetEmail(ctx context.Context, userID, email string, ver
 	return answer(op, row, err, toUser)
 }
 
-// VerifyEmail marks an address as proved and returns its user, or [ErrNotFound] if no user has it (any more).
-func (r *UserRepository) VerifyEmail(ctx context.Context, email string) (User, error) {
+// VerifyEmail marks the address of a user as proved. If it was not before, all accounts and sessions of the user go, since
+// whoever made them had not proved the address, unless p keeps them. It returns [ErrNotFound] if the user has another
+// address, or [ErrInvalidInput]. If the address was proved before, it changes nothing.
+//
+// An account must then be linked again in the same transaction, or by the sign-in that follows. A password that was
+// looked at before may still lead to a session after: sign in by [SessionRepository.Create] in the transaction that
+// looks at it.
+func (r *UserRepository) VerifyEmail(ctx context.Context, userID string, p VerifyEmailParams) (VerifiedUser, error) {
 	const op = "Users.VerifyEmail"
-	email = canonicalEmail(email)
-	if err := check(op, key("email", email, maxEmail)); err != nil {
-		return User{}, err
+	p.Email = canonicalEmail(p.Email)
+	if err := check(op, id("id", userID), key("email", p.Email, maxEmail)); err != nil {
+		return VerifiedUser{}, err
 	}
-	row, err := repo.Update(ctx, r.repo, op, (*queries).VerifyUserEmail, dbgen.VerifyUserEmailParams{
-		Email: email, Now: r.repo.Now(),
-	}, (*queries).GetUserByEmail, email)
-	return answer(op, row, err, toUser)
+	row, revoked, err := r.repo.VerifyUserEmail(ctx, op, dbgen.VerifyUserEmailParams{
+		ID: userID, Email: p.Email, KeepAccess: p.KeepAccess,
+	})
+	if err != nil {
+		return VerifiedUser{}, translate(op, err)
+	}
+	return VerifiedUser{User(row), each(revoked, toSession)}, nil
 }
 
 // Delete removes a user with all that belongs to it: sessions, accounts, memberships and the invitations it sent. It

@@ -137,7 +137,8 @@ func testUserEmail(t *testing.T, s *fixture) {
 		returns(t, user)(s.Users.GetByEmail(ctx, given))
 		returns(t, user)(s.Users.GetByEmail(ctx, stored))
 		user.EmailVerified = true
-		returns(t, user)(s.Users.VerifyEmail(ctx, given))
+		returns(t, authdb.VerifiedUser{User: user, Sessions: []authdb.Session{}})(
+			s.Users.VerifyEmail(ctx, user.ID, authdb.VerifyEmailParams{Email: given}))
 		returns(t, user)(s.Users.SetEmail(ctx, user.ID, given, true))
 	}
 }
@@ -157,7 +158,7 @@ func testUserNotFound(t *testing.T, s *fixture) {
 		"Users.GetByEmail":  errOf(s.Users.GetByEmail(ctx, "none@example.com")),
 		"Users.Update":      errOf(s.Users.Update(ctx, "none", authdb.UpdateUserParams{})),
 		"Users.SetEmail":    errOf(s.Users.SetEmail(ctx, "none", "none@example.com", true)),
-		"Users.VerifyEmail": errOf(s.Users.VerifyEmail(ctx, "none@example.com")),
+		"Users.VerifyEmail": errOf(s.Users.VerifyEmail(ctx, "none", authdb.VerifyEmailParams{Email: "none@example.com"})),
 		"Users.Delete":      errOf(s.Users.Delete(ctx, "none", authdb.DeleteUserParams{})),
 	})
 	s.holds(t, want)
@@ -198,18 +199,40 @@ func testUserSetEmail(t *testing.T, s *fixture) {
 }
 
 func testUserVerifyEmail(t *testing.T, s *fixture) {
+	ctx := t.Context()
 	unverified := func(p *authdb.CreateUserParams) { p.EmailVerified = false }
-	authdbtest.User(t, s.Store, unverified)
-	user := authdbtest.User(t, s.Store, unverified)
-	verify := func(email string) (authdb.User, error) { return s.Users.VerifyEmail(t.Context(), email) }
-	checkUpdates(t, s, "user", user, verify, []step[string, authdb.User]{
-		{"first", user.Email, func(u *authdb.User) { u.EmailVerified = true }},
-		{"again", strings.ToUpper(user.Email), func(*authdb.User) {}},
-	})
-	must[authdb.User](t)(s.Users.SetEmail(t.Context(), user.ID, "changed@verify.example", false))
-	want := readTables(t, s.Store)
-	notFound(t, map[string]error{"Users.VerifyEmail": errOf(verify(user.Email))})
-	s.holds(t, want)
+	bystander := authdbtest.User(t, s.Store, unverified)
+	authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) { p.UserID = bystander.ID })
+	for name, keep := range map[string]bool{"a proof that signs in": false, "a proof of one who is signed in": true} {
+		t.Run(name, func(t *testing.T) {
+			user := authdbtest.User(t, s.Store, unverified)
+			session := authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) { p.UserID = user.ID })
+			account := authdbtest.Account(t, s.Store, accountOf(user.ID, "github", s.id(1)))
+			s.now = s.now.Add(time.Minute)
+			want := readTables(t, s.Store)
+			p := authdb.VerifyEmailParams{Email: strings.ToUpper(user.Email), KeepAccess: keep}
+			fails(t, errOf(s.Users.VerifyEmail(ctx, bystander.ID, p)), authdb.ErrNotFound, "Users.VerifyEmail", "")
+			s.holds(t, want)
+			user.EmailVerified, user.UpdatedAt = true, s.now
+			want["user"][user.ID] = asRow(user)
+			ended := []authdb.Session{}
+			if !keep {
+				ended = append(ended, session)
+				delete(want["session"], session.ID)
+				delete(want["account"], account.ID)
+			}
+			returns(t, authdb.VerifiedUser{User: user, Sessions: ended})(s.Users.VerifyEmail(ctx, user.ID, p))
+			s.holds(t, want)
+
+			// What the user makes now is not a squatter's.
+			authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) { p.UserID = user.ID })
+			s.now = s.now.Add(time.Minute)
+			want = readTables(t, s.Store)
+			returns(t, authdb.VerifiedUser{User: user, Sessions: []authdb.Session{}})(s.Users.VerifyEmail(ctx, user.ID,
+				authdb.VerifyEmailParams{Email: user.Email}))
+			s.holds(t, want)
+		})
+	}
 }
 
 func testUserDelete(t *testing.T, s *fixture) {

@@ -46,6 +46,7 @@ type ConsumeCodeParams struct {
 	Identifier  string
 	Code        string // as it is stored: hashed, where Better Auth's storeOTP says so
 	MaxAttempts int    // wrong guesses after which the code is good for nothing; zero: 3, Better Auth's allowedAttempts
+	InTx        bool   // run in the caller's transaction, which forgets a wrong guess unless it is committed
 }
 
 // ListVerificationsParams selects a page of the rows of an identifier.
@@ -58,7 +59,8 @@ type ListVerificationsParams struct {
 // VerificationRepository reads and writes the verification table. It is [Store.Verifications].
 type VerificationRepository struct{ repo *repo.Repo }
 
-// Create adds a verification beside those that its identifier has. It returns [ErrInvalidInput].
+// Create adds a verification beside those that its identifier has, as the newest of them: where the clock was behind
+// that of whoever made another, CreatedAt is a millisecond after that one's. It returns [ErrInvalidInput].
 func (r *VerificationRepository) Create(ctx context.Context, p CreateVerificationParams) (Verification, error) {
 	const op = "Verifications.Create"
 	if err := check(op, required("identifier", p.Identifier, maxToken), text("value", p.Value, maxValue),
@@ -135,6 +137,7 @@ func (r *VerificationRepository) Count(ctx context.Context, identifier string) (
 
 // Consume uses up the newest verification of an identifier and returns it: of any number of callers one gets it, and
 // the others [ErrNotFound], as if there is none or the newest has expired. All older ones of the identifier go along.
+// In a transaction that is rolled back it was not used up.
 // It suits an identifier that holds the secret, such as "reset-password:" and a token.
 func (r *VerificationRepository) Consume(ctx context.Context, identifier string) (Verification, error) {
 	const op = "Verifications.Consume"
@@ -159,6 +162,9 @@ func (r *VerificationRepository) ConsumeValue(ctx context.Context, identifier, v
 // ConsumeCode uses up a one-time code, whose verification has the value "code:attempts" as Better Auth writes it. It
 // returns [ErrWrongCode] after counting the guess, [ErrTooManyAttempts] if there were MaxAttempts wrong ones before,
 // also for the right code, [ErrNotFound] if there is no code or it has expired, or [ErrInvalidInput].
+//
+// In a transaction it returns [ErrInTransaction] unless p.InTx is set, since a rollback would forget the guess: call it
+// before [Store.InTx]. It cannot tell a transaction behind a handle of the caller's own type.
 func (r *VerificationRepository) ConsumeCode(ctx context.Context, p ConsumeCodeParams) error {
 	const op = "Verifications.ConsumeCode"
 	if p.MaxAttempts == 0 {
@@ -170,7 +176,7 @@ func (r *VerificationRepository) ConsumeCode(ctx context.Context, p ConsumeCodeP
 	}
 	return translate(op, r.repo.ConsumeCode(ctx, op, dbgen.ConsumeCodeParams{
 		Identifier: p.Identifier, Code: p.Code, MaxAttempts: int32(min(p.MaxAttempts, 1000)),
-	}))
+	}, p.InTx))
 }
 
 // Update changes what p says of the verification with that id and returns it. It returns [ErrNotFound] or

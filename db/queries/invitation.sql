@@ -1,20 +1,32 @@
 -- name: CreateInvitation :one
--- Of what an address has pending, the newest that has not expired is the one that goes on; all others are closed.
+-- Of what an address has pending, the newest that could be accepted is the one that goes on; all others are closed.
+-- Owners invite anybody; whoever is nothing but a member invites members; all others invite all but owners. FOR SHARE:
+-- the inviter must not be demoted at the same moment by a server that takes no lock.
 WITH inviter AS (
-    SELECT m.role FROM member m WHERE m.organization_id = @organization_id AND m.user_id = @inviter_id
+    SELECT m.role ~ @owner_pattern::text AS is_owner, m.role ~ @plain_pattern::text AS is_plain
+    FROM member m
+    WHERE m.organization_id = @organization_id AND m.user_id = @inviter_id
+    FOR SHARE
 ), standing AS (
-    SELECT i.id FROM invitation i
+    SELECT i.id, i.inviter_id, i.role FROM invitation i
+    JOIN member m ON m.organization_id = i.organization_id AND m.user_id = i.inviter_id
     WHERE i.organization_id = @organization_id AND i.email = @email AND i.status = 'pending' AND i.expires_at > @now
+      AND (m.role ~ @owner_pattern::text OR coalesce(i.role, '') !~ @owner_pattern::text)
+      AND (m.role !~ @plain_pattern::text OR coalesce(i.role, '') ~ @plain_pattern::text)
     ORDER BY i.created_at DESC, i.id DESC
     LIMIT 1
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM inviter) THEN 'not a member'
-        WHEN @role::text ~ @owner_pattern::text
-            AND NOT (SELECT inviter.role ~ @owner_pattern::text FROM inviter) THEN 'not an owner'
+        WHEN @role::text ~ @owner_pattern::text AND NOT (SELECT is_owner FROM inviter) THEN 'not permitted'
+        WHEN @role::text !~ @plain_pattern::text AND (SELECT is_plain FROM inviter) THEN 'not permitted'
         WHEN EXISTS (
             SELECT 1 FROM "user" u JOIN member m ON m.user_id = u.id
             WHERE u.email = @email AND m.organization_id = @organization_id) THEN 'already a member'
+        WHEN EXISTS (
+            SELECT 1 FROM standing CROSS JOIN inviter
+            WHERE standing.inviter_id <> @inviter_id
+              AND (inviter.is_plain OR (standing.role ~ @owner_pattern::text AND NOT inviter.is_owner))) THEN 'not permitted'
         WHEN (SELECT pg_catalog.count(*) FROM team t
             WHERE t.organization_id = @organization_id AND t.id = ANY(@team_ids::text[])
             ) < pg_catalog.cardinality(@team_ids::text[]) THEN 'no such team'
@@ -57,8 +69,15 @@ FOR NO KEY UPDATE;
 SELECT id FROM invitation WHERE id = @id FOR NO KEY UPDATE;
 
 -- name: AcceptInvitation :one
--- Organization, role and teams come from the row alone; teams that are gone are passed over, as Better Auth does.
-WITH invited AS (
+-- Organization, role and teams come from the row alone; teams that are gone are passed over, as Better Auth does. The
+-- inviter must still be one who could send it; see CreateInvitation.
+WITH inviter AS (
+    SELECT m.id FROM invitation i JOIN member m ON m.organization_id = i.organization_id AND m.user_id = i.inviter_id
+    WHERE i.id = @id
+      AND (m.role ~ @owner_pattern::text OR coalesce(i.role, '') !~ @owner_pattern::text)
+      AND (m.role !~ @plain_pattern::text OR coalesce(i.role, '') ~ @plain_pattern::text)
+    FOR SHARE
+), invited AS (
     SELECT i.organization_id, i.email = u.email AS is_recipient, u.email_verified AS is_verified,
         i.status = 'pending' AS is_pending, i.status = 'accepted' AS is_accepted, i.expires_at <= @now AS has_expired,
         EXISTS (SELECT 1 FROM member m WHERE m.organization_id = i.organization_id AND m.user_id = u.id) AS is_member
@@ -74,10 +93,11 @@ WITH invited AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM invited) THEN 'not found'
         WHEN NOT (SELECT is_recipient FROM invited) THEN 'not the recipient'
-        WHEN @require_verified::boolean AND NOT (SELECT is_verified FROM invited) THEN 'not verified'
+        WHEN NOT @allow_unverified::boolean AND NOT (SELECT is_verified FROM invited) THEN 'not verified'
         WHEN (SELECT is_accepted FROM invited) AND (SELECT is_member FROM invited) THEN 'already accepted'
         WHEN NOT (SELECT is_pending FROM invited) THEN 'not pending'
         WHEN (SELECT has_expired FROM invited) THEN 'expired'
+        WHEN NOT EXISTS (SELECT 1 FROM inviter) THEN 'not permitted'
         WHEN NOT (SELECT is_member FROM invited)
             AND (SELECT pg_catalog.count(*) FROM member m
                 WHERE m.organization_id = (SELECT invited.organization_id FROM invited)
@@ -134,6 +154,8 @@ WITH verdict AS (
         WHEN NOT EXISTS (
             SELECT 1 FROM invitation i JOIN "user" u ON u.email = i.email
             WHERE i.id = @id AND u.id = @user_id) THEN 'not the recipient'
+        WHEN NOT @allow_unverified::boolean
+            AND NOT (SELECT u.email_verified FROM "user" u WHERE u.id = @user_id) THEN 'not verified'
         WHEN (SELECT i.status <> 'pending' FROM invitation i WHERE i.id = @id) THEN 'not pending'
         ELSE ''
     END::text AS outcome
@@ -174,13 +196,22 @@ SELECT sqlc.embed(i), sqlc.embed(u)
 FROM invitation i JOIN "user" u ON u.id = i.inviter_id
 WHERE i.id = @id AND i.organization_id = @organization_id;
 
+-- name: CheckRecipient :one
+SELECT CASE
+    WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = @user_id) THEN 'not found'
+    WHEN NOT @allow_unverified::boolean
+        AND NOT (SELECT u.email_verified FROM "user" u WHERE u.id = @user_id) THEN 'not verified'
+    ELSE ''
+END::text AS outcome;
+
 -- name: GetInvitationByRecipient :one
 -- The recipient knows the id from the link; the address keeps everybody else out.
 SELECT sqlc.embed(i), sqlc.embed(o), sqlc.embed(u)
-FROM invitation i
+FROM "user" recipient
+JOIN invitation i ON i.email = recipient.email
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
-WHERE i.id = @id AND i.email = @email;
+WHERE i.id = @id AND recipient.id = @user_id;
 
 -- name: GetPendingInvitation :one
 SELECT * FROM invitation
@@ -199,12 +230,13 @@ WHERE i.organization_id = @organization_id
 ORDER BY i.created_at, i.id
 LIMIT @row_limit;
 
--- name: ListInvitationsByEmail :many
+-- name: ListInvitationsByRecipient :many
 SELECT sqlc.embed(i), sqlc.embed(o), sqlc.embed(u)
-FROM invitation i
+FROM "user" recipient
+JOIN invitation i ON i.email = recipient.email
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
-WHERE i.email = @email
+WHERE recipient.id = @user_id
   AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
   AND (i.created_at, i.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY i.created_at, i.id

@@ -14,9 +14,10 @@ WITH verdict AS (
 )
 SELECT outcome FROM verdict;
 
--- name: CreateMembers :copyfrom
+-- name: CreateMembers :execrows
 INSERT INTO member (id, organization_id, user_id, role, created_at)
-VALUES (@id, @organization_id, @user_id, @role, @created_at);
+SELECT pg_catalog.unnest(@ids::text[]), pg_catalog.unnest(@organization_ids::text[]),
+    pg_catalog.unnest(@user_ids::text[]), pg_catalog.unnest(@roles::text[]), @now;
 
 -- name: GetMember :one
 SELECT * FROM member WHERE id = @id AND organization_id = @organization_id;

@@ -43,6 +43,11 @@ SELECT pg_catalog.count(*) FROM organization;
 SELECT id FROM organization WHERE id = @organization_id
 FOR NO KEY UPDATE;
 
+-- name: LockOrganizations :exec
+SELECT id FROM organization WHERE id = ANY(@organization_ids::text[])
+ORDER BY id
+FOR NO KEY UPDATE;
+
 -- name: LockOrganizationsOfUser :exec
 -- In order, so that two of these do not wait for each other.
 SELECT id FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = @user_id)

@@ -5,11 +5,13 @@ VALUES (@id, @expires_at, @token, @now, @now, @ip_address, @user_agent, @user_id
     @active_organization_id, @active_team_id)
 RETURNING *;
 
--- name: CreateSessions :copyfrom
+-- name: CreateSessions :execrows
 INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
     active_organization_id, active_team_id)
-VALUES (@id, @expires_at, @token, @created_at, @updated_at, @ip_address, @user_agent, @user_id,
-    @active_organization_id, @active_team_id);
+SELECT pg_catalog.unnest(@ids::text[]), pg_catalog.unnest(@expiries::timestamp[]), pg_catalog.unnest(@tokens::text[]),
+    @now::timestamp, @now, pg_catalog.unnest(@ip_addresses::varchar[]), pg_catalog.unnest(@user_agents::varchar[]),
+    pg_catalog.unnest(@user_ids::text[]), pg_catalog.unnest(@active_organization_ids::varchar[]),
+    pg_catalog.unnest(@active_team_ids::varchar[]);
 
 -- name: GetSession :one
 SELECT * FROM session WHERE id = @id AND user_id = @user_id;
@@ -147,6 +149,12 @@ DELETE FROM session WHERE token = ANY(@tokens::text[]);
 
 -- name: DeleteSessionsByUser :many
 DELETE FROM session WHERE user_id = @user_id
+RETURNING *;
+
+-- name: DeleteSessionsOfUnverified :many
+DELETE FROM session
+WHERE user_id = (SELECT u.id FROM "user" u WHERE u.id = @user_id AND u.email = @email AND NOT u.email_verified)
+  AND NOT @keep_access::boolean
 RETURNING *;
 
 -- name: DeleteOtherSessions :many

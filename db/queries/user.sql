@@ -3,9 +3,11 @@ INSERT INTO "user" (id, name, email, email_verified, image, created_at, updated_
 VALUES (@id, @name, @email, @email_verified, @image, @now, @now)
 RETURNING *;
 
--- name: CreateUsers :copyfrom
+-- name: CreateUsers :execrows
+-- varchar stands for a text that may be NULL; see sqlc.yaml.
 INSERT INTO "user" (id, name, email, email_verified, image, created_at, updated_at)
-VALUES (@id, @name, @email, @email_verified, @image, @created_at, @updated_at);
+SELECT pg_catalog.unnest(@ids::text[]), pg_catalog.unnest(@names::text[]), pg_catalog.unnest(@emails::text[]),
+    pg_catalog.unnest(@emails_verified::boolean[]), pg_catalog.unnest(@images::varchar[]), @now::timestamp, @now;
 
 -- name: GetUser :one
 SELECT * FROM "user" WHERE id = @id;
@@ -36,10 +38,21 @@ WHERE id = @id
 RETURNING *;
 
 -- name: VerifyUserEmail :one
--- Keyed by the address that was proved: an address changed meanwhile stays unverified.
-UPDATE "user" SET email_verified = true, updated_at = @now
-WHERE email = @email
-RETURNING *;
+-- An address changed meanwhile stays unverified. Whoever signed up with an address that was not theirs loses every way
+-- in, as with Better Auth 1.7.25 (revokeUnprovenAccountAccess).
+WITH target AS (
+    SELECT u.id, u.email_verified FROM "user" u WHERE u.id = @id AND u.email = @email
+), verdict AS (
+    SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found' ELSE '' END::text AS outcome
+), revoked AS (
+    DELETE FROM account
+    WHERE user_id = (SELECT target.id FROM target WHERE NOT target.email_verified)
+      AND NOT @keep_access::boolean
+), verified AS (
+    UPDATE "user" SET email_verified = true, updated_at = @now
+    WHERE id = (SELECT target.id FROM target WHERE NOT target.email_verified)
+)
+SELECT outcome FROM verdict;
 
 -- name: LockUser :exec
 -- Keeps everything away that refers to the user, such as a sign-in. The only lock of this strength on a row that

@@ -1,6 +1,9 @@
 -- name: CreateVerification :one
+-- It is the newest of its identifier, also where the clock of whoever made another was ahead.
 INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
-VALUES (@id, @identifier, @value, @expires_at, @now, @now)
+SELECT @id, @identifier, @value, @expires_at, made.at, made.at
+FROM (SELECT greatest(@now::timestamp, pg_catalog.max(v.created_at) + interval '1 millisecond') AS at
+    FROM verification v WHERE v.identifier = @identifier) made
 RETURNING *;
 
 -- name: GetVerification :one
@@ -74,7 +77,8 @@ ORDER BY id
 FOR UPDATE;
 
 -- name: ConsumeCode :one
--- The value is a code, a colon and the number of wrong guesses so far.
+-- The value is a code, a colon and the number of wrong guesses so far. FOR UPDATE: the newest may have been made, and
+-- guessed at, since the lock on the older ones was asked for.
 WITH newest AS (
     SELECT v.id, v.value, pg_catalog.regexp_replace(v.value, ':\d{1,6}$', '') AS code,
         coalesce(substring(v.value FROM ':(\d{1,6})$'), '0')::integer AS attempts
@@ -84,6 +88,7 @@ WITH newest AS (
         SELECT n.id FROM verification n WHERE n.identifier = @identifier
         ORDER BY n.created_at DESC, n.id DESC LIMIT 1)
       AND v.expires_at > @now
+    FOR UPDATE
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM newest) THEN 'not found'

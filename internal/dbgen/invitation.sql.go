@@ -11,84 +11,96 @@ import (
 )
 
 const acceptInvitation = `-- name: AcceptInvitation :one
-WITH invited AS (
+WITH inviter AS (
+    SELECT m.id FROM invitation i JOIN member m ON m.organization_id = i.organization_id AND m.user_id = i.inviter_id
+    WHERE i.id = $1
+      AND (m.role ~ $2::text OR coalesce(i.role, '') !~ $2::text)
+      AND (m.role !~ $3::text OR coalesce(i.role, '') ~ $3::text)
+    FOR SHARE
+), invited AS (
     SELECT i.organization_id, i.email = u.email AS is_recipient, u.email_verified AS is_verified,
-        i.status = 'pending' AS is_pending, i.status = 'accepted' AS is_accepted, i.expires_at <= $1 AS has_expired,
+        i.status = 'pending' AS is_pending, i.status = 'accepted' AS is_accepted, i.expires_at <= $4 AS has_expired,
         EXISTS (SELECT 1 FROM member m WHERE m.organization_id = i.organization_id AND m.user_id = u.id) AS is_member
-    FROM invitation i JOIN "user" u ON u.id = $2
-    WHERE i.id = $3
+    FROM invitation i JOIN "user" u ON u.id = $5
+    WHERE i.id = $1
 ), open_teams AS (
     SELECT t.id, t.member_count FROM invitation i
     JOIN team t ON t.organization_id = i.organization_id
         AND t.id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(i.team_id), '\s*,\s*'))
-    WHERE i.id = $3
-      AND t.id <> ALL(ARRAY(SELECT tm.team_id FROM team_member tm WHERE tm.user_id = $2))
+    WHERE i.id = $1
+      AND t.id <> ALL(ARRAY(SELECT tm.team_id FROM team_member tm WHERE tm.user_id = $5))
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM invited) THEN 'not found'
         WHEN NOT (SELECT is_recipient FROM invited) THEN 'not the recipient'
-        WHEN $4::boolean AND NOT (SELECT is_verified FROM invited) THEN 'not verified'
+        WHEN NOT $6::boolean AND NOT (SELECT is_verified FROM invited) THEN 'not verified'
         WHEN (SELECT is_accepted FROM invited) AND (SELECT is_member FROM invited) THEN 'already accepted'
         WHEN NOT (SELECT is_pending FROM invited) THEN 'not pending'
         WHEN (SELECT has_expired FROM invited) THEN 'expired'
+        WHEN NOT EXISTS (SELECT 1 FROM inviter) THEN 'not permitted'
         WHEN NOT (SELECT is_member FROM invited)
             AND (SELECT pg_catalog.count(*) FROM member m
                 WHERE m.organization_id = (SELECT invited.organization_id FROM invited)
-                AND $5::bigint IS NOT NULL) >= $5::bigint THEN 'too many members'
+                AND $7::bigint IS NOT NULL) >= $7::bigint THEN 'too many members'
         WHEN EXISTS (
             SELECT 1 FROM open_teams
             WHERE greatest(open_teams.member_count,
                 (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = open_teams.id)
-            ) >= $6::bigint
+            ) >= $8::bigint
         ) THEN 'team full'
         ELSE ''
     END::text AS outcome
 ), claimed AS (
     UPDATE invitation SET status = 'accepted'
-    WHERE id = $3
+    WHERE id = $1
       AND (SELECT outcome FROM verdict) = ''
     RETURNING organization_id, role
 ), joined AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
-    SELECT $7::text, claimed.organization_id, $2, coalesce(nullif(claimed.role, ''), 'member'), $1
+    SELECT $9::text, claimed.organization_id, $5, coalesce(nullif(claimed.role, ''), 'member'), $4
     FROM claimed
     ON CONFLICT (organization_id, user_id) DO NOTHING
 ), seats AS (
     INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
     SELECT pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
-            $7::text || open_teams.id, 'UTF8')), 'hex'), 32),
-        open_teams.id, $2, $1::timestamp,
+            $9::text || open_teams.id, 'UTF8')), 'hex'), 32),
+        open_teams.id, $5, $4::timestamp,
         pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
-            '[' || pg_catalog.to_json(open_teams.id)::text || ',' || pg_catalog.to_json($2::text)::text || ']',
+            '[' || pg_catalog.to_json(open_teams.id)::text || ',' || pg_catalog.to_json($5::text)::text || ']',
             'UTF8')), 'base64'), '='), '+/', '-_')
     FROM open_teams
     WHERE EXISTS (SELECT 1 FROM claimed)
     ON CONFLICT DO NOTHING
     RETURNING team_id
 ), counted AS (
-    UPDATE team SET member_count = member_count + 1, updated_at = $1::timestamp
+    UPDATE team SET member_count = member_count + 1, updated_at = $4::timestamp
     WHERE id IN (SELECT seats.team_id FROM seats)
 )
 SELECT outcome FROM verdict
 `
 
 type AcceptInvitationParams struct {
+	ID              string
+	OwnerPattern    string
+	PlainPattern    string
 	Now             time.Time
 	UserID          string
-	ID              string
-	RequireVerified bool
+	AllowUnverified bool
 	MaxMembers      *int64
 	MaxTeamMembers  *int64
 	MemberID        string
 }
 
-// Organization, role and teams come from the row alone; teams that are gone are passed over, as Better Auth does.
+// Organization, role and teams come from the row alone; teams that are gone are passed over, as Better Auth does. The
+// inviter must still be one who could send it; see CreateInvitation.
 func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationParams) (string, error) {
 	row := q.db.QueryRow(ctx, acceptInvitation,
+		arg.ID,
+		arg.OwnerPattern,
+		arg.PlainPattern,
 		arg.Now,
 		arg.UserID,
-		arg.ID,
-		arg.RequireVerified,
+		arg.AllowUnverified,
 		arg.MaxMembers,
 		arg.MaxTeamMembers,
 		arg.MemberID,
@@ -147,6 +159,27 @@ func (q *Queries) CancelInvitation(ctx context.Context, arg CancelInvitationPara
 	return outcome, err
 }
 
+const checkRecipient = `-- name: CheckRecipient :one
+SELECT CASE
+    WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = $1) THEN 'not found'
+    WHEN NOT $2::boolean
+        AND NOT (SELECT u.email_verified FROM "user" u WHERE u.id = $1) THEN 'not verified'
+    ELSE ''
+END::text AS outcome
+`
+
+type CheckRecipientParams struct {
+	UserID          string
+	AllowUnverified bool
+}
+
+func (q *Queries) CheckRecipient(ctx context.Context, arg CheckRecipientParams) (string, error) {
+	row := q.db.QueryRow(ctx, checkRecipient, arg.UserID, arg.AllowUnverified)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
+}
+
 const countInvitations = `-- name: CountInvitations :one
 SELECT pg_catalog.count(*) FROM invitation
 WHERE organization_id = $1
@@ -168,47 +201,57 @@ func (q *Queries) CountInvitations(ctx context.Context, arg CountInvitationsPara
 
 const createInvitation = `-- name: CreateInvitation :one
 WITH inviter AS (
-    SELECT m.role FROM member m WHERE m.organization_id = $1 AND m.user_id = $2
+    SELECT m.role ~ $1::text AS is_owner, m.role ~ $2::text AS is_plain
+    FROM member m
+    WHERE m.organization_id = $3 AND m.user_id = $4
+    FOR SHARE
 ), standing AS (
-    SELECT i.id FROM invitation i
-    WHERE i.organization_id = $1 AND i.email = $3 AND i.status = 'pending' AND i.expires_at > $4
+    SELECT i.id, i.inviter_id, i.role FROM invitation i
+    JOIN member m ON m.organization_id = i.organization_id AND m.user_id = i.inviter_id
+    WHERE i.organization_id = $3 AND i.email = $5 AND i.status = 'pending' AND i.expires_at > $6
+      AND (m.role ~ $1::text OR coalesce(i.role, '') !~ $1::text)
+      AND (m.role !~ $2::text OR coalesce(i.role, '') ~ $2::text)
     ORDER BY i.created_at DESC, i.id DESC
     LIMIT 1
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM inviter) THEN 'not a member'
-        WHEN $5::text ~ $6::text
-            AND NOT (SELECT inviter.role ~ $6::text FROM inviter) THEN 'not an owner'
+        WHEN $7::text ~ $1::text AND NOT (SELECT is_owner FROM inviter) THEN 'not permitted'
+        WHEN $7::text !~ $2::text AND (SELECT is_plain FROM inviter) THEN 'not permitted'
         WHEN EXISTS (
             SELECT 1 FROM "user" u JOIN member m ON m.user_id = u.id
-            WHERE u.email = $3 AND m.organization_id = $1) THEN 'already a member'
+            WHERE u.email = $5 AND m.organization_id = $3) THEN 'already a member'
+        WHEN EXISTS (
+            SELECT 1 FROM standing CROSS JOIN inviter
+            WHERE standing.inviter_id <> $4
+              AND (inviter.is_plain OR (standing.role ~ $1::text AND NOT inviter.is_owner))) THEN 'not permitted'
         WHEN (SELECT pg_catalog.count(*) FROM team t
-            WHERE t.organization_id = $1 AND t.id = ANY($7::text[])
-            ) < pg_catalog.cardinality($7::text[]) THEN 'no such team'
+            WHERE t.organization_id = $3 AND t.id = ANY($8::text[])
+            ) < pg_catalog.cardinality($8::text[]) THEN 'no such team'
         WHEN NOT EXISTS (SELECT 1 FROM standing)
-            AND (SELECT pg_catalog.count(*) FROM invitation i WHERE i.organization_id = $1
-                AND i.status = 'pending' AND i.expires_at > $4
-                AND $8::bigint IS NOT NULL) >= $8::bigint THEN 'too many pending'
+            AND (SELECT pg_catalog.count(*) FROM invitation i WHERE i.organization_id = $3
+                AND i.status = 'pending' AND i.expires_at > $6
+                AND $9::bigint IS NOT NULL) >= $9::bigint THEN 'too many pending'
         ELSE ''
     END::text AS outcome
 ), closed AS (
     UPDATE invitation SET status = 'canceled'
-    WHERE organization_id = $1
-      AND email = $3
+    WHERE organization_id = $3
+      AND email = $5
       AND status = 'pending'
       AND id <> ALL(ARRAY(SELECT standing.id FROM standing))
       AND (SELECT outcome FROM verdict) = ''
 ), extended AS (
-    UPDATE invitation SET role = $5::text, team_id = nullif(pg_catalog.array_to_string($7::text[], ','), ''),
-        inviter_id = $2, expires_at = greatest(invitation.expires_at, $9::timestamp)
+    UPDATE invitation SET role = $7::text, team_id = nullif(pg_catalog.array_to_string($8::text[], ','), ''),
+        inviter_id = $4, expires_at = greatest(invitation.expires_at, $10::timestamp)
     WHERE id = (SELECT standing.id FROM standing)
       AND (SELECT outcome FROM verdict) = ''
     RETURNING id
 ), created AS (
     INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, created_at, inviter_id)
-    SELECT $10, $1, $3, $5::text,
-        nullif(pg_catalog.array_to_string($7::text[], ','), ''), 'pending',
-        $9::timestamp, $4, $2
+    SELECT $11, $3, $5, $7::text,
+        nullif(pg_catalog.array_to_string($8::text[], ','), ''), 'pending',
+        $10::timestamp, $6, $4
     WHERE NOT EXISTS (SELECT 1 FROM standing)
       AND (SELECT outcome FROM verdict) = ''
 )
@@ -216,27 +259,31 @@ SELECT outcome FROM verdict
 `
 
 type CreateInvitationParams struct {
+	OwnerPattern   string
+	PlainPattern   string
 	OrganizationID string
 	InviterID      string
 	Email          string
 	Now            time.Time
 	Role           string
-	OwnerPattern   string
 	TeamIds        []string
 	MaxPending     *int64
 	ExpiresAt      time.Time
 	ID             string
 }
 
-// Of what an address has pending, the newest that has not expired is the one that goes on; all others are closed.
+// Of what an address has pending, the newest that could be accepted is the one that goes on; all others are closed.
+// Owners invite anybody; whoever is nothing but a member invites members; all others invite all but owners. FOR SHARE:
+// the inviter must not be demoted at the same moment by a server that takes no lock.
 func (q *Queries) CreateInvitation(ctx context.Context, arg CreateInvitationParams) (string, error) {
 	row := q.db.QueryRow(ctx, createInvitation,
+		arg.OwnerPattern,
+		arg.PlainPattern,
 		arg.OrganizationID,
 		arg.InviterID,
 		arg.Email,
 		arg.Now,
 		arg.Role,
-		arg.OwnerPattern,
 		arg.TeamIds,
 		arg.MaxPending,
 		arg.ExpiresAt,
@@ -330,15 +377,16 @@ func (q *Queries) GetInvitation(ctx context.Context, arg GetInvitationParams) (I
 
 const getInvitationByRecipient = `-- name: GetInvitationByRecipient :one
 SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM invitation i
+FROM "user" recipient
+JOIN invitation i ON i.email = recipient.email
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
-WHERE i.id = $1 AND i.email = $2
+WHERE i.id = $1 AND recipient.id = $2
 `
 
 type GetInvitationByRecipientParams struct {
-	ID    string
-	Email string
+	ID     string
+	UserID string
 }
 
 type GetInvitationByRecipientRow struct {
@@ -349,7 +397,7 @@ type GetInvitationByRecipientRow struct {
 
 // The recipient knows the id from the link; the address keeps everybody else out.
 func (q *Queries) GetInvitationByRecipient(ctx context.Context, arg GetInvitationByRecipientParams) (GetInvitationByRecipientRow, error) {
-	row := q.db.QueryRow(ctx, getInvitationByRecipient, arg.ID, arg.Email)
+	row := q.db.QueryRow(ctx, getInvitationByRecipient, arg.ID, arg.UserID)
 	var i GetInvitationByRecipientRow
 	err := row.Scan(
 		&i.Invitation.ID,
@@ -547,83 +595,6 @@ func (q *Queries) ListInvitations(ctx context.Context, arg ListInvitationsParams
 	return items, nil
 }
 
-const listInvitationsByEmail = `-- name: ListInvitationsByEmail :many
-SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM invitation i
-JOIN organization o ON o.id = i.organization_id
-JOIN "user" u ON u.id = i.inviter_id
-WHERE i.email = $1
-  AND (NOT $2::boolean OR (i.status = 'pending' AND i.expires_at > $3))
-  AND (i.created_at, i.id) > ($4::timestamp, $5::text)
-ORDER BY i.created_at, i.id
-LIMIT $6
-`
-
-type ListInvitationsByEmailParams struct {
-	Email          string
-	Pending        bool
-	Now            time.Time
-	AfterCreatedAt time.Time
-	AfterID        string
-	RowLimit       int32
-}
-
-type ListInvitationsByEmailRow struct {
-	Invitation   Invitation
-	Organization Organization
-	User         User
-}
-
-func (q *Queries) ListInvitationsByEmail(ctx context.Context, arg ListInvitationsByEmailParams) ([]ListInvitationsByEmailRow, error) {
-	rows, err := q.db.Query(ctx, listInvitationsByEmail,
-		arg.Email,
-		arg.Pending,
-		arg.Now,
-		arg.AfterCreatedAt,
-		arg.AfterID,
-		arg.RowLimit,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ListInvitationsByEmailRow{}
-	for rows.Next() {
-		var i ListInvitationsByEmailRow
-		if err := rows.Scan(
-			&i.Invitation.ID,
-			&i.Invitation.OrganizationID,
-			&i.Invitation.Email,
-			&i.Invitation.Role,
-			&i.Invitation.TeamID,
-			&i.Invitation.Status,
-			&i.Invitation.ExpiresAt,
-			&i.Invitation.CreatedAt,
-			&i.Invitation.InviterID,
-			&i.Organization.ID,
-			&i.Organization.Name,
-			&i.Organization.Slug,
-			&i.Organization.Logo,
-			&i.Organization.CreatedAt,
-			&i.Organization.Metadata,
-			&i.User.ID,
-			&i.User.Name,
-			&i.User.Email,
-			&i.User.EmailVerified,
-			&i.User.Image,
-			&i.User.CreatedAt,
-			&i.User.UpdatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listInvitationsByInviters = `-- name: ListInvitationsByInviters :many
 SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
 FROM invitation i JOIN organization o ON o.id = i.organization_id
@@ -717,6 +688,84 @@ func (q *Queries) ListInvitationsByOrganizations(ctx context.Context, arg ListIn
 			&i.Invitation.ExpiresAt,
 			&i.Invitation.CreatedAt,
 			&i.Invitation.InviterID,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listInvitationsByRecipient = `-- name: ListInvitationsByRecipient :many
+SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM "user" recipient
+JOIN invitation i ON i.email = recipient.email
+JOIN organization o ON o.id = i.organization_id
+JOIN "user" u ON u.id = i.inviter_id
+WHERE recipient.id = $1
+  AND (NOT $2::boolean OR (i.status = 'pending' AND i.expires_at > $3))
+  AND (i.created_at, i.id) > ($4::timestamp, $5::text)
+ORDER BY i.created_at, i.id
+LIMIT $6
+`
+
+type ListInvitationsByRecipientParams struct {
+	UserID         string
+	Pending        bool
+	Now            time.Time
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+type ListInvitationsByRecipientRow struct {
+	Invitation   Invitation
+	Organization Organization
+	User         User
+}
+
+func (q *Queries) ListInvitationsByRecipient(ctx context.Context, arg ListInvitationsByRecipientParams) ([]ListInvitationsByRecipientRow, error) {
+	rows, err := q.db.Query(ctx, listInvitationsByRecipient,
+		arg.UserID,
+		arg.Pending,
+		arg.Now,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListInvitationsByRecipientRow{}
+	for rows.Next() {
+		var i ListInvitationsByRecipientRow
+		if err := rows.Scan(
+			&i.Invitation.ID,
+			&i.Invitation.OrganizationID,
+			&i.Invitation.Email,
+			&i.Invitation.Role,
+			&i.Invitation.TeamID,
+			&i.Invitation.Status,
+			&i.Invitation.ExpiresAt,
+			&i.Invitation.CreatedAt,
+			&i.Invitation.InviterID,
+			&i.Organization.ID,
+			&i.Organization.Name,
+			&i.Organization.Slug,
+			&i.Organization.Logo,
+			&i.Organization.CreatedAt,
+			&i.Organization.Metadata,
 			&i.User.ID,
 			&i.User.Name,
 			&i.User.Email,
@@ -917,6 +966,8 @@ WITH verdict AS (
         WHEN NOT EXISTS (
             SELECT 1 FROM invitation i JOIN "user" u ON u.email = i.email
             WHERE i.id = $1 AND u.id = $2) THEN 'not the recipient'
+        WHEN NOT $3::boolean
+            AND NOT (SELECT u.email_verified FROM "user" u WHERE u.id = $2) THEN 'not verified'
         WHEN (SELECT i.status <> 'pending' FROM invitation i WHERE i.id = $1) THEN 'not pending'
         ELSE ''
     END::text AS outcome
@@ -929,12 +980,13 @@ SELECT outcome FROM verdict
 `
 
 type RejectInvitationParams struct {
-	ID     string
-	UserID string
+	ID              string
+	UserID          string
+	AllowUnverified bool
 }
 
 func (q *Queries) RejectInvitation(ctx context.Context, arg RejectInvitationParams) (string, error) {
-	row := q.db.QueryRow(ctx, rejectInvitation, arg.ID, arg.UserID)
+	row := q.db.QueryRow(ctx, rejectInvitation, arg.ID, arg.UserID, arg.AllowUnverified)
 	var outcome string
 	err := row.Scan(&outcome)
 	return outcome, err

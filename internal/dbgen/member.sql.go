@@ -72,12 +72,32 @@ func (q *Queries) CreateMember(ctx context.Context, arg CreateMemberParams) (str
 	return outcome, err
 }
 
+const createMembers = `-- name: CreateMembers :execrows
+INSERT INTO member (id, organization_id, user_id, role, created_at)
+SELECT pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]),
+    pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[]), $5
+`
+
 type CreateMembersParams struct {
-	ID             string
-	OrganizationID string
-	UserID         string
-	Role           string
-	CreatedAt      time.Time
+	Ids             []string
+	OrganizationIds []string
+	UserIds         []string
+	Roles           []string
+	Now             time.Time
+}
+
+func (q *Queries) CreateMembers(ctx context.Context, arg CreateMembersParams) (int64, error) {
+	result, err := q.db.Exec(ctx, createMembers,
+		arg.Ids,
+		arg.OrganizationIds,
+		arg.UserIds,
+		arg.Roles,
+		arg.Now,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const deleteMember = `-- name: DeleteMember :one

@@ -313,6 +313,17 @@ func (q *Queries) LockOrganizationToDelete(ctx context.Context, id string) error
 	return err
 }
 
+const lockOrganizations = `-- name: LockOrganizations :exec
+SELECT id FROM organization WHERE id = ANY($1::text[])
+ORDER BY id
+FOR NO KEY UPDATE
+`
+
+func (q *Queries) LockOrganizations(ctx context.Context, organizationIds []string) error {
+	_, err := q.db.Exec(ctx, lockOrganizations, organizationIds)
+	return err
+}
+
 const lockOrganizationsOfUser = `-- name: LockOrganizationsOfUser :exec
 SELECT id FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = $1)
 ORDER BY id

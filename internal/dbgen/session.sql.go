@@ -185,17 +185,43 @@ func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) (S
 	return i, err
 }
 
+const createSessions = `-- name: CreateSessions :execrows
+INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
+    active_organization_id, active_team_id)
+SELECT pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::timestamp[]), pg_catalog.unnest($3::text[]),
+    $4::timestamp, $4, pg_catalog.unnest($5::varchar[]), pg_catalog.unnest($6::varchar[]),
+    pg_catalog.unnest($7::text[]), pg_catalog.unnest($8::varchar[]),
+    pg_catalog.unnest($9::varchar[])
+`
+
 type CreateSessionsParams struct {
-	ID                   string
-	ExpiresAt            time.Time
-	Token                string
-	CreatedAt            time.Time
-	UpdatedAt            time.Time
-	IPAddress            *string
-	UserAgent            *string
-	UserID               string
-	ActiveOrganizationID *string
-	ActiveTeamID         *string
+	Ids                   []string
+	Expiries              []time.Time
+	Tokens                []string
+	Now                   time.Time
+	IPAddresses           []*string
+	UserAgents            []*string
+	UserIds               []string
+	ActiveOrganizationIds []*string
+	ActiveTeamIds         []*string
+}
+
+func (q *Queries) CreateSessions(ctx context.Context, arg CreateSessionsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, createSessions,
+		arg.Ids,
+		arg.Expiries,
+		arg.Tokens,
+		arg.Now,
+		arg.IPAddresses,
+		arg.UserAgents,
+		arg.UserIds,
+		arg.ActiveOrganizationIds,
+		arg.ActiveTeamIds,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const deleteExpiredSessions = `-- name: DeleteExpiredSessions :execrows
@@ -314,6 +340,50 @@ RETURNING id, expires_at, token, created_at, updated_at, ip_address, user_agent,
 
 func (q *Queries) DeleteSessionsByUser(ctx context.Context, userID string) ([]Session, error) {
 	rows, err := q.db.Query(ctx, deleteSessionsByUser, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.ExpiresAt,
+			&i.Token,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.IPAddress,
+			&i.UserAgent,
+			&i.UserID,
+			&i.ActiveOrganizationID,
+			&i.ActiveTeamID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const deleteSessionsOfUnverified = `-- name: DeleteSessionsOfUnverified :many
+DELETE FROM session
+WHERE user_id = (SELECT u.id FROM "user" u WHERE u.id = $1 AND u.email = $2 AND NOT u.email_verified)
+  AND NOT $3::boolean
+RETURNING id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id
+`
+
+type DeleteSessionsOfUnverifiedParams struct {
+	UserID     string
+	Email      string
+	KeepAccess bool
+}
+
+func (q *Queries) DeleteSessionsOfUnverified(ctx context.Context, arg DeleteSessionsOfUnverifiedParams) ([]Session, error) {
+	rows, err := q.db.Query(ctx, deleteSessionsOfUnverified, arg.UserID, arg.Email, arg.KeepAccess)
 	if err != nil {
 		return nil, err
 	}

@@ -58,14 +58,35 @@ func (q *Queries) CreateUser(ctx context.Context, arg CreateUserParams) (User, e
 	return i, err
 }
 
+const createUsers = `-- name: CreateUsers :execrows
+INSERT INTO "user" (id, name, email, email_verified, image, created_at, updated_at)
+SELECT pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]),
+    pg_catalog.unnest($4::boolean[]), pg_catalog.unnest($5::varchar[]), $6::timestamp, $6
+`
+
 type CreateUsersParams struct {
-	ID            string
-	Name          string
-	Email         string
-	EmailVerified bool
-	Image         *string
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
+	Ids            []string
+	Names          []string
+	Emails         []string
+	EmailsVerified []bool
+	Images         []*string
+	Now            time.Time
+}
+
+// varchar stands for a text that may be NULL; see sqlc.yaml.
+func (q *Queries) CreateUsers(ctx context.Context, arg CreateUsersParams) (int64, error) {
+	result, err := q.db.Exec(ctx, createUsers,
+		arg.Ids,
+		arg.Names,
+		arg.Emails,
+		arg.EmailsVerified,
+		arg.Images,
+		arg.Now,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const deleteUser = `-- name: DeleteUser :one
@@ -371,28 +392,38 @@ func (q *Queries) UpdateUser(ctx context.Context, arg UpdateUserParams) (User, e
 }
 
 const verifyUserEmail = `-- name: VerifyUserEmail :one
-UPDATE "user" SET email_verified = true, updated_at = $1
-WHERE email = $2
-RETURNING id, name, email, email_verified, image, created_at, updated_at
+WITH target AS (
+    SELECT u.id, u.email_verified FROM "user" u WHERE u.id = $1 AND u.email = $2
+), verdict AS (
+    SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found' ELSE '' END::text AS outcome
+), revoked AS (
+    DELETE FROM account
+    WHERE user_id = (SELECT target.id FROM target WHERE NOT target.email_verified)
+      AND NOT $3::boolean
+), verified AS (
+    UPDATE "user" SET email_verified = true, updated_at = $4
+    WHERE id = (SELECT target.id FROM target WHERE NOT target.email_verified)
+)
+SELECT outcome FROM verdict
 `
 
 type VerifyUserEmailParams struct {
-	Now   time.Time
-	Email string
+	ID         string
+	Email      string
+	KeepAccess bool
+	Now        time.Time
 }
 
-// Keyed by the address that was proved: an address changed meanwhile stays unverified.
-func (q *Queries) VerifyUserEmail(ctx context.Context, arg VerifyUserEmailParams) (User, error) {
-	row := q.db.QueryRow(ctx, verifyUserEmail, arg.Now, arg.Email)
-	var i User
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.Email,
-		&i.EmailVerified,
-		&i.Image,
-		&i.CreatedAt,
-		&i.UpdatedAt,
+// An address changed meanwhile stays unverified. Whoever signed up with an address that was not theirs loses every way
+// in, as with Better Auth 1.7.25 (revokeUnprovenAccountAccess).
+func (q *Queries) VerifyUserEmail(ctx context.Context, arg VerifyUserEmailParams) (string, error) {
+	row := q.db.QueryRow(ctx, verifyUserEmail,
+		arg.ID,
+		arg.Email,
+		arg.KeepAccess,
+		arg.Now,
 	)
-	return i, err
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }

@@ -20,6 +20,7 @@ WITH newest AS (
         SELECT n.id FROM verification n WHERE n.identifier = $1
         ORDER BY n.created_at DESC, n.id DESC LIMIT 1)
       AND v.expires_at > $2
+    FOR UPDATE
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM newest) THEN 'not found'
@@ -47,7 +48,8 @@ type ConsumeCodeParams struct {
 	Code        string
 }
 
-// The value is a code, a colon and the number of wrong guesses so far.
+// The value is a code, a colon and the number of wrong guesses so far. FOR UPDATE: the newest may have been made, and
+// guessed at, since the lock on the older ones was asked for.
 func (q *Queries) ConsumeCode(ctx context.Context, arg ConsumeCodeParams) (string, error) {
 	row := q.db.QueryRow(ctx, consumeCode,
 		arg.Identifier,
@@ -120,7 +122,9 @@ func (q *Queries) CountVerifications(ctx context.Context, identifier string) (in
 
 const createVerification = `-- name: CreateVerification :one
 INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $5)
+SELECT $1, $2, $3, $4, made.at, made.at
+FROM (SELECT greatest($5::timestamp, pg_catalog.max(v.created_at) + interval '1 millisecond') AS at
+    FROM verification v WHERE v.identifier = $2) made
 RETURNING id, identifier, value, expires_at, created_at, updated_at
 `
 
@@ -132,6 +136,7 @@ type CreateVerificationParams struct {
 	Now        time.Time
 }
 
+// It is the newest of its identifier, also where the clock of whoever made another was ahead.
 func (q *Queries) CreateVerification(ctx context.Context, arg CreateVerificationParams) (Verification, error) {
 	row := q.db.QueryRow(ctx, createVerification,
 		arg.ID,

@@ -215,22 +215,25 @@ func create(ctx context.Context, store *authdb.Store) error {
 
 func join(ctx context.Context, store *authdb.Store) error {
 	heading("Accept, sign in, be recognized: one round trip each")
-	charles, err := store.Users.Create(ctx, authdb.CreateUserParams{Name: "Charles Babbage", Email: "charles@analytical.example"})
+	charles, err := store.Users.Create(ctx, authdb.CreateUserParams{
+		Name: "Charles Babbage", Email: "charles@analytical.example", EmailVerified: true,
+	})
 	if err != nil {
 		return err
 	}
-	received, err := store.Invitations.ListByEmail(ctx, authdb.ListInvitationsByEmailParams{Email: charles.Email, Pending: true})
+	received, err := store.Invitations.ListByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: charles.ID, Pending: true})
 	if err != nil {
 		return err
 	}
+	acceptance := authdb.AcceptInvitationParams{InvitationID: received.Items[0].ID, UserID: charles.ID}
 	accepted, err := call("Invitations.Accept", func() (authdb.AcceptedInvitation, error) {
-		return store.Invitations.Accept(ctx, received.Items[0].ID, charles.ID, authdb.AcceptInvitationParams{})
+		return store.Invitations.Accept(ctx, acceptance)
 	})
 	if err != nil {
 		return err
 	}
 	again, err := call("Invitations.Accept, once more", func() (authdb.AcceptedInvitation, error) {
-		return store.Invitations.Accept(ctx, received.Items[0].ID, charles.ID, authdb.AcceptInvitationParams{})
+		return store.Invitations.Accept(ctx, acceptance)
 	})
 	if err != nil {
 		return err

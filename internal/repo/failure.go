@@ -53,6 +53,14 @@ func Cause(err error) error {
 	return err
 }
 
+// last is the key by which rows that are made together are found.
+func last(table string, ids []string) Key {
+	if len(ids) == 0 {
+		return Key{}
+	}
+	return Key{table, ids[len(ids)-1]}
+}
+
 // Lost is a write whose answer was lost: what is left to find out about it.
 type Lost struct {
 	Mark string // the mark that it leaves, if any

@@ -26,7 +26,6 @@ type Step struct {
 	run  func(ctx context.Context, q *queries) error
 	sql  string // in place of run: a statement without arguments and answer
 	lock bool   // it has no answer but its error
-	copy bool   // a COPY, which does not travel with others
 }
 
 // within returns steps with one before and, if asked, one behind them.
@@ -55,14 +54,6 @@ func ask[P, R any](query func(*queries, context.Context, P) (R, error), p P, ans
 		if err == nil {
 			*answer = got
 		}
-		return err
-	}}
-}
-
-// copyIn is a COPY of rows.
-func copyIn[P any](query func(*queries, context.Context, []P) (int64, error), rows []P) Step {
-	return Step{copy: true, run: func(ctx context.Context, q *queries) error {
-		_, err := query(q, ctx, rows)
 		return err
 	}}
 }
@@ -230,10 +221,6 @@ func (s *seat) QueryRow(_ context.Context, sql string, args ...any) pgx.Row {
 	return &row{rows, err, s.commits}
 }
 
-func (*seat) CopyFrom(context.Context, pgx.Identifier, []string, pgx.CopyFromSource) (int64, error) {
-	panic("COPY does not travel with other statements")
-}
-
 // confirmed is a connection for a write that commits by itself. What it answers is read to the end: a row may come
 // before the server refuses to commit it, and a row that cannot be read may have been committed.
 type confirmed struct {
@@ -267,28 +254,6 @@ func (c *confirmed) Exec(ctx context.Context, sql string, args ...any) (pgconn.C
 	}
 	rows.Close()
 	return rows.CommandTag(), rows.Err()
-}
-
-func (c *confirmed) CopyFrom(
-	ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource,
-) (int64, error) {
-	source := &source{CopyFromSource: rows}
-	n, err := c.held.CopyFrom(ctx, table, columns, source)
-	if err != nil && !source.asked {
-		err = preparing{err}
-	}
-	return n, err
-}
-
-// source notes whether COPY has begun: before that, pgx asks for the types of the columns.
-type source struct {
-	pgx.CopyFromSource
-	asked bool
-}
-
-func (s *source) Next() bool {
-	s.asked = true
-	return s.CopyFromSource.Next()
 }
 
 // scanned are rows of which one that cannot be read does not end the others.

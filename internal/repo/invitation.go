@@ -10,14 +10,12 @@ import (
 func (r *Repo) CreateInvitation(
 	ctx context.Context, name string, p dbgen.CreateInvitationParams,
 ) (row dbgen.Invitation, err error) {
-	p.ID, p.Now, p.ExpiresAt, p.OwnerPattern = r.sources.ID(), r.Now(), utc(p.ExpiresAt), ownerPattern
+	p.ID, p.Now, p.ExpiresAt = r.sources.ID(), r.Now(), utc(p.ExpiresAt)
+	p.OwnerPattern, p.PlainPattern = ownerPattern, plainPattern
 	err = r.writeThenRead(ctx, name, ask((*queries).GetPendingInvitation, dbgen.GetPendingInvitationParams{
 		OrganizationID: p.OrganizationID, Email: p.Email, Now: p.Now,
 	}, &row),
 		lock((*queries).LockOrganization, p.OrganizationID),
-		lock((*queries).LockMembership, dbgen.LockMembershipParams{
-			OrganizationID: p.OrganizationID, UserIds: []string{p.InviterID},
-		}),
 		lock((*queries).LockPendingInvitations, dbgen.LockPendingInvitationsParams{
 			OrganizationID: p.OrganizationID, Email: p.Email,
 		}),
@@ -33,6 +31,7 @@ func (r *Repo) AcceptInvitation(
 	ctx context.Context, name string, p dbgen.AcceptInvitationParams,
 ) (row dbgen.GetAcceptedInvitationRow, err error) {
 	p.Now, p.MemberID = r.Now(), r.sources.ID()
+	p.OwnerPattern, p.PlainPattern = ownerPattern, plainPattern
 	read := dbgen.GetAcceptedInvitationParams{ID: p.ID, UserID: p.UserID}
 	err = r.writeThenRead(ctx, name, ask((*queries).GetAcceptedInvitation, read, &row),
 		lock((*queries).LockOrganizationOfInvitation, p.ID),
@@ -49,7 +48,9 @@ func (r *Repo) AcceptInvitation(
 func (r *Repo) RejectInvitation(
 	ctx context.Context, name string, p dbgen.RejectInvitationParams,
 ) (row dbgen.Invitation, err error) {
-	read := ask((*queries).GetInvitationOfRecipient, dbgen.GetInvitationOfRecipientParams(p), &row)
+	read := ask((*queries).GetInvitationOfRecipient, dbgen.GetInvitationOfRecipientParams{
+		ID: p.ID, UserID: p.UserID,
+	}, &row)
 	err = r.writeThenRead(ctx, name, read,
 		lock((*queries).LockInvitation, p.ID), verdict((*queries).RejectInvitation, p))
 	return row, err
@@ -61,4 +62,12 @@ func (r *Repo) CancelInvitation(
 	err = r.writeThenRead(ctx, name, ask((*queries).GetInvitation, dbgen.GetInvitationParams(p), &row),
 		lock((*queries).LockInvitation, p.ID), verdict((*queries).CancelInvitation, p))
 	return row, err
+}
+
+// OfRecipient returns what query finds for a user by whose address it goes, if the user has proved that.
+func OfRecipient[P, R any](
+	ctx context.Context, r *Repo, query func(*queries, context.Context, P) (R, error), p P, recipient dbgen.CheckRecipientParams,
+) (answer R, err error) {
+	err = r.Snapshot(ctx, verdict((*queries).CheckRecipient, recipient), ask(query, p, &answer))
+	return answer, err
 }

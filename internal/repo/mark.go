@@ -103,13 +103,6 @@ func (r *Repo) writeMarked(ctx context.Context, m *mark, steps []Step) (done str
 
 // marked is one attempt at a write that leaves a mark.
 func (r *Repo) marked(ctx context.Context, m *mark, steps []Step) error {
-	if steps[0].copy {
-		err := r.transact(ctx, m, func(in *Repo) error { return in.once(ctx, Key{}, steps) })
-		if inner, ok := err.(fnError); ok { //nolint:errorlint // as transact made it
-			return inner.error
-		}
-		return err
-	}
 	on, err := r.acquire(ctx)
 	if err != nil {
 		return err

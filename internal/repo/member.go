@@ -22,19 +22,18 @@ func (r *Repo) CreateMember(
 	return row, err
 }
 
-// CreateMembers copies the rows in, all or none, and returns them in order.
-func (r *Repo) CreateMembers(
-	ctx context.Context, name string, rows []dbgen.CreateMembersParams,
-) ([]dbgen.Member, error) {
-	now := r.Now()
-	var made Key
-	created := make([]dbgen.Member, len(rows))
+// CreateMembers makes all rows or none, and returns them in order. It takes the lock by which others count.
+func (r *Repo) CreateMembers(ctx context.Context, name string, rows []dbgen.Member) ([]dbgen.Member, error) {
+	p := dbgen.CreateMembersParams{Now: r.Now()}
 	for i := range rows {
-		rows[i].ID, rows[i].CreatedAt = r.sources.ID(), now
-		created[i] = dbgen.Member(rows[i])
-		made = Key{"member", rows[i].ID}
+		m := &rows[i]
+		m.ID, m.CreatedAt = r.sources.ID(), p.Now
+		p.Ids, p.OrganizationIds = append(p.Ids, m.ID), append(p.OrganizationIds, m.OrganizationID)
+		p.UserIds, p.Roles = append(p.UserIds, m.UserID), append(p.Roles, m.Role)
 	}
-	return created, r.writeOnce(ctx, name, made, copyIn((*queries).CreateMembers, rows))
+	var n int64
+	return rows, r.writeOnce(ctx, name, last("member", p.Ids),
+		lock((*queries).LockOrganizations, p.OrganizationIds), ask((*queries).CreateMembers, p, &n))
 }
 
 func (r *Repo) UpdateMember(

@@ -21,5 +21,8 @@ func RolePattern(role string) string {
 	return "(^|,)[" + spaces + "]*" + quoted.String() + "[" + spaces + "]*(,|$)"
 }
 
+// plainPattern decides who is nothing but a member: by Better Auth's own roles, who may not invite.
+const plainPattern = "^[" + spaces + ",]*(member[" + spaces + "]*(,[" + spaces + ",]*|$))*$"
+
 // ownerPattern decides who is an owner, in every query that asks.
 var ownerPattern = RolePattern("owner")

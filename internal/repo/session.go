@@ -18,20 +18,20 @@ func (r *Repo) CreateSession(
 	return row, err
 }
 
-// CreateSessions copies the rows in, all or none, and returns them in order.
-func (r *Repo) CreateSessions(
-	ctx context.Context, name string, rows []dbgen.CreateSessionsParams,
-) ([]dbgen.Session, error) {
-	now := r.Now()
-	var made Key
-	created := make([]dbgen.Session, len(rows))
+// CreateSessions makes all rows or none, and returns them in order.
+func (r *Repo) CreateSessions(ctx context.Context, name string, rows []dbgen.Session) ([]dbgen.Session, error) {
+	p := dbgen.CreateSessionsParams{Now: r.Now()}
 	for i := range rows {
-		rows[i].ID, rows[i].Token, rows[i].ExpiresAt = r.sources.ID(), r.sources.Token(), utc(rows[i].ExpiresAt)
-		rows[i].CreatedAt, rows[i].UpdatedAt = now, now
-		created[i] = dbgen.Session(rows[i])
-		made = Key{"session", rows[i].ID}
+		s := &rows[i]
+		s.ID, s.Token, s.ExpiresAt = r.sources.ID(), r.sources.Token(), utc(s.ExpiresAt)
+		s.CreatedAt, s.UpdatedAt = p.Now, p.Now
+		p.Ids, p.Tokens, p.Expiries = append(p.Ids, s.ID), append(p.Tokens, s.Token), append(p.Expiries, s.ExpiresAt)
+		p.IPAddresses, p.UserAgents = append(p.IPAddresses, s.IPAddress), append(p.UserAgents, s.UserAgent)
+		p.UserIds, p.ActiveTeamIds = append(p.UserIds, s.UserID), append(p.ActiveTeamIds, s.ActiveTeamID)
+		p.ActiveOrganizationIds = append(p.ActiveOrganizationIds, s.ActiveOrganizationID)
 	}
-	return created, r.writeOnce(ctx, name, made, copyIn((*queries).CreateSessions, rows))
+	var n int64
+	return rows, r.writeOnce(ctx, name, last("session", p.Ids), ask((*queries).CreateSessions, p, &n))
 }
 
 // RefreshSession prolongs a session that is due and returns it with whether it was; pgx.ErrNoRows if it is not live.

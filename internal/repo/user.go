@@ -41,17 +41,31 @@ func (r *Repo) CreateUserWithAccount(
 	return user, account, err
 }
 
-// CreateUsers copies the rows in, all or none, and returns them in order.
-func (r *Repo) CreateUsers(ctx context.Context, name string, rows []dbgen.CreateUsersParams) ([]dbgen.User, error) {
-	now := r.Now()
-	var made Key
-	created := make([]dbgen.User, len(rows))
+// CreateUsers makes all rows or none, and returns them in order.
+func (r *Repo) CreateUsers(ctx context.Context, name string, rows []dbgen.User) ([]dbgen.User, error) {
+	p := dbgen.CreateUsersParams{Now: r.Now()}
 	for i := range rows {
-		rows[i].ID, rows[i].CreatedAt, rows[i].UpdatedAt = r.sources.ID(), now, now
-		created[i] = dbgen.User(rows[i])
-		made = Key{"user", rows[i].ID}
+		u := &rows[i]
+		u.ID, u.CreatedAt, u.UpdatedAt = r.sources.ID(), p.Now, p.Now
+		p.Ids, p.Names, p.Emails = append(p.Ids, u.ID), append(p.Names, u.Name), append(p.Emails, u.Email)
+		p.EmailsVerified, p.Images = append(p.EmailsVerified, u.EmailVerified), append(p.Images, u.Image)
 	}
-	return created, r.writeOnce(ctx, name, made, copyIn((*queries).CreateUsers, rows))
+	var n int64
+	return rows, r.writeOnce(ctx, name, last("user", p.Ids), ask((*queries).CreateUsers, p, &n))
+}
+
+// VerifyUserEmail returns the user and the sessions that end. It waits for sign-ins, and those after it wait for this.
+func (r *Repo) VerifyUserEmail(
+	ctx context.Context, name string, p dbgen.VerifyUserEmailParams,
+) (row dbgen.User, revoked []dbgen.Session, err error) {
+	p.Now = r.Now()
+	err = r.writeThenRead(ctx, name, ask((*queries).GetUser, p.ID, &row),
+		lock((*queries).LockUser, p.ID),
+		ask((*queries).DeleteSessionsOfUnverified, dbgen.DeleteSessionsOfUnverifiedParams{
+			UserID: p.ID, Email: p.Email, KeepAccess: p.KeepAccess,
+		}, &revoked),
+		verdict((*queries).VerifyUserEmail, p))
+	return row, revoked, err
 }
 
 // DeleteUser deletes a user while nobody can sign in as it or join with it, and returns the sessions it had. Where it
@@ -67,6 +81,7 @@ func (r *Repo) DeleteUser(
 	err = r.writeOnce(ctx, name, Key{}, organizations,
 		lock((*queries).LockMembersOfUser, p.ID),
 		lock((*queries).LockUser, p.ID),
+		organizations, // again, now that the user cannot join another
 		lock((*queries).LockUserAsIs, deref(p.SuccessorID)),
 		ask((*queries).ListSessionsOfUser, []string{p.ID}, &sessions),
 		verdict(func(q *queries, ctx context.Context, p dbgen.DeleteUserParams) (_ string, err error) {

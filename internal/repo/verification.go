@@ -39,8 +39,14 @@ func (r *Repo) ConsumeVerification(
 	return dbgen.Verification(gone), err
 }
 
+// ErrInTransaction is the refusal to do in the caller's transaction what a rollback must not undo.
+const ErrInTransaction RefusalError = "in a transaction"
+
 // ConsumeCode takes the guesses at a code one after the other, so that each is counted.
-func (r *Repo) ConsumeCode(ctx context.Context, name string, p dbgen.ConsumeCodeParams) error {
+func (r *Repo) ConsumeCode(ctx context.Context, name string, p dbgen.ConsumeCodeParams, inTx bool) error {
+	if conn := connOf(r.db); !inTx && (r.IsTx() || conn != nil && conn.PgConn().TxStatus() != 'I') {
+		return ErrInTransaction
+	}
 	p.Now = r.Now()
 	_, err := r.write(ctx, name, Key{},
 		lock((*queries).LockVerifications, p.Identifier), verdict((*queries).ConsumeCode, p))

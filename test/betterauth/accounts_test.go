@@ -99,7 +99,7 @@ func (w *world) serverWritesAccounts() {
 	shown := w.done("get session", ada.get("/get-session"))
 	w.equal("name that Go wrote", shown.text("user", "name"), name)
 	w.equal("image that Go took", shown.at("user", "image"), nil)
-	one[authdb.User](w.check)(w.Users.VerifyEmail(w.ctx, "ada@example.com"))
+	one[authdb.VerifiedUser](w.check)(w.Users.VerifyEmail(w.ctx, adaID, authdb.VerifyEmailParams{Email: "ada@example.com", KeepAccess: true}))
 	w.equal("verified by Go", ada.get("/get-session").at("user", "emailVerified"), true)
 
 	// Password reset: the server's row is used by the server, and by Go.

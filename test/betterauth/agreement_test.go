@@ -305,7 +305,7 @@ func (w *world) byGo() *pair {
 			OrganizationID: org.ID, InviterID: users["owner"].ID, Email: users[name].Email, Role: role, TeamIDs: []string{team.ID},
 		}))
 	}
-	accepted := one[authdb.AcceptedInvitation](w.check)(w.Invitations.Accept(w.ctx, invite("mate", "admin").ID, users["mate"].ID, authdb.AcceptInvitationParams{}))
+	accepted := one[authdb.AcceptedInvitation](w.check)(w.Invitations.Accept(w.ctx, authdb.AcceptInvitationParams{InvitationID: invite("mate", "admin").ID, UserID: users["mate"].ID, AllowUnverified: true}))
 	activate(p.mate, users["mate"], team.ID)
 	role := "admin,member"
 	one[authdb.Member](w.check)(w.Members.Update(w.ctx, org.ID, accepted.Member.ID, authdb.UpdateMemberParams{Role: &role}))

@@ -322,7 +322,7 @@ func (w *world) allRaces() []race {
 			user := r.person("User")
 			id := r.invitation(org, owners[0], user)
 			r.atOnce(8, func(int) error {
-				_, err := r.Invitations.Accept(r.ctx, id, user.ID, authdb.AcceptInvitationParams{})
+				_, err := r.Invitations.Accept(r.ctx, authdb.AcceptInvitationParams{InvitationID: id, UserID: user.ID, AllowUnverified: true})
 				return err
 			}, func(int) answer {
 				return user.post("/organization/accept-invitation", object{"invitationId": id})
@@ -360,7 +360,7 @@ func (w *world) allRaces() []race {
 					r.other(owners[0].post("/test/add-member", object{"userId": user.ID, "organizationId": org, "role": "member"}))
 				}
 				if r.beside && i == 1 {
-					_, err := r.Invitations.Accept(r.ctx, id, user.ID, authdb.AcceptInvitationParams{})
+					_, err := r.Invitations.Accept(r.ctx, authdb.AcceptInvitationParams{InvitationID: id, UserID: user.ID, AllowUnverified: true})
 					r.mine(err)
 				} else {
 					r.other(user.post("/organization/accept-invitation", object{"invitationId": id}))
@@ -395,7 +395,7 @@ func (w *world) allRaces() []race {
 				ids = append(ids, r.invitation(org, owners[0], users[len(users)-1]))
 			}
 			r.atOnce(5, func(i int) error {
-				_, err := r.Invitations.Accept(r.ctx, ids[i], users[i].ID, authdb.AcceptInvitationParams{MaxMembers: 3})
+				_, err := r.Invitations.Accept(r.ctx, authdb.AcceptInvitationParams{InvitationID: ids[i], UserID: users[i].ID, AllowUnverified: true, MaxMembers: 3})
 				return err
 			}, func(i int) answer {
 				return users[i].post("/api/limited/organization/accept-invitation", object{"invitationId": ids[i]})
@@ -453,7 +453,7 @@ func (w *world) allRaces() []race {
 						_, err := r.Invitations.Cancel(r.ctx, org, id)
 						return err
 					}
-					_, err := r.Invitations.Accept(r.ctx, id, user.ID, authdb.AcceptInvitationParams{})
+					_, err := r.Invitations.Accept(r.ctx, authdb.AcceptInvitationParams{InvitationID: id, UserID: user.ID, AllowUnverified: true})
 					accepted = err == nil
 					return err
 				}, func(i int) answer {

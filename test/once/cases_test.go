@@ -70,7 +70,7 @@ var writes = map[string]write{
 	}},
 	"InTx in InTx": {again: alreadyDone, run: func(ctx context.Context, s *authdb.Store) (any, error) {
 		return nil, s.InTx(ctx, func(tx *authdb.Store) error {
-			if _, err := tx.Invitations.Accept(ctx, "invitation", "joiner", authdb.AcceptInvitationParams{}); err != nil {
+			if _, err := tx.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: "invitation", UserID: "joiner", AllowUnverified: true}); err != nil {
 				return err
 			}
 			return tx.InTx(ctx, func(in *authdb.Store) error {
@@ -98,7 +98,8 @@ var writes = map[string]write{
 		return s.Users.SetEmail(ctx, "owner", "new@example.com", true)
 	}),
 	"Users.VerifyEmail": makes(func(ctx context.Context, s *authdb.Store) (authdb.User, error) {
-		return s.Users.VerifyEmail(ctx, "idle@example.com")
+		got, err := s.Users.VerifyEmail(ctx, "idle", authdb.VerifyEmailParams{Email: "idle@example.com"})
+		return got.User, err
 	}),
 	"Users.Delete": takes(func(ctx context.Context, s *authdb.Store) (authdb.DeletedUser, error) {
 		return s.Users.Delete(ctx, "owner", authdb.DeleteUserParams{SuccessorID: "heir"})
@@ -274,12 +275,11 @@ var writes = map[string]write{
 		})
 	}),
 	"Invitations.Accept": makes(func(ctx context.Context, s *authdb.Store) ([]any, error) {
-		got, err := s.Invitations.Accept(ctx, "invitation", "joiner",
-			authdb.AcceptInvitationParams{RequireVerified: true, MaxMembers: 1_000, MaxTeamMembers: 1_000})
+		got, err := s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: "invitation", UserID: "joiner", MaxMembers: 1_000, MaxTeamMembers: 1_000})
 		return []any{got.Invitation, got.Member}, err
 	}),
 	"Invitations.Reject": makes(func(ctx context.Context, s *authdb.Store) (authdb.Invitation, error) {
-		return s.Invitations.Reject(ctx, "invitation", "joiner")
+		return s.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: "invitation", UserID: "joiner", AllowUnverified: true})
 	}),
 	"Invitations.Cancel": makes(func(ctx context.Context, s *authdb.Store) (authdb.Invitation, error) {
 		return s.Invitations.Cancel(ctx, "org", "invitation")

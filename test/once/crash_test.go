@@ -208,7 +208,7 @@ func do(ctx context.Context, s *authdb.Store, worker, i int) deed {
 	case 2:
 		guest := fmt.Sprintf("guest.%d.%d", worker, i/4)
 		d.traces = []string{"member " + guest, "invitation " + guest}
-		_, d.err = s.Invitations.Accept(ctx, guest, guest, authdb.AcceptInvitationParams{})
+		_, d.err = s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: guest, UserID: guest, AllowUnverified: true})
 	case 3:
 		other := tag + " again"
 		d.traces = []string{"user " + tag, "verification " + tag, "user " + other}

@@ -1,0 +1,259 @@
+package authdb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/authdbtest"
+)
+
+// What lets in whoever does not belong, by its kind. docs/security.md names these tests. Races of the same kinds are in
+// races_test.go and guards_scenarios_test.go, the border's in betterauth, the migrator's in migrate.
+
+// TestGuessOutlivesTransaction: a counter that its own refusal rolls back counts nothing.
+func TestGuessOutlivesTransaction(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	v := newVerification(t, s, "sign-in", time.Hour)
+	exec(t, s.Store, `UPDATE verification SET value = '123456:0'`)
+	conn := must[*pgx.Conn](t)(pgx.Connect(ctx, authdbtest.DSN(t)))
+	defer func() { _ = conn.Close(context.Background()) }()
+	must[any](t)(conn.Exec(ctx, `BEGIN`))
+	guess := func(code string, inTx bool) authdb.ConsumeCodeParams {
+		return authdb.ConsumeCodeParams{Identifier: v.Identifier, Code: code, InTx: inTx}
+	}
+	for name, in := range map[string]func(f func(db *authdb.Store) error) error{
+		"InTx": func(f func(db *authdb.Store) error) error { return s.InTx(ctx, f) },
+		"a savepoint": func(f func(db *authdb.Store) error) error {
+			return s.InTx(ctx, func(tx *authdb.Store) error { return tx.InTx(ctx, f) })
+		},
+		"a connection in a transaction": func(f func(db *authdb.Store) error) error { return f(authdb.New(conn)) },
+		"under a key":                   func(f func(db *authdb.Store) error) error { return s.InTx(authdb.Once(ctx, "guess"), f) },
+	} {
+		for _, code := range []string{"0", "123456"} {
+			err := in(func(db *authdb.Store) error { return db.Verifications.ConsumeCode(ctx, guess(code, false)) })
+			fails(t, err, authdb.ErrInTransaction, "Verifications.ConsumeCode", "")
+		}
+		if got := must[authdb.Verification](t)(s.Verifications.Get(ctx, v.ID)).Value; got != "123456:0" {
+			t.Errorf("in %s: %s is left", name, got)
+		}
+	}
+	// By name it is as the transaction ends.
+	for want, commits := range map[string]bool{"123456:0": false, "123456:1": true} {
+		exec(t, s.Store, `UPDATE verification SET value = '123456:0'`)
+		_ = s.InTx(ctx, func(tx *authdb.Store) error {
+			err := tx.Verifications.ConsumeCode(ctx, guess("0", true))
+			fails(t, err, authdb.ErrWrongCode, "Verifications.ConsumeCode", "")
+			if commits {
+				return nil
+			}
+			return err
+		})
+		if got := must[authdb.Verification](t)(s.Verifications.Get(ctx, v.ID)).Value; got != want {
+			t.Errorf("committed %v: %s is left, want %s", commits, got, want)
+		}
+	}
+}
+
+// TestNewestCodeIsTheLastMade: an order by clocks that differ is none.
+func TestNewestCodeIsTheLastMade(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	noon := s.now
+	create := func(value string, behind time.Duration) authdb.Verification {
+		s.now = noon.Add(-behind)
+		v := must[authdb.Verification](t)(s.Verifications.Create(ctx, authdb.CreateVerificationParams{
+			Identifier: "skew", Value: value, ExpiresAt: noon.Add(time.Hour),
+		}))
+		s.now = noon
+		return v
+	}
+	create("other", 0)
+	exec(t, s.Store, `UPDATE verification SET identifier = 'another', created_at = '2030-01-01'`)
+	for i, behind := range []time.Duration{0, 5 * time.Minute, time.Millisecond, -time.Minute, 24 * time.Hour, 0} {
+		last := create(fmt.Sprintf("%d:0", i), behind)
+		if i == 0 && !last.CreatedAt.Equal(noon) {
+			t.Errorf("the first is of %v", last.CreatedAt)
+		}
+		if got := must[authdb.Verification](t)(s.Verifications.GetByIdentifier(ctx, "skew")); got.ID != last.ID {
+			t.Errorf("%d, %v behind: the newest is %s", i, behind, got.Value)
+		}
+	}
+	err := s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: "skew", Code: "4"})
+	fails(t, err, authdb.ErrWrongCode, "Verifications.ConsumeCode", "")
+	if err := s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: "skew", Code: "5"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestUnprovedAddressOpensNothing: an address is anybody's who types it until it is proved.
+func TestUnprovedAddressOpensNothing(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	g := newGuest(t, s)
+	must[authdb.User](t)(s.Users.SetEmail(ctx, g.user.ID, g.user.Email, false))
+	want := readTables(t, s.Store)
+	doors := func(allow bool) map[string]error {
+		all := map[string]error{}
+		all["Invitations.GetByRecipient"] = errOf(s.Invitations.GetByRecipient(ctx, authdb.GetInvitationByRecipientParams{
+			InvitationID: g.inv.ID, UserID: g.user.ID, AllowUnverified: allow,
+		}))
+		p := authdb.ListInvitationsByRecipientParams{UserID: g.user.ID, AllowUnverified: allow}
+		page, err := s.Invitations.ListByRecipient(ctx, p)
+		all["Invitations.ListByRecipient"] = err
+		if len(page.Items) != 0 == (err != nil) {
+			t.Errorf("%d invitations with %v", len(page.Items), err)
+		}
+		all["Invitations.Reject"] = errOf(s.Invitations.Reject(ctx, authdb.RejectInvitationParams{
+			InvitationID: g.inv.ID, UserID: g.user.ID, AllowUnverified: allow,
+		}))
+		exec(t, s.Store, `UPDATE invitation SET status = 'pending'`)
+		all["Invitations.Accept"] = errOf(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{
+			InvitationID: g.inv.ID, UserID: g.user.ID, AllowUnverified: allow,
+		}))
+		return all
+	}
+	for op, err := range doors(false) {
+		fails(t, err, authdb.ErrEmailNotVerified, op, "")
+	}
+	s.holds(t, want)
+	for op, err := range doors(true) {
+		if err != nil {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+}
+
+// TestInvitationDiesWithItsRight: what was allowed once is looked at again when it is used.
+func TestInvitationDiesWithItsRight(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	for invited, inviters := range map[string]map[string]bool{ // role of the invitation, of the inviter by then, whether it stands
+		"owner":          {"owner": true, "admin, owner": true, "admin": false, "member": false, "": false, "custom": false, "gone": false},
+		"member\t,owner": {"owner": true, "admin": false, "gone": false},
+		"admin":          {"owner": true, "admin": true, "custom": true, "member": false, " member , member": false, "": false, "gone": false},
+		"custom":         {"admin": true, "member": false, "gone": false},
+		"member":         {"owner": true, "admin": true, "member": true, "custom": true, "gone": false},
+		"":               {"member": true, "gone": false},
+	} {
+		for role, stands := range inviters {
+			t.Run(invited+" by "+role, func(t *testing.T) {
+				g := newGuest(t, s)
+				inviter := authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) { p.OrganizationID, p.Role = g.org.ID, "owner" })
+				exec(t, s.Store, `UPDATE invitation SET inviter_id = $1, role = $2 WHERE id = $3`, inviter.UserID, invited, g.inv.ID)
+				if role == "gone" {
+					exec(t, s.Store, `DELETE FROM member WHERE id = $1`, inviter.ID)
+				} else {
+					exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, role, inviter.ID)
+				}
+				want := readTables(t, s.Store)
+				_, err := s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID})
+				if stands {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				fails(t, err, authdb.ErrNotPermitted, "Invitations.Accept", "role")
+				s.holds(t, want)
+				// Another owner makes it good again.
+				again := invite(t, s, g.org.ID, g.tenant.user.ID, to(g.user.Email))
+				if _, err := s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: again.ID, UserID: g.user.ID}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+// TestInvitingAgainLooksAtWhatStands: a check of the new value alone lets the old one be taken away.
+func TestInvitingAgainLooksAtWhatStands(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	org, owner := owned(t, s)
+	who := map[string]string{"the owner": owner.ID}
+	for _, role := range []string{"admin", "other admin", "member", "other member", "custom"} {
+		who[role] = authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) {
+			p.OrganizationID, p.Role = org.ID, strings.TrimPrefix(role, "other ")
+		}).UserID
+	}
+	for _, test := range []struct {
+		first, role string // who invited, and as what
+		then, as    string // who invites again, and as what
+		ok          bool
+	}{
+		{"the owner", "owner", "member", "member", false},
+		{"the owner", "owner", "admin", "member", false},
+		{"the owner", "owner", "custom", "owner", false},
+		{"the owner", "member", "member", "admin", false},
+		{"the owner", "admin", "member", "member", false},
+		{"the owner", "member", "member", "member", false},
+		{"the owner", "member", "admin", "admin", true},
+		{"the owner", "owner", "the owner", "member", true},
+		{"admin", "admin", "the owner", "owner", true},
+		{"admin", "admin", "other admin", "member", true},
+		{"member", "member", "member", "member", true},
+		{"member", "member", "other member", "member", false},
+		{"member", "member", "custom", "custom", true},
+	} {
+		t.Run(fmt.Sprint(test), func(t *testing.T) {
+			exec(t, s.Store, `DELETE FROM invitation`)
+			p := authdb.CreateInvitationParams{OrganizationID: org.ID, InviterID: who[test.first], Email: "again@x.io", Role: test.role}
+			must[authdb.Invitation](t)(s.Invitations.Create(ctx, p))
+			want := readTables(t, s.Store)
+			p.InviterID, p.Role = who[test.then], test.as
+			got, err := s.Invitations.Create(ctx, p)
+			if test.ok {
+				if err != nil || *got.Role != test.as || got.InviterID != who[test.then] {
+					t.Error(got, err)
+				}
+				return
+			}
+			fails(t, err, authdb.ErrNotPermitted, "Invitations.Create", "role")
+			s.holds(t, want)
+		})
+	}
+}
+
+// TestProofIsBoundToTheUser: a key that changes hands proves something of another. What a squatter left is in
+// TestUsers/VerifyEmail.
+func TestProofIsBoundToTheUser(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	prover := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.EmailVerified = false })
+	address := prover.Email
+	must[authdb.User](t)(s.Users.SetEmail(ctx, prover.ID, "moved@example.com", false))
+	holder := must[authdb.User](t)(s.Users.Create(ctx, authdb.CreateUserParams{Email: address}))
+	fails(t, errOf(s.Users.VerifyEmail(ctx, prover.ID, authdb.VerifyEmailParams{Email: address})),
+		authdb.ErrNotFound, "Users.VerifyEmail", "")
+	for _, u := range []string{prover.ID, holder.ID} {
+		if must[authdb.User](t)(s.Users.Get(ctx, u)).EmailVerified {
+			t.Errorf("%s is verified", u)
+		}
+	}
+}
+
+// TestClosedDoorsInTransactions: a transaction of the caller's refuses as the pool does, and goes on.
+func TestClosedDoorsInTransactions(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	g := newGuest(t, s)
+	must[authdb.User](t)(s.Users.SetEmail(ctx, g.user.ID, g.user.Email, false))
+	err := s.InTx(ctx, func(tx *authdb.Store) error {
+		_, err := tx.Invitations.ListByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: g.user.ID})
+		fails(t, err, authdb.ErrEmailNotVerified, "Invitations.ListByRecipient", "")
+		_, err = tx.Users.VerifyEmail(ctx, g.user.ID, authdb.VerifyEmailParams{Email: g.user.Email})
+		return errors.Join(err, errOf(tx.Invitations.Accept(ctx, authdb.AcceptInvitationParams{
+			InvitationID: g.inv.ID, UserID: g.user.ID,
+		})))
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
