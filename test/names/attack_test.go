@@ -75,10 +75,10 @@ func TestTemporary(t *testing.T) {
 	if _, err := store.Users.List(ctx, authdb.ListUsersParams{}); err != nil {
 		t.Error(err)
 	}
-	var real, temporary int
+	var lasting, temporary int
 	if err := store.Pool().QueryRow(ctx, `SELECT (SELECT pg_catalog.count(*) FROM public."user") +
 			(SELECT pg_catalog.count(*) FROM public.session), (SELECT pg_catalog.count(*) FROM pg_temp."user") +
-			(SELECT pg_catalog.count(*) FROM pg_temp.session)`).Scan(&real, &temporary); err != nil || real != 2 || temporary != 0 {
-		t.Errorf("%d real rows, %d temporary ones, %v", real, temporary, err)
+			(SELECT pg_catalog.count(*) FROM pg_temp.session)`).Scan(&lasting, &temporary); err != nil || lasting != 2 || temporary != 0 {
+		t.Errorf("%d lasting rows, %d temporary ones, %v", lasting, temporary, err)
 	}
 }
