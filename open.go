@@ -27,6 +27,9 @@ const (
 // are kept without limit. dsn's pool_ settings and default_query_exec_mode (exec or cache_describe behind PgBouncer)
 // are respected. Every session runs in time zone UTC.
 //
+// Tables are looked for along the search path of dsn, role or database; pg_temp is put last on it, so that no temporary
+// table stands in for one of them. Behind a pooler the path stays as it is.
+//
 // A remote host is reached by TLS with its certificate verified (sslmode=verify-full), also where dsn names no sslmode
 // or the default one, prefer. A weaker one in dsn, or a server without TLS, is refused with [ErrInsecureTLS] unless
 // [WithInsecureTLS] is given. A host that is local (localhost, a loopback address, a Unix socket) is reached as dsn
@@ -75,5 +78,17 @@ func poolConfig(dsn string, c config) (*pgxpool.Config, error) {
 	for _, change := range c.poolConfig {
 		change(cfg)
 	}
-	return cfg, connect.Apply(cfg.ConnConfig, c.insecureTLS)
+	err = connect.Apply(cfg.ConnConfig, c.insecureTLS)
+	first, timeout := cfg.AfterConnect, cfg.ConnConfig.ConnectTimeout
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		if first != nil {
+			if err := first(ctx, conn); err != nil {
+				return err
+			}
+		}
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return connect.PutTempLast(ctx, conn.PgConn())
+	}
+	return cfg, err
 }

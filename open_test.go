@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/zerostarter/authdb/internal/connect"
 	"github.com/zerostarter/authdb/internal/testdb"
 )
 
@@ -199,6 +200,79 @@ func TestOpen(t *testing.T) {
 	s.Close()
 	if err := s.Ping(t.Context()); err == nil {
 		t.Error("Ping on a closed store")
+	}
+}
+
+// TestSearchPath: tables are looked for where DSN, role or database say, then in pg_temp.
+func TestSearchPath(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	db, err := testdb.Migrated(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Drop(context.Background()) })
+	conn, err := pgx.Connect(ctx, db.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	if _, err := conn.Exec(ctx, `CREATE SCHEMA app; ALTER DATABASE `+db.Name+` SET search_path = app, public`); err != nil {
+		t.Fatal(err)
+	}
+	as := func(path string) Option { // as a DSN says it
+		return WithPoolConfig(func(c *pgxpool.Config) { c.ConnConfig.RuntimeParams["search_path"] = path })
+	}
+	set := func(path string) Option {
+		return WithPoolConfig(func(c *pgxpool.Config) {
+			c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+				_, err := conn.Exec(ctx, `SELECT set_config('search_path', $1, false)`, path)
+				return err
+			}
+		})
+	}
+	for want, opts := range map[string][]Option{
+		`app, public, pg_temp`:           nil,
+		`public, pg_temp`:                {as("public")},
+		`"$user", "a, b", pg_temp`:       {as(`"$user", "a, b"`)},
+		`public, app, pg_temp`:           {as("public"), set("public, app")},
+		`pg_temp`:                        {set("")},
+		`pg_temp, public, pg_temp`:       {as("pg_temp, public")}, // the first one counts
+		`public, pg_catalog, pg_temp`:    {as("public, pg_catalog")},
+		`"PG_TEMP", pg_catalog, pg_temp`: {as(`"PG_TEMP", pg_catalog`)},
+	} {
+		s, err := Open(ctx, db.DSN, append(opts, WithInsecureTLS())...)
+		if err != nil {
+			t.Errorf("%s: %v", want, err)
+			continue
+		}
+		var got string
+		if err := s.Pool().QueryRow(ctx, "SHOW search_path").Scan(&got); err != nil || got != want {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+		s.Close()
+	}
+
+	// A pooler tells another process than the one that answers.
+	hijacked, err := conn.PgConn().Hijack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []uint32{hijacked.PID + 1, 1<<32 - 1} {
+		lent := *hijacked
+		lent.PID = other
+		through, err := pgconn.Construct(&lent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = connect.PutTempLast(ctx, through)
+		answer := through.ExecParams(ctx, "SHOW search_path", nil, nil, nil, nil).Read()
+		if got := string(answer.Rows[0][0]); err != nil || strings.Contains(got, "pg_temp") {
+			t.Errorf("behind a pooler: %s, %v", got, err)
+		}
+		if hijacked, err = through.Hijack(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -46,8 +46,8 @@ func WithTokens(token func() string) Option {
 }
 
 // WithPoolConfig lets change edit the pool's configuration after [Open] has set its own: sizes, tracer, logger, and all
-// else that pgx offers. The rules for TLS and for the session time zone are applied afterwards; only a hook of the
-// pool, such as BeforeConnect, could still break them.
+// else that pgx offers. The rules for TLS, the session time zone and pg_temp are applied afterwards; only a hook of the
+// pool, such as BeforeConnect or PrepareConn, could still break them.
 func WithPoolConfig(change func(*pgxpool.Config)) Option {
 	return func(c *config) { c.poolConfig = append(c.poolConfig, change) }
 }

@@ -3,9 +3,11 @@
 package connect
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +42,19 @@ func setUTC(c *pgx.ConnConfig) {
 		}
 	}
 	c.RuntimeParams = params
+}
+
+// tempLast names pg_temp at the end of the search path, whatever that is, if this is the server's process $1.
+const tempLast = `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ',
+	nullif(pg_catalog.current_setting('search_path'), ''), 'pg_temp'), false)
+WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::bigint`
+
+// PutTempLast keeps temporary tables and types from standing in for those of the search path: where that does not name
+// pg_temp, it is searched before everything else. It must come after whatever sets the path. A pooler, which lends its
+// sessions to others, tells a number that is no process of the server's, so there the path stays as it is.
+func PutTempLast(ctx context.Context, conn *pgconn.PgConn) error {
+	pid := strconv.AppendUint(nil, uint64(conn.PID()), 10)
+	return conn.ExecParams(ctx, tempLast, [][]byte{pid}, nil, nil, nil).Read().Err
 }
 
 // requireVerifiedTLS upgrades the default sslmode (prefer: any certificate, else plaintext) to verify-full for every
