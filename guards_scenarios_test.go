@@ -742,8 +742,9 @@ func doAddMembers(members ...string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
 		var ps []authdb.CreateMemberParams
 		for _, m := range members {
-			organization, user, _ := strings.Cut(m, " ")
-			ps = append(ps, authdb.CreateMemberParams{OrganizationID: organization, UserID: user})
+			var p authdb.CreateMemberParams
+			_, _ = fmt.Sscan(m, &p.OrganizationID, &p.UserID, &p.MaxMembers)
+			ps = append(ps, p)
 		}
 		return some(s.Members.CreateMany(ctx, ps))
 	}
@@ -2234,6 +2235,19 @@ func scenarios(t *testing.T) []scenario {
 			name:  "members are added all or none",
 			do:    doAddMembers("acme cyd", "acme bob"),
 			fails: authdb.ErrAlreadyMember,
+		},
+		{
+			name: "members are added up to the limit",
+			do:   doAddMembers("acme cyd 5", "acme dan 9", "globex dan 3"),
+			changes: `
+				+ member new1 organization_id=acme role=member user_id=cyd
+				+ member new2 organization_id=acme role=member user_id=dan
+				+ member new3 organization_id=globex role=member user_id=dan`,
+		},
+		{
+			name:  "no members are added beyond the least limit",
+			do:    doAddMembers("acme cyd 4", "globex dan", "acme dan 9"),
+			fails: authdb.ErrLimitReached,
 		},
 		{
 			name:  "adding members waits for another that counts them",

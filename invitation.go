@@ -176,8 +176,8 @@ type InvitationRepository struct{ repo *repo.Repo }
 // there is one at a time, however many invite at once.
 //
 // It returns [ErrNotMember] if the inviter is no member, [ErrNotPermitted] if the inviter's role does not allow the new
-// role, or to change the invitation that stands, [ErrAlreadyMember] if a member has the address, [ErrReference] if a team is not the organization's,
-// [ErrLimitReached], or [ErrInvalidInput], also for an ExpiresAt that is over.
+// role, or to change the invitation that stands, [ErrAlreadyMember] if a member has the address, [ErrReference] if a
+// team is not the organization's, [ErrLimitReached], or [ErrInvalidInput], also for an ExpiresAt that is over.
 func (r *InvitationRepository) Create(ctx context.Context, p CreateInvitationParams) (Invitation, error) {
 	const op = "Invitations.Create"
 	p.Email = canonicalEmail(p.Email)

@@ -98,7 +98,7 @@ type CreateMemberParams struct {
 	OrganizationID string
 	UserID         string
 	Role           string // empty: RoleMember; at most 1,024 characters
-	MaxMembers     int    // of the organization, the new one included; zero: no limit. CreateMany does not look at it
+	MaxMembers     int    // of the organization, the new one included; zero: no limit
 }
 
 func (p *CreateMemberParams) check(op string) error {
@@ -147,17 +147,19 @@ func (r *MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Me
 }
 
 // CreateMany adds any number of members, all or none, and returns them in the order given. It returns
-// [ErrAlreadyMember], [ErrReference] or [ErrInvalidInput].
+// [ErrAlreadyMember], [ErrLimitReached] (of several MaxMembers of an organization, the least counts), [ErrReference] or
+// [ErrInvalidInput].
 func (r *MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberParams) ([]Member, error) {
 	const op = "Members.CreateMany"
-	rows := make([]dbgen.Member, len(ps))
+	rows, limits := make([]dbgen.Member, len(ps)), make([]int64, len(ps))
 	for i, p := range ps {
 		if err := p.check(op); err != nil {
 			return nil, err
 		}
 		rows[i] = dbgen.Member{OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role}
+		limits[i] = int64(p.MaxMembers)
 	}
-	created, err := r.repo.CreateMembers(ctx, op, rows)
+	created, err := r.repo.CreateMembers(ctx, op, rows, limits)
 	return answers(op, created, err, toMember)
 }
 

@@ -498,7 +498,7 @@ CountVerifications: verification_identifier_idx
 CreateAccount:
 CreateInvitation: invitation_email_idx invitation_organizationId_idx invitation_pkey member_organizationId_userId_uidx member_userId_idx team_organizationId_idx user_email_unique
 CreateMember: member_organizationId_idx
-CreateMembers:
+CreateMembers: member_organizationId_idx
 CreateOrganization:
 CreateSession:
 CreateSessions:

@@ -741,10 +741,12 @@ func TestRaceLimits(t *testing.T) {
 
 	joins := func(s *authdb.Store, id func(string, int) string) func(i int) error {
 		return func(i int) error {
-			if i%2 == 0 {
-				return errOf(s.Members.Create(ctx, authdb.CreateMemberParams{
-					OrganizationID: id("o", 0), UserID: id("u", i), MaxMembers: most,
-				}))
+			p := authdb.CreateMemberParams{OrganizationID: id("o", 0), UserID: id("u", i), MaxMembers: most}
+			switch i % 3 {
+			case 0:
+				return errOf(s.Members.Create(ctx, p))
+			case 1:
+				return errOf(s.Members.CreateMany(ctx, []authdb.CreateMemberParams{p}))
 			}
 			return errOf(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id("i", i), UserID: id("u", i), AllowUnverified: true, MaxMembers: most}))
 		}
@@ -1429,6 +1431,31 @@ func TestRaceVerifications(t *testing.T) {
 			t.Errorf("%d counted, %d refused, then the right one: %v", wrong, refused, right)
 		}
 		t.Logf("%d calls: %d counted", n, wrong)
+	})
+	t.Run("wrong codes while a code is made", func(t *testing.T) {
+		round := func(store *authdb.Store) (forgotten int) {
+			identifier, wrong := create(t, "123456:0", 1), 0
+			for _, err := range atOnce(12, func(i int) error {
+				if i == 6 {
+					return errOf(store.Verifications.Create(ctx, authdb.CreateVerificationParams{
+						Identifier: identifier, Value: "654321:0", ExpiresAt: time.Now().Add(time.Hour),
+					}))
+				}
+				return guess(store, identifier, "0")
+			}) {
+				if errors.Is(err, authdb.ErrWrongCode) {
+					wrong++
+				}
+			}
+			counted := `SELECT sum(split_part(value, ':', 2)::int) FROM verification WHERE identifier = $1`
+			return wrong - a.number(t, counted, identifier)
+		}
+		for range hard(t, 40, 400) {
+			if n := round(a.Store); n != 0 {
+				t.Errorf("%d wrong codes were not counted", n)
+			}
+		}
+		goesWrong(t, "guesses without locks", func(int) int { return round(unlocked(a.Pool())) })
 	})
 	t.Run("wrong codes and right ones", func(t *testing.T) {
 		for range hard(t, 5, 50) {

@@ -210,13 +210,13 @@ func (r *UserRepository) SetEmail(ctx context.Context, userID, email string, ver
 	return answer(op, row, err, toUser)
 }
 
-// VerifyEmail marks the address of a user as proved. If it was not before, all accounts and sessions of the user go, since
-// whoever made them had not proved the address, unless p keeps them. It returns [ErrNotFound] if the user has another
-// address, or [ErrInvalidInput]. If the address was proved before, it changes nothing.
+// VerifyEmail marks the address of a user as proved. If it was not before, all accounts and sessions of the user go,
+// since whoever made them had not proved the address, unless p keeps them; so does Better Auth 1.7.25 where a magic link
+// or a code by mail signs in. If it was, nothing changes. It returns [ErrNotFound] if the user has another address, or
+// [ErrInvalidInput].
 //
-// An account must then be linked again in the same transaction, or by the sign-in that follows. A password that was
-// looked at before may still lead to a session after: sign in by [SessionRepository.Create] in the transaction that
-// looks at it.
+// It waits for sign-ins that are under way and ends them too. A program that has read the password before and makes its
+// session after is not among those.
 func (r *UserRepository) VerifyEmail(ctx context.Context, userID string, p VerifyEmailParams) (VerifiedUser, error) {
 	const op = "Users.VerifyEmail"
 	p.Email = canonicalEmail(p.Email)

@@ -26,14 +26,16 @@ WITH inviter AS (
         WHEN EXISTS (
             SELECT 1 FROM standing CROSS JOIN inviter
             WHERE standing.inviter_id <> @inviter_id
-              AND (inviter.is_plain OR (standing.role ~ @owner_pattern::text AND NOT inviter.is_owner))) THEN 'not permitted'
+              AND (inviter.is_plain OR (standing.role ~ @owner_pattern::text AND NOT inviter.is_owner))
+        ) THEN 'not permitted'
         WHEN (SELECT pg_catalog.count(*) FROM team t
             WHERE t.organization_id = @organization_id AND t.id = ANY(@team_ids::text[])
             ) < pg_catalog.cardinality(@team_ids::text[]) THEN 'no such team'
         WHEN NOT EXISTS (SELECT 1 FROM standing)
             AND (SELECT pg_catalog.count(*) FROM invitation i WHERE i.organization_id = @organization_id
                 AND i.status = 'pending' AND i.expires_at > @now
-                AND sqlc.narg('max_pending')::bigint IS NOT NULL) >= sqlc.narg('max_pending')::bigint THEN 'too many pending'
+                AND sqlc.narg('max_pending')::bigint IS NOT NULL
+            ) >= sqlc.narg('max_pending')::bigint THEN 'too many pending'
         ELSE ''
     END::text AS outcome
 ), closed AS (
@@ -101,7 +103,8 @@ WITH inviter AS (
         WHEN NOT (SELECT is_member FROM invited)
             AND (SELECT pg_catalog.count(*) FROM member m
                 WHERE m.organization_id = (SELECT invited.organization_id FROM invited)
-                AND sqlc.narg('max_members')::bigint IS NOT NULL) >= sqlc.narg('max_members')::bigint THEN 'too many members'
+                AND sqlc.narg('max_members')::bigint IS NOT NULL
+            ) >= sqlc.narg('max_members')::bigint THEN 'too many members'
         WHEN EXISTS (
             SELECT 1 FROM open_teams
             WHERE greatest(open_teams.member_count,

@@ -14,10 +14,30 @@ WITH verdict AS (
 )
 SELECT outcome FROM verdict;
 
--- name: CreateMembers :execrows
-INSERT INTO member (id, organization_id, user_id, role, created_at)
-SELECT pg_catalog.unnest(@ids::text[]), pg_catalog.unnest(@organization_ids::text[]),
-    pg_catalog.unnest(@user_ids::text[]), pg_catalog.unnest(@roles::text[]), @now;
+-- name: CreateMembers :one
+-- A limit of 0 is none. The members are counted once for each organization that has one.
+WITH wanted AS (
+    SELECT pg_catalog.unnest(@ids::text[]) AS id, pg_catalog.unnest(@organization_ids::text[]) AS organization_id,
+        pg_catalog.unnest(@user_ids::text[]) AS user_id, pg_catalog.unnest(@roles::text[]) AS role,
+        pg_catalog.unnest(@max_members::bigint[]) AS max_members
+), crowded AS (
+    SELECT limited.organization_id FROM (
+        SELECT w.organization_id, pg_catalog.count(*) AS wanted, pg_catalog.min(nullif(w.max_members, 0)) AS max_members
+        FROM wanted w GROUP BY w.organization_id
+    ) limited
+    WHERE limited.max_members IS NOT NULL
+      AND limited.wanted + (
+        SELECT pg_catalog.count(*) FROM member m WHERE m.organization_id = limited.organization_id
+    ) > limited.max_members
+), verdict AS (
+    SELECT CASE WHEN EXISTS (SELECT 1 FROM crowded) THEN 'too many members' ELSE '' END::text AS outcome
+), created AS (
+    INSERT INTO member (id, organization_id, user_id, role, created_at)
+    SELECT wanted.id, wanted.organization_id, wanted.user_id, wanted.role, @now
+    FROM wanted
+    WHERE (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict;
 
 -- name: GetMember :one
 SELECT * FROM member WHERE id = @id AND organization_id = @organization_id;
@@ -75,7 +95,8 @@ FOR KEY SHARE;
 
 -- name: LockMembershipOfInvitation :exec
 SELECT m.id FROM member m
-WHERE m.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = @invitation_id) AND m.user_id = @user_id
+WHERE m.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = @invitation_id)
+  AND m.user_id = @user_id
 FOR KEY SHARE;
 
 -- name: LockMembersOfUser :exec
@@ -119,7 +140,8 @@ WITH target AS (
     SELECT m.id, m.user_id, m.role FROM member m
     WHERE m.organization_id = @organization_id
       AND m.id = coalesce(sqlc.narg('id')::text, (
-        SELECT c.id FROM member c WHERE c.organization_id = @organization_id AND c.user_id = sqlc.narg('user_id')::text))
+        SELECT c.id FROM member c
+        WHERE c.organization_id = @organization_id AND c.user_id = sqlc.narg('user_id')::text))
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'

@@ -66,7 +66,8 @@ FOR NO KEY UPDATE;
 -- name: DeleteTeam :one
 WITH verdict AS (
     SELECT CASE
-        WHEN NOT EXISTS (SELECT 1 FROM team t WHERE t.id = @id AND t.organization_id = @organization_id) THEN 'not found'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM team t WHERE t.id = @id AND t.organization_id = @organization_id) THEN 'not found'
         WHEN NOT @allow_last::boolean
             AND NOT EXISTS (
                 SELECT 1 FROM team o

@@ -17,7 +17,8 @@ WITH wanted AS (
         AND tm.user_id = ANY(@user_ids::text[])))
 ), verdict AS (
     SELECT CASE
-        WHEN NOT EXISTS (SELECT 1 FROM team t WHERE t.id = @team_id AND t.organization_id = @organization_id) THEN 'not found'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM team t WHERE t.id = @team_id AND t.organization_id = @organization_id) THEN 'not found'
         WHEN (SELECT pg_catalog.count(*) FROM wanted) < pg_catalog.cardinality(@user_ids::text[]) THEN 'not a member'
         WHEN (SELECT pg_catalog.count(*) FROM fresh) > 0
             AND (SELECT pg_catalog.count(*) FROM fresh) + greatest(
@@ -25,7 +26,8 @@ WITH wanted AS (
                 (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = @team_id
                     AND sqlc.narg('max_members')::bigint IS NOT NULL)
             ) > sqlc.narg('max_members')::bigint THEN 'too many members'
-        WHEN EXISTS (SELECT 1 FROM team_member tm WHERE tm.membership_key IN (SELECT fresh.key FROM fresh)) THEN 'key taken'
+        WHEN EXISTS (
+            SELECT 1 FROM team_member tm WHERE tm.membership_key IN (SELECT fresh.key FROM fresh)) THEN 'key taken'
         ELSE ''
     END::text AS outcome
 ), seats AS (
@@ -102,7 +104,8 @@ WHERE tm.team_id = @team_id AND t.organization_id = @organization_id;
 -- Waits for whoever is about to make the team active.
 SELECT tm.id FROM team_member tm
 WHERE tm.id = coalesce(sqlc.narg('id')::text, (
-    SELECT c.id FROM team_member c WHERE c.team_id = sqlc.narg('team_id')::text AND c.user_id = sqlc.narg('user_id')::text))
+    SELECT c.id FROM team_member c
+    WHERE c.team_id = sqlc.narg('team_id')::text AND c.user_id = sqlc.narg('user_id')::text))
   AND EXISTS (SELECT 1 FROM team t WHERE t.id = tm.team_id AND t.organization_id = @organization_id)
 FOR UPDATE;
 

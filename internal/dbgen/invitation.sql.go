@@ -41,7 +41,8 @@ WITH inviter AS (
         WHEN NOT (SELECT is_member FROM invited)
             AND (SELECT pg_catalog.count(*) FROM member m
                 WHERE m.organization_id = (SELECT invited.organization_id FROM invited)
-                AND $7::bigint IS NOT NULL) >= $7::bigint THEN 'too many members'
+                AND $7::bigint IS NOT NULL
+            ) >= $7::bigint THEN 'too many members'
         WHEN EXISTS (
             SELECT 1 FROM open_teams
             WHERE greatest(open_teams.member_count,
@@ -224,14 +225,16 @@ WITH inviter AS (
         WHEN EXISTS (
             SELECT 1 FROM standing CROSS JOIN inviter
             WHERE standing.inviter_id <> $4
-              AND (inviter.is_plain OR (standing.role ~ $1::text AND NOT inviter.is_owner))) THEN 'not permitted'
+              AND (inviter.is_plain OR (standing.role ~ $1::text AND NOT inviter.is_owner))
+        ) THEN 'not permitted'
         WHEN (SELECT pg_catalog.count(*) FROM team t
             WHERE t.organization_id = $3 AND t.id = ANY($8::text[])
             ) < pg_catalog.cardinality($8::text[]) THEN 'no such team'
         WHEN NOT EXISTS (SELECT 1 FROM standing)
             AND (SELECT pg_catalog.count(*) FROM invitation i WHERE i.organization_id = $3
                 AND i.status = 'pending' AND i.expires_at > $6
-                AND $9::bigint IS NOT NULL) >= $9::bigint THEN 'too many pending'
+                AND $9::bigint IS NOT NULL
+            ) >= $9::bigint THEN 'too many pending'
         ELSE ''
     END::text AS outcome
 ), closed AS (

@@ -72,10 +72,29 @@ func (q *Queries) CreateMember(ctx context.Context, arg CreateMemberParams) (str
 	return outcome, err
 }
 
-const createMembers = `-- name: CreateMembers :execrows
-INSERT INTO member (id, organization_id, user_id, role, created_at)
-SELECT pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]),
-    pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[]), $5
+const createMembers = `-- name: CreateMembers :one
+WITH wanted AS (
+    SELECT pg_catalog.unnest($1::text[]) AS id, pg_catalog.unnest($2::text[]) AS organization_id,
+        pg_catalog.unnest($3::text[]) AS user_id, pg_catalog.unnest($4::text[]) AS role,
+        pg_catalog.unnest($5::bigint[]) AS max_members
+), crowded AS (
+    SELECT limited.organization_id FROM (
+        SELECT w.organization_id, pg_catalog.count(*) AS wanted, pg_catalog.min(nullif(w.max_members, 0)) AS max_members
+        FROM wanted w GROUP BY w.organization_id
+    ) limited
+    WHERE limited.max_members IS NOT NULL
+      AND limited.wanted + (
+        SELECT pg_catalog.count(*) FROM member m WHERE m.organization_id = limited.organization_id
+    ) > limited.max_members
+), verdict AS (
+    SELECT CASE WHEN EXISTS (SELECT 1 FROM crowded) THEN 'too many members' ELSE '' END::text AS outcome
+), created AS (
+    INSERT INTO member (id, organization_id, user_id, role, created_at)
+    SELECT wanted.id, wanted.organization_id, wanted.user_id, wanted.role, $6
+    FROM wanted
+    WHERE (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict
 `
 
 type CreateMembersParams struct {
@@ -83,21 +102,23 @@ type CreateMembersParams struct {
 	OrganizationIds []string
 	UserIds         []string
 	Roles           []string
+	MaxMembers      []int64
 	Now             time.Time
 }
 
-func (q *Queries) CreateMembers(ctx context.Context, arg CreateMembersParams) (int64, error) {
-	result, err := q.db.Exec(ctx, createMembers,
+// A limit of 0 is none. The members are counted once for each organization that has one.
+func (q *Queries) CreateMembers(ctx context.Context, arg CreateMembersParams) (string, error) {
+	row := q.db.QueryRow(ctx, createMembers,
 		arg.Ids,
 		arg.OrganizationIds,
 		arg.UserIds,
 		arg.Roles,
+		arg.MaxMembers,
 		arg.Now,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 const deleteMember = `-- name: DeleteMember :one
@@ -105,7 +126,8 @@ WITH target AS (
     SELECT m.id, m.user_id, m.role FROM member m
     WHERE m.organization_id = $1
       AND m.id = coalesce($2::text, (
-        SELECT c.id FROM member c WHERE c.organization_id = $1 AND c.user_id = $3::text))
+        SELECT c.id FROM member c
+        WHERE c.organization_id = $1 AND c.user_id = $3::text))
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'
@@ -551,7 +573,8 @@ func (q *Queries) LockMembership(ctx context.Context, arg LockMembershipParams) 
 
 const lockMembershipOfInvitation = `-- name: LockMembershipOfInvitation :exec
 SELECT m.id FROM member m
-WHERE m.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = $1) AND m.user_id = $2
+WHERE m.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = $1)
+  AND m.user_id = $2
 FOR KEY SHARE
 `
 

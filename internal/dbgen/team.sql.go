@@ -62,7 +62,8 @@ func (q *Queries) CreateTeam(ctx context.Context, arg CreateTeamParams) (string,
 const deleteTeam = `-- name: DeleteTeam :one
 WITH verdict AS (
     SELECT CASE
-        WHEN NOT EXISTS (SELECT 1 FROM team t WHERE t.id = $1 AND t.organization_id = $2) THEN 'not found'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM team t WHERE t.id = $1 AND t.organization_id = $2) THEN 'not found'
         WHEN NOT $3::boolean
             AND NOT EXISTS (
                 SELECT 1 FROM team o

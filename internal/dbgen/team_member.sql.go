@@ -69,7 +69,8 @@ WITH wanted AS (
         AND tm.user_id = ANY($2::text[])))
 ), verdict AS (
     SELECT CASE
-        WHEN NOT EXISTS (SELECT 1 FROM team t WHERE t.id = $4 AND t.organization_id = $3) THEN 'not found'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM team t WHERE t.id = $4 AND t.organization_id = $3) THEN 'not found'
         WHEN (SELECT pg_catalog.count(*) FROM wanted) < pg_catalog.cardinality($2::text[]) THEN 'not a member'
         WHEN (SELECT pg_catalog.count(*) FROM fresh) > 0
             AND (SELECT pg_catalog.count(*) FROM fresh) + greatest(
@@ -77,7 +78,8 @@ WITH wanted AS (
                 (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = $4
                     AND $5::bigint IS NOT NULL)
             ) > $5::bigint THEN 'too many members'
-        WHEN EXISTS (SELECT 1 FROM team_member tm WHERE tm.membership_key IN (SELECT fresh.key FROM fresh)) THEN 'key taken'
+        WHEN EXISTS (
+            SELECT 1 FROM team_member tm WHERE tm.membership_key IN (SELECT fresh.key FROM fresh)) THEN 'key taken'
         ELSE ''
     END::text AS outcome
 ), seats AS (
@@ -575,7 +577,8 @@ func (q *Queries) LockSeats(ctx context.Context, arg LockSeatsParams) error {
 const lockTeamMember = `-- name: LockTeamMember :exec
 SELECT tm.id FROM team_member tm
 WHERE tm.id = coalesce($1::text, (
-    SELECT c.id FROM team_member c WHERE c.team_id = $2::text AND c.user_id = $3::text))
+    SELECT c.id FROM team_member c
+    WHERE c.team_id = $2::text AND c.user_id = $3::text))
   AND EXISTS (SELECT 1 FROM team t WHERE t.id = tm.team_id AND t.organization_id = $4)
 FOR UPDATE
 `

@@ -22,18 +22,20 @@ func (r *Repo) CreateMember(
 	return row, err
 }
 
-// CreateMembers makes all rows or none, and returns them in order. It takes the lock by which others count.
-func (r *Repo) CreateMembers(ctx context.Context, name string, rows []dbgen.Member) ([]dbgen.Member, error) {
-	p := dbgen.CreateMembersParams{Now: r.Now()}
+// CreateMembers makes all rows or none, and returns them in order; limits are the members that the organization of each
+// may have.
+func (r *Repo) CreateMembers(
+	ctx context.Context, name string, rows []dbgen.Member, limits []int64,
+) ([]dbgen.Member, error) {
+	p := dbgen.CreateMembersParams{Now: r.Now(), MaxMembers: limits}
 	for i := range rows {
 		m := &rows[i]
 		m.ID, m.CreatedAt = r.sources.ID(), p.Now
 		p.Ids, p.OrganizationIds = append(p.Ids, m.ID), append(p.OrganizationIds, m.OrganizationID)
 		p.UserIds, p.Roles = append(p.UserIds, m.UserID), append(p.Roles, m.Role)
 	}
-	var n int64
 	return rows, r.writeOnce(ctx, name, last("member", p.Ids),
-		lock((*queries).LockOrganizations, p.OrganizationIds), ask((*queries).CreateMembers, p, &n))
+		lock((*queries).LockOrganizations, p.OrganizationIds), verdict((*queries).CreateMembers, p))
 }
 
 func (r *Repo) UpdateMember(

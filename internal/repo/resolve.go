@@ -69,7 +69,7 @@ const errUnderWay UnresolvedError = "it is still under way"
 // One that is younger than the loss is another, with the same number. Its age is known to its own role only.
 const unfinished = `SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), EXISTS (
 	SELECT FROM pg_catalog.pg_stat_activity
-	WHERE pid OPERATOR(pg_catalog.=) $1 AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
+	WHERE pid OPERATOR(pg_catalog.=) $1::bigint AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
 		AND (backend_start IS NULL OR
 			pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) backend_start OPERATOR(pg_catalog.>=) $2::interval)
 )`
