@@ -82,6 +82,10 @@ verify: ## Check that generated code, go.mod files and formatting are fresh
 lint: ## Run golangci-lint
 	@$(lint) run ./...
 
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities (needs vuln.go.dev)
+	@test/vuln.sh
+
 .PHONY: migrate/up
 migrate/up: ## Apply the migrations to DATABASE_URL
 	@go run ./cmd/migrate up

@@ -12,7 +12,7 @@ cp -R db/sqlc.sql db/migrations db/queries "$copy/db"
 CGO_ENABLED=0 go tool -modfile=tools/go.mod sqlc -f "$copy/sqlc.yaml" generate
 diff -r "$copy/internal/dbgen" internal/dbgen || { echo 'verify: internal/dbgen is stale: run make generate' >&2; exit 1; }
 
-for mod in . tools tools/lint; do
+for mod in . tools tools/lint tools/vuln; do
 	(cd "$mod" && go mod tidy -diff) || { echo "verify: $mod/go.mod is not tidy" >&2; exit 1; }
 done
 
