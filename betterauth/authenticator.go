@@ -193,12 +193,15 @@ func (a *Authenticator) refuse(w http.ResponseWriter, r *http.Request, err error
 
 // WriteError answers a request that could not be authenticated: [ErrUnauthenticated] with status 401 and the body that
 // Better Auth itself sends, {"message":"Unauthorized","code":"UNAUTHORIZED"}, anything else with status 503 and a body
-// of the same form. It says nothing of why. A 401 of the middleware has WWW-Authenticate: Bearer where the
+// of the same form, and Retry-After: 1 where it is [ErrBusy]. It says nothing of why. A 401 of the middleware has WWW-Authenticate: Bearer where the
 // [Authenticator] takes bearer tokens; for cookies there is no such scheme.
 func WriteError(w http.ResponseWriter, err error) {
 	status, body := http.StatusServiceUnavailable, `{"message":"Service Unavailable","code":"SERVICE_UNAVAILABLE"}`
 	if errors.Is(err, ErrUnauthenticated) {
 		status, body = http.StatusUnauthorized, `{"message":"Unauthorized","code":"UNAUTHORIZED"}`
+	}
+	if errors.Is(err, ErrBusy) {
+		w.Header().Set("Retry-After", "1")
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "application/json")

@@ -305,6 +305,21 @@ func TestBearerChallenge(t *testing.T) {
 	}
 }
 
+func TestWriteErrorSaysWhenToComeBack(t *testing.T) {
+	for err, want := range map[error]string{betterauth.ErrBusy: "1", errOfPG: "", betterauth.ErrNoSession: ""} {
+		w := httptest.NewRecorder()
+		betterauth.WriteError(w, fmt.Errorf("sign in: %w", err))
+		status := 503
+		if errors.Is(err, betterauth.ErrUnauthenticated) {
+			status = 401
+		}
+		check(t, err.Error(), w, status, bodyOf[status])
+		if got := w.Header().Get("Retry-After"); got != want {
+			t.Errorf("%v: Retry-After %q", err, got)
+		}
+	}
+}
+
 func TestOnError(t *testing.T) {
 	sessions := fakeOf("token", fresh)
 	auth := authenticator(t, sessions)

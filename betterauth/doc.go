@@ -33,7 +33,7 @@
 // What this side makes, the other takes:
 //
 //	hash, err := betterauth.HashPassword(ctx, password)
-//	ok, err := betterauth.VerifyPassword(ctx, hash, password)
+//	ok, err := betterauth.VerifyPassword(ctx, hash, password) // "" where there is no hash
 //
 //	session, err = store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: ada.ID})
 //	http.SetCookie(w, cookies.Cookie(session.Token, authdb.SessionLifetime))

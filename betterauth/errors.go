@@ -22,7 +22,9 @@ var (
 	// that make no cookie.
 	ErrInvalidOption = errors.New("betterauth: invalid option")
 
-	// ErrMalformedHash: a stored password hash is not one of Better Auth's.
+	// ErrBusy: as many wait to hash a password as [Hasher.MaxWaiting] lets. Later it may work: [WriteError] says so.
+	ErrBusy = errors.New("betterauth: busy")
+	// ErrMalformedHash: a stored password hash is not one of Better Auth's. [CheckHash] says so.
 	ErrMalformedHash = errors.New("betterauth: malformed password hash")
 	// ErrInvalidPassword: a password cannot be one. The next two are it, more closely; else it is not UTF-8.
 	ErrInvalidPassword = errors.New("betterauth: invalid password")

@@ -120,6 +120,48 @@ func ExampleVerifyPassword() {
 	// Output: true <nil>
 }
 
+// Signing in takes as long for an address that nobody has, or that has no password, as for a wrong password.
+func ExampleVerifyPassword_signIn() {
+	ctx := context.Background()
+	store := exampleStore(ctx)
+	defer store.Close()
+
+	signIn := func(email, password string) (authdb.Session, error) {
+		errWrong := errors.New("wrong e-mail address or password")
+		user, err := store.Users.GetByEmail(ctx, email)
+		switch {
+		case errors.Is(err, authdb.ErrNotFound), errors.Is(err, authdb.ErrInvalidInput):
+			user.ID = betterauth.NewID() // nobody's: the same reads follow
+		case err != nil:
+			return authdb.Session{}, err
+		}
+		account, err := store.Accounts.GetCredential(ctx, user.ID)
+		if err != nil && !errors.Is(err, authdb.ErrNotFound) {
+			return authdb.Session{}, err
+		}
+		hash := ""
+		if account.Password != nil {
+			hash = *account.Password
+		}
+		ok, err := betterauth.VerifyPassword(ctx, hash, password) // "" where there is no hash
+		if err != nil && !errors.Is(err, betterauth.ErrInvalidPassword) {
+			return authdb.Session{}, err // such as betterauth.ErrBusy
+		}
+		if !ok {
+			return authdb.Session{}, errWrong
+		}
+		return store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: user.ID})
+	}
+
+	_, err := signIn("nobody@example.com", "?")
+	fmt.Println(err)
+	_, err = signIn("not an address", "correct horse")
+	fmt.Println(err)
+	// Output:
+	// wrong e-mail address or password
+	// wrong e-mail address or password
+}
+
 func ExampleVersion() {
 	server := betterauth.Version{1, 7, 25}
 	fmt.Println(server.MagicLink("fYxTqZkPmNbVcXsWdErTgHyUjIkOlAzQ"))

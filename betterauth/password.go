@@ -32,12 +32,18 @@ type Hasher struct {
 	// Concurrency is how many hashes are made at a time. Each takes 32 MiB and a processor for some 100 ms; the others
 	// wait. Zero: GOMAXPROCS, at most 4.
 	Concurrency int
+	// MaxWaiting is how many may wait at a time, first come, first served; one more gets [ErrBusy]. Zero: 16 for each of
+	// Concurrency, so that nobody waits for more than some seconds. Negative: none.
+	MaxWaiting int
 	// MinLength and MaxLength are the other side's emailAndPassword.minPasswordLength and maxPasswordLength, in UTF-16
 	// code units as JavaScript counts them. Zero: 8 and 128.
 	MinLength, MaxLength int
 
-	once  sync.Once
-	slots chan struct{}
+	once    sync.Once
+	slots   chan struct{} // one for each hash that is being made; who waits for one gets it in turn
+	tickets chan struct{} // one for each of those and each that waits
+
+	derive func(password, salt []byte) ([]byte, error) // nil: scrypt
 }
 
 var defaultHasher Hasher
@@ -54,8 +60,8 @@ func VerifyPassword(ctx context.Context, hash, password string) (bool, error) {
 }
 
 // Hash returns what to store for a password, in an account whose provider id is credential and whose account id is the
-// user's id. It returns [ErrPasswordTooShort], [ErrPasswordTooLong], [ErrInvalidPassword] if it is not UTF-8, or the
-// context's error if that ends while others hash.
+// user's id. It returns [ErrPasswordTooShort], [ErrPasswordTooLong], [ErrInvalidPassword] if it is not UTF-8,
+// [ErrBusy], or the context's error if that ends while others hash.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err := h.check(password); err != nil {
 		return "", err
@@ -73,22 +79,42 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return salt + ":" + hex.EncodeToString(key), nil
 }
 
-// Verify reports whether the password is the one of the hash, in any of the spellings that NFKC makes one. It returns
-// [ErrMalformedHash], [ErrPasswordTooLong], [ErrInvalidPassword] if the password is not UTF-8, or the context's error
+// noSalt stands for the salt where there is no hash, or none that can be read.
+const noSalt = "00000000000000000000000000000000"
+
+// Verify reports whether the password is the one of the hash, in any of the spellings that NFKC makes one. Where there
+// is no hash, since nobody has the address or who has it has no password, call it all the same, with "": it takes as
+// long and reports false, as for a wrong password. So does a hash that is none of Better Auth's, which [CheckHash]
+// tells.
+//
+// It returns [ErrPasswordTooLong], [ErrInvalidPassword] if the password is not UTF-8, [ErrBusy], or the context's error
 // if that ends while others hash. There is no minimum: the password may be older than it.
 //
-// Where an address has no account, hash the password all the same, as Better Auth does: else the time that an answer
-// takes tells which addresses have one.
+// So neither the time nor the error tells anything of the hash, not even whether there is one: each call that is not
+// turned away as busy or canceled derives one key, from what is bounded, whatever hash and password are.
 func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
-	salt, want, err := parseHash(hash)
+	salt, want, noHash := parseHash(hash)
+	if noHash != nil {
+		salt, want = noSalt, make([]byte, keyLength)
+	}
+	refused := h.check(password)
+	if refused != nil {
+		password = ""
+	}
+	key, err := h.key(ctx, password, salt)
 	if err != nil {
 		return false, err
 	}
-	if err := h.check(password); err != nil {
-		return false, err
-	}
-	key, err := h.key(ctx, password, salt)
-	return err == nil && subtle.ConstantTimeCompare(key, want) == 1, err
+	same := subtle.ConstantTimeCompare(key, want) == 1
+	return same && noHash == nil && refused == nil, refused
+}
+
+// CheckHash returns [ErrMalformedHash] unless a stored hash has the form of Better Auth's. [Hasher.Verify] does not tell
+// it from a wrong password, since who asks to sign in must not learn it: this is for whoever audits rows, or has hashes
+// of another kind to verify by other means.
+func CheckHash(hash string) error {
+	_, _, err := parseHash(hash)
+	return err
 }
 
 // check refuses what would cost time, or could not have been typed on the other side.
@@ -107,9 +133,15 @@ func (h *Hasher) check(password string) error {
 
 // key derives the key when it is its turn.
 func (h *Hasher) key(ctx context.Context, password, salt string) ([]byte, error) {
-	h.once.Do(func() { h.slots = make(chan struct{}, orDefault(h.Concurrency, min(runtime.GOMAXPROCS(0), 4))) })
+	h.once.Do(h.open)
 	if err := ctx.Err(); err != nil { // a select picks any way that is open
 		return nil, fmt.Errorf("betterauth: hash password: %w", err)
+	}
+	select {
+	case h.tickets <- struct{}{}:
+		defer func() { <-h.tickets }()
+	default:
+		return nil, ErrBusy
 	}
 	select {
 	case h.slots <- struct{}{}:
@@ -117,7 +149,21 @@ func (h *Hasher) key(ctx context.Context, password, salt string) ([]byte, error)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("betterauth: hash password: %w", ctx.Err())
 	}
-	return scrypt.Key(norm.NFKC.Bytes([]byte(password)), []byte(salt), scryptN, scryptR, scryptP, keyLength)
+	return h.derive(norm.NFKC.Bytes([]byte(password)), []byte(salt))
+}
+
+func (h *Hasher) open() {
+	atATime := orDefault(h.Concurrency, min(runtime.GOMAXPROCS(0), 4))
+	waiting := h.MaxWaiting
+	if waiting == 0 {
+		waiting = 16 * atATime
+	}
+	h.slots, h.tickets = make(chan struct{}, atATime), make(chan struct{}, atATime+max(0, waiting))
+	if h.derive == nil {
+		h.derive = func(password, salt []byte) ([]byte, error) {
+			return scrypt.Key(password, salt, scryptN, scryptR, scryptP, keyLength)
+		}
+	}
 }
 
 // parseHash takes a stored hash apart: 32 hexadecimal digits, a colon, 128 of them, all in lower case.

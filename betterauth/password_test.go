@@ -64,7 +64,7 @@ func TestPasswordLimits(t *testing.T) {
 			t.Errorf("%.20q: hashed to %q, %v, want %v", test.password, hash, err, test.hashed)
 		}
 		if test.looked == nil {
-			continue // it would take its time
+			continue // TestVerifyCostsOneDerivation looks at these
 		}
 		if ok, err := test.hasher.Verify(t.Context(), known, test.password); ok || !errors.Is(err, test.looked) {
 			t.Errorf("%.20q: verified %v, %v, want %v", test.password, ok, err, test.looked)
@@ -92,14 +92,93 @@ func malformedHashes() []string {
 }
 
 func TestMalformedHashes(t *testing.T) {
+	h, _ := counting(t)
 	for _, hash := range malformedHashes() {
-		if ok, err := VerifyPassword(t.Context(), hash, knownPassword); ok || !errors.Is(err, ErrMalformedHash) {
+		if ok, err := h.Verify(t.Context(), hash, knownPassword); ok || err != nil {
 			t.Errorf("%q: got %v, %v", hash, ok, err)
 		}
+		if err := CheckHash(hash); !errors.Is(err, ErrMalformedHash) {
+			t.Errorf("%q: %v", hash, err)
+		}
+	}
+	if err := CheckHash(known); err != nil {
+		t.Error(err)
 	}
 	changed := known[:len(known)-1] + "7"
 	if ok, err := VerifyPassword(t.Context(), changed, knownPassword); ok || err != nil {
 		t.Errorf("one digit changed: got %v, %v", ok, err)
+	}
+}
+
+// counting is a Hasher whose keys cost nothing, and what it derived them from.
+func counting(t *testing.T) (h *Hasher, derived *[][2]string) {
+	t.Helper()
+	derived = new([][2]string)
+	return &Hasher{derive: func(password, salt []byte) ([]byte, error) {
+		*derived = append(*derived, [2]string{string(password), string(salt)})
+		if string(password) == knownPassword && strings.HasPrefix(known, string(salt)) {
+			_, key, err := parseHash(known)
+			return key, err
+		}
+		return make([]byte, keyLength), nil
+	}}, derived
+}
+
+// Who asks to sign in must not learn by the time or the error whether there is an account: whatever the password is, a
+// verify derives one key, from something short, and answers the same for a hash, for none and for a malformed one.
+func TestVerifyCostsOneDerivation(t *testing.T) {
+	hashes := append(malformedHashes(), known)
+	for password, want := range map[string]error{
+		knownPassword: nil, "wrong password": nil, "": nil, "a": nil, "seven77": nil, "\x00": nil, "\ufdfa": nil,
+		strings.Repeat("a", 128): nil, strings.Repeat("あ", 128): nil, strings.Repeat("\ufdfa", 128): nil,
+		strings.Repeat("a", 129): ErrPasswordTooLong, strings.Repeat("😀", 65): ErrPasswordTooLong,
+		strings.Repeat("a", 1<<20): ErrPasswordTooLong, strings.Repeat("\xff", 1<<20): ErrPasswordTooLong,
+		"\xff": ErrInvalidPassword, "a\xed\xa0\x80": ErrInvalidPassword,
+	} {
+		texts := map[string]bool{}
+		for _, hash := range hashes {
+			h, derived := counting(t)
+			ok, err := h.Verify(t.Context(), hash, password)
+			if ok != (hash == known && password == knownPassword) || !errors.Is(err, want) {
+				t.Errorf("%.20q of %.20q: got %v, %v", password, hash, ok, err)
+			}
+			texts[fmt.Sprint(err)] = true
+			if len(*derived) != 1 {
+				t.Errorf("%.20q of %.20q: %d derivations", password, hash, len(*derived))
+				continue
+			}
+			if d := (*derived)[0]; len(d[1]) != saltLength || len(d[0]) > 128*33 { // U+FDFA is 33 bytes in NFKC
+				t.Errorf("%.20q of %.20q: derived from %d bytes and a salt of %d", password, hash, len(d[0]), len(d[1]))
+			}
+		}
+		if len(texts) != 1 {
+			t.Errorf("%.20q: the errors tell the hashes apart: %v", password, texts)
+		}
+	}
+	// Where nothing is derived, that tells nothing of the hash either.
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, hash := range []string{known, "", "malformed"} {
+		h, derived := counting(t)
+		if _, err := h.Verify(canceled, hash, "a"); !errors.Is(err, context.Canceled) || len(*derived) != 0 {
+			t.Errorf("canceled, of %.20q: %v after %d derivations", hash, err, len(*derived))
+		}
+	}
+}
+
+// The same of what is really derived, by the memory it takes, which is that of one key.
+func TestVerifyTakesTheMemoryOfOneKey(t *testing.T) {
+	var h Hasher
+	for _, test := range [][2]string{
+		{known, "wrong password"}, {"", "a"}, {"", ""}, {"", "\xff"}, {"", strings.Repeat("a", 1<<20)}, {"$2b$12$x", "a"}, {known, ""},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		ok, _ := h.Verify(t.Context(), test[0], test[1])
+		runtime.ReadMemStats(&after)
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; ok || took < 32 || took > 40 {
+			t.Errorf("%.20q of %.20q: %v, %d MiB", test[1], test[0], ok, took)
+		}
 	}
 }
 
@@ -115,11 +194,12 @@ func FuzzVerifyPassword(f *testing.F) {
 		if well := hashForm.MatchString(hash) && len(hash) == len(known); well != (err == nil) || well != (len(key) == keyLength) {
 			t.Fatalf("%q: %v", hash, err)
 		}
-		ok, verr := VerifyPassword(t.Context(), hash, password)
+		h, _ := counting(t) // so that millions of inputs can be tried
+		ok, verr := h.Verify(t.Context(), hash, password)
 		switch {
 		case ok && (hash != known || password != knownPassword):
 			t.Errorf("%q is the password of %q", password, hash)
-		case err != nil && !errors.Is(verr, ErrMalformedHash), err == nil && verr != nil && !errors.Is(verr, ErrInvalidPassword):
+		case verr != nil && !errors.Is(verr, ErrInvalidPassword), err != nil && !errors.Is(CheckHash(hash), ErrMalformedHash):
 			t.Errorf("%q, %q: %v", hash, password, verr)
 		}
 	})
@@ -156,6 +236,90 @@ func TestHasherDefaults(t *testing.T) {
 		if _, err := h.Verify(t.Context(), known, knownPassword); err != nil || cap(h.slots) != want {
 			t.Errorf("%d: %d at a time, %v", concurrency, cap(h.slots), err)
 		}
+	}
+}
+
+// blocking is a Hasher whose keys take as long as the test likes.
+func blocking(h *Hasher) (started chan string, let chan struct{}) {
+	started, let = make(chan string), make(chan struct{})
+	h.derive = func(password, _ []byte) ([]byte, error) {
+		started <- string(password)
+		<-let
+		return make([]byte, keyLength), nil
+	}
+	return started, let
+}
+
+// Of any number that ask at once, MaxWaiting wait; the others are turned away at once.
+func TestHasherTurnsAway(t *testing.T) {
+	for maxWaiting, waiting := range map[int]int{0: 32, 3: 3, -1: 0} {
+		h := &Hasher{Concurrency: 2, MaxWaiting: maxWaiting}
+		started, let := blocking(h)
+		var all sync.WaitGroup
+		ask := func(ctx context.Context, i int, want error) {
+			if ok, err := h.Verify(ctx, known, fmt.Sprint(i)); ok || !errors.Is(err, want) {
+				t.Errorf("%d of %d: got %v, %v, want %v", i, waiting, ok, err, want)
+			}
+		}
+		for i := range 2 {
+			all.Go(func() { ask(t.Context(), i, nil) })
+			<-started
+		}
+		for i := range waiting {
+			all.Go(func() { ask(t.Context(), i+2, nil) })
+			for len(h.tickets) != i+3 { // until it has its place
+				runtime.Gosched()
+			}
+		}
+		for range 100 {
+			ask(t.Context(), -1, ErrBusy)
+			if _, err := h.Hash(t.Context(), knownPassword); !errors.Is(err, ErrBusy) {
+				t.Errorf("hash: %v", err)
+			}
+		}
+		for range waiting {
+			let <- struct{}{}
+			<-started
+		}
+		let <- struct{}{}
+		let <- struct{}{}
+		all.Wait()
+		if len(h.slots) != 0 || len(h.tickets) != 0 {
+			t.Errorf("%d slots and %d tickets are kept", len(h.slots), len(h.tickets))
+		}
+	}
+}
+
+// Who gives up leaves the queue to others.
+func TestHasherQueueIsLeft(t *testing.T) {
+	h := &Hasher{Concurrency: 1, MaxWaiting: 1}
+	started, let := blocking(h)
+	done := make(chan error)
+	go func() {
+		_, err := h.Verify(t.Context(), known, "first")
+		done <- err
+	}()
+	<-started
+	for range 10 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			_, err := h.Verify(ctx, known, "gives up")
+			done <- err
+		}()
+		for len(h.tickets) != 2 {
+			runtime.Gosched()
+		}
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if len(h.slots) != 1 || len(h.tickets) != 1 {
+		t.Errorf("%d slots and %d tickets are kept", len(h.slots), len(h.tickets))
+	}
+	let <- struct{}{}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 
