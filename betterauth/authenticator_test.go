@@ -103,7 +103,7 @@ func check(t *testing.T, what string, res *httptest.ResponseRecorder, status int
 
 func TestMiddleware(t *testing.T) {
 	cookies := newCookies(t, betterauth.CookieOptions{}, secret)
-	forged := newCookies(t, betterauth.CookieOptions{}, "another").Sign("token")
+	forged := newCookies(t, betterauth.CookieOptions{}, anotherSecret).Sign("token")
 	cookie := func(value string) string { return cookies.Name() + "=" + value }
 	const ada, nobody = "hello Ada until 2026-12-01", "hello nobody"
 	for _, test := range []struct {
@@ -153,7 +153,7 @@ func TestErrorsOfAuthenticate(t *testing.T) {
 	sessions := fakeOf("token", fresh)
 	auth := authenticator(t, sessions)
 	auth.Bearer = betterauth.BearerSigned
-	forged := newCookies(t, betterauth.CookieOptions{}, "another").Sign("token")
+	forged := newCookies(t, betterauth.CookieOptions{}, anotherSecret).Sign("token")
 	for _, test := range []struct {
 		cookie, bearer string
 		want           error

@@ -5,13 +5,19 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"math"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"github.com/zerostarter/authdb"
 )
 
 // The names of Better Auth's cookies after the prefix and a dot (1.7.25: dist/cookies/index.mjs).
@@ -20,22 +26,31 @@ const (
 	sessionData  = "session_data" // a copy of session and user, if session.cookieCache is on
 	accountData  = "account_data" // a provider's tokens, if account.storeAccountCookie is on
 	dontRemember = "dont_remember"
+	adminSession = "admin_session" // the token of the admin's own session, while impersonating
 )
 
 const (
 	// defaultSecret is what Better Auth uses in development where none is configured: everybody can sign with it.
 	defaultSecret = "better-auth-secret-12345678901234567890"
 
-	signatureLength = 44 // base64 of 32 bytes, with its padding
-	maxCookieLength = 4096
+	signatureLength = 44   // base64 of 32 bytes, with its padding
+	maxCookieLength = 4096 // name and value, to a browser
+
+	// Below them a Better Auth server warns of its secret (1.7.25: dist/context/create-context.mjs).
+	minSecretLength  = 32  // as JavaScript counts
+	minSecretEntropy = 120 // bits
 )
 
 // CookieOptions are what the other side's options say about its cookies. They have to agree: a cookie that is set again
 // with another name or domain stands beside the first.
+//
+// As the server and browsers have it, in any case of letters: cookies whose names begin with __Secure-, __Host- or
+// __Http- are Secure, those of __Host- have no Domain, whatever is said here. So are those with SameSite=None or
+// Partitioned.
 type CookieOptions struct {
 	Prefix      string        // advanced.cookiePrefix; empty: better-auth
 	Secure      bool          // advanced.useSecureCookies, or a baseURL of https: the names begin with __Secure-
-	Domain      string        // advanced.crossSubDomainCookies.domain; empty: the host that sets the cookie, no other
+	Domain      string        // advanced.crossSubDomainCookies.domain, a host without port; empty: who sets the cookie
 	SameSite    http.SameSite // advanced.defaultCookieAttributes.sameSite; zero: Lax
 	Partitioned bool          // advanced.defaultCookieAttributes.partitioned
 }
@@ -62,7 +77,11 @@ func newSigner(secret string) signer {
 
 // NewCookies returns the cookies of the server with those secrets: the first signs, all verify. Better Auth 1.7.25
 // itself verifies a cookie by the first of its secrets alone, so pass an old one for as long as its cookies shall still
-// sign in. It returns [ErrInvalidOption].
+// sign in.
+//
+// It returns [ErrInvalidOption] if a browser would take no such cookie, and if a secret, old ones too, is what a server
+// warns of, which everybody can guess: below 32 characters, below 120 bits as it reckons them (characters times the
+// logarithm of how many are different), or its default; or if it is not UTF-8.
 func NewCookies(o CookieOptions, secrets ...string) (*Cookies, error) {
 	if o.Prefix == "" {
 		o.Prefix = "better-auth"
@@ -75,15 +94,52 @@ func NewCookies(o CookieOptions, secrets ...string) (*Cookies, error) {
 	}
 	c := &Cookies{options: o}
 	for i, secret := range secrets {
-		if secret == "" || secret == defaultSecret {
-			return nil, fmt.Errorf("%w: secret %d is empty or Better Auth's default", ErrInvalidOption, i+1)
+		if reason := weakness(secret); reason != "" {
+			return nil, fmt.Errorf("%w: secret %d %s", ErrInvalidOption, i+1, reason)
 		}
 		c.signers = append(c.signers, newSigner(secret))
 	}
-	if err := c.DontRememberCookie().Valid(); err != nil {
+	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidOption, err)
 	}
 	return c, nil
+}
+
+// weakness says why a secret is refused, and nothing of it.
+func weakness(secret string) string {
+	length, different := utf16Length(secret), map[rune]bool{}
+	for _, r := range secret {
+		different[r] = true
+	}
+	switch {
+	case !utf8.ValidString(secret):
+		return "is not UTF-8"
+	case length < minSecretLength:
+		return fmt.Sprintf("has less than %d characters", minSecretLength)
+	case secret == defaultSecret:
+		return "is Better Auth's default"
+	case float64(length)*math.Log2(float64(len(different))) < minSecretEntropy:
+		return "repeats too few characters: make one with openssl rand -base64 32"
+	}
+	return ""
+}
+
+// check returns why a browser would drop the cookies.
+func (c *Cookies) check() error {
+	cookie := c.Cookie("", authdb.SessionLifetime)
+	domain := strings.TrimPrefix(cookie.Domain, ".")
+	size := len(c.multiSession()) + 32 + 33 + 3*signatureLength // the token stands in a name, too
+	switch s := c.options.SameSite; {
+	case s < http.SameSiteDefaultMode || s > http.SameSiteNoneMode:
+		return fmt.Errorf("SameSite is %d", s)
+	case strings.HasSuffix(domain, "."):
+		return errors.New("the domain ends in a dot")
+	case domain != "" && domain != "localhost" && (net.ParseIP(domain) != nil || !strings.Contains(domain, ".")):
+		return errors.New("no host lies in that domain: leave it empty")
+	case size > maxCookieLength:
+		return fmt.Errorf("a cookie of that prefix takes %d bytes, of at most %d", size, maxCookieLength)
+	}
+	return cookie.Valid()
 }
 
 // Name is the name of the session cookie, such as __Secure-better-auth.session_token.
@@ -170,12 +226,14 @@ func (c *Cookies) Cookie(token string, lifetime time.Duration) *http.Cookie {
 func (c *Cookies) DontRememberCookie() *http.Cookie { return c.cookie(dontRemember, c.Sign("true")) }
 
 // Clear returns the cookies that make a browser forget its session, for [http.SetCookie]: the session token, the
-// cached copies of session and account with those parts that the request shows, and dont_remember. The session itself
-// stays until it is deleted.
+// cached copies of session and account, and dont_remember; of the parts of those copies, the sessions of the
+// multi-session plugin and the admin's own session while impersonating (admin_session), those that the request shows.
+// The sessions themselves stay until they are deleted: see [Cookies.Tokens].
 func (c *Cookies) Clear(r *http.Request) []*http.Cookie {
 	names := []string{c.Name(), c.name(sessionData), c.name(accountData), c.name(dontRemember)}
 	for _, sent := range r.Cookies() {
-		if c.isPart(sent.Name) && !slices.Contains(names, sent.Name) {
+		shown := c.isPart(sent.Name) || c.isMultiSession(sent.Name) || sent.Name == c.name(adminSession)
+		if shown && !slices.Contains(names, sent.Name) {
 			names = append(names, sent.Name)
 		}
 	}
@@ -198,11 +256,41 @@ func (c *Cookies) isPart(name string) bool {
 	return false
 }
 
+// Tokens returns the tokens of all sessions that the request shows by genuine cookies, each once: that of the session
+// cookie and those of the multi-session plugin. To sign out of all of them, as that plugin does, delete them by
+// [authdb.SessionRepository.DeleteByTokens].
+func (c *Cookies) Tokens(r *http.Request) []string {
+	var tokens []string
+	for _, sent := range r.Cookies() {
+		if sent.Name != c.Name() && !c.isMultiSession(sent.Name) {
+			continue
+		}
+		if token, err := c.Verify(sent.Value); err == nil && !slices.Contains(tokens, token) {
+			tokens = append(tokens, token)
+		}
+	}
+	return tokens
+}
+
+// multiSession is what the names of the multi-session plugin's cookies begin with, before a token in lower case (1.3.34
+// to 1.7.25: dist/plugins/multi-session/index.mjs).
+func (c *Cookies) multiSession() string { return c.Name() + "_multi-" }
+
+func (c *Cookies) isMultiSession(name string) bool { return strings.HasPrefix(name, c.multiSession()) }
+
 func (c *Cookies) cookie(name, value string) *http.Cookie {
 	o := c.options
-	return &http.Cookie{
+	cookie := &http.Cookie{
 		Name: c.name(name), Value: value, Path: "/", Domain: o.Domain, HttpOnly: true,
 		Secure:   o.Secure || o.Partitioned || o.SameSite == http.SameSiteNoneMode,
 		SameSite: o.SameSite, Partitioned: o.Partitioned,
 	}
+	// What the name promises, as better-call 1.4.5 has it (dist/cookies.mjs). It knows no __Http- yet, browsers do.
+	switch lower := strings.ToLower(cookie.Name); {
+	case strings.HasPrefix(lower, "__host-"):
+		cookie.Secure, cookie.Domain = true, ""
+	case strings.HasPrefix(lower, "__secure-"), strings.HasPrefix(lower, "__http-"):
+		cookie.Secure = true
+	}
+	return cookie
 }

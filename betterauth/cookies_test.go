@@ -15,7 +15,10 @@ import (
 	"github.com/zerostarter/authdb/betterauth"
 )
 
-const secret = "a secret for these tests, and no other"
+const (
+	secret        = "a secret for these tests, and no other"
+	anotherSecret = "another secret for them, which is as long"
+)
 
 func TestMalformedCookies(t *testing.T) {
 	cookies := newCookies(t, betterauth.CookieOptions{}, secret)
@@ -71,9 +74,9 @@ func TestTokensKeepTheirDots(t *testing.T) {
 }
 
 func TestSecretRotation(t *testing.T) {
-	before := newCookies(t, betterauth.CookieOptions{}, "old")
-	during := newCookies(t, betterauth.CookieOptions{}, "new", "old")
-	after := newCookies(t, betterauth.CookieOptions{}, "new")
+	before := newCookies(t, betterauth.CookieOptions{}, secret)
+	during := newCookies(t, betterauth.CookieOptions{}, anotherSecret, secret)
+	after := newCookies(t, betterauth.CookieOptions{}, anotherSecret)
 	if during.Sign("token") != after.Sign("token") {
 		t.Error("it does not sign by the first secret")
 	}
@@ -91,21 +94,107 @@ func TestSecretRotation(t *testing.T) {
 }
 
 func TestNewCookiesRefuses(t *testing.T) {
-	for _, test := range []struct {
-		what    string
-		options betterauth.CookieOptions
-		secrets []string
-	}{
-		{"no secret", betterauth.CookieOptions{}, nil},
-		{"empty secret", betterauth.CookieOptions{}, []string{""}},
-		{"second one empty", betterauth.CookieOptions{}, []string{secret, ""}},
-		{"the default", betterauth.CookieOptions{}, []string{"better-auth-secret-12345678901234567890"}},
-		{"prefix", betterauth.CookieOptions{Prefix: "a b"}, []string{secret}},
-		{"domain", betterauth.CookieOptions{Domain: "a b;"}, []string{secret}},
+	for what, o := range map[string]betterauth.CookieOptions{
+		"blank in the prefix":     {Prefix: "a b"},
+		"semicolon in the prefix": {Prefix: "a;"},
+		"sign of equality":        {Prefix: "a=b"},
+		"prefix not ASCII":        {Prefix: "café"},
+		"line end":                {Prefix: "a\r\nSet-Cookie: b"},
+		"prefix too long":         {Prefix: strings.Repeat("a", 3900)},
+		"no domain":               {Domain: "a b;"},
+		"line end in the domain":  {Domain: "example.com\r\n"},
+		"port":                    {Domain: "example.com:8080"},
+		"scheme":                  {Domain: "https://example.com"},
+		"path":                    {Domain: "example.com/"},
+		"domain ends in a dot":    {Domain: "example.com."},
+		"two dots before it":      {Domain: "..example.com"},
+		"wildcard":                {Domain: "*.example.com"},
+		"not ASCII":               {Domain: "exämple.com"},
+		"underscore":              {Domain: "a_b.example.com"},
+		"domain too long":         {Domain: strings.Repeat("a.", 200) + "com"},
+		"IPv4":                    {Domain: "192.0.2.1"},
+		"IPv4 after a dot":        {Domain: ".192.0.2.1"},
+		"IPv6":                    {Domain: "2001:db8::1"},
+		"IPv6 in brackets":        {Domain: "[2001:db8::1]"},
+		"top level":               {Domain: "com"},
+		"top level after a dot":   {Domain: ".com"},
+		"dot":                     {Domain: "."},
+		"SameSite":                {SameSite: 5},
+		"negative SameSite":       {SameSite: -1},
 	} {
-		c, err := betterauth.NewCookies(test.options, test.secrets...)
-		if c != nil || !errors.Is(err, betterauth.ErrInvalidOption) || strings.Contains(err.Error(), secret) {
-			t.Errorf("%s: got %v", test.what, err)
+		if c, err := betterauth.NewCookies(o, secret); c != nil || !errors.Is(err, betterauth.ErrInvalidOption) {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
+	for _, o := range []betterauth.CookieOptions{
+		{Prefix: strings.Repeat("a", 3800)}, {Domain: ".example.com"}, {Domain: "EXAMPLE.com"}, {Domain: "localhost"},
+		{Domain: "a-b.example.co.uk"}, {Domain: "xn--exmple-cua.com"}, {SameSite: http.SameSiteDefaultMode},
+	} {
+		newCookies(t, o, secret)
+	}
+}
+
+// What a Better Auth server warns of, as it reckons, signs and verifies nothing here, nor does it show in an error.
+func TestWeakSecretsAreRefused(t *testing.T) {
+	long := func(s string) string { return strings.Repeat(s, 100)[:64] }
+	for _, weak := range []string{
+		"", "a", "secret", "better-auth-secret-123456789", "better-auth-secret-12345678901234567890",
+		"0123456789abcdefABCDEFghijklmno", // 31 characters
+		"ééééééééééééééééééééééééèàùôîûï", // 31 of two bytes
+		"😀😁😂😃😄😅😆😇😈😉😊😋😌😍😎",                 // 30 code units
+		long("a"), long("\x00"), long("ab"), long("abc")[:60], "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
+		"0123456789abcdefABCDEFghijklmnop\xff", "aaaabbbbccccddddaaaabbbbccccdddd",
+	} {
+		for _, secrets := range [][]string{{weak}, {secret, weak}, {weak, secret}, {secret, anotherSecret, weak}} {
+			c, err := betterauth.NewCookies(betterauth.CookieOptions{}, secrets...)
+			if c != nil || !errors.Is(err, betterauth.ErrInvalidOption) {
+				t.Errorf("%d with %q: got %v", len(secrets), weak, err)
+			} else if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, secret) || len(weak) > 8 &&
+				strings.Contains(text, weak) {
+				t.Errorf("%q: the error shows it: %s", weak, text)
+			}
+		}
+	}
+	if c, err := betterauth.NewCookies(betterauth.CookieOptions{}); c != nil || !errors.Is(err, betterauth.ErrInvalidOption) {
+		t.Errorf("no secret: got %v", err)
+	}
+	for _, good := range []string{
+		"0123456789abcdefABCDEFghijklmnop", "kR7vTqY2nPzX9mWcB4sLhJ6dFgA1eU8o", long("abcd"), long("0123456789abcdef")[:32],
+		"s3dfqsRwL0kCe0SEtD5hzr9BwDPjTz5z5y4dBNHzDkg=", "😀😁😂😃😄😅😆😇😈😉😊😋😌😍😎😏", secret, anotherSecret,
+	} {
+		newCookies(t, betterauth.CookieOptions{}, good)
+	}
+}
+
+// A cookie is what its name promises to a browser, and as better-call 1.4.5 sends it.
+func TestPrefixesAsABrowserTakesThem(t *testing.T) {
+	for _, test := range []struct {
+		options betterauth.CookieOptions
+		want    string // what follows the pair
+	}{
+		{betterauth.CookieOptions{Prefix: "__Host-app"}, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		{betterauth.CookieOptions{Prefix: "__Host-app", Domain: "example.com"}, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		{betterauth.CookieOptions{Prefix: "__host-app", Domain: "example.com"}, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		{betterauth.CookieOptions{Prefix: "__HOST-", Domain: "example.com"}, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		{betterauth.CookieOptions{Prefix: "__Host-Http-app", Domain: "example.com"}, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		{betterauth.CookieOptions{Prefix: "__Http-app", Domain: "example.com"},
+			"; Path=/; Domain=example.com; HttpOnly; Secure; SameSite=Lax"},
+		{betterauth.CookieOptions{Prefix: "__Secure-app", Domain: "example.com"},
+			"; Path=/; Domain=example.com; HttpOnly; Secure; SameSite=Lax"},
+		{betterauth.CookieOptions{Prefix: "__sEcUrE-app"}, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		{betterauth.CookieOptions{Prefix: "__Host-app", Secure: true, Domain: "example.com"}, // __Secure-__Host-app
+			"; Path=/; Domain=example.com; HttpOnly; Secure; SameSite=Lax"},
+		{betterauth.CookieOptions{Prefix: "__Hostapp", Domain: ".example.com"}, "; Path=/; Domain=example.com; HttpOnly; SameSite=Lax"},
+		{betterauth.CookieOptions{SameSite: http.SameSiteNoneMode}, "; Path=/; HttpOnly; Secure; SameSite=None"},
+		{betterauth.CookieOptions{Partitioned: true}, "; Path=/; HttpOnly; Secure; SameSite=Lax; Partitioned"},
+	} {
+		cookies := newCookies(t, test.options, secret)
+		all := append(cookies.Clear(request("")), cookies.Cookie("token", 0), cookies.DontRememberCookie())
+		for _, c := range all {
+			pair := c.Name + "=" + c.Value
+			if got := strings.Replace(c.String(), "; Max-Age=0", "", 1); got != pair+test.want || c.Valid() != nil {
+				t.Errorf("%+v: sets %s, %v", test.options, c, c.Valid())
+			}
 		}
 	}
 }
@@ -178,7 +267,10 @@ func TestClear(t *testing.T) {
 	r := request("__Secure-better-auth.session_data.0=a; __Secure-better-auth.session_data.99=b; other=c; " +
 		"__Secure-better-auth.account_data.1=d; __Secure-better-auth.session_data.0=again; " +
 		"__Secure-better-auth.session_data.01=e; __Secure-better-auth.session_data.-1=f; " +
-		"__Secure-better-auth.session_data.100=g; __Secure-better-auth.session_data.x=h; better-auth.session_data.0=i")
+		"__Secure-better-auth.session_data.100=g; __Secure-better-auth.session_data.x=h; better-auth.session_data.0=i; " +
+		"__Secure-better-auth.session_token_multi-abc=j; __Secure-better-auth.session_token_multi-" + strings.Repeat("x", 32) +
+		"=forged; better-auth.session_token_multi-abc=k; __Secure-better-auth.admin_session=l; " +
+		"__Secure-better-auth.trust_device=m; __Secure-better-auth.session_token_multi=n")
 	var names []string
 	for _, c := range cookies.Clear(r) {
 		name, ok := strings.CutSuffix(c.String(), "=; Path=/; Domain=example.com; Max-Age=0; HttpOnly; Secure; SameSite=Lax")
@@ -187,13 +279,32 @@ func TestClear(t *testing.T) {
 		}
 		names = append(names, strings.TrimPrefix(name, "__Secure-better-auth."))
 	}
-	if got := strings.Join(names, " "); got != "session_token session_data account_data dont_remember session_data.0 session_data.99 account_data.1" {
+	if got := strings.Join(names, " "); got != "session_token session_data account_data dont_remember session_data.0 session_data.99 "+
+		"account_data.1 session_token_multi-abc session_token_multi-"+strings.Repeat("x", 32)+" admin_session" {
 		t.Errorf("clears %s", got)
 	}
 }
 
+// The tokens of all sessions that a browser shows, which are those that the server signed.
+func TestTokens(t *testing.T) {
+	cookies := newCookies(t, betterauth.CookieOptions{}, secret)
+	forged := newCookies(t, betterauth.CookieOptions{}, anotherSecret).Sign("C")
+	name := cookies.Name()
+	for header, want := range map[string]string{
+		"":                                     "",
+		name + "=" + cookies.Sign("A"):         "A",
+		name + "_multi-a=" + cookies.Sign("A"): "A",
+		name + "_multi-b=" + cookies.Sign("B") + "; " + name + "=" + cookies.Sign("A") + "; " + name + "_multi-a=" + cookies.Sign("A"): "B A",
+		name + "_multi-c=" + forged + "; " + name + "_multi-d=C; better-auth.session_tokens=" + cookies.Sign("E"):                      "",
+	} {
+		if got := strings.Join(cookies.Tokens(request(header)), " "); got != want {
+			t.Errorf("%s: got %q, want %q", header, got, want)
+		}
+	}
+}
+
 func TestSecretsAreNotShown(t *testing.T) {
-	cookies := newCookies(t, betterauth.CookieOptions{}, secret, "another one of them")
+	cookies := newCookies(t, betterauth.CookieOptions{}, secret, anotherSecret)
 	type service struct {
 		Cookies  betterauth.Cookies
 		Pointer  *betterauth.Cookies
@@ -213,7 +324,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 		slog.New(slog.NewTextHandler(&shown, nil)).Info("text", "value", value)
 		slog.New(slog.NewJSONHandler(&shown, nil)).Info("JSON", "value", value)
 	}
-	for _, s := range []string{secret, "another one of them"} {
+	for _, s := range []string{secret, anotherSecret} {
 		for _, form := range []string{s, fmt.Sprintf("%x", s), strings.Trim(fmt.Sprintf("%d", []byte(s)), "[]"), fmt.Sprintf("%#v", []byte(s))[7:]} {
 			if strings.Contains(shown.String(), form) {
 				t.Errorf("shows %s", form)

@@ -18,8 +18,7 @@ var (
 	// ErrNoSession: the token is genuine, but its session is unknown, revoked or expired.
 	ErrNoSession = fmt.Errorf("%w: no live session", ErrUnauthenticated)
 
-	// ErrInvalidOption: [NewCookies] was given no secret, an empty one or the one that everybody knows, or attributes
-	// that make no cookie.
+	// ErrInvalidOption: [NewCookies] was given no secret, or one that can be guessed, or what makes no cookie.
 	ErrInvalidOption = errors.New("betterauth: invalid option")
 
 	// ErrBusy: as many wait to hash a password as [Hasher.MaxWaiting] lets. Later it may work: [WriteError] says so.

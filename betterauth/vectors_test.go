@@ -83,7 +83,7 @@ func TestVectorCookies(t *testing.T) {
 	for _, version := range versions {
 		v := readVectors(t, version)
 		cookies := newCookies(t, betterauth.CookieOptions{}, v.Secret)
-		rotated := newCookies(t, betterauth.CookieOptions{}, "the next secret", v.Secret)
+		rotated := newCookies(t, betterauth.CookieOptions{}, anotherSecret, v.Secret)
 		other := newCookies(t, betterauth.CookieOptions{}, v.Secret+"x")
 		for _, c := range v.Cookies {
 			if cookies.Name() != c.CookieName || cookies.Sign(c.Token) != c.CookieValue {
