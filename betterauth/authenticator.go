@@ -60,8 +60,14 @@ type Authenticator struct {
 }
 
 // Require is middleware that serves who is signed in: next finds out who that is by [FromContext]. It refuses others
-// with status 401, and all with 503 if the database cannot say. It writes no header once next has begun. It panics if
-// Sessions or Cookies is nil.
+// with status 401, and all with 503 if the database cannot say. It panics if Sessions or Cookies is nil.
+//
+// Each answer has Cookie in its header Vary, and Authorization where bearer tokens count. One that has a cookie of
+// Cookies, since a session was prolonged or next set it, has Cache-Control: private, no-store, and no header that tells
+// a cache otherwise. Both hold whatever next sets: they are seen to when the header is written. For that, next gets a
+// ResponseWriter around the one that was there; it can do what that one can.
+//
+// Inside middleware of the same Authenticator, it asks nothing again. What another one found counts for nothing.
 func (a *Authenticator) Require(next http.Handler) http.Handler { return a.handler(next, false) }
 
 // Optional is Require, but serves those too who are not signed in, or no more. [FromContext] tells them. While the
@@ -72,27 +78,38 @@ func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler 
 	if a.Sessions == nil || a.Cookies == nil {
 		panic("betterauth: an Authenticator needs Sessions and Cookies")
 	}
+	vary := "Cookie"
+	if a.Bearer != BearerOff {
+		vary = "Authorization, Cookie"
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, known := FromContext(r.Context()); known { // by middleware around this one
+		outer, known := r.Context().Value(contextKey{}).(result)
+		if known && outer.by == a && outer.signedIn {
 			next.ServeHTTP(w, r)
 			return
 		}
+		w, answer := a.Cookies.guard(w, vary)
+		defer answer.settle()
 		found, err := a.Authenticate(w, r)
 		switch {
 		case err == nil:
-			r = r.WithContext(NewContext(r.Context(), found))
+			r = r.WithContext(a.NewContext(r.Context(), found))
 		case !anonymous || !errors.Is(err, ErrUnauthenticated):
 			a.refuse(w, r, err)
 			return
+		case known: // by another, whose word does not count here
+			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, result{by: a}))
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
 // Authenticate returns who sent the request. If the session is due, it is prolonged, and where it came by cookie, that
-// is set again on w, with Cache-Control: no-store; nothing else is done to w. A session without "remember me" is never
-// due. It returns [ErrNoCookie], [ErrMalformedCookie], [ErrForgedCookie] or [ErrNoSession], each of which is
-// [ErrUnauthenticated], or the error of Sessions.
+// is set again on w, with Cache-Control: private, no-store and without what would tell caches otherwise. Nothing else is
+// done to w: without the middleware, it is for the caller to say Vary: Cookie, and not to set those headers again. A
+// session without "remember me" is never due, nor one that was made for less than the lifetime: see
+// [authdb.SessionRepository.Refresh]. It returns [ErrNoCookie], [ErrMalformedCookie], [ErrForgedCookie] or
+// [ErrNoSession], each of which is [ErrUnauthenticated], or the error of Sessions.
 //
 // A bearer token goes before the cookie, unless it is malformed or forged: then the cookie counts, as on the other
 // side. No cookie is cleared, since a replica that lags behind would sign people out: see [Cookies.Clear].
@@ -123,10 +140,11 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (au
 		}
 		return found, nil
 	}
+	prolonged := refreshed.ExpiresAt.After(found.Session.ExpiresAt) // here or by another; one that impersonates is not
 	// Not the whole row: the membership in found belongs to the organization that was active before.
 	found.Session.ExpiresAt, found.Session.UpdatedAt = refreshed.ExpiresAt, refreshed.UpdatedAt
-	if byCookie {
-		w.Header().Set("Cache-Control", "no-store")
+	if byCookie && prolonged {
+		notForCaches(w.Header())
 		http.SetCookie(w, a.Cookies.Cookie(token, a.lifetime()))
 	}
 	return found, nil
@@ -161,16 +179,18 @@ func (a *Authenticator) bearer(r *http.Request) (string, error) {
 	return a.Cookies.Verify(value)
 }
 
-// isDue is Better Auth's rule, expiresAt - expiresIn + updateAge <= now (1.7.25: dist/api/routes/session.mjs).
+// isDue is Better Auth's rule, expiresAt - expiresIn + updateAge <= now (1.7.25: dist/api/routes/session.mjs), for the
+// sessions that Refresh prolongs at all.
 func (a *Authenticator) isDue(r *http.Request, s authdb.Session) bool {
-	now, age := time.Now, a.UpdateAge
+	now, age, lifetime := time.Now, a.UpdateAge, a.lifetime()
 	if a.Now != nil {
 		now = a.Now
 	}
 	if age == 0 {
 		age = authdb.SessionUpdateAge
 	}
-	return !a.NoRefresh && !s.ExpiresAt.Add(age-a.lifetime()).After(now()) && !a.Cookies.DontRemember(r)
+	return !a.NoRefresh && !s.ExpiresAt.Add(age-lifetime).After(now()) &&
+		s.ExpiresAt.Sub(s.CreatedAt) > lifetime-time.Second && !a.Cookies.DontRemember(r)
 }
 
 func (a *Authenticator) lifetime() time.Duration {
@@ -211,14 +231,27 @@ func WriteError(w http.ResponseWriter, err error) {
 
 type contextKey struct{}
 
-// NewContext returns a context that says who is signed in, for [FromContext]. The middleware makes it; a test of a
-// handler may too. Where a context has one, the middleware does not ask again.
-func NewContext(ctx context.Context, a authdb.Authentication) context.Context {
-	return context.WithValue(ctx, contextKey{}, a)
+// result is what an Authenticator found, which counts for itself alone.
+type result struct {
+	by       *Authenticator // nil: the function NewContext
+	signedIn bool
+	authdb.Authentication
 }
 
-// FromContext returns who is signed in, and whether anybody is.
+// NewContext returns a context that says who is signed in, for [FromContext], as a test of a handler needs it. No
+// middleware believes it: see [Authenticator.NewContext].
+func NewContext(ctx context.Context, who authdb.Authentication) context.Context {
+	return (*Authenticator)(nil).NewContext(ctx, who)
+}
+
+// NewContext returns a context in which a's own middleware does not ask who is signed in, as it makes it itself: for a
+// test of handlers with their middleware, and for whoever calls [Authenticator.Authenticate] around it.
+func (a *Authenticator) NewContext(ctx context.Context, who authdb.Authentication) context.Context {
+	return context.WithValue(ctx, contextKey{}, result{a, true, who})
+}
+
+// FromContext returns who is signed in, and whether anybody is: what the innermost middleware around the handler found.
 func FromContext(ctx context.Context) (authdb.Authentication, bool) {
-	a, ok := ctx.Value(contextKey{}).(authdb.Authentication)
-	return a, ok
+	found, _ := ctx.Value(contextKey{}).(result)
+	return found.Authentication, found.signedIn
 }

@@ -249,7 +249,7 @@ func TestRefresh(t *testing.T) {
 		}
 		want, cache := "", ""
 		if test.sets != 0 {
-			want, cache = fmt.Sprintf(week, cookies.Sign("token"), test.sets), "no-store"
+			want, cache = fmt.Sprintf(week, cookies.Sign("token"), test.sets), "private, no-store"
 		}
 		if got := strings.Join(res.Header()["Set-Cookie"], "\n"); got != want || test.status == 200 && res.Header().Get("Cache-Control") != cache {
 			t.Errorf("%s: sets %q, want %q; headers %v", test.what, got, want, res.Header())
@@ -349,11 +349,57 @@ func TestNested(t *testing.T) {
 	}
 	check(t, "not signed in", serve(h, request("")), 401, bodyOf[401])
 	r := request("")
-	r = r.WithContext(betterauth.NewContext(r.Context(), sessions.rows["token"]))
+	r = r.WithContext(auth.NewContext(r.Context(), sessions.rows["token"]))
 	check(t, "of a test", serve(h, r), 200, "hello Ada until 2026-12-01")
 	if _, ok := betterauth.FromContext(t.Context()); ok {
 		t.Error("an empty context says who is signed in")
 	}
+}
+
+// What one Authenticator found counts for no other: neither to be let in nor to be told who is signed in.
+func TestNestedOthers(t *testing.T) {
+	site, admin := authenticator(t, fakeOf("token", fresh)), authenticator(t, fakeOf("root", fresh))
+	admin.Cookies = newCookies(t, betterauth.CookieOptions{Prefix: "admin"}, anotherSecret)
+	root := admin.Sessions.(*fakeSessions).rows["root"]
+	root.User.Name = "Root"
+	admin.Sessions.(*fakeSessions).rows["root"] = root
+	copied := *site // has all that site has, but is another
+	copied.Sessions = admin.Sessions
+	siteCookie := site.Cookies.Name() + "=" + site.Cookies.Sign("token")
+	adminCookie := admin.Cookies.Name() + "=" + admin.Cookies.Sign("root")
+	const ada, rootName, nobody = "hello Ada until 2026-12-01", "hello Root until 2026-12-01", "hello nobody"
+	known := func(next http.Handler) http.Handler { // what a test says, or another program
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(betterauth.NewContext(r.Context(), site.Sessions.(*fakeSessions).rows["token"])))
+		})
+	}
+	for _, test := range []struct {
+		what, cookie string
+		handler      http.Handler
+		status       int
+		body         string
+	}{
+		{"site's cookie, required", siteCookie, site.Optional(admin.Require(hello)), 401, bodyOf[401]},
+		{"site's cookie, required twice", siteCookie, site.Require(admin.Require(hello)), 401, bodyOf[401]},
+		{"site's cookie, optional", siteCookie, site.Optional(admin.Optional(hello)), 200, nobody},
+		{"site's cookie, required and optional", siteCookie, site.Require(admin.Optional(hello)), 200, nobody},
+		{"a copy", siteCookie, site.Optional(copied.Require(hello)), 401, bodyOf[401]},
+		{"three deep", siteCookie, site.Optional(site.Optional(admin.Optional(admin.Require(hello)))), 401, bodyOf[401]},
+		{"there and back", siteCookie, site.Require(admin.Optional(site.Require(hello))), 200, ada},
+		{"nobody in between", siteCookie, site.Require(admin.Optional(admin.Optional(hello))), 200, nobody},
+		{"both cookies", siteCookie + "; " + adminCookie, site.Require(admin.Require(hello)), 200, rootName},
+		{"both cookies, the other way", siteCookie + "; " + adminCookie, admin.Require(site.Require(hello)), 200, ada},
+		{"admin's cookie", adminCookie, site.Optional(admin.Require(hello)), 200, rootName},
+		{"admin's cookie, site required", adminCookie, admin.Require(site.Require(hello)), 401, bodyOf[401]},
+		{"a context of nobody's, required", "", known(site.Require(hello)), 401, bodyOf[401]},
+		{"a context of nobody's, optional", "", known(site.Optional(hello)), 200, nobody},
+		{"a context of nobody's, no middleware", "", known(hello), 200, ada},
+	} {
+		check(t, test.what, serve(test.handler, request(test.cookie)), test.status, test.body)
+	}
+	r := request("")
+	r = r.WithContext(site.NewContext(r.Context(), site.Sessions.(*fakeSessions).rows["token"]))
+	check(t, "a context of site's", serve(admin.Require(hello), r), 401, bodyOf[401])
 }
 
 func TestMiddlewareNeedsItsParts(t *testing.T) {
@@ -368,40 +414,6 @@ func TestMiddlewareNeedsItsParts(t *testing.T) {
 				}()
 				wrap(hello)
 			}()
-		}
-	}
-}
-
-// spy counts how often the header is asked for and written.
-type spy struct {
-	http.ResponseWriter
-	calls []string
-}
-
-func (s *spy) Header() http.Header {
-	s.calls = append(s.calls, "Header")
-	return s.ResponseWriter.Header()
-}
-
-func (s *spy) WriteHeader(status int) {
-	s.calls = append(s.calls, "WriteHeader")
-	s.ResponseWriter.WriteHeader(status)
-}
-
-// The middleware hands on the very ResponseWriter, and leaves it alone from then on.
-func TestNothingIsWrittenAfterTheHandler(t *testing.T) {
-	for _, expires := range []time.Time{fresh, due} {
-		auth := authenticator(t, fakeOf("token", expires))
-		w := &spy{ResponseWriter: httptest.NewRecorder()}
-		begun := -1
-		auth.Require(http.HandlerFunc(func(given http.ResponseWriter, _ *http.Request) {
-			if given != http.ResponseWriter(w) {
-				t.Error("another ResponseWriter")
-			}
-			begun = len(w.calls)
-		})).ServeHTTP(w, request(auth.Cookies.Name()+"="+auth.Cookies.Sign("token")))
-		if begun < 0 || len(w.calls) != begun || strings.Contains(strings.Join(w.calls, " "), "Write") {
-			t.Errorf("%v, of them %d before the handler", w.calls, begun)
 		}
 	}
 }

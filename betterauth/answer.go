@@ -1,0 +1,185 @@
+package betterauth
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
+// NoStore is middleware for handlers that set or clear a session cookie themselves, as for signing in and out, if they
+// are not inside [Authenticator.Require] or [Authenticator.Optional], which do as much: an answer with a cookie of c is
+// private and stored by no cache, whatever next says of caching. Around a whole mux it covers every handler.
+func (c *Cookies) NoStore(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w, a := c.guard(w, "")
+		defer a.settle()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// notForCaches makes what is answered with h private, for this time only.
+func notForCaches(h http.Header) {
+	for key := range h {
+		switch name := textproto.CanonicalMIMEHeaderKey(key); {
+		// CDN-Cache-Control (RFC 9213) and those of Cloudflare, Vercel and others go before Cache-Control.
+		case strings.HasSuffix(name, "Cache-Control"), slices.Contains(cacheHeaders, name):
+			delete(h, key)
+		}
+	}
+	h["Cache-Control"] = []string{"private, no-store"} // there are caches that heed only one of them
+}
+
+// cacheHeaders say how long some cache may store an answer, beside those whose names end in Cache-Control.
+var cacheHeaders = []string{"Expires", "Pragma", "Surrogate-Control", "Edge-Control", "X-Accel-Expires"}
+
+// answer is a ResponseWriter that sees to the header just before it is written: there, at the last moment, the handler
+// has no more say.
+type answer struct {
+	http.ResponseWriter
+	cookies *Cookies
+	vary    string // what the answer depends on
+	written bool   // the header
+}
+
+// settle makes the header what it must be, until it is written. It costs a look at each of its keys.
+func (a *answer) settle() {
+	if a.written {
+		return
+	}
+	h := a.Header()
+	if a.cookies.sets(h) {
+		notForCaches(h)
+	}
+	addVary(h, a.vary)
+}
+
+// sets tells whether a header sets or clears one of the other side's cookies, the session's or another.
+func (c *Cookies) sets(h http.Header) bool {
+	for key, lines := range h {
+		if len(key) != len("Set-Cookie") || !strings.EqualFold(key, "Set-Cookie") {
+			continue
+		}
+		for _, line := range lines {
+			if strings.HasPrefix(strings.TrimLeft(line, " \t\r\n"), c.name("")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// addVary adds what is missing in Vary of names, which are joined by commas.
+func addVary(h http.Header, names string) {
+	for name := range strings.SplitSeq(names, ", ") {
+		if name != "" && !varies(h["Vary"], name) {
+			h["Vary"] = append(slices.Clip(h["Vary"]), name) // which may be another's
+		}
+	}
+}
+
+func varies(lines []string, by string) bool {
+	for _, line := range lines {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = textproto.TrimString(name); name == "*" || strings.EqualFold(name, by) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (a *answer) WriteHeader(status int) {
+	a.settle()
+	a.written = a.written || status >= 200 || status == http.StatusSwitchingProtocols
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.settle()
+	a.written = a.written || len(p) > 0
+	return a.ResponseWriter.Write(p)
+}
+
+func (a *answer) WriteString(s string) (int, error) {
+	a.settle()
+	a.written = a.written || s != ""
+	return io.WriteString(a.ResponseWriter, s)
+}
+
+// ReadFrom is for [io.Copy], which sends a file without copying it where the writer below can.
+func (a *answer) ReadFrom(src io.Reader) (int64, error) {
+	a.settle()
+	n, err := io.Copy(a.ResponseWriter, src)
+	a.written = a.written || n > 0
+	return n, err
+}
+
+// FlushError is for [http.ResponseController], which would pass it by and flush below.
+func (a *answer) FlushError() error {
+	a.settle()
+	return http.NewResponseController(a.ResponseWriter).Flush()
+}
+
+// Unwrap is for [http.ResponseController] too: what it does there writes no header.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// Push answers as [http.Pusher] says where the writer below is none.
+func (a *answer) Push(target string, o *http.PushOptions) error {
+	if p, ok := a.ResponseWriter.(http.Pusher); ok {
+		return p.Push(target, o)
+	}
+	return http.ErrNotSupported
+}
+
+// CloseNotify is what old code asks for, http.CloseNotifier. It never tells where the writer below does not.
+func (a *answer) CloseNotify() <-chan bool {
+	if n, ok := a.ResponseWriter.(interface{ CloseNotify() <-chan bool }); ok {
+		return n.CloseNotify()
+	}
+	return nil
+}
+
+// flusher and hijacker are for handlers that do otherwise where a writer is none.
+type (
+	flusher  struct{ a *answer }
+	hijacker struct{ a *answer }
+)
+
+func (f flusher) Flush() { _ = f.a.FlushError() }
+
+func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	h.a.settle()
+	return h.a.ResponseWriter.(http.Hijacker).Hijack()
+}
+
+// guard returns a writer that can do what w can, and its answer, for settle to be called when the handler is done: the
+// handler may have written nothing, or have panicked.
+func (c *Cookies) guard(w http.ResponseWriter, vary string) (http.ResponseWriter, *answer) {
+	a := &answer{ResponseWriter: w, cookies: c, vary: vary}
+	addVary(w.Header(), vary) // already now: for whoever writes to the writer below
+	_, flushes := w.(http.Flusher)
+	_, hijacks := w.(http.Hijacker)
+	switch {
+	case flushes && hijacks:
+		return struct {
+			*answer
+			flusher
+			hijacker
+		}{a, flusher{a}, hijacker{a}}, a
+	case flushes:
+		return struct {
+			*answer
+			flusher
+		}{a, flusher{a}}, a
+	case hijacks:
+		return struct {
+			*answer
+			hijacker
+		}{a, hijacker{a}}, a
+	}
+	return a, a
+}
