@@ -160,7 +160,6 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // handler may have written nothing, or have panicked.
 func (c *Cookies) guard(w http.ResponseWriter, vary string) (http.ResponseWriter, *answer) {
 	a := &answer{ResponseWriter: w, cookies: c, vary: vary}
-	addVary(w.Header(), vary) // already now: for whoever writes to the writer below
 	_, flushes := w.(http.Flusher)
 	_, hijacks := w.(http.Hijacker)
 	switch {

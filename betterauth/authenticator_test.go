@@ -276,6 +276,17 @@ func TestRefreshKeepsTheOrganization(t *testing.T) {
 	}
 }
 
+// Without middleware, the answer is private unless the caller says otherwise afterwards.
+func TestAuthenticateAloneForbidsCaches(t *testing.T) {
+	auth, w := authenticator(t, fakeOf("token", due)), httptest.NewRecorder()
+	public(w.Header())
+	if _, err := auth.Authenticate(w, request(auth.Cookies.Name()+"="+auth.Cookies.Sign("token"))); err != nil {
+		t.Error(err)
+	}
+	checkPrivate(t, "alone", w.Header())
+	checkVary(t, "alone", w.Header(), "Accept-Encoding")
+}
+
 func TestDefaultClock(t *testing.T) {
 	sessions := fakeOf("token", time.Now().Add(authdb.SessionLifetime-authdb.SessionUpdateAge+time.Hour))
 	auth := authenticator(t, sessions)
