@@ -71,9 +71,10 @@ func TestOwnersByWhiteSpace(t *testing.T) {
 func TestRefreshWritesMilliseconds(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
-	session := authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) { p.ExpiresAt = s.now.Add(time.Minute) })
+	session := authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) { p.ExpiresAt = s.now.Add(time.Hour) })
+	s.now = s.now.Add(59 * time.Minute)
 	got := must[authdb.RefreshedSession](t)(s.Sessions.Refresh(t.Context(), authdb.RefreshSessionParams{
-		Token: session.Token, Lifetime: time.Hour + 1500*time.Microsecond, UpdateAge: time.Minute,
+		Token: session.Token, Lifetime: time.Hour + 1500*time.Microsecond, UpdateAge: time.Minute, // a millisecond more than it was made for
 	}))
 	if want := s.now.Add(time.Hour + time.Millisecond); !got.ExpiresAt.Equal(want) {
 		t.Errorf("expires at %v, want %v", got.ExpiresAt, want)

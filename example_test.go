@@ -90,15 +90,15 @@ func ExampleSessionRepository_Refresh() {
 	store := exampleStore(ctx)
 	defer store.Close()
 	_, people := acme(ctx, store, "Ada")
-	session, err := store.Sessions.Create(ctx, authdb.CreateSessionParams{
-		UserID: people[0].ID, ExpiresAt: time.Now().Add(24 * time.Hour), // almost over
-	})
+	session, err := store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: people[0].ID})
 	if err != nil {
 		log.Fatal(err)
 	}
 
+	// Of a store whose clock is ahead by six days: the session is almost over.
+	later := authdb.New(store.Pool(), authdb.WithClock(func() time.Time { return time.Now().Add(6 * 24 * time.Hour) }))
 	for range 2 {
-		refreshed, err := store.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: session.Token})
+		refreshed, err := later.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: session.Token})
 		if err != nil {
 			log.Fatal(err)
 		}

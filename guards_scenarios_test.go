@@ -39,7 +39,7 @@ INSERT INTO team_member (id, team_id, user_id, created_at, membership_key) VALUE
 	('blue-ann', 'blue', 'ann', '2026-01-01', NULL), ('gold-otto', 'gold', 'otto', '2026-01-01', NULL),
 	('gold-bob', 'gold', 'bob', '2026-01-01', NULL);
 INSERT INTO session (id, token, user_id, expires_at, active_organization_id, active_team_id, created_at, updated_at)
-SELECT id, 'token-' || id, user_id, '2026-06-01 12:00'::timestamp + expires::interval, organization_id, team_id, '2026-05-30', '2026-05-30'
+SELECT id, 'token-' || id, user_id, '2026-06-01 12:00'::timestamp + expires::interval, organization_id, team_id, '2026-05-20', '2026-05-30'
 FROM (VALUES
 	('bob1', 'bob', '1 day', 'acme', 'red'), ('bob2', 'bob', '6.5 days', 'globex', 'gold'),
 	('bob3', 'bob', '2 days', 'globex', 'red'), ('bob-old', 'bob', '-1 hour', 'acme', NULL),
@@ -1156,6 +1156,33 @@ func scenarios(t *testing.T) []scenario {
 		{
 			name: "a refresh leaves a session that is not due",
 			do:   doRefresh("bob2", false),
+		},
+		{
+			name:  "a refresh leaves a session that was made for a day",
+			given: "UPDATE session SET created_at = expires_at - interval '1 day' WHERE id = 'ann1'",
+			do:    doRefresh("ann1", false),
+		},
+		{
+			name:  "a refresh leaves a session that was made for an hour, whenever it was changed",
+			given: "UPDATE session SET created_at = '2026-06-01 11:30', expires_at = '2026-06-01 12:30', updated_at = '2026-06-01 11:59' WHERE id = 'ann1'",
+			do:    doRefresh("ann1", false),
+		},
+		{
+			name:  "a refresh leaves a session that is a second short of the lifetime",
+			given: "UPDATE session SET created_at = expires_at - interval '7 days -1 second' WHERE id = 'ann1'",
+			do:    doRefresh("ann1", false),
+		},
+		{
+			name:    "a refresh prolongs a session that was written a moment after its end was reckoned",
+			given:   "UPDATE session SET created_at = expires_at - interval '7 days -0.999 seconds' WHERE id = 'ann1'",
+			do:      doRefresh("ann1", true),
+			changes: `~ session ann1 expires_at=06-08T12:00:00 updated`,
+		},
+		{
+			name: "a refresh leaves a session that impersonates, however long it was made for",
+			given: `ALTER TABLE session ADD COLUMN IF NOT EXISTS impersonated_by text;
+				UPDATE session SET impersonated_by = 'olga' WHERE id = 'ann1'`,
+			do: doRefresh("ann1", false),
 		},
 		{
 			name:  "a refresh brings back no expired session",

@@ -1269,7 +1269,8 @@ const (
 		INSERT INTO team_member (id, team_id, user_id, created_at)
 		SELECT $1 || 'z' || n, $1 || 't' || n, $1 || 'u' || n, now() FROM generate_series(1, $2::int) n`
 	seedSessions = `INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id)
-		SELECT $1::text || 'k' || n, now() + interval '1 hour', $1 || 'k' || n, now(), now(), '', '', $1 || 'u' || n
+		SELECT $1::text || 'k' || n, now() + interval '1 hour', $1 || 'k' || n, now() - interval '7 days', now(), '', '',
+			$1 || 'u' || n
 		FROM generate_series(1, $2::int) n`
 	seedAccounts = `INSERT INTO account (id, account_id, provider_id, user_id, created_at, updated_at)
 		SELECT $1::text || letter || n, $1 || n, 'provider ' || letter, $1 || 'u' || n, now(), now()

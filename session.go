@@ -85,14 +85,14 @@ func authentication(row dbgen.AuthenticateSessionRow) Authentication {
 // RefreshSessionParams say which session to prolong, and by what rule.
 type RefreshSessionParams struct {
 	Token     string
-	Lifetime  time.Duration // from now, if it is due; zero: SessionLifetime
+	Lifetime  time.Duration // from now, if it is due, and what it was made for; zero: SessionLifetime
 	UpdateAge time.Duration // it is due this long after it was prolonged last; zero: SessionUpdateAge
 }
 
 // RefreshedSession is a live session, and whether it was due.
 type RefreshedSession struct {
 	Session
-	Refreshed bool // the cookie wants a new Max-Age then
+	Refreshed bool // and was made for the lifetime; the cookie wants a new Max-Age then
 }
 
 // SetActiveOrganizationParams say what a session of a user is about.
@@ -278,8 +278,13 @@ func (r *SessionRepository) UpdateByToken(ctx context.Context, token string, p U
 
 // Refresh prolongs a live session if it is due, at most once per UpdateAge however many ask at once, and returns it as
 // it is then. It never shortens one, and brings back none that was revoked or has expired. It returns [ErrNotFound] if
-// the session is not live, or [ErrInvalidInput]. A session without "remember me" lives for a day and has its own
-// cookie, dont_remember: Better Auth does not refresh those, and nor should the caller.
+// the session is not live, or [ErrInvalidInput].
+//
+// Nor does it prolong what was made to end sooner: a session whose ExpiresAt is a second or more short of Lifetime after
+// CreatedAt, such as one without "remember me", which lives for a day, and one by which an administrator impersonates
+// its user (column impersonated_by of Better Auth's admin plugin). A session that was prolonged once is long enough from
+// then on. Where the other side's expiresIn has grown, sessions from before end when they were made to, unless the other
+// side prolongs them: it knows "remember me" by a cookie alone.
 func (r *SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams) (RefreshedSession, error) {
 	const op = "Sessions.Refresh"
 	if p.Lifetime == 0 {

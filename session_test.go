@@ -306,19 +306,28 @@ func testSessionRefresh(t *testing.T, s *fixture) {
 	user, day := authdbtest.User(t, s.Store), 24*time.Hour
 	authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Hour))
 	for name, test := range map[string]struct {
-		left, lifetime, updateAge, want time.Duration // want is 0 where it is not due
+		made, left, lifetime, updateAge, want time.Duration // want is 0 where it is not prolonged
 	}{
-		"due":                  {6 * day, 0, 0, 7 * day},
-		"not due":              {6*day + time.Millisecond, 0, 0, 0},
-		"new":                  {7 * day, 0, 0, 0},
-		"at its end":           {time.Millisecond, 0, 0, 7 * day},
-		"own rule, due":        {50 * time.Minute, time.Hour, 10 * time.Minute, time.Hour},
-		"own rule, not due":    {50*time.Minute + time.Millisecond, time.Hour, 10 * time.Minute, 0},
-		"longer than lifetime": {30 * day, 0, 0, 0},
-		"always":               {time.Hour, time.Hour, time.Nanosecond, 0},
+		"due":                        {7 * day, 6 * day, 0, 0, 7 * day},
+		"not due":                    {7 * day, 6*day + time.Millisecond, 0, 0, 0},
+		"new":                        {7 * day, 7 * day, 0, 0, 0},
+		"at its end":                 {7 * day, time.Millisecond, 0, 0, 7 * day},
+		"own rule, due":              {time.Hour, 50 * time.Minute, time.Hour, 10 * time.Minute, time.Hour},
+		"own rule, not due":          {time.Hour, 50*time.Minute + time.Millisecond, time.Hour, 10 * time.Minute, 0},
+		"longer than lifetime":       {30 * day, 30 * day, 0, 0, 0},
+		"longer, due":                {30 * day, day, 0, 0, 7 * day},
+		"always":                     {time.Hour, time.Hour, time.Hour, time.Nanosecond, 0},
+		"without remember me":        {day, time.Hour, 0, 0, 0},
+		"made for an hour":           {time.Hour, 30 * time.Minute, 0, 0, 0},
+		"made for an hour, new":      {time.Hour, time.Hour, 0, 0, 0},
+		"a second short":             {7*day - time.Second, day, 0, 0, 0},
+		"short by less":              {7*day - 999*time.Millisecond, day, 0, 0, 7 * day},
+		"short of an own lifetime":   {7 * day, day, 30 * day, 0, 0},
+		"short of it, made for days": {2 * day, day, 2*day + time.Second, time.Minute, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			session := authdbtest.Session(t, s.Store, sessionOf(s, user.ID, test.left))
+			session := authdbtest.Session(t, s.Store, sessionOf(s, user.ID, test.made))
+			s.now = s.now.Add(test.made - test.left)
 			want := readTables(t, s.Store)
 			p := authdb.RefreshSessionParams{Token: session.Token, Lifetime: test.lifetime, UpdateAge: test.updateAge}
 			if test.want > 0 {
@@ -328,6 +337,11 @@ func testSessionRefresh(t *testing.T, s *fixture) {
 			returns(t, authdb.RefreshedSession{Session: session, Refreshed: test.want > 0})(s.Sessions.Refresh(ctx, p))
 			returns(t, authdb.RefreshedSession{Session: session})(s.Sessions.Refresh(ctx, p)) // once
 			s.holds(t, want)
+			if test.want > 0 { // and again when it is due again
+				s.now = session.ExpiresAt.Add(-time.Millisecond)
+				session.ExpiresAt, session.UpdatedAt = s.now.Add(test.want), s.now
+				returns(t, authdb.RefreshedSession{Session: session, Refreshed: true})(s.Sessions.Refresh(ctx, p))
+			}
 		})
 	}
 	for _, p := range []authdb.RefreshSessionParams{{Token: "x", Lifetime: -1}, {Token: "x", Lifetime: 101 * 365 * day}} {

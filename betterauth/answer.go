@@ -92,18 +92,21 @@ func varies(lines []string, by string) bool {
 	return false
 }
 
+// WriteHeader writes the header, or an informational one, which has the same fields.
 func (a *answer) WriteHeader(status int) {
 	a.settle()
 	a.written = a.written || status >= 200 || status == http.StatusSwitchingProtocols
 	a.ResponseWriter.WriteHeader(status)
 }
 
+// Write writes the header first, if that is still to do.
 func (a *answer) Write(p []byte) (int, error) {
 	a.settle()
 	a.written = a.written || len(p) > 0
 	return a.ResponseWriter.Write(p)
 }
 
+// WriteString is for [io.WriteString].
 func (a *answer) WriteString(s string) (int, error) {
 	a.settle()
 	a.written = a.written || s != ""
@@ -149,8 +152,10 @@ type (
 	hijacker struct{ a *answer }
 )
 
+// Flush is FlushError for whoever asks for no error.
 func (f flusher) Flush() { _ = f.a.FlushError() }
 
+// Hijack also makes the header what it must be, if the handler wants to write it by hand.
 func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	h.a.settle()
 	return h.a.ResponseWriter.(http.Hijacker).Hijack()

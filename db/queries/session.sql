@@ -66,12 +66,15 @@ RETURNING *;
 
 -- name: RefreshSession :one
 -- Never an insert, so that a revoked session stays revoked. Due by its expiry, as Better Auth has it; so no refresh
--- shortens a session, and of many at once one writes.
+-- shortens a session, and of many at once one writes. One that was made for less than the lifetime ends as it was made
+-- to, as do those of the admin plugin that impersonate, whose column need not be there.
 WITH refreshed AS (
     UPDATE session SET expires_at = @expires_at, updated_at = @now
     WHERE token = @token
       AND expires_at > @now
       AND expires_at <= @due
+      AND expires_at - created_at > sqlc.arg('nearly')::timestamp - sqlc.arg('now')::timestamp
+      AND pg_catalog.to_jsonb(session) ->> 'impersonated_by'::text IS NULL
     RETURNING id
 )
 SELECT EXISTS (SELECT 1 FROM refreshed);

@@ -799,6 +799,8 @@ WITH refreshed AS (
     WHERE token = $3
       AND expires_at > $2
       AND expires_at <= $4
+      AND expires_at - created_at > $5::timestamp - $2::timestamp
+      AND pg_catalog.to_jsonb(session) ->> 'impersonated_by'::text IS NULL
     RETURNING id
 )
 SELECT EXISTS (SELECT 1 FROM refreshed)
@@ -809,16 +811,19 @@ type RefreshSessionParams struct {
 	Now       time.Time
 	Token     string
 	Due       time.Time
+	Nearly    time.Time
 }
 
 // Never an insert, so that a revoked session stays revoked. Due by its expiry, as Better Auth has it; so no refresh
-// shortens a session, and of many at once one writes.
+// shortens a session, and of many at once one writes. One that was made for less than the lifetime ends as it was made
+// to, as do those of the admin plugin that impersonate, whose column need not be there.
 func (q *Queries) RefreshSession(ctx context.Context, arg RefreshSessionParams) (bool, error) {
 	row := q.db.QueryRow(ctx, refreshSession,
 		arg.ExpiresAt,
 		arg.Now,
 		arg.Token,
 		arg.Due,
+		arg.Nearly,
 	)
 	var exists bool
 	err := row.Scan(&exists)

@@ -34,7 +34,8 @@ func (r *Repo) CreateSessions(ctx context.Context, name string, rows []dbgen.Ses
 	return rows, r.writeOnce(ctx, name, last("session", p.Ids), ask((*queries).CreateSessions, p, &n))
 }
 
-// RefreshSession prolongs a session that is due and returns it with whether it was; pgx.ErrNoRows if it is not live.
+// RefreshSession prolongs a session that is due and returns it with whether it was; pgx.ErrNoRows if it is not live. A
+// second is what whoever made it may take from reckoning when it ends to writing when it began.
 func (r *Repo) RefreshSession(
 	ctx context.Context, name, token string, lifetime, updateAge time.Duration,
 ) (row dbgen.Session, refreshed bool, err error) {
@@ -42,6 +43,7 @@ func (r *Repo) RefreshSession(
 	read := ask((*queries).GetLiveSessionByToken, dbgen.GetLiveSessionByTokenParams{Token: token, Now: now}, &row)
 	err = r.writeThenRead(ctx, name, read, ask((*queries).RefreshSession, dbgen.RefreshSessionParams{
 		Token: token, Now: now, ExpiresAt: utc(now.Add(lifetime)), Due: utc(now.Add(lifetime - updateAge)),
+		Nearly: utc(now.Add(lifetime - time.Second)),
 	}, &refreshed))
 	return row, refreshed, err
 }

@@ -186,6 +186,7 @@ func (w *world) goWritesAccounts() {
 	due := time.Now().Add(authdb.SessionLifetime - authdb.SessionUpdateAge - time.Minute)
 	for _, byGo := range []bool{false, true} {
 		one[authdb.Session](w.check)(w.Sessions.UpdateByToken(w.ctx, bob.token(), authdb.UpdateSessionParams{ExpiresAt: &due}))
+		w.exec(`UPDATE session SET created_at = expires_at - interval '7 days' WHERE token = $1`, bob.token())
 		if byGo {
 			_, set, err := w.authenticate(bob.cookie())
 			w.is("authenticate", err, nil)
