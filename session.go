@@ -280,11 +280,11 @@ func (r *SessionRepository) UpdateByToken(ctx context.Context, token string, p U
 // it is then. It never shortens one, and brings back none that was revoked or has expired. It returns [ErrNotFound] if
 // the session is not live, or [ErrInvalidInput].
 //
-// Nor does it prolong what was made to end sooner: a session whose ExpiresAt is a second or more short of Lifetime after
-// CreatedAt, such as one without "remember me", which lives for a day, and one by which an administrator impersonates
-// its user (column impersonated_by of Better Auth's admin plugin). A session that was prolonged once is long enough from
-// then on. Where the other side's expiresIn has grown, sessions from before end when they were made to, unless the other
-// side prolongs them: it knows "remember me" by a cookie alone.
+// Nor does it prolong what was made to end sooner: a session whose ExpiresAt is a second or more short of Lifetime
+// after CreatedAt, such as one without "remember me", which lives for a day, and one by which an administrator
+// impersonates its user (column impersonated_by of Better Auth's admin plugin). A session that was prolonged once is
+// long enough from then on. Where the other side's expiresIn has grown, sessions from before end when they were made
+// to, unless the other side prolongs them: it knows "remember me" by a cookie alone.
 func (r *SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams) (RefreshedSession, error) {
 	const op = "Sessions.Refresh"
 	if p.Lifetime == 0 {

@@ -102,7 +102,7 @@ func publicHandlers(t *testing.T) map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"nothing":       func(w http.ResponseWriter, _ *http.Request) { public(w.Header()) },
 		"nothing said":  func(http.ResponseWriter, *http.Request) {},
-		"status":        func(w http.ResponseWriter, _ *http.Request) { public(w.Header()); w.WriteHeader(204) },
+		"status":        func(w http.ResponseWriter, _ *http.Request) { public(w.Header()); w.WriteHeader(http.StatusNoContent) },
 		"write":         func(w http.ResponseWriter, _ *http.Request) { public(w.Header()); _, _ = w.Write([]byte("x")) },
 		"write string":  func(w http.ResponseWriter, _ *http.Request) { public(w.Header()); _, _ = io.WriteString(w, "x") },
 		"write nothing": func(w http.ResponseWriter, _ *http.Request) { public(w.Header()); _, _ = w.Write(nil) },
@@ -113,7 +113,7 @@ func publicHandlers(t *testing.T) map[string]http.HandlerFunc {
 		"copy nothing": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.(io.ReaderFrom).ReadFrom(io.LimitReader(strings.NewReader(""), 1))
 			public(w.Header())
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 		},
 		"file": func(w http.ResponseWriter, r *http.Request) { public(w.Header()); http.ServeFile(w, r, file) },
 		"file in part": func(w http.ResponseWriter, r *http.Request) {
@@ -148,15 +148,15 @@ func publicHandlers(t *testing.T) map[string]http.HandlerFunc {
 		},
 		"early hints": func(w http.ResponseWriter, _ *http.Request) {
 			public(w.Header())
-			w.WriteHeader(103)
+			w.WriteHeader(http.StatusEarlyHints)
 			public(w.Header())
-			w.WriteHeader(103)
+			w.WriteHeader(http.StatusEarlyHints)
 			public(w.Header())
 			_, _ = io.WriteString(w, "after the hints")
 		},
 		"headers and more": func(w http.ResponseWriter, _ *http.Request) {
 			public(w.Header())
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 			public(w.Header())
 			_, _ = io.WriteString(w, "more")
 			public(w.Header())
@@ -164,17 +164,23 @@ func publicHandlers(t *testing.T) map[string]http.HandlerFunc {
 		"header kept": func(w http.ResponseWriter, _ *http.Request) {
 			h := w.Header()
 			public(h)
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 			public(h)
 		},
 		"header deleted": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Del("Cache-Control")
 			w.Header().Del("Vary")
 			w.Header().Set("Vary", "Accept-Encoding")
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 		},
-		"error":       func(w http.ResponseWriter, _ *http.Request) { public(w.Header()); http.Error(w, "no", 404) },
-		"redirection": func(w http.ResponseWriter, r *http.Request) { public(w.Header()); http.Redirect(w, r, "/x", 301) },
+		"error": func(w http.ResponseWriter, _ *http.Request) {
+			public(w.Header())
+			http.Error(w, "no", http.StatusNotFound)
+		},
+		"redirection": func(w http.ResponseWriter, r *http.Request) {
+			public(w.Header())
+			http.Redirect(w, r, "/x", http.StatusMovedPermanently)
+		},
 		"proxy":       proxy.ServeHTTP,
 		"within time": inTime.ServeHTTP,
 		"panic":       func(w http.ResponseWriter, _ *http.Request) { public(w.Header()); panic("a bug") },
@@ -186,7 +192,7 @@ func recovers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if recover() != nil {
-				w.WriteHeader(500)
+				w.WriteHeader(http.StatusInternalServerError)
 			}
 		}()
 		next.ServeHTTP(w, r)
@@ -333,7 +339,7 @@ func TestOtherAnswersMayBeCached(t *testing.T) {
 			public(w.Header())
 			http.SetCookie(w, &http.Cookie{Name: "theme", Value: "better-auth.session_token"})
 			http.SetCookie(w, &http.Cookie{Name: "better-authority", Value: "x"})
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 		})), request(auth.Cookies.Name()+"="+auth.Cookies.Sign("token")))
 		for name, values := range want {
 			if name != "Vary" && !slices.Equal(w.Header()[name], values) {
@@ -357,7 +363,7 @@ func TestWhichCookiesArePrivate(t *testing.T) {
 				w := serve(cookies.NoStore(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					w.Header()[key] = []string{"theme=dark", line}
 					w.Header().Set("Cache-Control", "public")
-					w.WriteHeader(200)
+					w.WriteHeader(http.StatusOK)
 				})), request(""))
 				if got := w.Header().Get("Cache-Control"); got != "private, no-store" {
 					t.Errorf("%s: %q: Cache-Control %q", key, line, got)
@@ -399,7 +405,7 @@ func TestVary(t *testing.T) {
 					}
 					h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 						test.set(w.Header())
-						w.WriteHeader(200)
+						w.WriteHeader(http.StatusOK)
 					})
 					middleware := auth.Require
 					if anonymous {

@@ -105,8 +105,8 @@ func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler 
 }
 
 // Authenticate returns who sent the request. If the session is due, it is prolonged, and where it came by cookie, that
-// is set again on w, with Cache-Control: private, no-store and without what would tell caches otherwise. Nothing else is
-// done to w: without the middleware, it is for the caller to say Vary: Cookie, and not to set those headers again. A
+// is set again on w, with Cache-Control: private, no-store and without what would tell caches otherwise. Nothing else
+// is done to w: without the middleware, it is for the caller to say Vary: Cookie, and not to set those headers again. A
 // session without "remember me" is never due, nor one that was made for less than the lifetime: see
 // [authdb.SessionRepository.Refresh]. It returns [ErrNoCookie], [ErrMalformedCookie], [ErrForgedCookie] or
 // [ErrNoSession], each of which is [ErrUnauthenticated], or the error of Sessions.

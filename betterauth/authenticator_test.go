@@ -24,6 +24,7 @@ type fakeSessions struct {
 	err        error // of Authenticate
 	refreshErr error
 	late       bool // somebody else refreshed just before
+	leaves     bool // Refresh prolongs none, as one that impersonates
 
 	asked     []string
 	refreshed []authdb.RefreshSessionParams
@@ -52,6 +53,9 @@ func (f *fakeSessions) Refresh(_ context.Context, p authdb.RefreshSessionParams)
 		return authdb.RefreshedSession{}, f.refreshErr
 	}
 	s := f.rows[p.Token].Session
+	if f.leaves {
+		return authdb.RefreshedSession{Session: s}, nil
+	}
 	s.ExpiresAt, s.UpdatedAt = now.Add(authdb.SessionLifetime), now
 	s.ActiveOrganizationID = new("o2") // changed meanwhile
 	return authdb.RefreshedSession{Session: s, Refreshed: !f.late}, nil
@@ -191,6 +195,18 @@ func TestRefresh(t *testing.T) {
 	session := cookies.Name() + "=" + cookies.Sign("token")
 	forgetful := "; better-auth.dont_remember=" + cookies.Sign("true")
 	const week = "better-auth.session_token=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax"
+	made := func(length time.Duration, byBearer bool) func(*betterauth.Authenticator, *fakeSessions, *http.Request) {
+		return func(a *betterauth.Authenticator, f *fakeSessions, r *http.Request) {
+			row := f.rows["token"]
+			row.Session.CreatedAt = row.Session.ExpiresAt.Add(-length)
+			f.rows["token"] = row
+			if byBearer {
+				a.Bearer = betterauth.BearerPlain
+				r.Header.Set("Cookie", "")
+				r.Header.Set("Authorization", "Bearer token")
+			}
+		}
+	}
 	for _, test := range []struct {
 		what    string
 		expires time.Time
@@ -224,6 +240,20 @@ func TestRefresh(t *testing.T) {
 			r.Header.Set("Cookie", "")
 			r.Header.Set("Authorization", "Bearer "+cookies.Sign("token"))
 		}, 0, true, 200},
+		// However it is sent, and whether the cookie dont_remember came or was dropped.
+		{"made for an hour", now.Add(30 * time.Minute), made(time.Hour, false), 0, false, 200},
+		{"made for an hour, by bearer token", now.Add(time.Second), made(time.Hour, true), 0, false, 200},
+		{"made for a day", now.Add(time.Hour), made(24*time.Hour, false), 0, false, 200},
+		{"made for a day, by bearer token", now.Add(time.Hour), made(24*time.Hour, true), 0, false, 200},
+		{"made for a second less", due, made(authdb.SessionLifetime-time.Second, false), 0, false, 200},
+		{"made for some milliseconds less", due, made(authdb.SessionLifetime-999*time.Millisecond, false), 604800, true, 200},
+		{"made for the lifetime", due, made(authdb.SessionLifetime, false), 604800, true, 200},
+		{"made for more", due, made(30*24*time.Hour, false), 604800, true, 200},
+		{"made for less than another lifetime", now.Add(20 * time.Minute), func(a *betterauth.Authenticator, f *fakeSessions, r *http.Request) {
+			a.Lifetime, a.UpdateAge = 30*time.Minute, 10*time.Minute
+			made(25*time.Minute, false)(a, f, r)
+		}, 0, false, 200},
+		{"impersonates", due, func(_ *betterauth.Authenticator, f *fakeSessions, _ *http.Request) { f.leaves = true }, 0, true, 200},
 	} {
 		sessions := fakeOf("token", test.expires)
 		auth, r := authenticator(t, sessions), request(session)
@@ -237,7 +267,7 @@ func TestRefresh(t *testing.T) {
 		switch {
 		case test.status != 200:
 			body = bodyOf[test.status]
-		case test.asks && sessions.refreshErr == nil:
+		case test.asks && sessions.refreshErr == nil && !sessions.leaves:
 			body = "hello Ada until 2026-12-01"
 		}
 		check(t, test.what, res, test.status, body)

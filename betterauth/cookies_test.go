@@ -127,8 +127,13 @@ func TestNewCookiesRefuses(t *testing.T) {
 		}
 	}
 	for _, o := range []betterauth.CookieOptions{
-		{Prefix: strings.Repeat("a", 3800)}, {Domain: ".example.com"}, {Domain: "EXAMPLE.com"}, {Domain: "localhost"},
-		{Domain: "a-b.example.co.uk"}, {Domain: "xn--exmple-cua.com"}, {SameSite: http.SameSiteDefaultMode},
+		{Prefix: strings.Repeat("a", 3800)},
+		{Domain: ".example.com"},
+		{Domain: "EXAMPLE.com"},
+		{Domain: "localhost"},
+		{Domain: "a-b.example.co.uk"},
+		{Domain: "xn--exmple-cua.com"},
+		{SameSite: http.SameSiteDefaultMode},
 	} {
 		newCookies(t, o, secret)
 	}
@@ -177,10 +182,14 @@ func TestPrefixesAsABrowserTakesThem(t *testing.T) {
 		{betterauth.CookieOptions{Prefix: "__host-app", Domain: "example.com"}, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
 		{betterauth.CookieOptions{Prefix: "__HOST-", Domain: "example.com"}, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
 		{betterauth.CookieOptions{Prefix: "__Host-Http-app", Domain: "example.com"}, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
-		{betterauth.CookieOptions{Prefix: "__Http-app", Domain: "example.com"},
-			"; Path=/; Domain=example.com; HttpOnly; Secure; SameSite=Lax"},
-		{betterauth.CookieOptions{Prefix: "__Secure-app", Domain: "example.com"},
-			"; Path=/; Domain=example.com; HttpOnly; Secure; SameSite=Lax"},
+		{
+			betterauth.CookieOptions{Prefix: "__Http-app", Domain: "example.com"},
+			"; Path=/; Domain=example.com; HttpOnly; Secure; SameSite=Lax",
+		},
+		{
+			betterauth.CookieOptions{Prefix: "__Secure-app", Domain: "example.com"},
+			"; Path=/; Domain=example.com; HttpOnly; Secure; SameSite=Lax",
+		},
 		{betterauth.CookieOptions{Prefix: "__sEcUrE-app"}, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
 		{betterauth.CookieOptions{Prefix: "__Host-app", Secure: true, Domain: "example.com"}, // __Secure-__Host-app
 			"; Path=/; Domain=example.com; HttpOnly; Secure; SameSite=Lax"},

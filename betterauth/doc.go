@@ -28,6 +28,10 @@
 // Where that is not enough, as with SameSite=None or hosts of one domain that do not trust each other, put
 // [http.CrossOriginProtection] around the middleware.
 //
+// Whatever a handler says of caching, what the middleware answers varies by the cookie, and an answer with a session
+// cookie is for who asked alone. Of several Authenticators around a handler, each lets in by its own word, and the
+// innermost one's is what [FromContext] returns.
+//
 // # Signing people in and out
 //
 // What this side makes, the other takes:
@@ -38,10 +42,18 @@
 //	session, err = store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: ada.ID})
 //	http.SetCookie(w, cookies.Cookie(session.Token, authdb.SessionLifetime))
 //
-//	err := store.Sessions.DeleteByToken(r.Context(), me.Session.Token)
+//	_, err := store.Sessions.DeleteByTokens(r.Context(), append(cookies.Tokens(r), me.Session.Token))
 //	for _, c := range cookies.Clear(r) {
 //		http.SetCookie(w, c)
 //	}
+//
+// [Cookies.NoStore] keeps such answers from every cache, around the handlers or around all:
+//
+//	handler := cookies.NoStore(mux)
+//
+// A password takes 32 MiB and some 100 ms to hash, for whoever asks, so [Hasher] makes few at a time, and turns away
+// with [ErrBusy] who would wait too long. That protects the program, not an account: count attempts by address and
+// sender before.
 //
 // With session.cookieCache the other side believes a copy in another cookie for some minutes more, whatever is deleted.
 //

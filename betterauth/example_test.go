@@ -45,8 +45,8 @@ func Example() {
 	})))
 	mux.Handle("POST /sign-out", auth.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		me, _ := betterauth.FromContext(r.Context())
-		err := store.Sessions.DeleteByToken(r.Context(), me.Session.Token)
-		if err != nil && !errors.Is(err, authdb.ErrNotFound) {
+		_, err := store.Sessions.DeleteByTokens(r.Context(), append(cookies.Tokens(r), me.Session.Token))
+		if err != nil {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}
@@ -85,6 +85,8 @@ func Example() {
 		_, _ = fmt.Fprint(w, "welcome")
 	})
 
+	handler := cookies.NoStore(mux)
+
 	var sent []*http.Cookie
 	for _, target := range []string{"/sign-up?email=ada@example.com&password=correct+horse", "/me", "/sign-out", "/me"} {
 		method := http.MethodPost
@@ -96,7 +98,7 @@ func Example() {
 			r.AddCookie(c)
 		}
 		w := httptest.NewRecorder()
-		mux.ServeHTTP(w, r)
+		handler.ServeHTTP(w, r)
 		fmt.Println(r.Method, r.URL.Path, w.Code, w.Body)
 		if len(sent) == 0 {
 			sent = w.Result().Cookies()

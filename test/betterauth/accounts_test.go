@@ -183,10 +183,12 @@ func (w *world) goWritesAccounts() {
 
 	// Sessions: listed, refreshed, revoked by either side.
 	w.equal("sessions that the server lists", len(w.done("list sessions", other.get("/list-sessions")).list()), 2)
-	due := time.Now().Add(authdb.SessionLifetime - authdb.SessionUpdateAge - time.Minute)
+	age := func(token string) { // until it is due
+		w.exec(`UPDATE session SET created_at = created_at - interval '25 hours', expires_at = expires_at - interval '25 hours'
+			WHERE token = $1`, token)
+	}
 	for _, byGo := range []bool{false, true} {
-		one[authdb.Session](w.check)(w.Sessions.UpdateByToken(w.ctx, bob.token(), authdb.UpdateSessionParams{ExpiresAt: &due}))
-		w.exec(`UPDATE session SET created_at = expires_at - interval '7 days' WHERE token = $1`, bob.token())
+		age(bob.token())
 		if byGo {
 			_, set, err := w.authenticate(bob.cookie())
 			w.is("authenticate", err, nil)
@@ -202,6 +204,22 @@ func (w *world) goWritesAccounts() {
 		refreshed := one[authdb.RefreshedSession](w.check)(w.Sessions.Refresh(w.ctx, authdb.RefreshSessionParams{Token: bob.token()}))
 		w.equal("due in Go", refreshed.Refreshed, false)
 	}
+	third := w.browser()
+	w.done("sign in again", third.post("/sign-in/email", object{"email": "bob@example.com", "password": "changed password"}))
+	age(third.token())
+	_, set, err := w.authenticate(third.cookie())
+	w.is("authenticate with the server's session", err, nil)
+	w.equal("Go prolongs what the server made", len(set), 1)
+	brief := w.browser()
+	w.done("sign in without remember me", brief.post("/sign-in/email", object{
+		"email": "bob@example.com", "password": "changed password", "rememberMe": false,
+	}))
+	before := one[authdb.SessionWithUser](w.check)(w.Sessions.GetByToken(w.ctx, brief.token()))
+	_, set, err = w.authenticate(brief.cookie()) // without the cookie dont_remember
+	w.is("authenticate without remember me", err, nil)
+	w.equal("cookies that Go sets for a session of a day", len(set), 0)
+	refreshed := one[authdb.RefreshedSession](w.check)(w.Sessions.Refresh(w.ctx, authdb.RefreshSessionParams{Token: brief.token()}))
+	w.ok(refreshed.ExpiresAt.Equal(before.ExpiresAt), "a session of a day is prolonged to %v", refreshed.ExpiresAt)
 	w.done("revoke", other.post("/revoke-session", object{"token": bob.token()}))
 	_, _, err = w.authenticate(bob.cookie())
 	w.is("authenticate what the server revoked", err, betterauth.ErrNoSession)
