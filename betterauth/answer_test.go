@@ -465,7 +465,7 @@ func TestWriterCanDoWhatItCould(t *testing.T) {
 		_ = res.Body.Close()
 		srv.Close()
 		before.readFrom = true // by copying, where the server's cannot
-		if before != within || before.hijack == http2 || !before.flush || !before.deadline || res.StatusCode != 200 {
+		if before != within || before.hijack == http2 || !before.flush || !before.deadline || res.StatusCode != http.StatusOK {
 			t.Errorf("HTTP/2 %v: %+v, before %+v, status %d", http2, within, before, res.StatusCode)
 		}
 	}
