@@ -867,7 +867,7 @@ func doConsumeValue(identifier, value, want string) operation {
 
 func doGuess(identifier, code string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		return s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: identifier, Code: code})
+		return s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: identifier, Code: code, InTx: true})
 	}
 }
 
@@ -2861,11 +2861,13 @@ func scenarios(t *testing.T) []scenario {
 		},
 		{
 			name:  "a plain member invites nobody else",
+			given: "UPDATE member SET role = 'owner' WHERE id = 'globex-bob'",
 			do:    doInvite("acme", "bob", "hal", "", asAdmin),
 			fails: authdb.ErrNotPermitted,
 		},
 		{
 			name:  "a plain member changes no invitation of another's",
+			given: "UPDATE member SET role = 'owner' WHERE id = 'globex-bob'",
 			do:    doInvite("acme", "bob", "cyd", ""),
 			fails: authdb.ErrNotPermitted,
 		},
@@ -2910,6 +2912,13 @@ func scenarios(t *testing.T) []scenario {
 			changes: `
 				+ invitation new1 email=cyd@x.io expires_at=06-03T12:00:00 inviter_id=ann organization_id=acme role=member status=pending
 				~ invitation to-cyd status=canceled`,
+		},
+		{
+			name:    "inviting again waits for a server that demotes the inviter",
+			rival:   "UPDATE member SET role = 'member' WHERE id = 'acme-ann'",
+			do:      doInvite("acme", "ann", "cyd", ""),
+			fails:   authdb.ErrNotPermitted,
+			changes: `~ member acme-ann role=member`,
 		},
 		{
 			name:    "inviting waits for a server that demotes the inviter",

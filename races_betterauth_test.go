@@ -561,8 +561,8 @@ func foreignRaces(ctx context.Context) []foreignRace {
 func crowdOf(t *testing.T, a *arena, n int) func(letter string, i int) string {
 	t.Helper()
 	id := a.seed(t, n, seedOrganizations, seedTeams, seedUsers, seedInvitations)
-	exec(t, a.Store, `UPDATE invitation SET organization_id = $1, team_id = NULL WHERE id LIKE $2`, id("o", 0),
-		strings.TrimSuffix(id("i", 0), "1")+"%")
+	exec(t, a.Store, `UPDATE invitation SET organization_id = $1, team_id = NULL, inviter_id = $2 WHERE id LIKE $3`,
+		id("o", 0), id("w", 0), strings.TrimSuffix(id("i", 0), "1")+"%")
 	exec(t, a.Store, `UPDATE organization SET metadata = 'three members' WHERE id = $1`, id("o", 0))
 	return id
 }

@@ -717,7 +717,8 @@ func TestRaceLimits(t *testing.T) {
 	ctx, n := t.Context(), hard(t, 40, 200)
 	const most = 10
 	prefix := func(id func(string, int) string) string { return strings.TrimSuffix(id("", 0), "1") }
-	inOne := `UPDATE invitation SET organization_id = $1::text || 'o1', team_id = NULL WHERE id LIKE $1 || 'i%' AND $2::int > 0`
+	inOne := `UPDATE invitation SET organization_id = $1::text || 'o1', team_id = NULL, inviter_id = $1 || 'w1'
+		WHERE id LIKE $1 || 'i%' AND $2::int > 0`
 
 	// crowd is one organization, and n users who are in it if they are members.
 	crowd := func(t *testing.T, a *arena, members bool) func(string, int) string {

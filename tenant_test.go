@@ -197,6 +197,12 @@ func TestScopes(t *testing.T) {
 			"Invitations.Reject": func() error {
 				return errOf(db.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: a.invitation.ID, UserID: recipient(), AllowUnverified: true}))
 			},
+			"Invitations.GetByRecipient": func() error {
+				return errOf(db.Invitations.GetByRecipient(ctx, authdb.GetInvitationByRecipientParams{InvitationID: a.invitation.ID, UserID: recipient()}))
+			},
+			"Users.VerifyEmail": func() error {
+				return errOf(db.Users.VerifyEmail(ctx, in.user, authdb.VerifyEmailParams{Email: a.user.Email}))
+			},
 			"Invitations.Cancel": func() error { return errOf(db.Invitations.Cancel(ctx, in.org, a.invitation.ID)) },
 			"Invitations.Delete": func() error { return db.Invitations.Delete(ctx, in.org, a.invitation.ID) },
 		}},
@@ -247,6 +253,16 @@ func TestScopes(t *testing.T) {
 			},
 			"Invitations.All": func() error {
 				return inAll(db.Invitations.All(ctx, authdb.ListInvitationsParams{OrganizationID: in.org, TeamID: a.team.ID}))
+			},
+			"Invitations.ListByRecipient": func() error {
+				_, err := db.Invitations.ListByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: recipient()})
+				return err
+			},
+			"Invitations.AllByRecipient": func() error {
+				for _, err := range db.Invitations.AllByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: recipient()}) {
+					return err
+				}
+				return nil
 			},
 			"Invitations.Count": func() error {
 				return counted(db.Invitations.Count(ctx, authdb.CountInvitationsParams{OrganizationID: in.org}))

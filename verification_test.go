@@ -40,6 +40,7 @@ func testVerificationCreate(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	want := readTables(t, s.Store)
 	for _, lifetime := range []time.Duration{time.Hour, -time.Hour} {
+		s.now = s.now.Add(time.Minute)
 		v := authdb.Verification{
 			ID: s.id(1), Identifier: "create", Value: `{"a":1}`, ExpiresAt: s.now.Add(lifetime),
 			CreatedAt: s.now, UpdatedAt: s.now,
@@ -57,8 +58,8 @@ func testVerificationNewest(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	newVerification(t, s, "another", time.Hour)
 	first, second := newVerification(t, s, "newest", time.Hour), newVerification(t, s, "newest", time.Hour)
-	returns(t, second)(s.Verifications.GetByIdentifier(ctx, "newest")) // of the same time: by id
-	first.CreatedAt = s.now.Add(time.Microsecond)
+	returns(t, second)(s.Verifications.GetByIdentifier(ctx, "newest"))
+	first.CreatedAt = s.now.Add(2 * time.Millisecond)
 	exec(t, s.Store, `UPDATE verification SET created_at = $1 WHERE id = $2`, first.CreatedAt, first.ID)
 	returns(t, first)(s.Verifications.GetByIdentifier(ctx, "newest"))
 	s.now = s.now.Add(time.Second)
@@ -143,14 +144,14 @@ func testVerificationConsume(t *testing.T, s *fixture) {
 	want := readTables(t, s.Store)
 	newVerification(t, s, "consume", -time.Hour)
 	newVerification(t, s, "consume", time.Hour)
-	newest := newVerification(t, s, "consume", time.Millisecond) // of the same time: by id
+	newest := newVerification(t, s, "consume", time.Millisecond)
 	returns(t, newest)(consume())
 	s.holds(t, want) // the older ones went along
 	notFound(t, map[string]error{"Verifications.Consume": errOf(consume())})
 
 	first := newVerification(t, s, "consume", time.Hour)
 	newVerification(t, s, "consume", time.Hour)
-	first.CreatedAt = s.now.Add(time.Microsecond)
+	first.CreatedAt = s.now.Add(2 * time.Millisecond)
 	exec(t, s.Store, `UPDATE verification SET created_at = $1 WHERE id = $2`, first.CreatedAt, first.ID)
 	returns(t, first)(consume())
 	s.holds(t, want)

@@ -2,12 +2,7 @@
 -- Of what an address has pending, the newest that could be accepted is the one that goes on; all others are closed.
 -- Owners invite anybody; whoever is nothing but a member invites members; all others invite all but owners. FOR SHARE:
 -- the inviter must not be demoted at the same moment by a server that takes no lock.
-WITH inviter AS (
-    SELECT m.role ~ @owner_pattern::text AS is_owner, m.role ~ @plain_pattern::text AS is_plain
-    FROM member m
-    WHERE m.organization_id = @organization_id AND m.user_id = @inviter_id
-    FOR SHARE
-), standing AS (
+WITH standing AS (
     SELECT i.id, i.inviter_id, i.role FROM invitation i
     JOIN member m ON m.organization_id = i.organization_id AND m.user_id = i.inviter_id
     WHERE i.organization_id = @organization_id AND i.email = @email AND i.status = 'pending' AND i.expires_at > @now
@@ -17,17 +12,26 @@ WITH inviter AS (
     LIMIT 1
 ), verdict AS (
     SELECT CASE
-        WHEN NOT EXISTS (SELECT 1 FROM inviter) THEN 'not a member'
-        WHEN @role::text ~ @owner_pattern::text AND NOT (SELECT is_owner FROM inviter) THEN 'not permitted'
-        WHEN @role::text !~ @plain_pattern::text AND (SELECT is_plain FROM inviter) THEN 'not permitted'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM member m
+            WHERE m.organization_id = @organization_id AND m.user_id = @inviter_id
+            FOR SHARE) THEN 'not a member'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM member m
+            WHERE m.organization_id = @organization_id AND m.user_id = @inviter_id
+              AND (m.role ~ @owner_pattern::text OR @role::text !~ @owner_pattern::text)
+              AND (m.role !~ @plain_pattern::text OR @role::text ~ @plain_pattern::text)
+            FOR SHARE) THEN 'not permitted'
         WHEN EXISTS (
             SELECT 1 FROM "user" u JOIN member m ON m.user_id = u.id
             WHERE u.email = @email AND m.organization_id = @organization_id) THEN 'already a member'
-        WHEN EXISTS (
-            SELECT 1 FROM standing CROSS JOIN inviter
-            WHERE standing.inviter_id <> @inviter_id
-              AND (inviter.is_plain OR (standing.role ~ @owner_pattern::text AND NOT inviter.is_owner))
-        ) THEN 'not permitted'
+        WHEN EXISTS (SELECT 1 FROM standing WHERE standing.inviter_id <> @inviter_id)
+            AND NOT EXISTS (
+                SELECT 1 FROM standing JOIN member m ON m.organization_id = @organization_id
+                WHERE m.user_id = @inviter_id
+                  AND m.role !~ @plain_pattern::text
+                  AND (m.role ~ @owner_pattern::text OR coalesce(standing.role, '') !~ @owner_pattern::text)
+                FOR SHARE) THEN 'not permitted'
         WHEN (SELECT pg_catalog.count(*) FROM team t
             WHERE t.organization_id = @organization_id AND t.id = ANY(@team_ids::text[])
             ) < pg_catalog.cardinality(@team_ids::text[]) THEN 'no such team'
@@ -73,13 +77,7 @@ SELECT id FROM invitation WHERE id = @id FOR NO KEY UPDATE;
 -- name: AcceptInvitation :one
 -- Organization, role and teams come from the row alone; teams that are gone are passed over, as Better Auth does. The
 -- inviter must still be one who could send it; see CreateInvitation.
-WITH inviter AS (
-    SELECT m.id FROM invitation i JOIN member m ON m.organization_id = i.organization_id AND m.user_id = i.inviter_id
-    WHERE i.id = @id
-      AND (m.role ~ @owner_pattern::text OR coalesce(i.role, '') !~ @owner_pattern::text)
-      AND (m.role !~ @plain_pattern::text OR coalesce(i.role, '') ~ @plain_pattern::text)
-    FOR SHARE
-), invited AS (
+WITH invited AS (
     SELECT i.organization_id, i.email = u.email AS is_recipient, u.email_verified AS is_verified,
         i.status = 'pending' AS is_pending, i.status = 'accepted' AS is_accepted, i.expires_at <= @now AS has_expired,
         EXISTS (SELECT 1 FROM member m WHERE m.organization_id = i.organization_id AND m.user_id = u.id) AS is_member
@@ -99,7 +97,13 @@ WITH inviter AS (
         WHEN (SELECT is_accepted FROM invited) AND (SELECT is_member FROM invited) THEN 'already accepted'
         WHEN NOT (SELECT is_pending FROM invited) THEN 'not pending'
         WHEN (SELECT has_expired FROM invited) THEN 'expired'
-        WHEN NOT EXISTS (SELECT 1 FROM inviter) THEN 'not permitted'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM invitation i
+            JOIN member m ON m.organization_id = i.organization_id AND m.user_id = i.inviter_id
+            WHERE i.id = @id
+              AND (m.role ~ @owner_pattern::text OR coalesce(i.role, '') !~ @owner_pattern::text)
+              AND (m.role !~ @plain_pattern::text OR coalesce(i.role, '') ~ @plain_pattern::text)
+            FOR SHARE) THEN 'not permitted'
         WHEN NOT (SELECT is_member FROM invited)
             AND (SELECT pg_catalog.count(*) FROM member m
                 WHERE m.organization_id = (SELECT invited.organization_id FROM invited)

@@ -11,33 +11,33 @@ import (
 )
 
 const acceptInvitation = `-- name: AcceptInvitation :one
-WITH inviter AS (
-    SELECT m.id FROM invitation i JOIN member m ON m.organization_id = i.organization_id AND m.user_id = i.inviter_id
-    WHERE i.id = $1
-      AND (m.role ~ $2::text OR coalesce(i.role, '') !~ $2::text)
-      AND (m.role !~ $3::text OR coalesce(i.role, '') ~ $3::text)
-    FOR SHARE
-), invited AS (
+WITH invited AS (
     SELECT i.organization_id, i.email = u.email AS is_recipient, u.email_verified AS is_verified,
-        i.status = 'pending' AS is_pending, i.status = 'accepted' AS is_accepted, i.expires_at <= $4 AS has_expired,
+        i.status = 'pending' AS is_pending, i.status = 'accepted' AS is_accepted, i.expires_at <= $1 AS has_expired,
         EXISTS (SELECT 1 FROM member m WHERE m.organization_id = i.organization_id AND m.user_id = u.id) AS is_member
-    FROM invitation i JOIN "user" u ON u.id = $5
-    WHERE i.id = $1
+    FROM invitation i JOIN "user" u ON u.id = $2
+    WHERE i.id = $3
 ), open_teams AS (
     SELECT t.id, t.member_count FROM invitation i
     JOIN team t ON t.organization_id = i.organization_id
         AND t.id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(i.team_id), '\s*,\s*'))
-    WHERE i.id = $1
-      AND t.id <> ALL(ARRAY(SELECT tm.team_id FROM team_member tm WHERE tm.user_id = $5))
+    WHERE i.id = $3
+      AND t.id <> ALL(ARRAY(SELECT tm.team_id FROM team_member tm WHERE tm.user_id = $2))
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM invited) THEN 'not found'
         WHEN NOT (SELECT is_recipient FROM invited) THEN 'not the recipient'
-        WHEN NOT $6::boolean AND NOT (SELECT is_verified FROM invited) THEN 'not verified'
+        WHEN NOT $4::boolean AND NOT (SELECT is_verified FROM invited) THEN 'not verified'
         WHEN (SELECT is_accepted FROM invited) AND (SELECT is_member FROM invited) THEN 'already accepted'
         WHEN NOT (SELECT is_pending FROM invited) THEN 'not pending'
         WHEN (SELECT has_expired FROM invited) THEN 'expired'
-        WHEN NOT EXISTS (SELECT 1 FROM inviter) THEN 'not permitted'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM invitation i
+            JOIN member m ON m.organization_id = i.organization_id AND m.user_id = i.inviter_id
+            WHERE i.id = $3
+              AND (m.role ~ $5::text OR coalesce(i.role, '') !~ $5::text)
+              AND (m.role !~ $6::text OR coalesce(i.role, '') ~ $6::text)
+            FOR SHARE) THEN 'not permitted'
         WHEN NOT (SELECT is_member FROM invited)
             AND (SELECT pg_catalog.count(*) FROM member m
                 WHERE m.organization_id = (SELECT invited.organization_id FROM invited)
@@ -53,40 +53,40 @@ WITH inviter AS (
     END::text AS outcome
 ), claimed AS (
     UPDATE invitation SET status = 'accepted'
-    WHERE id = $1
+    WHERE id = $3
       AND (SELECT outcome FROM verdict) = ''
     RETURNING organization_id, role
 ), joined AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
-    SELECT $9::text, claimed.organization_id, $5, coalesce(nullif(claimed.role, ''), 'member'), $4
+    SELECT $9::text, claimed.organization_id, $2, coalesce(nullif(claimed.role, ''), 'member'), $1
     FROM claimed
     ON CONFLICT (organization_id, user_id) DO NOTHING
 ), seats AS (
     INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
     SELECT pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
             $9::text || open_teams.id, 'UTF8')), 'hex'), 32),
-        open_teams.id, $5, $4::timestamp,
+        open_teams.id, $2, $1::timestamp,
         pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
-            '[' || pg_catalog.to_json(open_teams.id)::text || ',' || pg_catalog.to_json($5::text)::text || ']',
+            '[' || pg_catalog.to_json(open_teams.id)::text || ',' || pg_catalog.to_json($2::text)::text || ']',
             'UTF8')), 'base64'), '='), '+/', '-_')
     FROM open_teams
     WHERE EXISTS (SELECT 1 FROM claimed)
     ON CONFLICT DO NOTHING
     RETURNING team_id
 ), counted AS (
-    UPDATE team SET member_count = member_count + 1, updated_at = $4::timestamp
+    UPDATE team SET member_count = member_count + 1, updated_at = $1::timestamp
     WHERE id IN (SELECT seats.team_id FROM seats)
 )
 SELECT outcome FROM verdict
 `
 
 type AcceptInvitationParams struct {
-	ID              string
-	OwnerPattern    string
-	PlainPattern    string
 	Now             time.Time
 	UserID          string
+	ID              string
 	AllowUnverified bool
+	OwnerPattern    string
+	PlainPattern    string
 	MaxMembers      *int64
 	MaxTeamMembers  *int64
 	MemberID        string
@@ -96,12 +96,12 @@ type AcceptInvitationParams struct {
 // inviter must still be one who could send it; see CreateInvitation.
 func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationParams) (string, error) {
 	row := q.db.QueryRow(ctx, acceptInvitation,
-		arg.ID,
-		arg.OwnerPattern,
-		arg.PlainPattern,
 		arg.Now,
 		arg.UserID,
+		arg.ID,
 		arg.AllowUnverified,
+		arg.OwnerPattern,
+		arg.PlainPattern,
 		arg.MaxMembers,
 		arg.MaxTeamMembers,
 		arg.MemberID,
@@ -201,60 +201,64 @@ func (q *Queries) CountInvitations(ctx context.Context, arg CountInvitationsPara
 }
 
 const createInvitation = `-- name: CreateInvitation :one
-WITH inviter AS (
-    SELECT m.role ~ $1::text AS is_owner, m.role ~ $2::text AS is_plain
-    FROM member m
-    WHERE m.organization_id = $3 AND m.user_id = $4
-    FOR SHARE
-), standing AS (
+WITH standing AS (
     SELECT i.id, i.inviter_id, i.role FROM invitation i
     JOIN member m ON m.organization_id = i.organization_id AND m.user_id = i.inviter_id
-    WHERE i.organization_id = $3 AND i.email = $5 AND i.status = 'pending' AND i.expires_at > $6
-      AND (m.role ~ $1::text OR coalesce(i.role, '') !~ $1::text)
-      AND (m.role !~ $2::text OR coalesce(i.role, '') ~ $2::text)
+    WHERE i.organization_id = $1 AND i.email = $2 AND i.status = 'pending' AND i.expires_at > $3
+      AND (m.role ~ $4::text OR coalesce(i.role, '') !~ $4::text)
+      AND (m.role !~ $5::text OR coalesce(i.role, '') ~ $5::text)
     ORDER BY i.created_at DESC, i.id DESC
     LIMIT 1
 ), verdict AS (
     SELECT CASE
-        WHEN NOT EXISTS (SELECT 1 FROM inviter) THEN 'not a member'
-        WHEN $7::text ~ $1::text AND NOT (SELECT is_owner FROM inviter) THEN 'not permitted'
-        WHEN $7::text !~ $2::text AND (SELECT is_plain FROM inviter) THEN 'not permitted'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM member m
+            WHERE m.organization_id = $1 AND m.user_id = $6
+            FOR SHARE) THEN 'not a member'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM member m
+            WHERE m.organization_id = $1 AND m.user_id = $6
+              AND (m.role ~ $4::text OR $7::text !~ $4::text)
+              AND (m.role !~ $5::text OR $7::text ~ $5::text)
+            FOR SHARE) THEN 'not permitted'
         WHEN EXISTS (
             SELECT 1 FROM "user" u JOIN member m ON m.user_id = u.id
-            WHERE u.email = $5 AND m.organization_id = $3) THEN 'already a member'
-        WHEN EXISTS (
-            SELECT 1 FROM standing CROSS JOIN inviter
-            WHERE standing.inviter_id <> $4
-              AND (inviter.is_plain OR (standing.role ~ $1::text AND NOT inviter.is_owner))
-        ) THEN 'not permitted'
+            WHERE u.email = $2 AND m.organization_id = $1) THEN 'already a member'
+        WHEN EXISTS (SELECT 1 FROM standing WHERE standing.inviter_id <> $6)
+            AND NOT EXISTS (
+                SELECT 1 FROM standing JOIN member m ON m.organization_id = $1
+                WHERE m.user_id = $6
+                  AND m.role !~ $5::text
+                  AND (m.role ~ $4::text OR coalesce(standing.role, '') !~ $4::text)
+                FOR SHARE) THEN 'not permitted'
         WHEN (SELECT pg_catalog.count(*) FROM team t
-            WHERE t.organization_id = $3 AND t.id = ANY($8::text[])
+            WHERE t.organization_id = $1 AND t.id = ANY($8::text[])
             ) < pg_catalog.cardinality($8::text[]) THEN 'no such team'
         WHEN NOT EXISTS (SELECT 1 FROM standing)
-            AND (SELECT pg_catalog.count(*) FROM invitation i WHERE i.organization_id = $3
-                AND i.status = 'pending' AND i.expires_at > $6
+            AND (SELECT pg_catalog.count(*) FROM invitation i WHERE i.organization_id = $1
+                AND i.status = 'pending' AND i.expires_at > $3
                 AND $9::bigint IS NOT NULL
             ) >= $9::bigint THEN 'too many pending'
         ELSE ''
     END::text AS outcome
 ), closed AS (
     UPDATE invitation SET status = 'canceled'
-    WHERE organization_id = $3
-      AND email = $5
+    WHERE organization_id = $1
+      AND email = $2
       AND status = 'pending'
       AND id <> ALL(ARRAY(SELECT standing.id FROM standing))
       AND (SELECT outcome FROM verdict) = ''
 ), extended AS (
     UPDATE invitation SET role = $7::text, team_id = nullif(pg_catalog.array_to_string($8::text[], ','), ''),
-        inviter_id = $4, expires_at = greatest(invitation.expires_at, $10::timestamp)
+        inviter_id = $6, expires_at = greatest(invitation.expires_at, $10::timestamp)
     WHERE id = (SELECT standing.id FROM standing)
       AND (SELECT outcome FROM verdict) = ''
     RETURNING id
 ), created AS (
     INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, created_at, inviter_id)
-    SELECT $11, $3, $5, $7::text,
+    SELECT $11, $1, $2, $7::text,
         nullif(pg_catalog.array_to_string($8::text[], ','), ''), 'pending',
-        $10::timestamp, $6, $4
+        $10::timestamp, $3, $6
     WHERE NOT EXISTS (SELECT 1 FROM standing)
       AND (SELECT outcome FROM verdict) = ''
 )
@@ -262,12 +266,12 @@ SELECT outcome FROM verdict
 `
 
 type CreateInvitationParams struct {
-	OwnerPattern   string
-	PlainPattern   string
 	OrganizationID string
-	InviterID      string
 	Email          string
 	Now            time.Time
+	OwnerPattern   string
+	PlainPattern   string
+	InviterID      string
 	Role           string
 	TeamIds        []string
 	MaxPending     *int64
@@ -280,12 +284,12 @@ type CreateInvitationParams struct {
 // the inviter must not be demoted at the same moment by a server that takes no lock.
 func (q *Queries) CreateInvitation(ctx context.Context, arg CreateInvitationParams) (string, error) {
 	row := q.db.QueryRow(ctx, createInvitation,
-		arg.OwnerPattern,
-		arg.PlainPattern,
 		arg.OrganizationID,
-		arg.InviterID,
 		arg.Email,
 		arg.Now,
+		arg.OwnerPattern,
+		arg.PlainPattern,
+		arg.InviterID,
 		arg.Role,
 		arg.TeamIds,
 		arg.MaxPending,
