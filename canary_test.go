@@ -362,7 +362,7 @@ func (a *aviary) wellMeant(method, leaf string, at any) bool {
 			*at = 10
 		}
 	case *bool:
-		*at = strings.HasPrefix(leaf, "with.")
+		*at = strings.HasPrefix(leaf, "with.") || leaf == "p.InTx"
 	case *authdb.Rows:
 		*at = authdb.All()
 	}
@@ -382,7 +382,7 @@ func strange(method, leaf string, at any) bool {
 	case *time.Time:
 		*at = time.Now().Add(time.Hour)
 	case *bool:
-		*at = strings.HasPrefix(leaf, "with.")
+		*at = strings.HasPrefix(leaf, "with.") || leaf == "p.InTx"
 	case *authdb.Rows:
 		*at = authdb.All()
 	}
@@ -909,7 +909,7 @@ func (a *aviary) refusals() {
 			return errOf(s.Invitations.Accept(ctx, p))
 		}
 	}
-	guess := authdb.ConsumeCodeParams{Identifier: c.verification.Identifier, Code: newCanary(secretCanary), MaxAttempts: 1}
+	guess := authdb.ConsumeCodeParams{Identifier: c.verification.Identifier, Code: newCanary(secretCanary), MaxAttempts: 1, InTx: true}
 	ownerMember := must[authdb.MemberWithUser](t)(a.store.Members.GetByUser(ctx, c.org.ID, c.owner.ID)).ID
 	for _, r := range []struct {
 		want   error
@@ -952,6 +952,11 @@ func (a *aviary) refusals() {
 		}},
 		{authdb.ErrLastAccount, `DELETE FROM account WHERE provider_id = 'credential'`, func(s *authdb.Store) error {
 			return s.Accounts.Delete(ctx, c.owner.ID, c.account.ID, authdb.DeleteAccountParams{})
+		}},
+		{authdb.ErrInTransaction, "", func(s *authdb.Store) error {
+			guess := guess
+			guess.InTx = false
+			return s.Verifications.ConsumeCode(ctx, guess)
 		}},
 		{authdb.ErrWrongCode, "", func(s *authdb.Store) error { return s.Verifications.ConsumeCode(ctx, guess) }},
 		{authdb.ErrTooManyAttempts, `UPDATE verification SET value = value || '9'`, func(s *authdb.Store) error {
@@ -1060,7 +1065,7 @@ func (a *aviary) sentinels() {
 		"ErrEmailNotVerified": authdb.ErrEmailNotVerified, "ErrWrongCode": authdb.ErrWrongCode,
 		"ErrTooManyAttempts": authdb.ErrTooManyAttempts, "ErrCommitUnknown": authdb.ErrCommitUnknown,
 		"ErrUnavailable": authdb.ErrUnavailable, "ErrTimeout": authdb.ErrTimeout, "ErrIsolation": authdb.ErrIsolation,
-		"ErrAlreadyDone": authdb.ErrAlreadyDone,
+		"ErrAlreadyDone": authdb.ErrAlreadyDone, "ErrInTransaction": authdb.ErrInTransaction,
 	}
 	for _, name := range exportedErrors(a.t) {
 		if err, ok := known[name]; !ok || !seen[err.Error()] {

@@ -40,6 +40,9 @@ func (i Invitation) Format(f fmt.State, _ rune) { printRow(f, "Invitation", i.ID
 // LogValue logs the id alone.
 func (i Invitation) LogValue() slog.Value { return logRow(i.ID) }
 
+// LogValue logs the id of the user alone.
+func (u VerifiedUser) LogValue() slog.Value { return logRow(u.User.ID) }
+
 // LogValue logs the id of the member alone.
 func (m MemberWithUser) LogValue() slog.Value { return logRow(m.ID) }
 

@@ -255,14 +255,10 @@ func TestScopes(t *testing.T) {
 				return inAll(db.Invitations.All(ctx, authdb.ListInvitationsParams{OrganizationID: in.org, TeamID: a.team.ID}))
 			},
 			"Invitations.ListByRecipient": func() error {
-				_, err := db.Invitations.ListByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: recipient()})
-				return err
+				return inPage(db.Invitations.ListByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: recipient()}))
 			},
 			"Invitations.AllByRecipient": func() error {
-				for _, err := range db.Invitations.AllByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: recipient()}) {
-					return err
-				}
-				return nil
+				return inAll(db.Invitations.AllByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: recipient()}))
 			},
 			"Invitations.Count": func() error {
 				return counted(db.Invitations.Count(ctx, authdb.CountInvitationsParams{OrganizationID: in.org}))
