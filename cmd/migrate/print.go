@@ -7,10 +7,34 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/zerostarter/authdb/db/migrations"
 	"github.com/zerostarter/authdb/migrate"
 )
+
+// visible writes text that cannot act on a terminal, whatever names the catalog and the rows have: of all that is not
+// printable it keeps the ends of lines alone, and writes the rest as JSON would, in JSON too.
+type visible struct{ to io.Writer }
+
+func (v visible) Write(b []byte) (int, error) {
+	out := make([]byte, 0, len(b))
+	for _, r := range string(b) {
+		if r == '\n' || unicode.IsPrint(r) {
+			out = utf8.AppendRune(out, r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			out = fmt.Appendf(out, `\u%04x`, unit)
+		}
+	}
+	if _, err := v.to.Write(out); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
 
 // printer writes results, as text or as one JSON object each.
 type printer struct {
