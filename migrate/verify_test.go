@@ -322,7 +322,7 @@ func role(t *testing.T, conn *pgx.Conn, dsn string) (name, as string) {
 			t.Error(err)
 			return
 		}
-		if _, err := other.Exec(ctx, "DROP OWNED BY "+name+"; DROP ROLE "+name); err != nil {
+		if _, err := other.Exec(ctx, "DROP OWNED BY "+name+" CASCADE; DROP ROLE "+name); err != nil {
 			t.Error(err)
 		}
 		_ = other.Close(ctx)
