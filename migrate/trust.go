@@ -132,7 +132,7 @@ const surroundings = trusted + `, own AS (
 	WHERE a.privilege_type = 'CREATE' UNION SELECT nspname, nspowner FROM searched
 )
 SELECT pg_catalog.format('in schema %I, which is searched, others may create: %s. What they make is found by name: REVOKE CREATE ON SCHEMA %1$I FROM %2$s',
-	nspname, pg_catalog.string_agg(CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END, ', '))
+	nspname, pg_catalog.string_agg(CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END, ', ' ORDER BY grantee))
 FROM makers WHERE grantee NOT IN (SELECT oid FROM known) GROUP BY nspname
 UNION ALL
 SELECT pg_catalog.format('what others made has the name of something of PostgreSQL''s, and may be called in its place: %s. Drop it',
