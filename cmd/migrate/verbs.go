@@ -93,13 +93,18 @@ func goTo(ctx context.Context, m *migrate.Migrator, c config, args []string, p *
 	if err != nil {
 		return err
 	}
+	if to == 0 {
+		if err := c.asked("goto 0 drops every table"); err != nil {
+			return err
+		}
+	}
 	return move(ctx, m, c, p, func(int) int { return to }, func() error {
 		if c.yes {
 			return m.Goto(ctx, to)
 		}
 		err := m.UpTo(ctx, to) // which asks under the lock, so that nobody can change the answer
 		if errors.Is(err, migrate.ErrUndoes) {
-			err = fmt.Errorf("%w: %w: say --yes", errUsage, err)
+			err = c.asked(err.Error())
 		}
 		return err
 	})

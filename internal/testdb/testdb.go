@@ -107,10 +107,10 @@ func (h *host) makeTemplate(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer conn.Release()
-	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock(hashtext($1))", name); err != nil {
+	if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtext($1))", name); err != nil {
 		return "", err
 	}
-	defer func() { _, _ = conn.Exec(ctx, "SELECT pg_advisory_unlock(hashtext($1))", name) }()
+	defer func() { _, _ = conn.Exec(ctx, "SELECT pg_catalog.pg_advisory_unlock(pg_catalog.hashtext($1))", name) }()
 	var ready bool
 	err = conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)", name).Scan(&ready)
 	if err != nil || ready {
