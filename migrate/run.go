@@ -38,7 +38,7 @@ func (m *Migrator) UpBy(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	return m.UpTo(ctx, min(version+n, max(version, m.Latest())))
+	return m.UpTo(ctx, min(version+n, m.Latest()))
 }
 
 // Down undoes the newest n migrations, or as many as there are, with their tables and columns and what is in them: it

@@ -102,6 +102,16 @@ func (m *Migrator) tables(version int) (names []string) {
 	return names
 }
 
+// CheckTables returns [ErrNoTables] where the version table says that there are tables which are not there. It changes
+// nothing.
+func (m *Migrator) CheckTables(ctx context.Context) error {
+	version, _, err := m.Version(ctx)
+	if err != nil {
+		return err
+	}
+	return m.checkTables(ctx, version)
+}
+
 // checkTables returns [ErrNoTables] where a version is a number and nothing else.
 func (m *Migrator) checkTables(ctx context.Context, version int) error {
 	names := m.tables(version)

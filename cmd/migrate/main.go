@@ -47,7 +47,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, errPending):
 		return exitPending
-	case errors.Is(err, migrate.ErrDrift):
+	case errors.Is(err, migrate.ErrDrift), errors.Is(err, migrate.ErrNoTables):
 		return exitDrift
 	case errors.Is(err, migrate.ErrLockTimeout):
 		return exitLockTimeout

@@ -180,10 +180,11 @@ func status(ctx context.Context, m *migrate.Migrator, _ config, _ []string, p *p
 		return migrate.ErrDirty
 	case s.Troubled():
 		return fmt.Errorf("%w: a migration was edited, came late or is missing", migrate.ErrDrift)
-	case s.Pending():
-		return errPending
 	}
-	return nil
+	if err := m.CheckTables(ctx); err != nil || !s.Pending() {
+		return err
+	}
+	return errPending
 }
 
 func verify(ctx context.Context, m *migrate.Migrator, c config, _ []string, p *printer) error {

@@ -20,7 +20,11 @@ const (
 // reaches the socket is trusted. It stays this user's. Where the server runs as another one, that gets two directories in
 // it, in which this process opens nothing: a name there may lead anywhere. The log is opened once, and handed on open.
 func (l *launcher) makeDir() (err error) {
-	if l.dir, err = os.MkdirTemp(tempRoot(l.as), dirPrefix); err != nil {
+	root, err := tempRoot(l.as)
+	if err != nil {
+		return err
+	}
+	if l.dir, err = os.MkdirTemp(root, dirPrefix); err != nil {
 		return err
 	}
 	defer func() {
@@ -53,18 +57,44 @@ func (l *launcher) removeDir() error {
 	return os.RemoveAll(l.dir)
 }
 
-// tempRoots are where directories of servers may be.
-func tempRoots() []string { return []string{os.TempDir(), "/var/tmp", "/tmp"} }
+// tempRoots are where directories of servers may be: where nobody else can put another in their place.
+func tempRoots() (roots []string) {
+	for _, dir := range []string{os.TempDir(), "/var/tmp", "/tmp"} {
+		if dir, err := filepath.EvalSymlinks(dir); err == nil && steady(dir) {
+			roots = append(roots, dir)
+		}
+	}
+	return roots
+}
+
+// steady says that nobody but root and this user can rename what is in dir, or on the way to it, which has no links.
+func steady(dir string) bool {
+	if !sockets { // on Windows, each user has such directories of their own
+		return true
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil || owner(info) != 0 && owner(info) != os.Geteuid() || info.Mode()&0o022 != 0 && info.Mode()&os.ModeSticky == 0 {
+			return false
+		}
+		if dir == filepath.Dir(dir) {
+			return true
+		}
+	}
+}
 
 // tempRoot is the first that the server can reach and whose sockets have a name short enough.
-func tempRoot(as account) string {
+func tempRoot(as account) (string, error) {
 	longest := len("/"+dirPrefix+"4294967295/"+socketName+"/.s.PGSQL.65535") + 1
 	for _, root := range tempRoots() {
 		if len(root)+longest <= socketPath && reachable(root, as) {
-			return root
+			return root, nil
 		}
 	}
-	return os.TempDir()
+	if as.other {
+		return "", errors.New("no directory for temporary files that others cannot move, and the server's user can reach")
+	}
+	return os.TempDir(), nil
 }
 
 // reachable says that another user may pass through every directory on the way to dir.

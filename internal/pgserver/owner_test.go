@@ -44,6 +44,35 @@ func TestWhatIsGivenAway(t *testing.T) {
 	}
 }
 
+// TestSteady: no server lives where others may put another directory in the place of its own.
+func TestSteady(t *testing.T) {
+	dir := t.TempDir()
+	below := filepath.Join(dir, "below")
+	if err := os.Mkdir(below, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[os.FileMode]bool{0o755: true, 0o775: false, 0o757: false, 0o777 | os.ModeSticky: true} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		if steady(dir) != want || steady(below) != want {
+			t.Errorf("%v: %v, below %v", mode, steady(dir), steady(below))
+		}
+	}
+	if as := serverAccount(); as.other {
+		if err := os.Chown(dir, as.uid, as.gid); err != nil {
+			t.Fatal(err)
+		}
+		if steady(dir) || steady(below) {
+			t.Error("another user's directory is steady")
+		}
+		t.Setenv("TMPDIR", below)
+		if root, err := tempRoot(as); err != nil || root == below {
+			t.Errorf("%s, %v", root, err)
+		}
+	}
+}
+
 // TestServersUserMovesNothing: where the server runs as another user than this one, that user can neither put a link in
 // the place of what this process writes, nor have it signal another process. Elsewhere there is no such user.
 func TestServersUserMovesNothing(t *testing.T) {
