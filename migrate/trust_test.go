@@ -47,11 +47,15 @@ func TestWhatAStrangerMade(t *testing.T) {
 			CREATE TRIGGER t BEFORE INSERT OR TRUNCATE ON authdb.schema_migrations EXECUTE FUNCTION public.spring()`, up, "has the trigger t"},
 		{"a version without tables", 0, ``, `CREATE SCHEMA authdb; ` + ownTables + `INSERT INTO authdb.schema_migrations VALUES (15, false)`, up, "tables are missing"},
 		{"a version table in our schema", 0, `CREATE SCHEMA authdb; GRANT ALL ON SCHEMA authdb TO mallory`, ownTables, up, "table authdb.schema_migrations belongs to"},
-		{"a history in our schema", 0, `CREATE SCHEMA authdb; GRANT ALL ON SCHEMA authdb TO mallory`,
+		{
+			"a history in our schema", 0, `CREATE SCHEMA authdb; GRANT ALL ON SCHEMA authdb TO mallory`,
 			`CREATE TABLE authdb.schema_history (version bigint PRIMARY KEY, name text, sha256 text, applied_at timestamp, x bigint DEFAULT public.sprung())`,
-			up, "table authdb.schema_history belongs to"},
-		{"a trigger on ours", 3, `GRANT USAGE ON SCHEMA authdb TO mallory; GRANT TRIGGER ON authdb.schema_history TO mallory`,
-			`CREATE TRIGGER t BEFORE INSERT ON authdb.schema_history FOR EACH ROW EXECUTE FUNCTION public.spring()`, up, "has the trigger t"},
+			up, "table authdb.schema_history belongs to",
+		},
+		{
+			"a trigger on ours", 3, `GRANT USAGE ON SCHEMA authdb TO mallory; GRANT TRIGGER ON authdb.schema_history TO mallory`,
+			`CREATE TRIGGER t BEFORE INSERT ON authdb.schema_history FOR EACH ROW EXECUTE FUNCTION public.spring()`, up, "has the trigger t",
+		},
 		{"a default that calls", 3, `ALTER TABLE authdb.schema_history ADD COLUMN x bigint DEFAULT public.sprung()`, ``, up, "uses function public.sprung()"},
 		{"a check that calls", 3, `ALTER TABLE authdb.schema_history ADD CHECK (public.sprung() > 0)`, ``, up, "uses function public.sprung()"},
 		{"a rule", 3, `CREATE RULE r AS ON INSERT TO authdb.schema_history DO ALSO SELECT public.sprung()`, ``, up, "has the rule r"},
@@ -63,18 +67,24 @@ func TestWhatAStrangerMade(t *testing.T) {
 		{"an heir", 3, `GRANT USAGE ON SCHEMA authdb TO mallory; CREATE TABLE x () INHERITS (authdb.schema_migrations)`, ``, look, "is no plain table"},
 		{"the mark, in form", 14, `GRANT ALL ON SCHEMA authdb TO mallory`, `CREATE TABLE authdb.mark (id text PRIMARY KEY, operation text NOT NULL, answer text, created_at timestamp NOT NULL);
 			CREATE INDEX "mark_createdAt_idx" ON authdb.mark (created_at)`, up, "table authdb.mark belongs to"},
-		{"a trigger on a table", 3, `GRANT TRIGGER ON team TO mallory`,
-			`CREATE TRIGGER t BEFORE UPDATE ON team FOR EACH ROW EXECUTE FUNCTION public.spring()`, up, "table public.team has the trigger t"},
+		{
+			"a trigger on a table", 3, `GRANT TRIGGER ON team TO mallory`,
+			`CREATE TRIGGER t BEFORE UPDATE ON team FOR EACH ROW EXECUTE FUNCTION public.spring()`, up, "table public.team has the trigger t",
+		},
 		{"a table", 3, `ALTER TABLE team OWNER TO mallory`, ``, up, "table public.team belongs to"},
 		{"the tables", 0, ``, file(t, "0001_baseline.up.sql"), adopt(migrate.AdoptOptions{}), "table public.account belongs to"},
-		{"a trigger on a table, with a fix", 1, `DROP SCHEMA authdb CASCADE; GRANT TRIGGER ON member TO mallory`,
+		{
+			"a trigger on a table, with a fix", 1, `DROP SCHEMA authdb CASCADE; GRANT TRIGGER ON member TO mallory`,
 			`CREATE TRIGGER t BEFORE DELETE ON member FOR EACH ROW EXECUTE FUNCTION public.spring()`,
-			adopt(migrate.AdoptOptions{Fix: true, Superset: true, DryRun: true}), "table public.member has the trigger t"},
+			adopt(migrate.AdoptOptions{Fix: true, Superset: true, DryRun: true}), "table public.member has the trigger t",
+		},
 		{"drizzle's schema", 1, `DROP SCHEMA authdb CASCADE`, `CREATE SCHEMA drizzle`, adopt(migrate.AdoptOptions{DrizzleJournal: drizzleFolder(t)}), "schema drizzle belongs to"},
-		{"drizzle's journal", 1, `DROP SCHEMA authdb CASCADE; CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint);
+		{
+			"drizzle's journal", 1, `DROP SCHEMA authdb CASCADE; CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint);
 			GRANT USAGE ON SCHEMA drizzle TO mallory; GRANT TRIGGER ON drizzle.__drizzle_migrations TO mallory`,
 			`CREATE TRIGGER t BEFORE INSERT ON drizzle.__drizzle_migrations FOR EACH ROW EXECUTE FUNCTION public.spring()`,
-			adopt(migrate.AdoptOptions{DrizzleJournal: drizzleFolder(t)}), "has the trigger t"},
+			adopt(migrate.AdoptOptions{DrizzleJournal: drizzleFolder(t)}), "has the trigger t",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -338,16 +338,24 @@ func TestNotes(t *testing.T) {
 	mallory, _ := role(t, conn, dsn)
 	exec(t, conn, `REVOKE CREATE ON SCHEMA public FROM PUBLIC`)
 	for _, tt := range []struct{ name, do, want, undo string }{
-		{"a schema that others may create in", `GRANT CREATE ON SCHEMA public TO PUBLIC, mallory`,
-			"in schema public, which is searched, others may create: PUBLIC, mallory", `REVOKE CREATE ON SCHEMA public FROM PUBLIC`},
-		{"their function", `SET ROLE mallory; CREATE FUNCTION public.to_json(text) RETURNS json LANGUAGE sql AS 'SELECT NULL::json'; RESET ROLE`,
-			"function public.to_json(text) of mallory", `DROP FUNCTION public.to_json(text)`},
-		{"their operator", `SET ROLE mallory; CREATE FUNCTION public.same(name, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+		{
+			"a schema that others may create in", `GRANT CREATE ON SCHEMA public TO PUBLIC, mallory`,
+			"in schema public, which is searched, others may create: PUBLIC, mallory", `REVOKE CREATE ON SCHEMA public FROM PUBLIC`,
+		},
+		{
+			"their function", `SET ROLE mallory; CREATE FUNCTION public.to_json(text) RETURNS json LANGUAGE sql AS 'SELECT NULL::json'; RESET ROLE`,
+			"function public.to_json(text) of mallory", `DROP FUNCTION public.to_json(text)`,
+		},
+		{
+			"their operator", `SET ROLE mallory; CREATE FUNCTION public.same(name, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 			CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = varchar, FUNCTION = public.same); RESET ROLE`,
-			"operator public.=(name,character varying) of mallory", `DROP OPERATOR public.= (name, varchar); REVOKE CREATE ON SCHEMA public FROM mallory`},
+			"operator public.=(name,character varying) of mallory", `DROP OPERATOR public.= (name, varchar); REVOKE CREATE ON SCHEMA public FROM mallory`,
+		},
 		{"their schema, searched first", `CREATE SCHEMA first AUTHORIZATION mallory`, "in schema first, which is searched, others may create: mallory", `DROP SCHEMA first`},
-		{"rights", `GRANT SELECT, UPDATE ON session TO mallory; GRANT SELECT (password) ON account TO mallory`,
-			"beside their owner, mallory has rights on tables: SELECT, UPDATE", `REVOKE ALL ON session FROM mallory; REVOKE ALL (password) ON account FROM mallory`},
+		{
+			"rights", `GRANT SELECT, UPDATE ON session TO mallory; GRANT SELECT (password) ON account TO mallory`,
+			"beside their owner, mallory has rights on tables: SELECT, UPDATE", `REVOKE ALL ON session FROM mallory; REVOKE ALL (password) ON account FROM mallory`,
+		},
 		{"no foreign keys", `DO $$ BEGIN EXECUTE format('ALTER ROLE mallory IN DATABASE %I SET session_replication_role = replica', current_database()); END $$`, "sessions of mallory begin with session_replication_role=replica", `DO $$ BEGIN EXECUTE format('ALTER ROLE mallory IN DATABASE %I RESET ALL', current_database()); END $$`},
 		{"row security", `ALTER TABLE session ENABLE ROW LEVEL SECURITY`, "row security session: only rows that a policy lets through", `ALTER TABLE session DISABLE ROW LEVEL SECURITY`},
 		{"all tables of another", `SET search_path = public; ` + owners(t, conn, "mallory"), "tables belong to mallory, which is neither", owners(t, conn, "CURRENT_USER")},

@@ -29,7 +29,7 @@ func (l *launcher) makeDir() (err error) {
 	}
 	defer func() {
 		if err != nil {
-			l.removeDir()
+			_ = l.removeDir()
 		}
 	}()
 	if l.log, err = os.OpenFile(filepath.Join(l.dir, logName), os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o600); err != nil {

@@ -3,6 +3,7 @@
 package pgserver
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,7 +61,7 @@ func TestSteady(t *testing.T) {
 		}
 	}
 	if as := serverAccount(); as.other {
-		if err := os.Chown(dir, as.uid, as.gid); err != nil {
+		if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chown(dir, as.uid, as.gid)); err != nil {
 			t.Fatal(err)
 		}
 		if steady(dir) || steady(below) {
@@ -100,12 +101,12 @@ func TestServersUserMovesNothing(t *testing.T) {
 		}
 	}
 	// A server whose pid file names somebody else's process, from the start on.
-	real := s.by.bin
+	postgres := program(s.by.bin, "postgres")
 	s.by.bin = t.TempDir()
 	wrapper := `#!/bin/sh
 echo; (for i in 1 2 3 4 5 6 7 8 9 10; do for j in 1 2 3 4 5 6 7 8 9 10; do
 	[ -s "$2/postmaster.pid" ] && echo ` + strconv.Itoa(victim.Process.Pid) + ` > "$2/postmaster.pid"; sleep 0.01; done; done) &
-exec ` + program(real, "postgres") + ` "$@"
+exec ` + postgres + ` "$@"
 `
 	if err := os.WriteFile(program(s.by.bin, "postgres"), []byte(wrapper), 0o755); err != nil {
 		t.Fatal(err)
