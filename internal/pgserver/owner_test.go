@@ -114,7 +114,7 @@ exec ` + postgres + ` "$@"
 	if err := os.Chmod(filepath.Dir(s.by.bin), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Crash(testContext(t), Kill); err != nil {
+	if err := s.Crash(testContext(t), Immediate); err != nil {
 		t.Fatal(err)
 	}
 	if s.PID() == victim.Process.Pid || s.PID() <= 1 {
