@@ -91,5 +91,5 @@ migrate/up: ## Apply the migrations to DATABASE_URL
 	@go run ./cmd/migrate up
 
 .PHONY: migrate/down
-migrate/down: ## Undo the newest migration of DATABASE_URL
-	@go run ./cmd/migrate down 1
+migrate/down: ## Undo the newest migration of DATABASE_URL (yes=1: really)
+	@go run ./cmd/migrate down 1 $(if $(yes),--yes)

@@ -73,10 +73,13 @@ func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, erro
 			return a, err
 		}
 	}
+	if err := m.trust(ctx, true, opts.DrizzleJournal != ""); err != nil {
+		return a, err
+	}
 	if a.Duplicates, err = m.duplicates(ctx, a.Version, m.Latest()); err != nil {
 		return a, err
 	}
-	if err := m.conn.QueryRow(ctx, countMisplaced).Scan(&a.Misplaced); err != nil {
+	if err := m.conn.QueryRow(ctx, m.in(countMisplaced)).Scan(&a.Misplaced); err != nil {
 		return a, err
 	}
 	if opts.Fix {
@@ -136,7 +139,7 @@ func (m *Migrator) prove(ctx context.Context, a *Adoption, superset bool) error 
 			a.Diff.Missing = append(a.Diff.Missing, diff.Missing...)
 		}
 	}
-	a.Notes = m.unfilled(latest.Extra)
+	a.Notes = append(m.unfilled(latest.Extra), remedy(a.Diff)...)
 	if superset {
 		a.Diff = a.Diff.WithoutExtra()
 	}
@@ -156,7 +159,7 @@ func (m *Migrator) prove(ctx context.Context, a *Adoption, superset bool) error 
 	}
 }
 
-const countMisplaced = `SELECT count(*) FROM "account" WHERE provider_id = 'credential' AND account_id <> user_id`
+const countMisplaced = `SELECT pg_catalog.count(*) FROM SCHEMA."account" WHERE provider_id = 'credential' AND account_id <> user_id`
 
 // fixes are the rules by which rows that unique indexes refuse are resolved, in this order. Each returns the id of every
 // row that it changed, and what it did; no row is changed twice.
@@ -166,86 +169,86 @@ var fixes = []struct{ table, sql string }{
 	{"account", `WITH identified AS (
 			SELECT id, provider_id, account_id, user_id, password, created_at, updated_at,
 				CASE WHEN provider_id = 'credential' THEN user_id ELSE account_id END AS identity
-			FROM "account"
+			FROM SCHEMA."account"
 		), owned AS (
-			SELECT *, first_value(user_id) OVER (PARTITION BY provider_id, identity ORDER BY created_at, id) AS owner
+			SELECT *, pg_catalog.first_value(user_id) OVER (PARTITION BY provider_id, identity ORDER BY created_at, id) AS owner
 			FROM identified
 		), ranked AS (
-			SELECT id, first_value(id) OVER w AS kept
+			SELECT id, pg_catalog.first_value(id) OVER w AS kept
 			FROM owned
 			WINDOW w AS (PARTITION BY provider_id, identity ORDER BY user_id <> owner, password IS NULL,
 				updated_at DESC, account_id <> identity, created_at DESC, id DESC)
 		)
-		DELETE FROM "account" a USING ranked
+		DELETE FROM SCHEMA."account" a USING ranked
 		WHERE a.id = ranked.id AND ranked.id <> ranked.kept
 		RETURNING a.id, 'deleted, duplicate of ' || ranked.kept`},
-	{"account", `UPDATE "account" SET account_id = user_id
+	{"account", `UPDATE SCHEMA."account" SET account_id = user_id
 		WHERE provider_id = 'credential' AND account_id <> user_id
 		RETURNING id, 'account_id set to the user''s id'`},
 	// The oldest membership stays, with every role that one of them had.
 	{"member", `WITH roles AS (
-			SELECT organization_id, user_id, role, min(place) AS place FROM (
+			SELECT organization_id, user_id, role, pg_catalog.min(place) AS place FROM (
 				SELECT m.organization_id, m.user_id, r.role,
-					row_number() OVER (PARTITION BY m.organization_id, m.user_id ORDER BY m.created_at, m.id, r.n) AS place
-				FROM "member" m, regexp_split_to_table(btrim(m.role), '\s*,\s*') WITH ORDINALITY r (role, n)
-				WHERE (SELECT count(*) FROM "member" d
+					pg_catalog.row_number() OVER (PARTITION BY m.organization_id, m.user_id ORDER BY m.created_at, m.id, r.n) AS place
+				FROM SCHEMA."member" m, pg_catalog.regexp_split_to_table(pg_catalog.btrim(m.role), '\s*,\s*') WITH ORDINALITY r (role, n)
+				WHERE (SELECT pg_catalog.count(*) FROM SCHEMA."member" d
 					WHERE d.organization_id = m.organization_id AND d.user_id = m.user_id) > 1
 			) every GROUP BY organization_id, user_id, role
 		), merged AS (
-			SELECT organization_id, user_id, string_agg(role, ',' ORDER BY place) AS role
+			SELECT organization_id, user_id, pg_catalog.string_agg(role, ',' ORDER BY place) AS role
 			FROM roles WHERE role <> '' GROUP BY organization_id, user_id
 		), oldest AS (
 			SELECT DISTINCT ON (organization_id, user_id) id, organization_id, user_id
-			FROM "member" ORDER BY organization_id, user_id, created_at, id
+			FROM SCHEMA."member" ORDER BY organization_id, user_id, created_at, id
 		)
-		UPDATE "member" m SET role = merged.role
+		UPDATE SCHEMA."member" m SET role = merged.role
 		FROM merged JOIN oldest USING (organization_id, user_id)
 		WHERE m.id = oldest.id AND m.role <> merged.role
 		RETURNING m.id, 'role set to all that its duplicates had'`},
 	{"member", `WITH ranked AS (
-			SELECT id, first_value(id) OVER (PARTITION BY organization_id, user_id ORDER BY created_at, id) AS kept
-			FROM "member"
+			SELECT id, pg_catalog.first_value(id) OVER (PARTITION BY organization_id, user_id ORDER BY created_at, id) AS kept
+			FROM SCHEMA."member"
 		)
-		DELETE FROM "member" m USING ranked
+		DELETE FROM SCHEMA."member" m USING ranked
 		WHERE m.id = ranked.id AND ranked.id <> ranked.kept
 		RETURNING m.id, 'deleted, duplicate of ' || ranked.kept`},
 	// The membership with Better Auth 1.7's key stays, else the oldest. The column need not be there yet.
 	{"team_member", `WITH ranked AS (
-			SELECT id, first_value(id) OVER (PARTITION BY team_id, user_id
-				ORDER BY to_jsonb(tm) ->> 'membership_key' IS NULL, created_at NULLS LAST, id) AS kept
-			FROM "team_member" tm
+			SELECT id, pg_catalog.first_value(id) OVER (PARTITION BY team_id, user_id
+				ORDER BY pg_catalog.to_jsonb(tm) ->> 'membership_key' IS NULL, created_at NULLS LAST, id) AS kept
+			FROM SCHEMA."team_member" tm
 		)
-		DELETE FROM "team_member" m USING ranked
+		DELETE FROM SCHEMA."team_member" m USING ranked
 		WHERE m.id = ranked.id AND ranked.id <> ranked.kept
 		RETURNING m.id, 'deleted, duplicate of ' || ranked.kept`},
 }
 
 // clearKeys runs where the column is there. A key that is not made of the row's own team and user is another row's; the
 // statements of migration 4 make the right one.
-const clearKeys = `UPDATE "team_member" SET membership_key = NULL
-	WHERE membership_key IN (SELECT membership_key FROM "team_member" GROUP BY membership_key HAVING count(*) > 1)
-		AND membership_key <> translate(rtrim(encode(sha256(convert_to(
-			'[' || to_json(team_id)::text || ',' || to_json(user_id)::text || ']', 'UTF8')), 'base64'), '='), '+/', '-_')
+const clearKeys = `UPDATE SCHEMA."team_member" SET membership_key = NULL
+	WHERE membership_key IN (SELECT membership_key FROM SCHEMA."team_member" GROUP BY membership_key HAVING pg_catalog.count(*) > 1)
+		AND membership_key <> pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+			'[' || pg_catalog.to_json(team_id)::text || ',' || pg_catalog.to_json(user_id)::text || ']', 'UTF8')), 'base64'), '='), '+/', '-_')
 	RETURNING id, 'membership_key cleared, it was another row''s'`
 
 // recount sets the counts of the teams that lost a row, where the column is there. It goes by the rows, so only teams
 // that a deletion made wrong are among them.
-const recount = `UPDATE "team" SET member_count = (SELECT count(*) FROM "team_member" m WHERE m.team_id = "team".id)
-	WHERE id = ANY ($1) AND member_count <> (SELECT count(*) FROM "team_member" m WHERE m.team_id = "team".id)
+const recount = `UPDATE SCHEMA."team" SET member_count = (SELECT pg_catalog.count(*) FROM SCHEMA."team_member" m WHERE m.team_id = "team".id)
+	WHERE id = ANY ($1) AND member_count <> (SELECT pg_catalog.count(*) FROM SCHEMA."team_member" m WHERE m.team_id = "team".id)
 	RETURNING id, 'member_count set to the number of its members'`
 
-const duplicateTeams = `SELECT DISTINCT team_id FROM "team_member" GROUP BY team_id, user_id HAVING count(*) > 1`
+const duplicateTeams = `SELECT DISTINCT team_id FROM SCHEMA."team_member" GROUP BY team_id, user_id HAVING pg_catalog.count(*) > 1`
 
 // fix runs the rules in one transaction. Nobody writes to the tables meanwhile, and everybody reads.
 func (m *Migrator) fix(ctx context.Context, dryRun bool) (done []Fix, err error) {
 	err = pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
 		done = []Fix{}
-		if _, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL lock_timeout = %d;
-			LOCK TABLE "account", "member", "team", "team_member" IN SHARE ROW EXCLUSIVE MODE`,
+		if _, err := tx.Exec(ctx, fmt.Sprintf(m.in(`SET LOCAL lock_timeout = %d;
+			LOCK TABLE SCHEMA."account", SCHEMA."member", SCHEMA."team", SCHEMA."team_member" IN SHARE ROW EXCLUSIVE MODE`),
 			m.opts.LockTimeout.Milliseconds())); err != nil {
 			return lockTimeout(err)
 		}
-		rows, err := tx.Query(ctx, duplicateTeams)
+		rows, err := tx.Query(ctx, m.in(duplicateTeams))
 		if err != nil {
 			return err
 		}
@@ -254,28 +257,28 @@ func (m *Migrator) fix(ctx context.Context, dryRun bool) (done []Fix, err error)
 			return err
 		}
 		for _, f := range fixes {
-			if err := collectFixes(ctx, tx, &done, f.table, f.sql); err != nil {
+			if err := collectFixes(ctx, tx, &done, f.table, m.in(f.sql)); err != nil {
 				return err
 			}
 		}
 		var keys, counts bool
-		if err := tx.QueryRow(ctx, hasColumns, `"team_member"`, []string{"membership_key"}, 1).Scan(&keys); err != nil {
+		if err := tx.QueryRow(ctx, hasColumns, m.in(`SCHEMA."team_member"`), []string{"membership_key"}, 1).Scan(&keys); err != nil {
 			return err
 		}
 		if keys {
-			if err := collectFixes(ctx, tx, &done, "team_member", clearKeys); err != nil {
+			if err := collectFixes(ctx, tx, &done, "team_member", m.in(clearKeys)); err != nil {
 				return err
 			}
 		}
-		if err := tx.QueryRow(ctx, hasColumns, `"team"`, []string{"member_count"}, 1).Scan(&counts); err != nil {
+		if err := tx.QueryRow(ctx, hasColumns, m.in(`SCHEMA."team"`), []string{"member_count"}, 1).Scan(&counts); err != nil {
 			return err
 		}
 		if counts {
-			if err := collectFixes(ctx, tx, &done, "team", recount, teams); err != nil {
+			if err := collectFixes(ctx, tx, &done, "team", m.in(recount), teams); err != nil {
 				return err
 			}
 		}
-		if err := checkReferences(ctx, tx, done); err != nil {
+		if err := m.checkReferences(ctx, tx, done); err != nil {
 			return err
 		}
 		if dryRun {
@@ -290,10 +293,10 @@ func (m *Migrator) fix(ctx context.Context, dryRun bool) (done []Fix, err error)
 }
 
 // checkReferences refuses where rows of a table that nobody spoke of may have been deleted or changed along.
-func checkReferences(ctx context.Context, tx pgx.Tx, done []Fix) error {
-	rows, err := tx.Query(ctx, `SELECT conrelid::regclass::text, t.relname FROM pg_constraint k JOIN pg_class t ON t.oid = confrelid
-		WHERE contype = 'f' AND confdeltype IN ('c', 'n', 'd')
-			AND confrelid IN ('"account"'::regclass, '"member"'::regclass, '"team_member"'::regclass) ORDER BY 1, 2`)
+func (m *Migrator) checkReferences(ctx context.Context, tx pgx.Tx, done []Fix) error {
+	rows, err := tx.Query(ctx, `SELECT conrelid::regclass::text, t.relname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class t ON t.oid = confrelid
+		WHERE contype = 'f' AND confdeltype IN ('c', 'n', 'd') AND confrelid IN (pg_catalog.to_regclass($1), pg_catalog.to_regclass($2),
+			pg_catalog.to_regclass($3)) ORDER BY 1, 2`, m.in(`SCHEMA."account"`), m.in(`SCHEMA."member"`), m.in(`SCHEMA."team_member"`))
 	if err != nil {
 		return err
 	}

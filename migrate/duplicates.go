@@ -44,23 +44,23 @@ func (e *DuplicatesError) Error() string {
 // Query lists the ids of the rows, a line for each value. Every table has an id and a created_at.
 func (d Duplicates) Query() string {
 	columns := `"` + strings.Join(d.Columns, `", "`) + `"`
-	return fmt.Sprintf(`SELECT array_agg("id" ORDER BY "created_at", "id") FROM "%s" WHERE (%s) IS NOT NULL `+
-		`GROUP BY %[2]s HAVING count(*) > 1;`, d.Table, columns)
+	return fmt.Sprintf(`SELECT pg_catalog.array_agg("id" ORDER BY "created_at", "id") FROM "%s" WHERE (%s) IS NOT NULL `+
+		`GROUP BY %[2]s HAVING pg_catalog.count(*) > 1;`, d.Table, columns)
 }
 
-const hasColumns = `SELECT count(*) = $3 FROM pg_attribute
-WHERE attrelid = to_regclass($1) AND attname = ANY ($2::text[]) AND NOT attisdropped`
+const hasColumns = `SELECT pg_catalog.count(*) = $3 FROM pg_catalog.pg_attribute
+WHERE attrelid = pg_catalog.to_regclass($1)::oid AND attname = ANY ($2::text[]) AND NOT attisdropped`
 
 // findDuplicates looks for rows that the index will refuse. Of what an earlier migration has yet to make there are none.
 func (m *Migrator) findDuplicates(ctx context.Context, i *migrations.Index) (Duplicates, error) {
 	d := Duplicates{Table: strings.Trim(i.Table, `"`), Columns: strings.Split(strings.Trim(i.Columns, `"`), `", "`)}
 	var there bool
-	err := m.conn.QueryRow(ctx, hasColumns, i.Table, d.Columns, len(d.Columns)).Scan(&there)
+	err := m.conn.QueryRow(ctx, hasColumns, m.in("SCHEMA."+i.Table), d.Columns, len(d.Columns)).Scan(&there)
 	if err != nil || !there {
 		return d, err
 	}
-	count := fmt.Sprintf(`SELECT count(*), coalesce(sum(n - 1), 0)::bigint FROM (SELECT count(*) AS n FROM %s `+
-		`WHERE (%s) IS NOT NULL GROUP BY %[2]s HAVING count(*) > 1) AS d`, i.Table, i.Columns)
+	count := fmt.Sprintf(`SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(n - 1), 0)::bigint FROM (SELECT pg_catalog.count(*) AS n FROM %s `+
+		`WHERE (%s) IS NOT NULL GROUP BY %[2]s HAVING pg_catalog.count(*) > 1) AS d`, m.in("SCHEMA."+i.Table), i.Columns)
 	return d, m.conn.QueryRow(ctx, count).Scan(&d.Keys, &d.Surplus)
 }
 
@@ -90,19 +90,19 @@ func (m *Migrator) duplicates(ctx context.Context, from, to int) ([]Duplicates, 
 	return found, nil
 }
 
-const isInvalid = `SELECT EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid)`
+const isInvalid = `SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1)::oid AND NOT indisvalid)`
 
 // dropInvalid drops the index if it is INVALID, which it reports; a valid one of that name is somebody else's. It waits
 // for the transactions that use the table, but not for longer than wait, and blocks neither reads nor writes meanwhile.
 func (m *Migrator) dropInvalid(ctx context.Context, i *migrations.Index, wait time.Duration) (invalid bool, err error) {
-	if err := m.conn.QueryRow(ctx, isInvalid, i.Name).Scan(&invalid); err != nil || !invalid {
+	if err := m.conn.QueryRow(ctx, isInvalid, m.in("SCHEMA."+i.Name)).Scan(&invalid); err != nil || !invalid {
 		return false, plain(err)
 	}
 	const set = "SET lock_timeout = %d"
 	if _, err := m.conn.Exec(ctx, fmt.Sprintf(set, wait.Milliseconds())); err != nil {
 		return true, plain(err)
 	}
-	_, err = m.conn.Exec(ctx, "DROP INDEX CONCURRENTLY "+i.Name)
+	_, err = m.conn.Exec(ctx, m.in("DROP INDEX CONCURRENTLY SCHEMA."+i.Name))
 	if _, err := m.conn.Exec(ctx, fmt.Sprintf(set, m.opts.LockTimeout.Milliseconds())); err != nil {
 		return true, plain(err)
 	}

@@ -222,11 +222,11 @@ func TestFixThatCannot(t *testing.T) {
 		},
 		{
 			"a row that would go along", `CREATE TABLE badge (id text, member_id text REFERENCES member (id) ON DELETE CASCADE); INSERT INTO badge VALUES ('b', 'm2')`,
-			`DROP TABLE badge`, "rows of badge would be deleted or changed along with duplicates of member",
+			`DROP TABLE badge`, "rows of public.badge would be deleted or changed along with duplicates of member",
 		},
 		{
 			"a row that would forget", `CREATE TABLE badge (id text, tm_id text REFERENCES team_member (id) ON DELETE SET NULL); INSERT INTO badge VALUES ('b', 'tm1')`,
-			`DROP TABLE badge`, "rows of badge would be deleted or changed along with duplicates of team_member",
+			`DROP TABLE badge`, "rows of public.badge would be deleted or changed along with duplicates of team_member",
 		},
 	} {
 		exec(t, conn, tt.do)

@@ -48,6 +48,7 @@ func connect(t *testing.T, create func(context.Context) (*testdb.Database, error
 	if err != nil {
 		t.Fatal(err)
 	}
+	exec(t, conn, "REVOKE CREATE ON SCHEMA public FROM PUBLIC") // as from PostgreSQL 15 on
 	t.Cleanup(func() {
 		ctx := context.Background()
 		_ = conn.Close(ctx)

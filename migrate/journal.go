@@ -49,12 +49,21 @@ func readJournal(folder string) ([]drizzleMigration, error) {
 func (m *Migrator) noteJournal(ctx context.Context, list []drizzleMigration) ([]string, error) {
 	noted := []string{}
 	err := pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS "drizzle";
-			CREATE TABLE IF NOT EXISTS "drizzle"."__drizzle_migrations" (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint)`); err != nil {
-			return err
+		for _, o := range []struct{ is, make string }{
+			{`SELECT pg_catalog.to_regnamespace('drizzle') IS NOT NULL`, `CREATE SCHEMA "drizzle"`},
+			{is(`"drizzle"."__drizzle_migrations"`), `CREATE TABLE "drizzle"."__drizzle_migrations" (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint)`},
+		} {
+			var there bool
+			err := tx.QueryRow(ctx, o.is).Scan(&there)
+			if err == nil && !there {
+				_, err = tx.Exec(ctx, o.make)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		var last int64
-		if err := tx.QueryRow(ctx, `SELECT coalesce(max(created_at), 0) FROM "drizzle"."__drizzle_migrations"`).Scan(&last); err != nil {
+		if err := tx.QueryRow(ctx, `SELECT coalesce(pg_catalog.max(created_at), 0) FROM "drizzle"."__drizzle_migrations"`).Scan(&last); err != nil {
 			return err
 		}
 		for _, d := range list {

@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"strconv"
@@ -36,13 +37,24 @@ import (
 
 // The version table has a schema of its own: in public, drizzle-kit push would ask to drop it.
 const (
-	hasSchema     = `SELECT to_regnamespace('authdb') IS NOT NULL`
-	createSchema  = `CREATE SCHEMA IF NOT EXISTS authdb`
-	versionTable  = `"authdb"."schema_migrations"`
-	historyTable  = `"authdb"."schema_history"`
-	createHistory = `CREATE TABLE IF NOT EXISTS ` + historyTable + ` (
-	version bigint PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied_at timestamp NOT NULL)`
+	versionTable = `"authdb"."schema_migrations"`
+	historyTable = `"authdb"."schema_history"`
 )
+
+// What open makes where it is missing: never IF NOT EXISTS, which believes what somebody else made meanwhile.
+var own = []struct{ is, make string }{
+	{`SELECT pg_catalog.to_regnamespace('authdb') IS NOT NULL`, `CREATE SCHEMA authdb`},
+	{is(versionTable), `CREATE TABLE ` + versionTable + ` (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)`},
+	{is(historyTable), `CREATE TABLE ` + historyTable + ` (
+		version bigint PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied_at timestamp NOT NULL)`},
+}
+
+func is(table string) string { return `SELECT pg_catalog.to_regclass('` + table + `') IS NOT NULL` }
+
+// pinned is what sessions of the migrator search: PostgreSQL's own schema, so that no function or operator that somebody
+// made elsewhere is called in the place of one of its. The tables are named with their schema, and only the text of a
+// migration is read while that is searched.
+const pinned = "SET search_path = pg_catalog, pg_temp"
 
 // lockKey is the advisory lock that one migrator of a database holds at a time.
 const lockKey = 0x61757468_6462 // "authdb"
@@ -65,6 +77,10 @@ var (
 	ErrDrift = errors.New("the schema is not what the migrations make")
 	// ErrUnknownVersion: the database is newer than this program, or no migration has that number.
 	ErrUnknownVersion = errors.New("no migration has that number")
+	// ErrNoSchema: what the session's search_path names is not there, so that nothing says where tables belong.
+	ErrNoSchema = errors.New("no schema for the tables: search_path names none that is there")
+	// ErrUndoes: the way to the version undoes migrations, with tables and columns and what is in them.
+	ErrUndoes = errors.New("the way there undoes migrations, with tables and columns and what is in them")
 )
 
 var errRunRepair = fmt.Errorf("%w: run repair", ErrDirty)
@@ -90,6 +106,8 @@ type Migrator struct {
 
 	conn   *pgx.Conn // of the lock and of all that is read
 	cfg    *pgx.ConnConfig
+	path   []string // what its sessions would search
+	schema string   // of these, the one that has the tables, or that gets them
 	locked bool
 
 	// What applies migrations, from the first on that does; it has a connection of its own, of this name.
@@ -121,19 +139,52 @@ func Open(ctx context.Context, dsn string, opts Options) (*Migrator, error) {
 	if m.steps, err = migrations.Read(m.files); err != nil {
 		return nil, err
 	}
-	cfg.AfterConnect = noticeDeath
+	cfg.AfterConnect = m.prepare
 	cfg.Tracer = opts.tracer
 	if m.conn, err = m.connect(ctx); err != nil {
 		return nil, err
 	}
 	m.name = fmt.Sprintf("authdb-migrate-%d", m.conn.PgConn().PID())
+	if err := m.findSchema(ctx); err != nil {
+		return nil, errors.Join(err, m.conn.Close(context.WithoutCancel(ctx)))
+	}
 	return m, nil
 }
 
-// noticeDeath has the server end what it does for a migrator that was killed, where its system can tell.
-func noticeDeath(ctx context.Context, conn *pgconn.PgConn) error {
+// prepare makes a new session that of a migrator. The server ends what it does for one that was killed, where its system
+// can tell. What the session would search is asked once, of the first one: by a call that nothing can stand in for, as
+// it has no argument.
+func (m *Migrator) prepare(ctx context.Context, conn *pgconn.PgConn) error {
 	_, _ = conn.Exec(ctx, "SET client_connection_check_interval = 250").ReadAll()
-	return nil
+	if m.schema == "" {
+		results, err := conn.Exec(ctx, "SELECT pg_catalog.unnest(pg_catalog.current_schemas(false))").ReadAll()
+		if err != nil {
+			return err
+		}
+		m.path = nil
+		for _, row := range results[0].Rows {
+			m.path = append(m.path, string(row[0]))
+		}
+	}
+	_, err := conn.Exec(ctx, pinned).ReadAll()
+	return err
+}
+
+// findSchema decides where the tables are: in the first schema that has a "user", as a statement that names it without
+// one would; or will be.
+func (m *Migrator) findSchema(ctx context.Context) error {
+	if len(m.path) == 0 {
+		return ErrNoSchema
+	}
+	err := m.conn.QueryRow(ctx, `SELECT coalesce((SELECT s FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY p (s, n) WHERE EXISTS (
+		SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relname = 'user' AND c.relkind <> 'i' AND n.nspname = s) ORDER BY n LIMIT 1), ($1::text[])[1])`, m.path).Scan(&m.schema)
+	return plain(err)
+}
+
+// in replaces SCHEMA. by the schema of the tables.
+func (m *Migrator) in(sql string) string {
+	return strings.ReplaceAll(sql, "SCHEMA.", pgx.Identifier{m.schema}.Sanitize()+".")
 }
 
 // connect tries until WaitForDB is over: a database that starts refuses at first.
@@ -170,11 +221,11 @@ func (m *Migrator) lock(ctx context.Context) error {
 		return nil
 	}
 	end := time.Now().Add(m.opts.LockTimeout)
-	if err := m.poll(ctx, end, "SELECT pg_try_advisory_lock($1)", lockKey); err != nil {
+	if err := m.poll(ctx, end, "SELECT pg_catalog.pg_try_advisory_lock($1)", lockKey); err != nil {
 		return err
 	}
 	if err := m.idle(ctx, end); err != nil {
-		_, _ = m.conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lockKey)
+		_, _ = m.conn.Exec(context.WithoutCancel(ctx), "SELECT pg_catalog.pg_advisory_unlock($1)", lockKey)
 		return err
 	}
 	m.locked = true
@@ -185,7 +236,7 @@ func (m *Migrator) lock(ctx context.Context) error {
 // ours, or the server for a migrator that was killed, whose statement it may go on with.
 func (m *Migrator) idle(ctx context.Context, end time.Time) error {
 	var name string
-	if err := m.conn.QueryRow(ctx, "SELECT current_database()").Scan(&name); err != nil {
+	if err := m.conn.QueryRow(ctx, "SELECT pg_catalog.current_database()").Scan(&name); err != nil {
 		return err
 	}
 	id, err := database.GenerateAdvisoryLockId(name, "authdb", "schema_migrations")
@@ -196,7 +247,7 @@ func (m *Migrator) idle(ctx context.Context, end time.Time) error {
 	if err != nil {
 		return err
 	}
-	return m.poll(ctx, end, "SELECT CASE WHEN pg_try_advisory_lock($1) THEN pg_advisory_unlock($1) ELSE false END", key)
+	return m.poll(ctx, end, "SELECT CASE WHEN pg_catalog.pg_try_advisory_lock($1) THEN pg_catalog.pg_advisory_unlock($1) ELSE false END", key)
 }
 
 // poll asks until the answer is yes. A wait in the server would hold a snapshot, which another's CREATE INDEX
@@ -223,16 +274,16 @@ func (m *Migrator) open(ctx context.Context) (err error) {
 	if m.engine != nil {
 		return nil
 	}
-	statements := []string{createSchema, createHistory}
-	var there bool // a role that may not make the schema can still use it
-	if err := m.conn.QueryRow(ctx, hasSchema).Scan(&there); err != nil {
-		return plain(err)
+	if err := m.trust(ctx, true, false); err != nil {
+		return err
 	}
-	if there {
-		statements = statements[1:]
-	}
-	for _, sql := range statements {
-		if _, err := m.conn.Exec(ctx, sql); err != nil {
+	for _, o := range own {
+		var there bool
+		err := m.conn.QueryRow(ctx, o.is).Scan(&there)
+		if err == nil && !there {
+			_, err = m.conn.Exec(ctx, o.make)
+		}
+		if err != nil {
 			return fmt.Errorf("make the version table: %w", plain(err))
 		}
 	}
@@ -249,10 +300,11 @@ func (m *Migrator) open(ctx context.Context) (err error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrConnect, err)
 	}
-	m.driver, err = mpgx.WithInstance(pool, &mpgx.Config{MigrationsTable: versionTable, MigrationsTableQuoted: true})
+	driver, err := mpgx.WithInstance(pool, &mpgx.Config{MigrationsTable: versionTable, MigrationsTableQuoted: true})
 	if err != nil {
 		return lockTimeout(err)
 	}
+	m.driver = inSchema{driver, "SET search_path = " + pgx.Identifier{m.schema}.Sanitize() + ", pg_temp"}
 	source, err := iofs.New(m.files, ".")
 	if err != nil {
 		return err
@@ -265,6 +317,23 @@ func (m *Migrator) open(ctx context.Context) (err error) {
 		return err
 	}
 	return m.align(ctx, version)
+}
+
+// inSchema lets the text of a migration, and nothing that golang-migrate sends itself, find the tables by name.
+type inSchema struct {
+	database.Driver
+	set string
+}
+
+func (d inSchema) Run(migration io.Reader) error {
+	if err := d.Driver.Run(strings.NewReader(d.set)); err != nil {
+		return err
+	}
+	if err := d.Driver.Run(migration); err != nil {
+		_ = d.Driver.Run(strings.NewReader(pinned)) // or the connection is gone, or the next migration sets it again
+		return err
+	}
+	return d.Driver.Run(strings.NewReader(pinned))
 }
 
 // set changes a setting of golang-migrate's connection.
@@ -285,7 +354,10 @@ func (m *Migrator) Close() error {
 // one after it on the way down.
 func (m *Migrator) Version(ctx context.Context) (version int, dirty bool, err error) {
 	var there bool
-	if err := m.conn.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", versionTable).Scan(&there); err != nil || !there {
+	if err := m.trust(ctx, false, false); err != nil {
+		return 0, false, err
+	}
+	if err := m.conn.QueryRow(ctx, is(versionTable)).Scan(&there); err != nil || !there {
 		return 0, false, err
 	}
 	err = m.conn.QueryRow(ctx, "SELECT version, dirty FROM "+versionTable+" LIMIT 1").Scan(&version, &dirty)

@@ -77,6 +77,7 @@ func emptyWith(t *testing.T, opts migrate.Options) (*pgx.Conn, *migrate.Migrator
 	if err != nil {
 		t.Fatal(err)
 	}
+	exec(t, conn, "REVOKE CREATE ON SCHEMA public FROM PUBLIC") // as from PostgreSQL 15 on
 	opts.InsecureTLS = true
 	m, err := migrate.Open(t.Context(), db.DSN, opts)
 	if err != nil {

@@ -30,7 +30,7 @@ const stall = 150 * time.Millisecond
 // before anything is changed, [ErrLockTimeout], or what the server said to a migration. A migration that the server
 // refused leaves nothing behind, and those before it stay applied. ctx ends it after the migration that is under way;
 // see [Migrator.Cancel].
-func (m *Migrator) Up(ctx context.Context) error { return m.Goto(ctx, m.Latest()) }
+func (m *Migrator) Up(ctx context.Context) error { return m.UpTo(ctx, m.Latest()) }
 
 // UpBy applies the next n migrations that the database lacks. Its errors are those of Up.
 func (m *Migrator) UpBy(ctx context.Context, n int) error {
@@ -38,10 +38,11 @@ func (m *Migrator) UpBy(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	return m.Goto(ctx, min(version+n, max(version, m.Latest())))
+	return m.UpTo(ctx, min(version+n, m.Latest()))
 }
 
-// Down undoes the newest n migrations, or as many as there are. Its errors are those of Up.
+// Down undoes the newest n migrations, or as many as there are, with their tables and columns and what is in them: it
+// asks nobody. Its errors are those of Up.
 func (m *Migrator) Down(ctx context.Context, n int) error {
 	version, err := m.begin(ctx)
 	if err != nil {
@@ -50,9 +51,16 @@ func (m *Migrator) Down(ctx context.Context, n int) error {
 	return m.Goto(ctx, max(version-n, 0))
 }
 
-// Goto applies or undoes migrations until version is the newest applied one; 0 undoes all. Its errors are those of Up,
-// and [ErrUnknownVersion].
-func (m *Migrator) Goto(ctx context.Context, version int) error {
+// Goto applies or undoes migrations until version is the newest applied one; 0 undoes all. What it undoes takes tables
+// and columns along, as Down does, and it asks nobody: [Migrator.UpTo] never undoes. Its errors are those of Up, and
+// [ErrUnknownVersion].
+func (m *Migrator) Goto(ctx context.Context, version int) error { return m.move(ctx, version, true) }
+
+// UpTo applies migrations until version is the newest applied one. It returns [ErrUndoes], before anything is changed,
+// where that is behind the database; its other errors are those of Goto.
+func (m *Migrator) UpTo(ctx context.Context, version int) error { return m.move(ctx, version, false) }
+
+func (m *Migrator) move(ctx context.Context, version int, undo bool) error {
 	if version != 0 {
 		if _, err := m.step(version); err != nil {
 			return err
@@ -65,6 +73,9 @@ func (m *Migrator) Goto(ctx context.Context, version int) error {
 	if err := m.checkTarget(ctx, current, version); err != nil {
 		return err
 	}
+	if version < current && !undo {
+		return fmt.Errorf("%w: the database is at version %d; nothing was changed", ErrUndoes, current)
+	}
 	if err := m.open(ctx); err != nil {
 		return err
 	}
@@ -76,7 +87,7 @@ func (m *Migrator) Goto(ctx context.Context, version int) error {
 			return err
 		}
 	}
-	return nil
+	return m.checkTables(ctx, version)
 }
 
 // begin takes the lock and returns the current version, which must be a clean one.
@@ -97,6 +108,9 @@ func (m *Migrator) checkTarget(ctx context.Context, current, version int) error 
 		if _, err := m.step(current); err != nil {
 			return fmt.Errorf("the database is newer than this program: %w", err)
 		}
+		if err := m.checkTables(ctx, current); err != nil {
+			return err
+		}
 	} else if version > 0 {
 		foreign, err := m.hasTables(ctx)
 		if err != nil {
@@ -106,11 +120,14 @@ func (m *Migrator) checkTarget(ctx context.Context, current, version int) error 
 			return ErrForeignTables
 		}
 	}
+	if err := m.trust(ctx, true, false); err != nil {
+		return err
+	}
 	return m.checkDuplicates(ctx, current, version)
 }
 
 func (m *Migrator) hasTables(ctx context.Context) (exist bool, err error) {
-	err = m.conn.QueryRow(ctx, `SELECT to_regclass('"user"') IS NOT NULL`).Scan(&exist)
+	err = m.conn.QueryRow(ctx, is(m.in(`SCHEMA."user"`))).Scan(&exist)
 	return exist, err
 }
 
@@ -291,7 +308,7 @@ func (m *Migrator) Force(ctx context.Context, version int) error {
 }
 
 // Drop undoes every migration and removes the version table: what is left of authdb is nothing. What is not authdb's
-// stays. It returns [ErrDirty] or what the server said.
+// stays. It asks nobody. It returns [ErrDirty] or what the server said.
 func (m *Migrator) Drop(ctx context.Context) error {
 	if err := m.Goto(ctx, 0); err != nil {
 		return err
@@ -314,8 +331,8 @@ func (m *Migrator) Cancel(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConnect, err)
 	}
-	_, err = conn.Exec(ctx, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "+
-		"WHERE datname = current_database() AND application_name = $1", m.name)
+	_, err = conn.Exec(ctx, "SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity "+
+		"WHERE datname = pg_catalog.current_database() AND application_name = $1", m.name)
 	return errors.Join(plain(err), conn.Close(ctx))
 }
 

@@ -77,7 +77,7 @@ func (m *Migrator) Status(ctx context.Context) (Status, error) {
 			one.State = StateApplied
 		case !isKnown:
 			one.State = StateLate
-		case a.sum != s.Sum():
+		case !s.HasSum(a.sum):
 			one.State, one.AppliedAt = StateEdited, &a.at
 		default:
 			one.State, one.AppliedAt = StateApplied, &a.at

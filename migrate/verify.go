@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,7 +18,7 @@ type Verification struct {
 	Version  int          `json:"version"`  // what the schema was compared with
 	Family   string       `json:"family"`   // whose names the constraints have
 	Expected string       `json:"expected"` // where the comparison came from: scratch schema or program
-	Notes    []string     `json:"notes"`    // differences that mean nothing
+	Notes    []string     `json:"notes"`    // what differences mean, and what is no difference but worth to know
 	Diff     catalog.Diff `json:"diff"`
 }
 
@@ -63,7 +64,12 @@ func (m *Migrator) verify(ctx context.Context, version int, opts VerifyOptions) 
 	}
 	v := Verification{Version: version, Family: family, Expected: source}
 	v.Diff = catalog.Compare(want, got)
-	v.Notes = m.unfilled(v.Diff.Extra)
+	v.Notes = append(m.unfilled(v.Diff.Extra), remedy(v.Diff)...)
+	around, err := m.surroundings(ctx)
+	if err != nil {
+		return Verification{}, err
+	}
+	v.Notes = append(v.Notes, around...)
 	if opts.Superset {
 		v.Diff = v.Diff.WithoutExtra()
 	}
@@ -96,7 +102,7 @@ func (m *Migrator) unfilled(extra []catalog.Fact) []string {
 
 // live reads the facts of the schemas that the tables are in, under the names that the migrations give.
 func (m *Migrator) live(ctx context.Context) ([]catalog.Fact, string, error) {
-	got, err := catalog.Read(ctx, m.conn, catalog.Own)
+	got, err := catalog.Read(ctx, m.conn, m.schema, catalog.Own)
 	if err != nil {
 		return nil, "", lockTimeout(err)
 	}
@@ -110,20 +116,24 @@ func (m *Migrator) expected(ctx context.Context, version int) ([]catalog.Fact, s
 	if said, ok := errors.AsType[*pgconn.PgError](err); ok && (said.Code == insufficientPrivilege || said.Code == readOnly) {
 		return m.known(version), "program", nil
 	}
+	// The schema is no clean one where roles have default privileges, or event triggers do more.
+	known := m.known(version)
+	facts = slices.DeleteFunc(facts, func(f catalog.Fact) bool {
+		return slices.Contains([]string{"grant", "policy", "row security", "rule", "trigger"}, f.Kind) && !slices.Contains(known, f)
+	})
 	return facts, "scratch schema", plain(err)
 }
 
 var errRollback = errors.New("roll back")
 
 // scratch runs the migrations in a schema that never exists for anybody else, with another one in the place of authdb's
-// own. An index is built in a transaction there, so not CONCURRENTLY. The names are of this connection alone, or two
-// would wait for each other.
+// own. An index is built in a transaction there, so not CONCURRENTLY.
 func (m *Migrator) scratch(ctx context.Context, version int) (facts []catalog.Fact, err error) {
 	err = pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
-		schema := fmt.Sprintf("authdb_scratch_%d", m.conn.PgConn().PID())
+		schema := "authdb_scratch_" + strings.ToLower(rand.Text()) // which nobody can have made before
 		own := schema + "_own"
 		inScratch := strings.NewReplacer("CONCURRENTLY ", "", `"`+catalog.Own+`"`, own)
-		if _, err := tx.Exec(ctx, "CREATE SCHEMA "+schema+"; SET LOCAL search_path = "+schema); err != nil {
+		if _, err := tx.Exec(ctx, "CREATE SCHEMA "+schema+"; SET LOCAL search_path = "+schema+", pg_temp"); err != nil {
 			return err
 		}
 		for _, s := range m.steps {
@@ -134,7 +144,7 @@ func (m *Migrator) scratch(ctx context.Context, version int) (facts []catalog.Fa
 				return fmt.Errorf("%s in a scratch schema: %w", s.Name, err)
 			}
 		}
-		if facts, err = catalog.Read(ctx, tx, own); err != nil {
+		if facts, err = catalog.Read(ctx, tx, schema, own); err != nil {
 			return err
 		}
 		return errRollback

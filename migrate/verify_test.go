@@ -232,6 +232,80 @@ missing    table authdb.mark
 			"a table of the same name elsewhere", `CREATE TABLE mark (id text)`, `DROP TABLE mark`,
 			"extra      column mark.id text\nextra      table mark\n", "",
 		},
+		{
+			"row security", `ALTER TABLE session ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY`, `ALTER TABLE session DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY`,
+			"extra      row security session FORCED\n", "",
+		},
+		{
+			"a policy", `CREATE POLICY none ON session FOR SELECT TO CURRENT_USER USING (user_id = 'x') `, `DROP POLICY none ON session`,
+			"extra      policy session.none PERMISSIVE FOR SELECT TO postgres USING ((user_id = 'x'::text))\n", "",
+		},
+		{
+			"another owner", `ALTER TABLE account OWNER TO pg_monitor`, `ALTER TABLE account OWNER TO CURRENT_USER`,
+			"different  table account OWNER pg_monitor\n           wanted: as the migrations make it\n", "same",
+		},
+		{
+			"another owner of the marks", `ALTER TABLE authdb.mark OWNER TO pg_monitor`, `ALTER TABLE authdb.mark OWNER TO CURRENT_USER`,
+			"different  table authdb.mark OWNER pg_monitor\n           wanted: as the migrations make it\n", "same",
+		},
+		{
+			"foreign keys that are disabled", `ALTER TABLE team DISABLE TRIGGER ALL`, `ALTER TABLE team ENABLE TRIGGER ALL`,
+			`different  constraint team.team_organization_id_organization_id_fk FOREIGN KEY (organization_id) REFERENCES organization(id) ON DELETE CASCADE DISABLED
+           wanted: FOREIGN KEY (organization_id) REFERENCES organization(id) ON DELETE CASCADE
+different  constraint team_member.team_member_team_id_team_id_fk FOREIGN KEY (team_id) REFERENCES team(id) ON DELETE CASCADE DISABLED
+           wanted: FOREIGN KEY (team_id) REFERENCES team(id) ON DELETE CASCADE
+`, "same",
+		},
+		{
+			"a foreign key for replicas", `UPDATE pg_trigger SET tgenabled = 'R' WHERE tgrelid = 'session'::regclass`, `UPDATE pg_trigger SET tgenabled = 'O' WHERE tgrelid = 'session'::regclass`,
+			"different  constraint session.session_user_id_user_id_fk FOREIGN KEY (user_id) REFERENCES \"user\"(id) ON DELETE CASCADE DISABLED\n" +
+				"           wanted: FOREIGN KEY (user_id) REFERENCES \"user\"(id) ON DELETE CASCADE\n", "same",
+		},
+		{
+			"NOT VALID", `ALTER TABLE session DROP CONSTRAINT session_user_id_user_id_fk, ADD CONSTRAINT session_user_id_user_id_fk FOREIGN KEY (user_id) REFERENCES "user" (id) ON DELETE CASCADE NOT VALID`,
+			`ALTER TABLE session VALIDATE CONSTRAINT session_user_id_user_id_fk`,
+			"different  constraint session.session_user_id_user_id_fk FOREIGN KEY (user_id) REFERENCES \"user\"(id) ON DELETE CASCADE NOT VALID\n" +
+				"           wanted: FOREIGN KEY (user_id) REFERENCES \"user\"(id) ON DELETE CASCADE\n", "same",
+		},
+		{
+			"a key by an INVALID index", `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'session_token_unique'::regclass`,
+			`UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'session_token_unique'::regclass`,
+			"different  constraint session.session_token_unique UNIQUE (token) INVALID\n           wanted: UNIQUE (token)\n", "same",
+		},
+		{
+			"a trigger that is disabled", `CREATE TRIGGER guard BEFORE UPDATE ON member FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger(); ALTER TABLE member DISABLE TRIGGER guard`,
+			`DROP TRIGGER guard ON member`,
+			"extra      trigger member.guard CREATE TRIGGER guard BEFORE UPDATE ON member FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger() DISABLED\n", "",
+		},
+		{
+			"a rule", `CREATE RULE quiet AS ON DELETE TO session DO INSTEAD NOTHING`, `DROP RULE quiet ON session`,
+			"extra      rule session.quiet CREATE RULE quiet AS ON DELETE TO session DO INSTEAD NOTHING;\n", "",
+		},
+		{
+			"an heir", `CREATE TABLE elsewhere.more () INHERITS (verification)`, `DROP TABLE elsewhere.more`,
+			"different  table verification INHERITED BY elsewhere.more\n           wanted: as the migrations make it\n", "same",
+		},
+		{
+			"UNLOGGED", `ALTER TABLE verification SET UNLOGGED`, `ALTER TABLE verification SET LOGGED`,
+			"different  table verification UNLOGGED\n           wanted: as the migrations make it\n", "same",
+		},
+		{
+			"grants to PUBLIC", `GRANT SELECT, DELETE ON session TO PUBLIC; GRANT UPDATE (password) ON account TO PUBLIC`, `REVOKE ALL ON session FROM PUBLIC; REVOKE ALL (password) ON account FROM PUBLIC`,
+			"extra      grant account.password.PUBLIC UPDATE\nextra      grant session.PUBLIC DELETE, SELECT\n", "",
+		},
+		{
+			"grants to PUBLIC by default", `ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC; GRANT SELECT ON session TO PUBLIC`,
+			`ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC; REVOKE ALL ON session FROM PUBLIC`,
+			"extra      grant session.PUBLIC SELECT\n", "",
+		},
+		{
+			"a domain", `CREATE DOMAIN elsewhere.text AS text; ALTER TABLE session ALTER ip_address TYPE elsewhere.text`, `ALTER TABLE session ALTER ip_address TYPE text; DROP DOMAIN elsewhere.text`,
+			"different  column session.ip_address elsewhere.text\n           wanted: text\n", "same",
+		},
+		{
+			"a name that acts on a terminal", "CREATE TABLE \"\x1b[2Jx\u202e\r\nversion 15: no drift\" ()", "DROP TABLE \"\x1b[2Jx\u202e\r\nversion 15: no drift\"",
+			`extra      table \x1b[2Jx\u202e\r\nversion 15: no drift` + "\n", "",
+		},
 	} {
 		if tt.superset == "same" {
 			tt.superset = tt.want
@@ -244,6 +318,9 @@ missing    table authdb.mark
 				want = tt.superset
 			}
 			v, err := m.Verify(t.Context(), migrate.VerifyOptions{Superset: superset})
+			if strings.Contains(tt.want, "wanted: as the") && len(v.Notes) == 0 {
+				t.Errorf("%s: no note", tt.name)
+			}
 			if diff := cmp.Diff(want, v.Diff.String()); diff != "" || errors.Is(err, migrate.ErrDrift) != (want != "") || v.Expected != from {
 				t.Errorf("%s, %s, superset %v: %v (-want +got):\n%s", tt.name, v.Expected, superset, err, diff)
 			}
@@ -252,6 +329,56 @@ missing    table authdb.mark
 		verified(t, builtIn)
 	}
 	noScratch(t, conn)
+}
+
+// TestNotes are on what is no difference, but decides who reads and writes, or is found by name, and remain with Superset.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	conn, dsn := migrated(t)
+	mallory, _ := role(t, conn, dsn)
+	exec(t, conn, `REVOKE CREATE ON SCHEMA public FROM PUBLIC`)
+	for _, tt := range []struct{ name, do, want, undo string }{
+		{
+			"a schema that others may create in", `GRANT CREATE ON SCHEMA public TO PUBLIC, mallory`,
+			"in schema public, which is searched, others may create: PUBLIC, mallory", `REVOKE CREATE ON SCHEMA public FROM PUBLIC`,
+		},
+		{
+			"their function", `SET ROLE mallory; CREATE FUNCTION public.to_json(text) RETURNS json LANGUAGE sql AS 'SELECT NULL::json'; RESET ROLE`,
+			"function public.to_json(text) of mallory", `DROP FUNCTION public.to_json(text)`,
+		},
+		{
+			"their operator", `SET ROLE mallory; CREATE FUNCTION public.same(name, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+			CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = varchar, FUNCTION = public.same); RESET ROLE`,
+			"operator public.=(name,character varying) of mallory", `DROP OPERATOR public.= (name, varchar); REVOKE CREATE ON SCHEMA public FROM mallory`,
+		},
+		{"their schema, searched first", `CREATE SCHEMA first AUTHORIZATION mallory`, "in schema first, which is searched, others may create: mallory", `DROP SCHEMA first`},
+		{
+			"rights", `GRANT SELECT, UPDATE ON session TO mallory; GRANT SELECT (password) ON account TO mallory`,
+			"beside their owner, mallory has rights on tables: SELECT, UPDATE", `REVOKE ALL ON session FROM mallory; REVOKE ALL (password) ON account FROM mallory`,
+		},
+		{"no foreign keys", `DO $$ BEGIN EXECUTE format('ALTER ROLE mallory IN DATABASE %I SET session_replication_role = replica', current_database()); END $$`, "sessions of mallory begin with session_replication_role=replica", `DO $$ BEGIN EXECUTE format('ALTER ROLE mallory IN DATABASE %I RESET ALL', current_database()); END $$`},
+		{"row security", `ALTER TABLE session ENABLE ROW LEVEL SECURITY`, "row security session: only rows that a policy lets through", `ALTER TABLE session DISABLE ROW LEVEL SECURITY`},
+		{"all tables of another", `SET search_path = public; ` + owners(t, conn, "mallory"), "tables belong to mallory, which is neither", owners(t, conn, "CURRENT_USER")},
+	} {
+		exec(t, conn, strings.ReplaceAll(tt.do, "mallory", mallory))
+		m := migrator(t, dsnWith(t, dsn, "search_path", "first, public"), migrate.Options{})
+		v, err := m.Verify(t.Context(), migrate.VerifyOptions{Superset: true})
+		if want := strings.ReplaceAll(tt.want, "mallory", mallory); err != nil || len(v.Notes) == 0 || !strings.Contains(strings.Join(v.Notes, "\n"), want) {
+			t.Errorf("%s: %v, %q", tt.name, err, v.Notes)
+		}
+		exec(t, conn, strings.ReplaceAll(tt.undo, "mallory", mallory))
+		if v := verified(t, m); len(v.Notes) > 0 && !strings.HasPrefix(tt.name, "a schema") && !strings.HasPrefix(tt.name, "their") {
+			t.Errorf("%s, undone: %q", tt.name, v.Notes)
+		}
+		_ = m.Close()
+	}
+}
+
+// owners gives every table to a role.
+func owners(t *testing.T, conn *pgx.Conn, role string) string {
+	t.Helper()
+	return strings.Join(collect(t, conn, `SELECT 'ALTER TABLE public.' || quote_ident(relname) || ' OWNER TO `+role+`;' FROM pg_class
+		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'`), " ")
 }
 
 // TestRequiredColumnOfAPlugin: superset lets it through, and says what will come of it.
@@ -322,7 +449,7 @@ func role(t *testing.T, conn *pgx.Conn, dsn string) (name, as string) {
 			t.Error(err)
 			return
 		}
-		if _, err := other.Exec(ctx, "DROP OWNED BY "+name+"; DROP ROLE "+name); err != nil {
+		if _, err := other.Exec(ctx, "DROP OWNED BY "+name+" CASCADE; DROP ROLE "+name); err != nil {
 			t.Error(err)
 		}
 		_ = other.Close(ctx)

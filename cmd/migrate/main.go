@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -45,7 +47,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, errPending):
 		return exitPending
-	case errors.Is(err, migrate.ErrDrift):
+	case errors.Is(err, migrate.ErrDrift), errors.Is(err, migrate.ErrNoTables):
 		return exitDrift
 	case errors.Is(err, migrate.ErrLockTimeout):
 		return exitLockTimeout
@@ -62,9 +64,11 @@ func main() {
 	ctx, interrupt := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, interrupt, signals, os.Args[1:], os.Stdout, os.Stderr)
+	out, log := visible{os.Stdout}, visible{os.Stderr}
+	err := run(ctx, interrupt, signals, os.Args[1:], out, log)
 	if err != nil && !errors.Is(err, flag.ErrHelp) && !errors.Is(err, errPending) {
-		fmt.Fprintln(os.Stderr, "migrate:", err)
+		// Lines within it are indented, so that no name in it can pass for a line of ours.
+		fmt.Fprintln(log, "migrate:", strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "\n  "))
 	}
 	os.Exit(exitCode(err))
 }
@@ -82,7 +86,7 @@ func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args [
 	defer func() { err = errors.Join(err, p.failure(err)) }()
 	flags := flag.NewFlagSet("migrate", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.StringVar(&c.url, "database-url", os.Getenv("DATABASE_URL"), "")
+	flags.StringVar(&c.url, "database-url", "", "")
 	flags.BoolVar(&c.insecure, "insecure-tls", false, "")
 	flags.BoolVar(&c.json, "json", false, "")
 	flags.BoolVar(&c.dryRun, "dry-run", false, "")
@@ -110,6 +114,13 @@ func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args [
 	if v.offline != nil {
 		return v.offline(c, words[1:], p)
 	}
+	if hasPassword(c.url) {
+		return fmt.Errorf("%w: --database-url holds a password, which the list of processes shows to every user of this machine: "+
+			"set DATABASE_URL, or PGPASSFILE", errUsage)
+	}
+	if c.url == "" {
+		c.url = os.Getenv("DATABASE_URL")
+	}
 	if c.url == "" {
 		return fmt.Errorf("%w: no database: set DATABASE_URL or --database-url", errUsage)
 	}
@@ -127,6 +138,18 @@ func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args [
 		_ = m.Cancel(context.Background())
 	}()
 	return errors.Join(v.online(ctx, m, c, words[1:], p), m.Close())
+}
+
+var passwordKey = regexp.MustCompile(`(?i)(^|[\s?&])(ssl)?password\s*=`)
+
+// hasPassword reports whether there may be a password in a connection string, be it well formed or not.
+func hasPassword(dsn string) bool {
+	if text, err := url.PathUnescape(dsn); err == nil && passwordKey.MatchString(text) || passwordKey.MatchString(dsn) {
+		return true
+	}
+	_, rest, isURL := strings.Cut(dsn, "://")
+	at := strings.LastIndex(rest, "@")
+	return isURL && at >= 0 && strings.Contains(rest[:at], ":")
 }
 
 // withoutTime keeps progress short: whoever collects it has the time already.

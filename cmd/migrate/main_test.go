@@ -2,15 +2,18 @@ package main_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -163,6 +166,9 @@ func database(t *testing.T) (string, *pgx.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := conn.Exec(t.Context(), "REVOKE CREATE ON SCHEMA public FROM PUBLIC"); err != nil { // as from PostgreSQL 15 on
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		ctx := context.Background()
 		_ = conn.Close(ctx)
@@ -206,7 +212,8 @@ func TestNoConnection(t *testing.T) {
 		{"host=h user=u password = hunter2 sslmode=bogus", "malformed DSN"},
 	} {
 		for _, format := range []string{"--json=false", "--json"} {
-			cmd := exec.Command(binary, "--database-url", tt.url, "up", format)
+			cmd := exec.Command(binary, "up", format)
+			cmd.Env = []string{"DATABASE_URL=" + tt.url}
 			out, errs, code := output(t, cmd)
 			if code != 7 || !strings.Contains(errs, tt.stderr) || strings.Contains(out+errs, "hunter2") {
 				t.Errorf("%s: exit %d, %s%s", tt.url, code, out, errs)
@@ -216,6 +223,78 @@ func TestNoConnection(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNoPasswordInAFlag, where every user of the machine reads it.
+func TestNoPasswordInAFlag(t *testing.T) {
+	t.Parallel()
+	for url, refused := range map[string]bool{
+		"postgres://ada:hunter2@127.0.0.1:1/x":               true,
+		"postgres://ada:hunt/er2@127.0.0.1:1/x":              true,
+		"postgresql://:hunter2@127.0.0.1:1/x":                true,
+		"postgres://127.0.0.1:1/x?user=a&password=hunter2":   true,
+		"postgres://127.0.0.1:1/x?user=a&pass%77ord=hunter2": true,
+		"postgres://127.0.0.1:1/x?sslpassword=hunter2":       true,
+		"host=127.0.0.1 port=1 PASSWORD = 'hunter2'":         true,
+		"password=hunter2":                                   true,
+		"postgres://127.0.0.1:1/password":                    false,
+		"postgres://ada@127.0.0.1:1/x?sslmode=disable":       false,
+		"host=127.0.0.1 port=1 user=a dbname=password":       false,
+	} {
+		for _, flag := range []string{"--database-url=" + url, "-database-url=" + url} {
+			out, errs, code := output(t, exec.Command(binary, "version", flag))
+			if (code == 2) != refused || !refused && code != 7 || strings.Contains(errs, "DATABASE_URL, or PGPASSFILE") != refused || strings.Contains(out+errs, "hunter2") {
+				t.Errorf("%s: exit %d, %s%s", url, code, out, errs)
+			}
+		}
+	}
+}
+
+// TestNamesDoNotAct on the terminal, in whatever verb, result or error they come up, and none is a line of its own.
+func TestNamesDoNotAct(t *testing.T) {
+	t.Parallel()
+	dsn, conn := database(t)
+	const evil = "\x1b[2J\x1b]0;x\a\r\b\u009b2J\u202e\u2066\U000e0041\nversion 15: no drift"
+	quoted := pgx.Identifier{evil}.Sanitize()
+	must(t, dsn, "up", "1")
+	sql(t, conn, `INSERT INTO "user" (id, name, email) VALUES ('u', '', '')`)
+	sql(t, conn, `INSERT INTO organization (id, name, slug, created_at) VALUES ('o', '', '', '2026-01-01')`)
+	sql(t, conn, `INSERT INTO member (id, organization_id, user_id, created_at) VALUES (E'm`+"\x1b[2J\u202e\nx"+`', 'o', 'u', '2026-01-01'), ('n', 'o', 'u', '2026-01-02')`)
+	sql(t, conn, `CREATE TABLE `+quoted+` (`+quoted+` text DEFAULT '`+evil+`' NOT NULL CONSTRAINT `+quoted+` CHECK (`+quoted+` <> '`+evil+`'))`)
+	sql(t, conn, `ALTER TABLE session ADD COLUMN `+quoted+` text NOT NULL; CREATE RULE `+quoted+` AS ON DELETE TO session DO INSTEAD NOTHING`)
+	sql(t, conn, `UPDATE authdb.schema_history SET name = '`+evil+`', sha256 = '`+evil+`'; INSERT INTO authdb.schema_history VALUES (99, '`+evil+`', '`+evil+`', now())`)
+	long := strings.Repeat("x", 100_000)
+	sql(t, conn, `ALTER TABLE session ADD COLUMN long text DEFAULT '`+long+`'`)
+	check := func(args ...string) {
+		t.Helper()
+		out, errs, _ := migrateAt(t, dsn, args...)
+		for _, r := range out + errs {
+			if r != '\n' && !unicode.IsPrint(r) {
+				t.Errorf("%v: %q is printed", args, r)
+			}
+		}
+		for line := range strings.Lines(out + errs) {
+			if strings.HasPrefix(line, "version 15") || strings.HasPrefix(line, "x") || len(line) > 10_000 && !slices.Contains(args, "--json") {
+				t.Errorf("%v: %.100s", args, line)
+			}
+		}
+		if slices.Contains(args, "--json") && !json.Valid([]byte(out)) {
+			t.Errorf("%v: %s", args, out)
+		}
+		if out+errs == "" {
+			t.Errorf("%v: nothing", args)
+		}
+	}
+	for _, format := range []string{"--json=false", "--json"} {
+		for _, args := range [][]string{{"verify"}, {"verify", "--superset"}, {"status"}, {"adopt", "--fix", "--dry-run"}, {"up", "3", "--dry-run"}, {"adopt", "--drizzle-journal", evil}, {evil}, {"create", "x", "--dir", evil}} {
+			check(append(args, format)...)
+		}
+	}
+	sql(t, conn, `DROP SCHEMA authdb CASCADE`)
+	check("adopt")
+	sql(t, conn, `CREATE SCHEMA authdb; CREATE TABLE authdb.schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)`)
+	sql(t, conn, `CREATE RULE `+quoted+` AS ON DELETE TO authdb.schema_migrations DO INSTEAD NOTHING`)
+	check("force", "1", "--yes")
 }
 
 // TestLockTimeout: another migrator holds the lock for ever.

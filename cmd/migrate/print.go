@@ -7,10 +7,40 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/zerostarter/authdb/db/migrations"
 	"github.com/zerostarter/authdb/migrate"
+	"github.com/zerostarter/authdb/migrate/catalog"
 )
+
+// visible writes text that cannot act on a terminal, whatever names the catalog and the rows have: of all that is not
+// printable it keeps the ends of lines alone, and writes the rest as JSON would, in JSON too.
+type visible struct{ to io.Writer }
+
+func (v visible) Write(b []byte) (int, error) {
+	out := make([]byte, 0, len(b))
+	for _, r := range string(b) {
+		if r == '\n' || unicode.IsPrint(r) {
+			out = utf8.AppendRune(out, r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			out = fmt.Appendf(out, `\u%04x`, unit)
+		}
+	}
+	if _, err := v.to.Write(out); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// line writes a line, whose parts may be names, ids or texts of others: none ends it.
+func line(w io.Writer, format string, args ...any) {
+	fmt.Fprintln(w, catalog.Line(fmt.Sprintf(format, args...)))
+}
 
 // printer writes results, as text or as one JSON object each.
 type printer struct {
@@ -74,7 +104,7 @@ func (p *printer) status(s migrate.Status) error {
 			if m.AppliedAt != nil {
 				at = m.AppliedAt.Format(time.DateTime)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%.12s\n", m.Name, m.State, at, m.SHA256)
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", catalog.Line(m.Name), m.State, at, catalog.Line(fmt.Sprintf("%.12s", m.SHA256)))
 		}
 		_ = table.Flush()
 		fmt.Fprintf(w, "version %d of %d\n", s.Version, s.Latest)
@@ -85,7 +115,7 @@ func (p *printer) verification(v migrate.Verification) error {
 	return p.print(v, func(w io.Writer) {
 		fmt.Fprint(w, v.Diff)
 		for _, note := range v.Notes {
-			fmt.Fprintln(w, "note:", note)
+			line(w, "note: %s", note)
 		}
 		if v.Diff.Empty() {
 			fmt.Fprintf(w, "version %d: no drift; constraints are named as by %s\n", v.Version, v.Family)
@@ -97,7 +127,7 @@ func (p *printer) adoption(a migrate.Adoption, done bool, c config) error {
 	return p.print(a, func(w io.Writer) {
 		fmt.Fprint(w, a.Diff)
 		for _, note := range a.Notes {
-			fmt.Fprintln(w, "note:", note)
+			line(w, "note: %s", note)
 		}
 		for _, d := range a.Duplicates {
 			fmt.Fprintf(w, "%s (%s): duplicated values: %d, surplus rows: %d; their ids, oldest first:\n  %s\n",
@@ -107,10 +137,10 @@ func (p *printer) adoption(a migrate.Adoption, done bool, c config) error {
 			fmt.Fprintf(w, "account: credential accounts whose account_id is not the user's id: %d\n", a.Misplaced)
 		}
 		for _, f := range a.Fixed {
-			fmt.Fprintf(w, "%s %s: %s\n", f.Table, f.ID, f.Action)
+			line(w, "%s %s: %s", f.Table, f.ID, f.Action)
 		}
 		for _, name := range a.Journal {
-			fmt.Fprintf(w, "drizzle-kit's %s: noted as applied\n", name)
+			line(w, "drizzle-kit's %s: noted as applied", name)
 		}
 		if !done {
 			return
@@ -132,7 +162,7 @@ func (p *printer) repaired(r migrate.Repaired) error {
 			fmt.Fprintf(w, "version %d is not dirty: nothing to repair\n", r.Version)
 		}
 		for _, done := range r.Done {
-			fmt.Fprintln(w, done)
+			line(w, "%s", done)
 		}
 	})
 }
@@ -142,7 +172,7 @@ func (p *printer) created(files []string) error {
 		Files []string `json:"files"`
 	}{files}, func(w io.Writer) {
 		for _, file := range files {
-			fmt.Fprintln(w, file)
+			line(w, "%s", file)
 		}
 	})
 }
@@ -153,7 +183,7 @@ func (p *printer) checked(n int, faults []migrations.Fault) error {
 		Faults     []migrations.Fault `json:"faults"`
 	}{n, faults}, func(w io.Writer) {
 		for _, f := range faults {
-			fmt.Fprintf(w, "%s: %s\n", f.File, f.Reason)
+			line(w, "%s: %s", f.File, f.Reason)
 		}
 		fmt.Fprintf(w, "%d migrations, %d faults\n", n, len(faults))
 	})

@@ -35,14 +35,14 @@ var verbs map[string]verb
 func init() { // the verbs print the usage, which names them
 	verbs = map[string]verb{
 		"up":      {"up takes a number of migrations, or nothing for all", 0, 1, "dry-run", up, nil},
-		"down":    {"down takes the number of migrations to undo", 1, 1, "dry-run", down, nil},
+		"down":    {"down takes the number of migrations to undo", 1, 1, "dry-run yes", down, nil},
 		"goto":    {"goto takes a version", 1, 1, "dry-run yes", goTo, nil},
 		"version": {"version takes nothing", 0, 0, "", version, nil},
-		"force":   {"force takes a version", 1, 1, "", force, nil},
+		"force":   {"force takes a version", 1, 1, "yes", force, nil},
 		"drop":    {"drop takes --yes", 0, 0, "yes", drop, nil},
 		"status":  {"status takes nothing", 0, 0, "", status, nil},
 		"verify":  {"verify takes nothing", 0, 0, "superset", verify, nil},
-		"adopt":   {"adopt takes nothing", 0, 0, "superset fix dry-run drizzle-journal", adopt, nil},
+		"adopt":   {"adopt takes nothing", 0, 0, "superset fix dry-run drizzle-journal yes", adopt, nil},
 		"repair":  {"repair takes nothing", 0, 0, "", repair, nil},
 		"create":  {"create takes a name", 1, 1, "dir", nil, create},
 		"check":   {"check takes nothing", 0, 0, "dir", nil, check},
@@ -57,20 +57,24 @@ func number(s string, least int) (int, error) {
 	return n, nil
 }
 
-func up(ctx context.Context, m *migrate.Migrator, c config, args []string, p *printer) error {
-	to := m.Latest()
-	if len(args) == 1 {
-		n, err := number(args[0], 1)
-		if err != nil {
-			return err
-		}
-		current, _, err := m.Version(ctx)
-		if err != nil {
-			return err
-		}
-		to = min(current+n, max(current, to))
+// asked is the question of every verb that takes something away: without --yes, or --dry-run, it stays undone.
+func (c config) asked(what string) error {
+	if c.yes || c.dryRun {
+		return nil
 	}
-	return move(ctx, m, c, to, p)
+	return fmt.Errorf("%w: %s: say --yes", errUsage, what)
+}
+
+func up(ctx context.Context, m *migrate.Migrator, c config, args []string, p *printer) error {
+	n := m.Latest()
+	if len(args) == 1 {
+		var err error
+		if n, err = number(args[0], 1); err != nil {
+			return err
+		}
+	}
+	return move(ctx, m, c, p, func(current int) int { return min(current+n, max(current, m.Latest())) },
+		func() error { return m.UpBy(ctx, n) })
 }
 
 func down(ctx context.Context, m *migrate.Migrator, c config, args []string, p *printer) error {
@@ -78,11 +82,10 @@ func down(ctx context.Context, m *migrate.Migrator, c config, args []string, p *
 	if err != nil {
 		return err
 	}
-	current, _, err := m.Version(ctx)
-	if err != nil {
+	if err := c.asked("down undoes migrations, with tables and columns and what is in them"); err != nil {
 		return err
 	}
-	return move(ctx, m, c, max(current-n, 0), p)
+	return move(ctx, m, c, p, func(current int) int { return max(current-n, 0) }, func() error { return m.Down(ctx, n) })
 }
 
 func goTo(ctx context.Context, m *migrate.Migrator, c config, args []string, p *printer) error {
@@ -90,21 +93,37 @@ func goTo(ctx context.Context, m *migrate.Migrator, c config, args []string, p *
 	if err != nil {
 		return err
 	}
-	if to == 0 && !c.yes && !c.dryRun {
-		return fmt.Errorf("%w: goto 0 drops every table: say --yes", errUsage)
+	if to == 0 {
+		if err := c.asked("goto 0 drops every table"); err != nil {
+			return err
+		}
 	}
-	return move(ctx, m, c, to, p)
+	return move(ctx, m, c, p, func(int) int { return to }, func() error {
+		if c.yes {
+			return m.Goto(ctx, to)
+		}
+		err := m.UpTo(ctx, to) // which asks under the lock, so that nobody can change the answer
+		if errors.Is(err, migrate.ErrUndoes) {
+			err = c.asked(err.Error())
+		}
+		return err
+	})
 }
 
-func move(ctx context.Context, m *migrate.Migrator, c config, to int, p *printer) error {
+// move runs what changes the version, or with --dry-run prints the way to the version that target names.
+func move(ctx context.Context, m *migrate.Migrator, c config, p *printer, target func(current int) int, run func() error) error {
 	if c.dryRun {
-		plan, err := m.Plan(ctx, to)
+		current, _, err := m.Version(ctx)
+		if err != nil {
+			return err
+		}
+		plan, err := m.Plan(ctx, target(current))
 		if err != nil {
 			return err
 		}
 		return p.plan(plan)
 	}
-	if err := m.Goto(ctx, to); err != nil {
+	if err := run(); err != nil {
 		return err
 	}
 	return version(ctx, m, c, nil, p)
@@ -129,6 +148,9 @@ func force(ctx context.Context, m *migrate.Migrator, c config, args []string, p 
 	if err != nil {
 		return err
 	}
+	if err := c.asked("force says what is applied, without a look at the schema"); err != nil {
+		return err
+	}
 	if err := m.Force(ctx, v); err != nil {
 		return err
 	}
@@ -136,8 +158,8 @@ func force(ctx context.Context, m *migrate.Migrator, c config, args []string, p 
 }
 
 func drop(ctx context.Context, m *migrate.Migrator, c config, _ []string, p *printer) error {
-	if !c.yes {
-		return fmt.Errorf("%w: drop removes every table of authdb: say --yes", errUsage)
+	if err := c.asked("drop removes every table of authdb"); err != nil {
+		return err
 	}
 	if err := m.Drop(ctx); err != nil {
 		return err
@@ -158,10 +180,11 @@ func status(ctx context.Context, m *migrate.Migrator, _ config, _ []string, p *p
 		return migrate.ErrDirty
 	case s.Troubled():
 		return fmt.Errorf("%w: a migration was edited, came late or is missing", migrate.ErrDrift)
-	case s.Pending():
-		return errPending
 	}
-	return nil
+	if err := m.CheckTables(ctx); err != nil || !s.Pending() {
+		return err
+	}
+	return errPending
 }
 
 func verify(ctx context.Context, m *migrate.Migrator, c config, _ []string, p *printer) error {
@@ -173,6 +196,11 @@ func verify(ctx context.Context, m *migrate.Migrator, c config, _ []string, p *p
 }
 
 func adopt(ctx context.Context, m *migrate.Migrator, c config, _ []string, p *printer) error {
+	if c.fix {
+		if err := c.asked("adopt --fix deletes and changes rows, which --dry-run lists"); err != nil {
+			return err
+		}
+	}
 	a, err := m.Adopt(ctx, migrate.AdoptOptions{
 		Superset: c.superset, Fix: c.fix, DryRun: c.dryRun, DrizzleJournal: c.journal,
 	})

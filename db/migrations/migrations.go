@@ -40,6 +40,13 @@ type Index struct {
 // Sum is the checksum of the SQL that the migration runs.
 func (m Migration) Sum() string { return sum(m.Up) }
 
+// formerly are the checksums of files that were edited after all, to the same effect. 4 called functions without their
+// schema, which whoever may create in the schema of the tables could make their own.
+var formerly = map[string]int{"081ae42f7e672c960fea13a9bd1778b5b6cf359636eec422b21e433f87d4b5c0": 4}
+
+// HasSum reports whether a checksum is that of the migration, now or formerly.
+func (m Migration) HasSum(sum string) bool { return sum == m.Sum() || formerly[sum] == m.Version }
+
 func sum(s string) string {
 	digest := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(digest[:])

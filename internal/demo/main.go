@@ -47,7 +47,7 @@ func run(ctx context.Context, keep bool) (err error) {
 	}
 	defer func() {
 		if keep && err == nil {
-			printKept(server, server.DSNFor(name))
+			printKept(server, name)
 			return
 		}
 		if server.External() {
@@ -113,10 +113,15 @@ func load(ctx context.Context, store *authdb.Store) error {
 	return nil
 }
 
-func printKept(server *pgserver.Server, dsn string) {
+func printKept(server *pgserver.Server, name string) {
 	heading("Kept")
-	fmt.Printf("  DSN    %s\n  psql   psql '%s'\n", dsn, dsn)
-	if !server.External() {
-		fmt.Printf("  stop   kill -INT %d; sleep 1; rm -r %s\n", server.PID(), server.Dir())
+	if server.External() {
+		fmt.Printf("  database %s on the server that DATABASE_URL names\n", name)
+		return
 	}
+	fmt.Printf("  DSN    %s\n", server.DSNFor(name))
+	if by := server.SocketDSNFor(name); by != "" { // without the password, which the list of processes would show
+		fmt.Printf("  psql   psql '%s'\n", by)
+	}
+	fmt.Printf("  stop   kill -INT %d; sleep 1; rm -r %s\n", server.PID(), server.Dir())
 }

@@ -13,19 +13,29 @@ import (
 
 const clusterLimit = 1 << 30
 
-var initdbArgs = []string{"-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"}
+// initdbArgs let in whoever reaches the socket, and nobody else without a password.
+var initdbArgs = []string{"-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"}
 
 // makeCluster makes the data directory. initdb is most of the time of a start, so its result is kept as a tar file.
 func (l *launcher) makeCluster(ctx context.Context) error {
 	data, kept := filepath.Join(l.dir, dataName), l.keptCluster()
 	if kept != "" && restore(kept, data) == nil {
-		return l.handOver(l.dir)
+		return l.handOver(data)
 	}
 	l.opts.say("making a database cluster")
-	if err := errors.Join(os.RemoveAll(data), l.handOver(l.dir)); err != nil {
+	if err := errors.Join(os.RemoveAll(data), os.Mkdir(data, 0o700), l.handOver(data)); err != nil {
 		return err
 	}
-	if _, err := l.run(ctx, "initdb", append([]string{"-D", data}, initdbArgs...)...); err != nil {
+	args := append([]string{"-D", data}, initdbArgs...)
+	if !sockets { // by which the password could be set later
+		file := filepath.Join(l.dir, "password")
+		if err := os.WriteFile(file, []byte(l.password), 0o600); err != nil {
+			return err
+		}
+		defer os.Remove(file)
+		args = append(args, "--pwfile="+file)
+	}
+	if _, err := l.run(ctx, "initdb", args...); err != nil {
 		return err
 	}
 	if kept != "" {
@@ -38,7 +48,7 @@ func (l *launcher) makeCluster(ctx context.Context) error {
 // zone into the cluster.
 func (l *launcher) keptCluster() string {
 	cache, err := cacheDir()
-	if err != nil {
+	if err != nil || !sockets {
 		return ""
 	}
 	key := sha256.Sum256([]byte(strings.Join(append([]string{l.bin, l.version, os.Getenv("TZ")}, initdbArgs...), "\x00")))
@@ -62,7 +72,13 @@ func restore(kept, data string) error {
 }
 
 // store renames a complete file into place; of several processes the last one wins.
+// What it reads is the server's user's: nothing outside of it is opened, whatever the names there lead to.
 func store(data, kept string) error {
+	root, err := os.OpenRoot(data)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	file, err := os.CreateTemp(filepath.Dir(kept), "cluster-*.part")
 	if err != nil {
 		return err
@@ -70,7 +86,7 @@ func store(data, kept string) error {
 	defer os.Remove(file.Name()) // fails after the rename
 	w := tar.NewWriter(file)
 	// Synced, because after a crash a renamed file may be empty.
-	err = errors.Join(w.AddFS(os.DirFS(data)), w.Close(), file.Sync(), file.Close())
+	err = errors.Join(w.AddFS(root.FS()), w.Close(), file.Sync(), file.Close())
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,6 @@ package pgserver
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -24,18 +22,17 @@ func (s *Server) Crash(ctx context.Context, how Crash) error {
 	if s.External() {
 		return errors.New("this server is somebody else's")
 	}
+	select {
+	case <-s.proc.done: // its number may be another's by now
+		return errors.New("this server has ended")
+	default:
+	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if how == Kill {
-		process, err := os.FindProcess(s.pid)
-		if err != nil {
-			return err
-		}
-		if err := process.Kill(); err != nil {
-			return err
-		}
+		killGroup(s.proc.cmd.Process)
 	} else {
-		requestStop(s.bin, filepath.Join(s.dir, dataName), s.pid, string(how))
+		requestStop(s, string(how))
 	}
 	select {
 	case <-s.proc.done:
@@ -45,7 +42,7 @@ func (s *Server) Crash(ctx context.Context, how Crash) error {
 	for {
 		again, err := s.by.serveOnce(ctx)
 		if err == nil {
-			s.pid, s.proc = again.pid, again.proc
+			s.proc = again.proc
 			return nil
 		}
 		// The children of a killed server may still use its memory, and the new one refuses to start then.

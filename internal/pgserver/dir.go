@@ -5,50 +5,96 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 )
 
 const (
 	dirPrefix  = "authdb-pg-"
 	dataName   = "data"
+	socketName = "s"
 	logName    = "log"
-	pidName    = "launcher.pid"
 	socketPath = 103 // bytes; Linux allows 107, macOS 103
 )
 
-// makeDir makes the server's directory: short, because it holds the socket, and the server's alone, because whoever
-// reaches the socket is trusted. What this process writes there is made before it goes to another user.
+// makeDir makes the server's directory: short, because it holds the socket, and open to nobody else, because whoever
+// reaches the socket is trusted. It stays this user's. Where the server runs as another one, that gets two directories in
+// it, in which this process opens nothing: a name there may lead anywhere. The log is opened once, and handed on open.
 func (l *launcher) makeDir() (err error) {
-	if l.dir, err = os.MkdirTemp(tempRoot(l.as), dirPrefix); err != nil {
-		return err
-	}
-	pid := []byte(strconv.Itoa(os.Getpid()) + "\n")
-	err = errors.Join(
-		os.WriteFile(filepath.Join(l.dir, pidName), pid, 0o644),
-		os.WriteFile(filepath.Join(l.dir, logName), nil, 0o644),
-	)
+	root, err := tempRoot(l.as)
 	if err != nil {
-		os.RemoveAll(l.dir)
 		return err
 	}
-	if l.as.other && os.Chown(l.dir, os.Geteuid(), l.as.gid) != nil {
+	if l.dir, err = os.MkdirTemp(root, dirPrefix); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = l.removeDir()
+		}
+	}()
+	if l.log, err = os.OpenFile(filepath.Join(l.dir, logName), os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o600); err != nil {
+		return err
+	}
+	if err := markInUse(l.log); err != nil {
+		return err
+	}
+	if l.as.other && os.Chown(l.dir, -1, l.as.gid) != nil {
 		l.as = account{namespace: true} // root may not give files away here
 	}
-	return nil
-}
-
-// tempRoots are where directories of servers may be.
-func tempRoots() []string { return []string{os.TempDir(), "/var/tmp", "/tmp"} }
-
-// tempRoot is the first that the server can reach and whose sockets have a name short enough.
-func tempRoot(as account) string {
-	longest := len("/"+dirPrefix+"4294967295/.s.PGSQL.65535") + 1
-	for _, root := range tempRoots() {
-		if len(root)+longest <= socketPath && reachable(root, as) {
-			return root
+	if l.as.other {
+		if err := os.Chmod(l.dir, 0o710); err != nil {
+			return err
 		}
 	}
-	return os.TempDir()
+	sockets := filepath.Join(l.dir, socketName)
+	return errors.Join(os.Mkdir(sockets, 0o700), l.handOver(sockets))
+}
+
+func (l *launcher) removeDir() error {
+	if l.log != nil {
+		_ = l.log.Close() // only read from here on
+	}
+	return os.RemoveAll(l.dir)
+}
+
+// tempRoots are where directories of servers may be: where nobody else can put another in their place.
+func tempRoots() (roots []string) {
+	for _, dir := range []string{os.TempDir(), "/var/tmp", "/tmp"} {
+		if dir, err := filepath.EvalSymlinks(dir); err == nil && steady(dir) {
+			roots = append(roots, dir)
+		}
+	}
+	return roots
+}
+
+// steady says that nobody but root and this user can rename what is in dir, or on the way to it, which has no links.
+func steady(dir string) bool {
+	if !sockets { // on Windows, each user has such directories of their own
+		return true
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil || owner(info) != 0 && owner(info) != os.Geteuid() || info.Mode()&0o022 != 0 && info.Mode()&os.ModeSticky == 0 {
+			return false
+		}
+		if dir == filepath.Dir(dir) {
+			return true
+		}
+	}
+}
+
+// tempRoot is the first that the server can reach and whose sockets have a name short enough.
+func tempRoot(as account) (string, error) {
+	longest := len("/"+dirPrefix+"4294967295/"+socketName+"/.s.PGSQL.65535") + 1
+	for _, root := range tempRoots() {
+		if len(root)+longest <= socketPath && reachable(root, as) {
+			return root, nil
+		}
+	}
+	if as.other {
+		return "", errors.New("no directory for temporary files that others cannot move, and the server's user can reach")
+	}
+	return os.TempDir(), nil
 }
 
 // reachable says that another user may pass through every directory on the way to dir.
@@ -68,15 +114,20 @@ func reachable(dir string, as account) bool {
 	}
 }
 
-// handOver gives path and what is below it to the server's user.
+// handOver gives path and what is below it to the server's user: path itself last, which keeps that user out until then.
 func (l *launcher) handOver(path string) error {
 	if !l.as.other {
 		return nil
 	}
-	return filepath.WalkDir(path, func(name string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(name, l.as.uid, l.as.gid)
+	var names []string
+	err := filepath.WalkDir(path, func(name string, _ fs.DirEntry, err error) error {
+		names = append(names, name)
+		return err
 	})
+	for _, name := range slices.Backward(names) {
+		if err == nil {
+			err = os.Lchown(name, l.as.uid, l.as.gid)
+		}
+	}
+	return err
 }

@@ -3,18 +3,19 @@ package pgserver
 import (
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"strings"
 )
 
 // The DSNs of private servers name port and sslmode, so that PGPORT and PGSSLMODE do not reach them.
 
 func socketDSN(dir string, port int) string {
-	host := strings.ReplaceAll(escape(dir), "%2F", "/")
+	host := strings.ReplaceAll(escape(filepath.Join(dir, socketName)), "%2F", "/")
 	return fmt.Sprintf("postgres:///postgres?host=%s&port=%d&user=postgres&sslmode=disable", host, port)
 }
 
-func tcpDSN(port int) string {
-	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
+func tcpDSN(port int, password string) string {
+	return fmt.Sprintf("postgres://postgres:%s@127.0.0.1:%d/postgres?sslmode=disable", password, port)
 }
 
 // withDatabase edits the text of dsn instead of building a new one: what it does not know, it keeps.

@@ -55,7 +55,7 @@ func TestWithDatabaseKeepsTheRest(t *testing.T) {
 
 func TestPrivateDSN(t *testing.T) {
 	c, err := pgconn.ParseConfig(socketDSN("/tmp/a b+&c", 5432))
-	if err != nil || c.Host != "/tmp/a b+&c" || c.Port != 5432 || c.User != "postgres" || c.TLSConfig != nil {
+	if err != nil || c.Host != "/tmp/a b+&c/s" || c.Port != 5432 || c.User != "postgres" || c.TLSConfig != nil {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }

@@ -2,12 +2,14 @@ package pgserver
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,25 +24,28 @@ type launcher struct {
 	as      account
 	opts    Options
 	dir     string
+	log     *os.File
 	port    int
 	tcp     bool
+
+	password string // of this server alone, for who comes by TCP
 }
 
 // launch starts a private server from the binaries in bin.
 func launch(ctx context.Context, bin string, opts Options) (s *Server, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	l := &launcher{bin: bin, opts: opts, tcp: opts.TCP || runtime.GOOS == "windows"}
+	l := &launcher{bin: bin, opts: opts, tcp: opts.TCP || !sockets, password: rand.Text()}
 	if err := l.probe(ctx); err != nil {
 		return nil, err
 	}
-	sweep(l.as)
+	sweep()
 	if err := l.makeDir(); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			os.RemoveAll(l.dir)
+			_ = l.removeDir()
 		}
 	}()
 	if err := l.makeCluster(ctx); err != nil {
@@ -80,7 +85,7 @@ func (l *launcher) run(ctx context.Context, name string, args ...string) (string
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd := helper(ctx, l.as, program(l.bin, name), args...)
-	cmd.Dir, cmd.Env = string(filepath.Separator), environ()
+	cmd.Dir, cmd.Env = string(filepath.Separator), environ(l.as)
 	cmd.WaitDelay = time.Second // its own children may hold the output open
 	out, err := cmd.CombinedOutput()
 	text := strings.TrimSpace(string(out))
@@ -90,11 +95,17 @@ func (l *launcher) run(ctx context.Context, name string, args ...string) (string
 	return text, nil
 }
 
-// environ leaves out the variables that would reconfigure a private server; messages are in English.
-func environ() []string {
+// sockets says that there are Unix sockets, whose directory keeps others out.
+const sockets = runtime.GOOS != "windows"
+
+// environ leaves out the variables that would reconfigure a private server; messages are in English. Another user, who
+// can read it, gets nothing of this one's but what programs need to run.
+func environ(as account) []string {
 	var env []string
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "PG") && !strings.HasPrefix(v, "LC_ALL=") {
+		name, _, _ := strings.Cut(v, "=")
+		needed := slices.Contains([]string{"PATH", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"}, name)
+		if !strings.HasPrefix(v, "PG") && name != "LC_ALL" && (needed || !as.other) {
 			env = append(env, v)
 		}
 	}

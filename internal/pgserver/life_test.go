@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 )
@@ -30,7 +29,7 @@ func TestServerEndsWithItsKilledParent(t *testing.T) {
 	if !alive(pid) {
 		t.Fatal("the server does not run")
 	}
-	if abandoned(dir, serverAccount()) {
+	if abandoned(aged(t, dir)) {
 		t.Error("the directory of a live server counts as abandoned")
 	}
 	if err := parent.Process.Kill(); err != nil {
@@ -46,59 +45,60 @@ func TestKeptServerOutlivesItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() {
-		requestStop("", filepath.Join(dir, dataName), pid, "immediate")
+		if p, err := os.FindProcess(pid); err != nil || p.Kill() != nil {
+			t.Error(err)
+		}
 		eventually(t, "the end of the server", func() bool { return !alive(pid) })
 	}()
 	ask(t, socketDSN(dir, defaultPort), "select 'still there'")
-	if abandoned(dir, serverAccount()) {
+	if abandoned(aged(t, dir)) {
 		t.Error("the directory of a live server counts as abandoned")
 	}
 }
 
-func TestSweep(t *testing.T) {
-	const nobody = "999999999"
-	self := strconv.Itoa(os.Getpid())
+// aged makes a directory look as if it had been there for a while.
+func aged(t *testing.T, dir string) string {
+	t.Helper()
 	long := time.Now().Add(-2 * youth)
+	if err := os.Chtimes(dir, long, long); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestSweep(t *testing.T) {
 	for name, c := range map[string]struct {
-		launcher, postmaster string
-		made                 time.Time
-		stays                bool
+		log, used, young, stays bool
 	}{
-		"both dead":             {nobody, nobody, time.Now(), false},
-		"old without server":    {nobody, "", long, false},
-		"old without any pid":   {"", "", long, false},
-		"young without server":  {nobody, "", time.Now(), true},
-		"launcher lives":        {self, "", long, true},
-		"only the server lives": {nobody, self, long, true},
+		"of a dead server":     {log: true},
+		"without a log":        {},
+		"young":                {log: true, young: true, stays: true},
+		"young without a log":  {young: true, stays: true},
+		"of one that is alive": {log: true, used: true, stays: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			t.Setenv("TMPDIR", root)
 			t.Setenv("TMP", root) // Windows
-			dir := filepath.Join(root, dirPrefix+"1")
-			writePID(t, filepath.Join(dir, pidName), c.launcher)
-			writePID(t, filepath.Join(dir, dataName, "postmaster.pid"), c.postmaster)
-			if err := os.Chtimes(dir, c.made, c.made); err != nil {
+			l := &launcher{}
+			if err := l.makeDir(); err != nil {
 				t.Fatal(err)
 			}
-			sweep(serverAccount())
-			if _, err := os.Stat(dir); (err == nil) != c.stays {
+			if !c.used {
+				_ = l.log.Close()
+			}
+			if !c.log {
+				_ = os.Remove(filepath.Join(l.dir, logName))
+			}
+			if !c.young {
+				aged(t, l.dir)
+			}
+			sweep()
+			if _, err := os.Stat(l.dir); (err == nil) != c.stays {
 				t.Errorf("stays %v, want %v", err == nil, c.stays)
 			}
+			_ = l.log.Close()
 		})
-	}
-}
-
-func writePID(t *testing.T, file, pid string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if pid == "" {
-		return
-	}
-	if err := os.WriteFile(file, []byte(pid+"\n"), 0o644); err != nil {
-		t.Fatal(err)
 	}
 }
 

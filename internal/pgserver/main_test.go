@@ -3,11 +3,15 @@ package pgserver
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -114,4 +118,17 @@ func eventually(t *testing.T, what string, condition func() bool) {
 			t.Fatalf("not within 2 s: %s", what)
 		}
 	}
+}
+
+// alive does not count a zombie, which an init that reaps no orphans leaves behind.
+func alive(pid int) bool {
+	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil {
+		return !strings.Contains(string(stat), ") Z ")
+	}
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	err = p.Signal(syscall.Signal(0))
+	return err == nil || errors.Is(err, fs.ErrPermission) || runtime.GOOS == "windows"
 }

@@ -15,7 +15,7 @@ var ErrNoPostgres = errors.New(
 
 // Options say how a private server is started.
 type Options struct {
-	TCP      bool         // also listen on a free port of 127.0.0.1; every local user may then connect
+	TCP      bool         // also listen on a free port of 127.0.0.1, with a password, which is in the DSN
 	Keep     bool         // the server outlives this process; SIGINT to its PID stops it
 	Private  bool         // a server of its own also where DATABASE_URL names one
 	Settings []string     // such as wal_level=replica, over those of a server whose data are worth nothing

@@ -39,9 +39,14 @@ func spawn(cmd *exec.Cmd) (*process, error) {
 	return p, <-started
 }
 
+// kill ends it, unless it has ended: then its number may be another's.
 func (p *process) kill() {
-	killGroup(p.cmd.Process)
-	<-p.done
+	select {
+	case <-p.done:
+	default:
+		killGroup(p.cmd.Process)
+		<-p.done
+	}
 }
 
 func (p *process) ending() error {

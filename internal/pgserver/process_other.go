@@ -39,4 +39,5 @@ func daemon(as account, keep bool, name string, args ...string) (*exec.Cmd, erro
 	return cmd, err
 }
 
-func alive(pid int) bool { return exists(pid) }
+// leashed says that the process of a server that is not kept is not the server's own.
+const leashed = true

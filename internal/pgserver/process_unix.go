@@ -4,7 +4,6 @@ package pgserver
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -45,13 +44,18 @@ func helper(ctx context.Context, as account, name string, args ...string) *exec.
 	return cmd
 }
 
-// requestStop signals the server; one that is gone needs no signal.
-func requestStop(_, _ string, pid int, mode string) {
+// requestStop signals the server, which is a child of this process: what the data directory says of it counts for
+// nothing, since the server's user writes there. Where the child is a leash, pg_ctl signals, as that user.
+func requestStop(s *Server, mode string) {
+	if leashed && !s.by.opts.Keep {
+		askPgCtl(s, mode)
+		return
+	}
 	signal := syscall.SIGINT
-	if mode == "immediate" {
+	if mode == string(Immediate) {
 		signal = syscall.SIGQUIT
 	}
-	_ = syscall.Kill(pid, signal)
+	_ = s.proc.cmd.Process.Signal(signal) // one that is gone needs none
 }
 
 // killGroup reaches the server's own children too; daemon made the process the leader of its group.
@@ -62,10 +66,4 @@ func owner(info fs.FileInfo) int {
 		return int(stat.Uid)
 	}
 	return -1
-}
-
-// exists says that there is such a process; one of another user refuses the signal.
-func exists(pid int) bool {
-	err := syscall.Kill(pid, 0)
-	return err == nil || errors.Is(err, syscall.EPERM)
 }

@@ -23,19 +23,8 @@ func daemon(_ account, _ bool, name string, args ...string) (*exec.Cmd, error) {
 }
 
 // requestStop leaves it to pg_ctl, because Windows has no signals.
-func requestStop(bin, data string, _ int, mode string) {
-	_ = exec.Command(program(bin, "pg_ctl"), "stop", "-W", "-D", data, "-m", mode).Run()
-}
+func requestStop(s *Server, mode string) { askPgCtl(s, mode) }
 
 func killGroup(p *os.Process) { _ = p.Kill() }
 
 func owner(fs.FileInfo) int { return os.Geteuid() }
-
-func alive(pid int) bool {
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return false
-	}
-	_ = p.Release()
-	return true
-}

@@ -1,15 +1,18 @@
 package pgserver
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -63,48 +66,52 @@ func (l *launcher) serveOnce(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dsn: l.dsn(), dir: l.dir, bin: l.bin, proc: proc, by: l}
-	if s.version, err = l.waitReady(ctx, proc, s.dsn); err != nil {
+	s := &Server{dir: l.dir, bin: l.bin, proc: proc, by: l}
+	if sockets {
+		s.socket = socketDSN(l.dir, l.port)
+	}
+	if s.dsn = s.socket; l.tcp {
+		s.dsn = tcpDSN(l.port, l.password)
+	}
+	if s.version, err = l.waitReady(ctx, proc, cmp.Or(s.socket, s.dsn)); err == nil && l.tcp && sockets {
+		err = l.setPassword(ctx, s.socket)
+	}
+	if err != nil {
 		proc.kill()
 		return nil, fmt.Errorf("the server did not start: %w%s", err, l.logTail())
-	}
-	if s.pid = pidIn(filepath.Join(l.dir, dataName, "postmaster.pid")); s.pid == 0 {
-		s.pid = proc.cmd.Process.Pid
 	}
 	return s, nil
 }
 
-func (l *launcher) dsn() string {
-	if l.tcp {
-		return tcpDSN(l.port)
+// setPassword gives the superuser the password without which TCP lets in nobody.
+func (l *launcher) setPassword(ctx context.Context, dsn string) error {
+	conn, err := pgconn.Connect(ctx, dsn)
+	if err != nil {
+		return err
 	}
-	return socketDSN(l.dir, l.port)
+	_, err = conn.Exec(ctx, "ALTER ROLE postgres PASSWORD '"+l.password+"'").ReadAll()
+	return errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
 }
 
-// spawn starts the server's process. Its log was made by makeDir, before the directory went to another user.
+// spawn starts the server's process.
 func (l *launcher) spawn() (*process, error) {
-	log, err := os.OpenFile(filepath.Join(l.dir, logName), os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
 	cmd, err := daemon(l.as, l.opts.Keep, program(l.bin, "postgres"), l.serverArgs()...)
 	if err != nil {
 		return nil, err
 	}
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = l.dir, environ(), log, log
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = l.dir, environ(l.as), l.log, l.log
 	return spawn(cmd)
 }
 
 func (l *launcher) serverArgs() []string {
-	sockets, address := l.dir, ""
+	directory, address := "", ""
 	if l.tcp {
 		address = "127.0.0.1"
 	}
-	if runtime.GOOS == "windows" {
-		sockets = ""
+	if sockets {
+		directory = filepath.Join(l.dir, socketName)
 	}
-	args := []string{"-D", filepath.Join(l.dir, dataName), "-p", strconv.Itoa(l.port), "-k", sockets, "-h", address}
+	args := []string{"-D", filepath.Join(l.dir, dataName), "-p", strconv.Itoa(l.port), "-k", directory, "-h", address}
 	args = append(args, settings...)
 	for _, setting := range l.opts.Settings {
 		args = append(args, "-c", setting)

@@ -5,11 +5,11 @@ import "sync"
 // Server is a PostgreSQL that answers.
 type Server struct {
 	dsn     string
+	socket  string // the DSN of the Unix socket, "" where there is none
 	origin  string
 	version string
 	dir     string // "" when external
 	bin     string
-	pid     int
 	proc    *process // nil when external
 	by      *launcher
 
@@ -22,6 +22,14 @@ func (s *Server) DSN() string { return s.dsn }
 
 // DSNFor names another database of the same server. Everything else of [Server.DSN] is kept.
 func (s *Server) DSNFor(database string) string { return withDatabase(s.dsn, database) }
+
+// SocketDSNFor is DSNFor by the Unix socket, which holds no password; "" where there is none, or the server is external.
+func (s *Server) SocketDSNFor(database string) string {
+	if s.socket == "" {
+		return ""
+	}
+	return withDatabase(s.socket, database)
+}
 
 // External says that the server came from DATABASE_URL. Stop leaves it alone, so whoever makes databases there drops
 // them.
@@ -36,5 +44,11 @@ func (s *Server) Version() string { return s.version }
 // Dir is the directory that holds data, socket and log, or "" when the server is external.
 func (s *Server) Dir() string { return s.dir }
 
-// PID is the process id of the server, or 0 when it is external.
-func (s *Server) PID() int { return s.pid }
+// PID is the id of the process that was started, or 0 when the server is external. It is the server's own where that is
+// kept.
+func (s *Server) PID() int {
+	if s.External() {
+		return 0
+	}
+	return s.proc.cmd.Process.Pid
+}

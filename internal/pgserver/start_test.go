@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 func TestPrivateServer(t *testing.T) {
@@ -52,14 +52,37 @@ func TestDSNForAnotherDatabase(t *testing.T) {
 	}
 }
 
+// TestTCP: nobody comes in without this server's own password.
 func TestTCP(t *testing.T) {
-	s := start(t, Options{TCP: true})
+	s, other := start(t, Options{TCP: true}), start(t, Options{TCP: true})
 	u, err := url.Parse(s.DSN())
 	if err != nil || u.Hostname() != "127.0.0.1" || u.Port() == "" {
 		t.Fatalf("%s: no TCP address (%v)", s.DSN(), err)
 	}
 	if got := ask(t, s.DSN(), "show port"); got != u.Port() {
 		t.Errorf("got port %s, want %s", got, u.Port())
+	}
+	for _, user := range []*url.Userinfo{url.User("postgres"), url.UserPassword("postgres", "postgres"), url.UserPassword("postgres", other.by.password)} {
+		guess := *u
+		guess.User = user
+		conn, err := pgx.Connect(testContext(t), guess.String())
+		var said *pgconn.PgError
+		if err == nil {
+			_ = conn.Close(context.Background())
+		}
+		if !errors.As(err, &said) && (err == nil || !strings.Contains(err.Error(), "password")) {
+			t.Errorf("%v: %v", user, err)
+		}
+	}
+	if got := ask(t, s.DSN(), "select count(*)::text from pg_hba_file_rules where type <> 'local' and auth_method <> 'scram-sha-256'"); got != "0" {
+		t.Errorf("%s doors without a password", got)
+	}
+	if err := s.Crash(testContext(t), Immediate); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, s.DSN(), "select 'again'")
+	if by := s.SocketDSNFor("postgres"); sockets && (strings.Contains(by, s.by.password) || ask(t, by, "select 'socket'") == "") {
+		t.Error(by)
 	}
 }
 
@@ -147,10 +170,7 @@ func TestFailureShowsTheLog(t *testing.T) {
 	if err := l.makeDir(); err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(l.dir)
-	if err := l.handOver(l.dir); err != nil {
-		t.Fatal(err)
-	}
+	defer func() { _ = l.removeDir() }()
 	// There is no cluster in it.
 	if _, err := l.serve(testContext(t)); err == nil || !strings.Contains(err.Error(), "could not access directory") {
 		t.Errorf("got %v", err)

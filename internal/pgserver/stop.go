@@ -1,8 +1,8 @@
 package pgserver
 
 import (
+	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 )
@@ -21,7 +21,7 @@ func (s *Server) stop() error {
 	if !s.shutDown("fast", 10*time.Second) && !s.shutDown("immediate", 5*time.Second) {
 		s.proc.kill()
 	}
-	if err := os.RemoveAll(s.dir); err != nil {
+	if err := s.by.removeDir(); err != nil {
 		return fmt.Errorf("removing the directory of the stopped server: %w", err)
 	}
 	return nil
@@ -29,11 +29,16 @@ func (s *Server) stop() error {
 
 // shutDown asks the server to end in pg_ctl's mode, and says whether it did in time.
 func (s *Server) shutDown(mode string, patience time.Duration) bool {
-	requestStop(s.bin, filepath.Join(s.dir, dataName), s.pid, mode)
+	requestStop(s, mode)
 	select {
 	case <-s.proc.done:
 		return true
 	case <-time.After(patience):
 		return false
 	}
+}
+
+// askPgCtl lets the server's user stop it, who can signal nobody else's process.
+func askPgCtl(s *Server, mode string) {
+	_, _ = s.by.run(context.Background(), "pg_ctl", "stop", "-W", "-D", filepath.Join(s.dir, dataName), "-m", mode)
 }

@@ -4,14 +4,18 @@ package catalog
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// Fact is one object of a schema: a table, column, constraint, index or trigger.
+// Fact is one object of a schema: a table, column, constraint, index or trigger, or what decides who reads and writes
+// the rows of a table: its row security, a policy, a rule, a grant to PUBLIC.
 type Fact struct {
 	Kind string `json:"kind"`
 	Name string `json:"name"` // table, or table.object; of authdb's own schema, authdb.table and so on
@@ -19,70 +23,148 @@ type Fact struct {
 }
 
 // String is the fact in one line.
-func (f Fact) String() string { return strings.TrimRight(f.Kind+" "+f.Name+" "+f.Def, " ") }
+func (f Fact) String() string { return Line(f.Kind + " " + f.Name + " " + f.Def) }
+
+// longest is how many characters of a line are shown.
+const longest = 2000
+
+// Line is text in one line of what can be printed, since names and expressions of a catalog may hold anything: what acts
+// on a terminal is written as in Go, and what is very long is cut.
+func Line(text string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range strings.TrimRight(text, " ") {
+		if n++; n > longest {
+			return b.String() + "…"
+		}
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
+}
 
 func (f Fact) key() string { return f.Kind + " " + f.Name }
 
 func compare(a, b Fact) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) }
 
-// query lists the facts of the current schema, and of authdb's own but for what the migrator keeps there. Column order
-// is none of them. PostgreSQL 18 keeps NOT NULL as constraints (contype n), which the columns say already. An index that
-// a constraint owns is the constraint's. What is in the current schema, definitions name without a schema, if they are
-// asked for as for a person to read; the table of an index in the other one needs a hand.
+// query lists the facts of a schema, and of authdb's own but for what the migrator keeps there. Column order is none of
+// them. PostgreSQL 18 keeps NOT NULL as constraints (contype n), which the columns say already. An index that a
+// constraint owns is the constraint's. What is in the first schema, definitions name without a schema, if they are
+// asked for as for a person to read; the table of an index in the other one needs a hand. The owner of a table is a fact
+// where it is not that of "user", or of the version table.
 const query = `
 WITH tables AS (
-	SELECT oid, relname::text FROM pg_class
-	WHERE relnamespace = to_regnamespace(quote_ident(current_schema())) AND relkind IN ('r', 'p')
+	SELECT c.oid, c.relname::text, c.relname AS plain, u.relowner AS owner
+	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	LEFT JOIN pg_catalog.pg_class u ON u.relnamespace = n.oid AND u.relname = 'user'
+	WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
 	UNION ALL
-	SELECT oid, 'authdb.' || relname FROM pg_class
-	WHERE relnamespace = to_regnamespace(quote_ident($1)) AND relkind IN ('r', 'p')
-		AND relname NOT IN ('schema_migrations', 'schema_history')
+	SELECT c.oid, 'authdb.' || c.relname::text, c.relname, u.relowner
+	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	LEFT JOIN pg_catalog.pg_class u ON u.relnamespace = n.oid AND u.relname = 'schema_migrations'
+	WHERE n.nspname = $2 AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('schema_migrations', 'schema_history')
 )
-SELECT 'table', relname, '' FROM tables
+SELECT 'table', t.relname, pg_catalog.concat_ws(' ',
+	CASE WHEN c.relpersistence <> 'p' THEN 'UNLOGGED' END,
+	'PARTITION BY ' || pg_catalog.pg_get_partkeydef(t.oid),
+	(SELECT 'INHERITS ' || pg_catalog.string_agg(i.inhparent::regclass::text, ', ')
+		FROM pg_catalog.pg_inherits i WHERE i.inhrelid = t.oid),
+	(SELECT 'INHERITED BY ' || pg_catalog.string_agg(i.inhrelid::regclass::text, ', ')
+		FROM pg_catalog.pg_inherits i WHERE i.inhparent = t.oid),
+	CASE WHEN c.relowner <> t.owner THEN 'OWNER ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(c.relowner)) END)
+FROM tables t JOIN pg_catalog.pg_class c ON c.oid = t.oid
 UNION ALL
-SELECT 'column', t.relname || '.' || a.attname, format_type(a.atttypid, a.atttypmod)
-	|| CASE WHEN a.attcollation <> y.typcollation THEN ' COLLATE ' || a.attcollation::regcollation ELSE '' END
+SELECT 'row security', t.relname, CASE WHEN c.relforcerowsecurity THEN 'FORCED' ELSE 'ENABLED' END
+FROM tables t JOIN pg_catalog.pg_class c ON c.oid = t.oid AND c.relrowsecurity
+UNION ALL
+SELECT 'policy', t.relname || '.' || p.polname::text, pg_catalog.concat_ws(' ',
+	CASE WHEN p.polpermissive THEN 'PERMISSIVE FOR' ELSE 'RESTRICTIVE FOR' END,
+	CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+	'TO ' || (SELECT pg_catalog.string_agg(
+		CASE r WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(r)) END, ', ')
+		FROM pg_catalog.unnest(p.polroles) r),
+	'USING (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')',
+	'WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')')
+FROM tables t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
+UNION ALL
+SELECT 'rule', t.relname || '.' || r.rulename::text, pg_catalog.regexp_replace(pg_catalog.pg_get_ruledef(r.oid, true), '\s+', ' ', 'g')
+FROM tables t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid
+UNION ALL
+SELECT 'grant', t.relname || '.PUBLIC', pg_catalog.string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type)
+FROM tables t JOIN pg_catalog.pg_class c ON c.oid = t.oid, pg_catalog.aclexplode(c.relacl) a
+WHERE a.grantee = 0::oid GROUP BY t.relname
+UNION ALL
+SELECT 'grant', t.relname || '.' || c.attname::text || '.PUBLIC', pg_catalog.string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type)
+FROM tables t JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid, pg_catalog.aclexplode(c.attacl) a
+WHERE a.grantee = 0::oid GROUP BY t.relname, c.attname
+UNION ALL
+SELECT 'column', t.relname || '.' || a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
+	|| CASE WHEN a.attcollation <> y.typcollation THEN ' COLLATE ' || a.attcollation::regcollation::text ELSE '' END
 	|| CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END
+	|| CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = t.oid AND k.contype = 'n'
+		AND k.conkey OPERATOR(pg_catalog.=) ARRAY[a.attnum] AND NOT k.convalidated) THEN ' NOT VALID' ELSE '' END
 	|| CASE WHEN a.attidentity <> '' THEN ' IDENTITY' ELSE '' END
 	|| coalesce(CASE WHEN a.attgenerated <> '' THEN ' GENERATED AS ' ELSE ' DEFAULT ' END
-		|| pg_get_expr(d.adbin, d.adrelid), '')
+		|| pg_catalog.pg_get_expr(d.adbin, d.adrelid), '')
 FROM tables t
-JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-JOIN pg_type y ON y.oid = a.atttypid
-LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 UNION ALL
-SELECT 'constraint', t.relname || '.' || k.conname, pg_get_constraintdef(k.oid)
-FROM tables t JOIN pg_constraint k ON k.conrelid = t.oid AND k.contype <> 'n'
+SELECT 'constraint', t.relname || '.' || k.conname::text, pg_catalog.pg_get_constraintdef(k.oid)
+	|| CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_index x WHERE x.indexrelid = k.conindid AND x.indrelid = t.oid
+		AND NOT x.indisvalid) THEN ' INVALID' ELSE '' END
+	|| CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgconstraint = k.oid AND g.tgenabled IN ('D', 'R'))
+		THEN ' DISABLED' ELSE '' END
+FROM tables t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid AND k.contype <> 'n'
 UNION ALL
-SELECT 'index', t.relname || '.' || i.relname,
-	replace(pg_get_indexdef(i.oid, 0, true), ' ON ' || t.oid::regclass || ' ', ' ON ' || quote_ident(c.relname) || ' ')
+SELECT 'index', t.relname || '.' || i.relname::text, pg_catalog.replace(pg_catalog.pg_get_indexdef(i.oid, 0, true),
+		' ON ' || t.oid::regclass::text || ' ', ' ON ' || pg_catalog.quote_ident(t.plain) || ' ')
 	|| CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END
-FROM tables t JOIN pg_class c ON c.oid = t.oid
-JOIN pg_index x ON x.indrelid = t.oid JOIN pg_class i ON i.oid = x.indexrelid
-WHERE NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('p', 'u', 'x'))
+FROM tables t JOIN pg_catalog.pg_index x ON x.indrelid = t.oid JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('p', 'u', 'x'))
 UNION ALL
-SELECT 'trigger', t.relname || '.' || g.tgname, pg_get_triggerdef(g.oid, true)
-FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal`
+SELECT 'trigger', t.relname || '.' || g.tgname::text, pg_catalog.pg_get_triggerdef(g.oid, true)
+	|| CASE g.tgenabled WHEN 'D' THEN ' DISABLED' WHEN 'R' THEN ' ENABLED FOR REPLICAS' WHEN 'A' THEN ' ENABLED ALWAYS' ELSE '' END
+FROM tables t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal`
 
-// Querier is a connection or a transaction.
-type Querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+// Database is a connection or a transaction.
+type Database interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
 // Own is the schema of authdb's own tables.
 const Own = "authdb"
 
-// Read returns the facts of the current schema and of own, which is [Own] or a schema that stands in for it, sorted.
-// Definitions name neither, so that they compare with another's.
-func Read(ctx context.Context, db Querier, own string) ([]Fact, error) {
-	rows, err := db.Query(ctx, query, own)
+// Read returns the facts of a schema and of own, which is [Own] or a schema that stands in for it, sorted. Definitions
+// name neither, so that they compare with another's. No function or operator of another schema than PostgreSQL's own is
+// called: the query is read while nothing else is searched, and runs, since definitions name what is not searched by its
+// schema, while the schema is.
+func Read(ctx context.Context, db Database, schema, own string) (facts []Fact, err error) {
+	tx, err := db.Begin(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the catalog: %w", err)
 	}
-	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f Fact, err error) {
-		err = row.Scan(&f.Kind, &f.Name, &f.Def)
-		return f, err
-	})
+	defer func() { err = errors.Join(err, tx.Rollback(context.WithoutCancel(ctx))) }()
+	if _, err = tx.Exec(ctx, "SET LOCAL search_path = pg_catalog, pg_temp"); err == nil {
+		_, err = tx.Exec(ctx, "DECLARE authdb_facts NO SCROLL CURSOR FOR "+query, schema, own)
+	}
+	if err == nil {
+		_, err = tx.Exec(ctx, "SET LOCAL search_path = "+pgx.Identifier{schema}.Sanitize()+", pg_temp")
+	}
+	var rows pgx.Rows
+	if err == nil {
+		rows, err = tx.Query(ctx, "FETCH ALL FROM authdb_facts")
+	}
+	if err == nil {
+		facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f Fact, err error) {
+			err = row.Scan(&f.Kind, &f.Name, &f.Def)
+			return f, err
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the catalog: %w", err)
 	}
@@ -128,7 +210,7 @@ func (d Diff) String() string {
 	}
 	for _, c := range d.Different {
 		fmt.Fprintf(&b, "different  %s\n", c.Got)
-		fmt.Fprintf(&b, "           wanted: %s\n", c.Want.Def)
+		fmt.Fprintf(&b, "           wanted: %s\n", Line(cmp.Or(c.Want.Def, "as the migrations make it")))
 	}
 	return b.String()
 }

@@ -117,14 +117,14 @@ func TestReadNamesNoSchema(t *testing.T) {
 			CREATE TABLE parts (id int) PARTITION BY RANGE (id); CREATE VIEW v AS SELECT 1`); err != nil {
 			t.Fatal(err)
 		}
-		facts, err := catalog.Read(t.Context(), conn, schema+" own")
+		facts, err := catalog.Read(t.Context(), conn, schema, schema+" own")
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := catalog.Sort([]catalog.Fact{
 			{Kind: "table", Name: "a"},
 			{Kind: "table", Name: "b"},
-			{Kind: "table", Name: "parts"},
+			{Kind: "table", Name: "parts", Def: "PARTITION BY RANGE (id)"},
 			{Kind: "column", Name: "a.id", Def: "integer NOT NULL DEFAULT nextval('a_id_seq'::regclass)"},
 			{Kind: "column", Name: "a.m", Def: "mood DEFAULT 'fine'::mood"},
 			{Kind: "column", Name: "a.s", Def: "slug"},
@@ -158,12 +158,12 @@ func TestReadNamesNoSchema(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "SET search_path = nowhere"); err != nil {
 		t.Fatal(err)
 	}
-	if facts, err := catalog.Read(t.Context(), conn, "nowhere"); err != nil || len(facts) > 0 {
+	if facts, err := catalog.Read(t.Context(), conn, "nowhere", "nowhere"); err != nil || len(facts) > 0 {
 		t.Errorf("no schema: %v, %v", facts, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := catalog.Read(ctx, conn, catalog.Own); !errors.Is(err, context.Canceled) {
+	if _, err := catalog.Read(ctx, conn, "public", catalog.Own); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -19,6 +19,11 @@ for tool in psql node npm go; do
 	command -v "$tool" >/dev/null || fail "$tool is missing; this check needs psql, node, npm and go"
 done
 command -v timeout >/dev/null || timeout() { shift && "$@"; }
+# psql's arguments are for everybody to read: a password goes by the environment.
+if [[ ${DATABASE_URL:-} =~ ^([a-z]+://[^:/?@]*):([^@]*)@(.*)$ ]]; then
+	PGPASSWORD=$(printf '%b' "${BASH_REMATCH[2]//%/\\x}")
+	export PGPASSWORD DATABASE_URL="${BASH_REMATCH[1]}@${BASH_REMATCH[3]}"
+fi
 [[ ${DATABASE_URL:-} =~ ^(postgres(ql)?://[^/?]*)(/[^?]*)?(\?.*)?$ ]] ||
 	fail "set DATABASE_URL to a postgres:// URL of a server where a database may be created"
 url_head=${BASH_REMATCH[1]} url_tail=${BASH_REMATCH[4]:-}

@@ -30,6 +30,11 @@ done
 # Not every system has timeout(1). It is a second line: stdin is /dev/null, so a prompt ends drizzle-kit anyway.
 command -v timeout >/dev/null || timeout() { shift && "$@"; }
 [[ -r $migration ]] || fail "cannot read $migration"
+# psql's arguments are for everybody to read: a password goes by the environment.
+if [[ ${DATABASE_URL:-} =~ ^([a-z]+://[^:/?@]*):([^@]*)@(.*)$ ]]; then
+	PGPASSWORD=$(printf '%b' "${BASH_REMATCH[2]//%/\\x}")
+	export PGPASSWORD DATABASE_URL="${BASH_REMATCH[1]}@${BASH_REMATCH[3]}"
+fi
 [[ ${DATABASE_URL:-} =~ ^(postgres(ql)?://[^/?]*)(/[^?]*)?(\?.*)?$ ]] ||
 	fail "set DATABASE_URL to a postgres:// URL of a server where a database may be created"
 url_head=${BASH_REMATCH[1]} url_tail=${BASH_REMATCH[4]:-}

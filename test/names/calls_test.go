@@ -55,6 +55,7 @@ func callsOf(sql string) (calls []call, operators []string) {
 		word := strings.ToLower(tok)
 		inside, args := argumentsOf(ts[i+2:])
 		switch {
+		case c.schema == "" && isWith(ts[i+1+len(inside)+args:]):
 		case c.schema == "sqlc", slices.Contains(lists, strings.ToLower(at(first-1))):
 		case strings.ToLower(at(first-1)) == "exists" && strings.ToLower(at(first-2)) == "not" && at(first-3) == "IF":
 		case c.schema == "" && slices.Contains(grammar, word) &&
@@ -65,6 +66,11 @@ func callsOf(sql string) (calls []call, operators []string) {
 		}
 	}
 	return calls, operators
+}
+
+// isWith reports whether a name and its columns, of which ts is the rest from the parenthesis on, are those of a WITH.
+func isWith(ts []string) bool {
+	return len(ts) > 2 && ts[0] == ")" && strings.EqualFold(ts[1], "as") && ts[2] == "("
 }
 
 // argumentsOf returns the tokens up to the closing parenthesis that no other encloses, and how many arguments they are.

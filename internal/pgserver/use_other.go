@@ -1,0 +1,16 @@
+//go:build !unix || aix || solaris
+
+package pgserver
+
+import (
+	"os"
+	"runtime"
+)
+
+// markInUse has nothing to do: Windows renames no file that is open.
+func markInUse(*os.File) error { return nil }
+
+func inUse(f *os.File) bool {
+	_ = f.Close()
+	return runtime.GOOS != "windows" || os.Rename(f.Name(), f.Name()+".old") != nil
+}

@@ -1,0 +1,13 @@
+//go:build unix && !aix && !solaris
+
+package pgserver
+
+import (
+	"os"
+	"syscall"
+)
+
+// markInUse locks a file for as long as this process, or one that inherits it, has it open.
+func markInUse(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+
+func inUse(f *os.File) bool { return markInUse(f) != nil }

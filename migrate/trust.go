@@ -1,0 +1,216 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb/migrate/catalog"
+)
+
+// ErrNotOurs says that something which the migrator relies on, or would run, was made by a role that it does not work
+// for: whoever made it would act with the rights of this session. Nothing was changed.
+var ErrNotOurs = errors.New("what is there was made by somebody else; nothing was changed")
+
+// ErrNoTables says that tables are missing which the version table says were made.
+var ErrNoTables = errors.New("tables are missing that migrations were noted to have made")
+
+// trusted are the roles that the migrator works for: its own and those that it is a member of, where the rights of a
+// superuser make it no member; superusers; the owner of the database and of the schema $1, which has the tables.
+const trusted = `
+WITH RECURSIVE mine (oid) AS (
+	SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user
+	UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN mine ON m.member = mine.oid
+), trusted (oid) AS (
+	SELECT oid FROM mine
+	UNION SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper
+	UNION SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
+	UNION SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = $1
+)`
+
+// objections lists what is not ours, and whether already a look at it runs somebody's code or shows somebody's rows. The
+// tables $2 are an application's too, with triggers of its own; the migrator's, and drizzle-kit's journal, are plain.
+const objections = trusted + `, relied AS (
+	SELECT c.*, n.nspname <> $1 OR c.relname <> ALL ($2::text[]) AS plain, pg_catalog.format('table %I.%I ', n.nspname, c.relname) AS what
+	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname = 'authdb' AND c.relname IN ('schema_migrations', 'schema_history', 'mark')
+		OR n.nspname = 'drizzle' AND c.relname = '__drizzle_migrations'
+		OR n.nspname = $1 AND c.relname = ANY ($2::text[])
+), part AS (
+	SELECT oid AS rel, 'pg_class'::regclass::oid AS class, oid FROM relied
+	UNION ALL SELECT indrelid, 'pg_class'::regclass, indexrelid FROM pg_catalog.pg_index
+	UNION ALL SELECT adrelid, 'pg_attrdef'::regclass, oid FROM pg_catalog.pg_attrdef
+	UNION ALL SELECT conrelid, 'pg_constraint'::regclass, oid FROM pg_catalog.pg_constraint
+)
+SELECT pg_catalog.format('schema %I belongs to %I', nspname, pg_catalog.pg_get_userbyid(nspowner)), nspname::text, false
+FROM pg_catalog.pg_namespace WHERE nspname IN ('authdb', 'drizzle') AND nspowner NOT IN (SELECT oid FROM trusted)
+UNION ALL
+SELECT what || 'belongs to ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(relowner)), relnamespace::regnamespace::text, false
+FROM relied WHERE relowner NOT IN (SELECT oid FROM trusted)
+UNION ALL
+SELECT what || 'is no plain table', relnamespace::regnamespace::text, true
+FROM relied WHERE relkind <> 'r' AND (plain OR relkind <> 'p') OR plain AND (relrowsecurity
+	OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid = relied.oid OR inhparent = relied.oid))
+UNION ALL
+SELECT what || 'has the trigger ' || pg_catalog.quote_ident(g.tgname), relnamespace::regnamespace::text, false
+FROM relied JOIN pg_catalog.pg_trigger g ON g.tgrelid = relied.oid AND NOT g.tgisinternal
+JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid WHERE plain OR p.proowner NOT IN (SELECT oid FROM trusted)
+UNION ALL
+SELECT what || 'has the rule ' || pg_catalog.quote_ident(r.rulename), relnamespace::regnamespace::text, false
+FROM relied JOIN pg_catalog.pg_rewrite r ON r.ev_class = relied.oid WHERE plain AND relkind = 'r'
+UNION ALL
+SELECT what || 'uses ' || pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0), relnamespace::regnamespace::text, false
+FROM relied JOIN part ON part.rel = relied.oid
+JOIN pg_catalog.pg_depend d ON d.classid = part.class AND d.objid = part.oid
+	AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_opclass'::regclass)
+WHERE plain`
+
+// trust returns [ErrNotOurs] with what is not ours: to the eyes of who only looks at the migrator's own tables, or else
+// of who writes. With drizzle, its journal is relied on too. To tables that nobody has made, there is no objection.
+func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
+	rows, err := m.conn.Query(ctx, objections, m.schema, m.tables(m.Latest()))
+	if err != nil {
+		return plain(err)
+	}
+	var found []string
+	var text, schema string
+	var looks bool
+	_, err = pgx.ForEachRow(rows, []any{&text, &schema, &looks}, func() error {
+		if schema == "drizzle" && drizzle || schema != "drizzle" && (writes || looks && schema == catalog.Own) {
+			found = append(found, text)
+		}
+		return nil
+	})
+	if err != nil || len(found) == 0 {
+		return plain(err)
+	}
+	slices.Sort(found)
+	return fmt.Errorf("%w: %s. Drop it, or ALTER … OWNER TO a role of yours; or connect as the owner, which a superuser does with role=… in the DSN",
+		ErrNotOurs, strings.Join(slices.Compact(found), "; "))
+}
+
+// tables are the names of those that the migrations up to version make where the application's are.
+func (m *Migrator) tables(version int) (names []string) {
+	for _, f := range m.known(version) {
+		if f.Kind == "table" && !strings.HasPrefix(f.Name, catalog.Own+".") {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// CheckTables returns [ErrNoTables] where the version table says that there are tables which are not there. It changes
+// nothing.
+func (m *Migrator) CheckTables(ctx context.Context) error {
+	version, _, err := m.Version(ctx)
+	if err != nil {
+		return err
+	}
+	return m.checkTables(ctx, version)
+}
+
+// checkTables returns [ErrNoTables] where a version is a number and nothing else.
+func (m *Migrator) checkTables(ctx context.Context, version int) error {
+	names := m.tables(version)
+	if version == 0 {
+		return nil
+	}
+	missing := []string{}
+	if err := m.conn.QueryRow(ctx, `SELECT pg_catalog.array_agg(name) FROM pg_catalog.unnest($2::text[]) name WHERE NOT EXISTS (
+		SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relname = name AND c.relkind IN ('r', 'p'))`, m.schema, names).Scan(&missing); err != nil || len(missing) == 0 {
+		return plain(err)
+	}
+	return fmt.Errorf("%w: the version table says %d, and in schema %s there is no %s. If another schema has them, name it in search_path; "+
+		"if they are nowhere, force 0 and up", ErrNoTables, version, pgx.Identifier{m.schema}.Sanitize(), strings.Join(missing, ", "))
+}
+
+// surroundings are sentences on who reads and writes beside whom the tables belong to, and on what is found by name
+// beside them. $2 are the schemas that sessions search, $3 the tables.
+const surroundings = trusted + `, own AS (
+	SELECT c.oid, c.relname, c.relowner, c.relacl FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname = $1 AND c.relname = ANY ($3::text[]) OR n.nspname = 'authdb' AND c.relname = 'mark'
+), known (oid) AS (
+	SELECT oid FROM trusted UNION SELECT relowner FROM own
+), searched AS (
+	SELECT oid, nspname, nspowner, nspacl FROM pg_catalog.pg_namespace WHERE nspname = ANY ($2::text[]) OR nspname IN ($1, 'authdb')
+), makers AS (
+	SELECT nspname, a.grantee FROM searched s, pg_catalog.aclexplode(coalesce(s.nspacl, pg_catalog.acldefault('n', s.nspowner))) a
+	WHERE a.privilege_type = 'CREATE' UNION SELECT nspname, nspowner FROM searched
+)
+SELECT pg_catalog.format('in schema %I, which is searched, others may create: %s. What they make is found by name: REVOKE CREATE ON SCHEMA %1$I FROM %2$s',
+	nspname, pg_catalog.string_agg(CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END, ', ' ORDER BY grantee))
+FROM makers WHERE grantee NOT IN (SELECT oid FROM known) GROUP BY nspname
+UNION ALL
+SELECT pg_catalog.format('what others made has the name of something of PostgreSQL''s, and may be called in its place: %s. Drop it',
+	pg_catalog.string_agg(what, ', ' ORDER BY what))
+FROM (SELECT pg_catalog.format('function %s of %I', p.oid::regprocedure, pg_catalog.pg_get_userbyid(p.proowner)) AS what
+	FROM pg_catalog.pg_proc p JOIN searched s ON s.oid = p.pronamespace WHERE p.proowner NOT IN (SELECT oid FROM known)
+		AND EXISTS (SELECT FROM pg_catalog.pg_proc q WHERE q.proname = p.proname AND q.pronamespace = 'pg_catalog'::regnamespace)
+	UNION ALL SELECT pg_catalog.format('operator %s of %I', o.oid::regoperator, pg_catalog.pg_get_userbyid(o.oprowner))
+	FROM pg_catalog.pg_operator o JOIN searched s ON s.oid = o.oprnamespace WHERE o.oprowner NOT IN (SELECT oid FROM known)
+		AND EXISTS (SELECT FROM pg_catalog.pg_operator q WHERE q.oprname = o.oprname AND q.oprnamespace = 'pg_catalog'::regnamespace)
+) f HAVING pg_catalog.count(*) > 0
+UNION ALL
+SELECT DISTINCT pg_catalog.format('tables belong to %I, which is neither this role nor the owner of their schema or database: it reads and changes every row',
+	pg_catalog.pg_get_userbyid(relowner)) FROM own WHERE relowner NOT IN (SELECT oid FROM trusted)
+UNION ALL
+SELECT pg_catalog.format('beside their owner, %I has rights on tables: %s', pg_catalog.pg_get_userbyid(a.grantee),
+	pg_catalog.string_agg(DISTINCT a.privilege_type, ', '))
+FROM own, LATERAL (SELECT * FROM pg_catalog.aclexplode(own.relacl) UNION ALL
+	SELECT e.* FROM pg_catalog.pg_attribute c, pg_catalog.aclexplode(c.attacl) e WHERE c.attrelid = own.oid) a
+WHERE a.grantee <> 0 AND a.grantee <> own.relowner GROUP BY a.grantee
+UNION ALL
+SELECT pg_catalog.format('sessions%s begin with %s: they check no foreign key and run no trigger. Unset it',
+	coalesce(' of ' || pg_catalog.quote_ident(r.rolname), ''), setting)
+FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole, pg_catalog.unnest(s.setconfig) setting
+WHERE setting LIKE 'session_replication_role=%' AND setting <> 'session_replication_role=origin'
+	AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
+ORDER BY 1`
+
+func (m *Migrator) surroundings(ctx context.Context) ([]string, error) {
+	rows, err := m.conn.Query(ctx, surroundings, m.schema, m.path, m.tables(m.Latest()))
+	if err != nil {
+		return nil, plain(err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// remedies say what a fact means that the migrations do not make, and what to do, by its kind and a word of its
+// definition.
+var remedies = []struct{ kind, word, text string }{
+	{"row security", "", "only rows that a policy lets through are there for roles that do not own the table; FORCED: for its owner too. " +
+		"ALTER TABLE … DISABLE ROW LEVEL SECURITY, or connect as a role with BYPASSRLS"},
+	{"policy", "", "decides which rows are there, while row security is on. DROP POLICY"},
+	{"trigger", "", "changes or refuses what is written. DROP TRIGGER, unless you know it"},
+	{"rule", "", "runs other statements than those that were sent. DROP RULE"},
+	{"grant", "", "every role may. REVOKE … FROM PUBLIC"},
+	{"table", "OWNER", "its owner reads and changes every row. ALTER TABLE … OWNER TO that of the others"},
+	{"table", "UNLOGGED", "a crash empties it. ALTER TABLE … SET LOGGED"},
+	{"table", "INHERITS", "its rows are the other table's too. ALTER TABLE … NO INHERIT"},
+	{"table", "INHERITED", "the other table's rows are its too, and bound by none of its keys. ALTER TABLE … NO INHERIT"},
+	{"constraint", "DISABLED", "nothing is checked. ALTER TABLE … ENABLE TRIGGER ALL, on both tables, and look for rows without a parent"},
+	{"constraint", "INVALID", "its index is not used and need not hold. REINDEX INDEX CONCURRENTLY"},
+	{"constraint", "NOT VALID", "older rows were not checked. ALTER TABLE … VALIDATE CONSTRAINT"},
+	{"constraint", "NOT ENFORCED", "nothing is checked. ALTER TABLE … ALTER CONSTRAINT … ENFORCED"},
+	{"constraint", "DEFERRABLE", "it may hold at commit only. ALTER TABLE … ALTER CONSTRAINT … NOT DEFERRABLE"},
+}
+
+// remedy returns a note for each difference that changes what rows mean or who reads them.
+func remedy(d catalog.Diff) (notes []string) {
+	facts := slices.Clone(d.Extra)
+	for _, c := range d.Different {
+		facts = append(facts, c.Got)
+	}
+	for _, f := range facts {
+		for _, r := range remedies {
+			if words := " " + f.Def + " "; f.Kind == r.kind && (r.word == "" || strings.Contains(words, " "+r.word+" ")) {
+				notes = append(notes, f.Kind+" "+f.Name+": "+r.text)
+			}
+		}
+	}
+	return notes
+}

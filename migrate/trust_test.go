@@ -1,0 +1,194 @@
+package migrate_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/zerostarter/authdb/migrate"
+)
+
+const ownTables = `CREATE TABLE authdb.schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL);
+	CREATE TABLE authdb.schema_history (version bigint PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied_at timestamp NOT NULL);`
+
+const counting = `CREATE FUNCTION public.spring() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN PERFORM pg_catalog.nextval('public.sprung'); RETURN NEW; END $$;
+	CREATE FUNCTION public.sprung() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN pg_catalog.nextval('public.sprung'); END $$;`
+
+// TestWhatAStrangerMade before us, or hung on what is ours, is refused, and none of it runs: the kind is CVE-2022-2625.
+// Each line is made by a superuser as ours, then by mallory, who may create in the database and in public.
+func TestWhatAStrangerMade(t *testing.T) {
+	t.Parallel()
+	up := func(m *migrate.Migrator) error { return m.Up(t.Context()) }
+	look := func(m *migrate.Migrator) error {
+		_, _, version := m.Version(t.Context())
+		_, status := m.Status(t.Context())
+		_, verify := m.Verify(t.Context(), migrate.VerifyOptions{})
+		for _, err := range []error{version, status, verify} {
+			if !errors.Is(err, migrate.ErrNotOurs) {
+				return err
+			}
+		}
+		return version
+	}
+	adopt := func(opts migrate.AdoptOptions) func(m *migrate.Migrator) error {
+		return func(m *migrate.Migrator) error { _, err := m.Adopt(t.Context(), opts); return err }
+	}
+	for _, tt := range []struct {
+		name          string
+		version       int // of ours, before
+		ours, mallory string
+		run           func(*migrate.Migrator) error
+		want          string
+	}{
+		{"the schema", 0, ``, `CREATE SCHEMA authdb`, up, "schema authdb belongs to"},
+		{"the schema, with a trigger on its tables", 0, ``, `CREATE SCHEMA authdb; ` + ownTables + `
+			CREATE TRIGGER t BEFORE INSERT OR TRUNCATE ON authdb.schema_migrations EXECUTE FUNCTION public.spring()`, up, "has the trigger t"},
+		{"a version without tables", 0, ``, `CREATE SCHEMA authdb; ` + ownTables + `INSERT INTO authdb.schema_migrations VALUES (15, false)`, up, "tables are missing"},
+		{"a version table in our schema", 0, `CREATE SCHEMA authdb; GRANT ALL ON SCHEMA authdb TO mallory`, ownTables, up, "table authdb.schema_migrations belongs to"},
+		{
+			"a history in our schema", 0, `CREATE SCHEMA authdb; GRANT ALL ON SCHEMA authdb TO mallory`,
+			`CREATE TABLE authdb.schema_history (version bigint PRIMARY KEY, name text, sha256 text, applied_at timestamp, x bigint DEFAULT public.sprung())`,
+			up, "table authdb.schema_history belongs to",
+		},
+		{
+			"a trigger on ours", 3, `GRANT USAGE ON SCHEMA authdb TO mallory; GRANT TRIGGER ON authdb.schema_history TO mallory`,
+			`CREATE TRIGGER t BEFORE INSERT ON authdb.schema_history FOR EACH ROW EXECUTE FUNCTION public.spring()`, up, "has the trigger t",
+		},
+		{"a default that calls", 3, `ALTER TABLE authdb.schema_history ADD COLUMN x bigint DEFAULT public.sprung()`, ``, up, "uses function public.sprung()"},
+		{"a check that calls", 3, `ALTER TABLE authdb.schema_history ADD CHECK (public.sprung() > 0)`, ``, up, "uses function public.sprung()"},
+		{"a rule", 3, `CREATE RULE r AS ON INSERT TO authdb.schema_history DO ALSO SELECT public.sprung()`, ``, up, "has the rule r"},
+		{"a view for a table", 3, `ALTER TABLE authdb.schema_migrations RENAME TO x;
+			CREATE VIEW authdb.schema_migrations AS SELECT 15 * public.sprung() AS version, false AS dirty`, ``, look, "is no plain table"},
+		{"a view for the history", 3, `DROP TABLE authdb.schema_history;
+			CREATE VIEW authdb.schema_history AS SELECT public.sprung() AS version, '' AS name, '' AS sha256, now()::timestamp AS applied_at`, ``, look, "is no plain table"},
+		{"a policy", 3, `ALTER TABLE authdb.schema_migrations ENABLE ROW LEVEL SECURITY`, ``, look, "is no plain table"},
+		{"an heir", 3, `GRANT USAGE ON SCHEMA authdb TO mallory; CREATE TABLE x () INHERITS (authdb.schema_migrations)`, ``, look, "is no plain table"},
+		{"the mark, in form", 14, `GRANT ALL ON SCHEMA authdb TO mallory`, `CREATE TABLE authdb.mark (id text PRIMARY KEY, operation text NOT NULL, answer text, created_at timestamp NOT NULL);
+			CREATE INDEX "mark_createdAt_idx" ON authdb.mark (created_at)`, up, "table authdb.mark belongs to"},
+		{
+			"a trigger on a table", 3, `GRANT TRIGGER ON team TO mallory`,
+			`CREATE TRIGGER t BEFORE UPDATE ON team FOR EACH ROW EXECUTE FUNCTION public.spring()`, up, "table public.team has the trigger t",
+		},
+		{"a table", 3, `ALTER TABLE team OWNER TO mallory`, ``, up, "table public.team belongs to"},
+		{"the tables", 0, ``, file(t, "0001_baseline.up.sql"), adopt(migrate.AdoptOptions{}), "table public.account belongs to"},
+		{
+			"a trigger on a table, with a fix", 1, `DROP SCHEMA authdb CASCADE; GRANT TRIGGER ON member TO mallory`,
+			`CREATE TRIGGER t BEFORE DELETE ON member FOR EACH ROW EXECUTE FUNCTION public.spring()`,
+			adopt(migrate.AdoptOptions{Fix: true, Superset: true, DryRun: true}), "table public.member has the trigger t",
+		},
+		{"drizzle's schema", 1, `DROP SCHEMA authdb CASCADE`, `CREATE SCHEMA drizzle`, adopt(migrate.AdoptOptions{DrizzleJournal: drizzleFolder(t)}), "schema drizzle belongs to"},
+		{
+			"drizzle's journal", 1, `DROP SCHEMA authdb CASCADE; CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint);
+			GRANT USAGE ON SCHEMA drizzle TO mallory; GRANT TRIGGER ON drizzle.__drizzle_migrations TO mallory`,
+			`CREATE TRIGGER t BEFORE INSERT ON drizzle.__drizzle_migrations FOR EACH ROW EXECUTE FUNCTION public.spring()`,
+			adopt(migrate.AdoptOptions{DrizzleJournal: drizzleFolder(t)}), "has the trigger t",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			conn, dsn := database(t)
+			name, _ := role(t, conn, dsn)
+			as := func(role, sql string) {
+				exec(t, conn, "SET ROLE "+role)
+				exec(t, conn, strings.ReplaceAll(sql, "mallory", name))
+				exec(t, conn, "RESET ROLE")
+			}
+			as("none", `CREATE SEQUENCE sprung; GRANT ALL ON SEQUENCE sprung TO PUBLIC; GRANT CREATE ON SCHEMA public TO mallory;
+				DO $$ BEGIN EXECUTE pg_catalog.format('GRANT CREATE ON DATABASE %I TO mallory', pg_catalog.current_database()); END $$`)
+			as(name, counting)
+			if tt.version > 0 {
+				m := migrator(t, dsn, migrate.Options{})
+				mustGoto(t, m, tt.version)
+				_ = m.Close()
+			}
+			as("none", tt.ours)
+			as(name, tt.mallory)
+			before := everything(t, conn)
+			exec(t, conn, `SELECT pg_catalog.setval('public.sprung', 1, false)`) // everything looks into views too
+			m := migrator(t, dsn, migrate.Options{})
+			err := tt.run(m)
+			if !errors.Is(err, migrate.ErrNotOurs) && !errors.Is(err, migrate.ErrNoTables) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+			if got := collect(t, conn, `SELECT is_called::text FROM public.sprung`); got[0] != "false" {
+				t.Error("what a stranger made has run")
+			}
+			if diff := cmp.Diff(before, everything(t, conn)); diff != "" {
+				t.Errorf("(-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestWhatIsOurs is not refused: of a role that this one is a member of, of the owner of the database, and triggers of
+// the application's own.
+func TestWhatIsOurs(t *testing.T) {
+	t.Parallel()
+	conn, dsn := database(t)
+	owner, as := role(t, conn, dsn)
+	member, asMember := role(t, conn, dsn)
+	exec(t, conn, `GRANT CREATE, USAGE ON SCHEMA public TO `+owner+`; GRANT `+owner+` TO `+member+`;
+		DO $$ BEGIN EXECUTE pg_catalog.format('GRANT CREATE ON DATABASE %I TO `+owner+`', pg_catalog.current_database()); END $$`)
+	at := func(dsn string, version int) {
+		m := migrator(t, dsn, migrate.Options{})
+		mustGoto(t, m, version)
+		_ = m.Close()
+	}
+	at(as, 3)
+	exec(t, conn, `SET ROLE `+owner+`; CREATE FUNCTION public.touched() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+		CREATE TRIGGER touch BEFORE UPDATE ON team FOR EACH ROW EXECUTE FUNCTION public.touched(); RESET ROLE`)
+	at(asMember, 8)
+	// A superuser is a member of nobody, though it may do everything.
+	super := migrator(t, dsn, migrate.Options{})
+	if err := super.Up(t.Context()); !errors.Is(err, migrate.ErrNotOurs) || !strings.Contains(err.Error(), "belongs to "+owner) {
+		t.Errorf("got %v", err)
+	}
+	wantVersion(t, super, 8) // which can be looked at
+	exec(t, conn, `DO $$ BEGIN EXECUTE pg_catalog.format('ALTER DATABASE %I OWNER TO `+owner+`', pg_catalog.current_database()); END $$`)
+	if err := super.Up(t.Context()); err != nil {
+		t.Error(err)
+	}
+	exec(t, conn, `DO $$ BEGIN EXECUTE pg_catalog.format('ALTER DATABASE %I OWNER TO CURRENT_USER', pg_catalog.current_database()); END $$`)
+}
+
+// TestNoSchema: where search_path names nothing, the next in line would be temporary tables.
+func TestNoSchema(t *testing.T) {
+	t.Parallel()
+	_, dsn := database(t)
+	if _, err := migrate.Open(t.Context(), dsnWith(t, dsn, "search_path", "nowhere"), migrate.Options{InsecureTLS: true}); !errors.Is(err, migrate.ErrNoSchema) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestTablesAreLookedFor although the version table says that there is nothing to do.
+func TestTablesAreLookedFor(t *testing.T) {
+	t.Parallel()
+	conn, dsn := migrated(t)
+	exec(t, conn, `CREATE SCHEMA other`)
+	for _, path := range []string{"other", "public"} {
+		m := migrator(t, dsnWith(t, dsn, "search_path", path), migrate.Options{})
+		if err := m.Up(t.Context()); !errors.Is(err, migrate.ErrNoTables) || !strings.Contains(err.Error(), "there is no") {
+			t.Errorf("%s: %v", path, err)
+		}
+		_ = m.Close()
+		exec(t, conn, `ALTER TABLE IF EXISTS verification RENAME TO gone`)
+	}
+}
+
+// TestUpToUndoesNothing, which Goto does.
+func TestUpToUndoesNothing(t *testing.T) {
+	t.Parallel()
+	conn, dsn := migrated(t)
+	m := migrator(t, dsn, migrate.Options{})
+	before := everything(t, conn)
+	for _, version := range []int{14, 1, 0} {
+		if err := m.UpTo(t.Context(), version); !errors.Is(err, migrate.ErrUndoes) {
+			t.Errorf("%d: %v", version, err)
+		}
+	}
+	if diff := cmp.Diff(before, everything(t, conn)); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+}
