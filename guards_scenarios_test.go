@@ -3090,8 +3090,9 @@ func scenarios(t *testing.T) []scenario {
 			given: `INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, inviter_id)
 				VALUES ('to-bob', 'globex', 'bob@x.io', 'owner', 'gold', 'pending', '2026-06-03', 'otto');
 				INSERT INTO member VALUES ('globex-ann', 'globex', 'ann', 'member', '2026-01-01')`,
-			free: []string{"organization globex", "member globex-bob", "member globex-otto", "user bob",
-				"invitation to-bob", "team gold"},
+			free: []string{
+				"organization globex", "member globex-bob", "member globex-otto", "user bob", "invitation to-bob", "team gold",
+			},
 			do:      doAccept("to-bob", "bob", false, within(3, 2)),
 			changes: `~ invitation to-bob status=accepted`,
 		},

@@ -345,6 +345,7 @@ func testInvitationGetPending(t *testing.T, s *fixture) {
 func testInvitationNotFound(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	inv, other := authdbtest.Invitation(t, s.Store), authdbtest.Invitation(t, s.Store)
+	invited := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = inv.Email })
 	want := readTables(t, s.Store)
 	for orgID, id := range map[string]string{inv.OrganizationID: "none", other.OrganizationID: inv.ID} {
 		notFound(t, map[string]error{
@@ -354,8 +355,6 @@ func testInvitationNotFound(t *testing.T, s *fixture) {
 			"Invitations.Cancel":         errOf(s.Invitations.Cancel(ctx, orgID, id)),
 		})
 	}
-	invited := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = inv.Email })
-	want = readTables(t, s.Store)
 	for userID, id := range map[string]string{invited.ID: "none", other.InviterID: inv.ID, "none": inv.ID} {
 		notFound(t, map[string]error{
 			"Invitations.GetByRecipient": errOf(s.Invitations.GetByRecipient(ctx,

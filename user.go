@@ -211,9 +211,9 @@ func (r *UserRepository) SetEmail(ctx context.Context, userID, email string, ver
 }
 
 // VerifyEmail marks the address of a user as proved. If it was not before, all accounts and sessions of the user go,
-// since whoever made them had not proved the address, unless p keeps them; so does Better Auth 1.7.25 where a magic link
-// or a code by mail signs in. If it was, nothing changes. It returns [ErrNotFound] if the user has another address, or
-// [ErrInvalidInput].
+// since whoever made them had not proved the address, unless p keeps them. Better Auth 1.7.25 does so where a magic
+// link or a code by mail signs in. If it was, nothing changes. It returns [ErrNotFound] if the user has another
+// address, or [ErrInvalidInput].
 //
 // It waits for sign-ins that are under way and ends them too. A program that has read the password before and makes its
 // session after is not among those.
