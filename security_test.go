@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -255,5 +258,25 @@ func TestClosedDoorsInTransactions(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPromisesHaveTests: each test that docs/security.md names is there.
+func TestPromisesHaveTests(t *testing.T) {
+	t.Parallel()
+	var tests strings.Builder
+	for _, pattern := range []string{"*_test.go", "*/*_test.go", "*/*/*_test.go"} {
+		for _, file := range must[[]string](t)(filepath.Glob(pattern)) {
+			tests.Write(must[[]byte](t)(os.ReadFile(file)))
+		}
+	}
+	names := regexp.MustCompile("`(Test\\w+)(?:/\\w+)?`").FindAllStringSubmatch(string(must[[]byte](t)(os.ReadFile("docs/security.md"))), -1)
+	for _, m := range names {
+		if !strings.Contains(tests.String(), "\nfunc "+m[1]+"(") {
+			t.Errorf("%s is no test", m[1])
+		}
+	}
+	if len(names) < 20 {
+		t.Errorf("only %d tests are named", len(names))
 	}
 }
