@@ -75,7 +75,7 @@ func (r *VerificationRepository) Create(ctx context.Context, p CreateVerificatio
 
 // Reserve adds a verification whose identifier can be reserved once, such as the id of a message that must not be
 // replayed. It returns [ErrConflict] if it is reserved, here or by Better Auth 1.7, until that row is deleted, or
-// [ErrInvalidInput].
+// [ErrInvalidInput]. In a transaction that is rolled back it was not reserved.
 func (r *VerificationRepository) Reserve(ctx context.Context, p CreateVerificationParams) error {
 	const op = "Verifications.Reserve"
 	if err := check(op, required("identifier", p.Identifier, maxToken), text("value", p.Value, maxValue),
