@@ -23,7 +23,7 @@ example: ## Show a Better Auth server and a Go service on the same rows (needs n
 
 .PHONY: test
 test: ## Run the tests
-	@$(withpg) go test ./...
+	@$(withpg) go test -timeout 30m ./...
 
 .PHONY: test/hard
 test/hard: ## Run the races, the guards and the random inputs at full size, and print their figures
