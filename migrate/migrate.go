@@ -116,8 +116,8 @@ type Migrator struct {
 	name   string
 }
 
-// Open connects to the database that dsn names. It takes no lock and changes nothing. It returns [ErrConnect], or
-// authdb.ErrInsecureTLS.
+// Open connects to the database that dsn names. It takes no lock and changes nothing. It returns [ErrConnect],
+// [ErrNoSchema] or authdb.ErrInsecureTLS.
 func Open(ctx context.Context, dsn string, opts Options) (*Migrator, error) {
 	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {

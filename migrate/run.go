@@ -26,8 +26,8 @@ const stall = 150 * time.Millisecond
 
 // Up applies every migration that the database lacks; none is no error.
 //
-// It returns [ErrDirty], [ErrForeignTables], a [*DuplicatesError] for rows that a unique index will refuse, all three
-// before anything is changed, [ErrLockTimeout], or what the server said to a migration. A migration that the server
+// It returns [ErrDirty], [ErrForeignTables], [ErrNotOurs], [ErrNoTables], a [*DuplicatesError] for rows that a unique
+// index will refuse, all five before anything is changed, [ErrLockTimeout], or what the server said to a migration. A migration that the server
 // refused leaves nothing behind, and those before it stay applied. ctx ends it after the migration that is under way;
 // see [Migrator.Cancel].
 func (m *Migrator) Up(ctx context.Context) error { return m.UpTo(ctx, m.Latest()) }
