@@ -325,6 +325,7 @@ type inSchema struct {
 	set string
 }
 
+// Run runs the text of a migration while the schema of the tables is searched.
 func (d inSchema) Run(migration io.Reader) error {
 	if err := d.Driver.Run(strings.NewReader(d.set)); err != nil {
 		return err

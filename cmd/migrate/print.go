@@ -20,6 +20,7 @@ import (
 // printable it keeps the ends of lines alone, and writes the rest as JSON would, in JSON too.
 type visible struct{ to io.Writer }
 
+// Write writes the text of b, whole characters.
 func (v visible) Write(b []byte) (int, error) {
 	out := make([]byte, 0, len(b))
 	for _, r := range string(b) {
