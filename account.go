@@ -48,13 +48,13 @@ type CreateAccountParams struct {
 	UserID                string
 	ProviderID            string  // at most 255 characters
 	AccountID             string  // at most 255 characters; may be empty for ProviderCredential, where it is the user id
-	AccessToken           *string // stored as given
-	RefreshToken          *string // stored as given
-	IDToken               *string // stored as given
+	AccessToken           *string `json:"-"` // stored as given
+	RefreshToken          *string `json:"-"` // stored as given
+	IDToken               *string `json:"-"` // stored as given
 	AccessTokenExpiresAt  *time.Time
 	RefreshTokenExpiresAt *time.Time
 	Scope                 *string
-	Password              *string // the hash
+	Password              *string `json:"-"` // the hash
 }
 
 // UpdateAccountParams says what to change; the zero value changes nothing but UpdatedAt. The password has a method of

@@ -1107,6 +1107,17 @@ func scenarios(t *testing.T) []scenario {
 			changes: `+ verification new1 expires_at=06-01T13:00:00 identifier=reset value=`,
 		},
 		{
+			name: "no verification outlives the one that replaces it",
+			do: func(ctx context.Context, s *authdb.Store) error {
+				return errOf(s.Verifications.Create(ctx, authdb.CreateVerificationParams{
+					Identifier: "reset", ExpiresAt: noon.Add(570 * time.Second),
+				}))
+			},
+			changes: `
+				+ verification new1 expires_at=06-01T12:09:30 identifier=reset value=
+				~ verification reset-b expires_at=06-01T12:09:30`,
+		},
+		{
 			name: "sessions are added",
 			do: func(ctx context.Context, s *authdb.Store) error {
 				return some(s.Sessions.CreateMany(ctx, []authdb.CreateSessionParams{{UserID: "dan"}, {UserID: "bob", ActiveTeamID: new("red")}}))
@@ -1596,6 +1607,21 @@ func scenarios(t *testing.T) []scenario {
 			fails: authdb.ErrNotFound,
 		},
 		{
+			name: "consuming a value waits for a server that changes one it has just made",
+			run: func(ctx context.Context, s *stage) error {
+				return s.meets(ctx, meeting{
+					holds: "UPDATE verification SET value = value WHERE id = 'reset-a'",
+					meanwhile: `INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
+						VALUES ('z-newest', 'reset', 'secret', '2026-06-01 13:00', '2026-06-01 11:30', '2026-06-01')`,
+					then:  "UPDATE verification SET value = 'replaced' WHERE id = 'z-newest'",
+					do:    doConsumeValue("reset", "secret", ""),
+					fails: authdb.ErrNotFound,
+					changes: `
+						+ verification z-newest expires_at=06-01T13:00:00 identifier=reset value=replaced`,
+				})
+			},
+		},
+		{
 			name:    "consuming a value waits for a server that changes it",
 			rival:   "UPDATE verification SET value = 'third' WHERE id = 'reset-a'",
 			do:      doConsumeValue("reset", "second", ""),
@@ -1717,7 +1743,15 @@ func scenarios(t *testing.T) []scenario {
 		},
 		{
 			name: "a purge takes the expired verifications only",
-			do:   doPurgeVerifications(100, 3),
+			do:   doPurgeVerifications(100, 2), // late-a has expired, and stands before late-b
+			changes: `
+				- verification dead
+				- verification stale`,
+		},
+		{
+			name:  "a purge takes a verification that no older one outlives",
+			given: "UPDATE verification SET created_at = '2026-06-01 11:30' WHERE id = 'late-b'",
+			do:    doPurgeVerifications(100, 3),
 			changes: `
 				- verification dead
 				- verification late-a
@@ -1732,10 +1766,9 @@ func scenarios(t *testing.T) []scenario {
 			name:  "a purge passes over a verification that is being changed",
 			rival: "UPDATE verification SET expires_at = '2026-06-08 12:00' WHERE id = 'stale'",
 			skips: true,
-			do:    doPurgeVerifications(100, 2),
+			do:    doPurgeVerifications(100, 1),
 			changes: `
 				- verification dead
-				- verification late-a
 				~ verification stale expires_at=06-08T12:00:00`,
 		},
 		{
@@ -2876,6 +2909,29 @@ func scenarios(t *testing.T) []scenario {
 			given:   "UPDATE invitation SET inviter_id = 'bob' WHERE id = 'to-cyd'",
 			do:      doInvite("acme", "bob", "cyd", "to-cyd"),
 			changes: `~ invitation to-cyd expires_at=06-03T12:00:00 team_id=NULL`,
+		},
+		{
+			name: "no offer of an owner goes because a newer one stands",
+			given: `UPDATE invitation SET role = 'owner' WHERE id = 'to-cyd'; INSERT INTO invitation (id, organization_id, email, role, status,
+				expires_at, created_at, inviter_id) VALUES ('newer', 'acme', 'cyd@x.io', 'member', 'pending', '2026-06-03', '2026-06-01', 'ann')`,
+			do:    doInvite("acme", "ann", "cyd", ""),
+			fails: authdb.ErrNotPermitted,
+		},
+		{
+			name: "inviting again waits for a server that rejects an invitation it has just made",
+			run: func(ctx context.Context, s *stage) error {
+				return s.meets(ctx, meeting{
+					holds: "UPDATE invitation SET role = role WHERE id = 'to-cyd'",
+					meanwhile: `INSERT INTO invitation (id, organization_id, email, role, status, expires_at, created_at, inviter_id)
+						VALUES ('newer', 'acme', 'cyd@x.io', 'member', 'pending', '2026-06-03', '2026-06-01', 'olga')`,
+					then: "UPDATE invitation SET status = 'rejected' WHERE id = 'newer'",
+					do:   doInvite("acme", "olga", "cyd", "new1", asOwner),
+					changes: `
+						+ invitation new1 email=cyd@x.io expires_at=06-03T12:00:00 inviter_id=olga organization_id=acme role=admin,owner status=pending
+						+ invitation newer email=cyd@x.io expires_at=06-03T00:00:00 inviter_id=olga organization_id=acme role=member status=rejected
+						~ invitation to-cyd status=canceled`,
+				})
+			},
 		},
 		{
 			name:  "only an owner changes the invitation of an owner",

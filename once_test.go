@@ -42,7 +42,7 @@ func TestOnce(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		after := readTables(t, store)
-		marks := count(t, store, `SELECT count(*) FROM authdb.mark WHERE operation = $1`, name)
+		marks := count(t, store, `SELECT count(*) FROM authdb.mark WHERE split_part(operation, ' ', 1) = $1`, name)
 		if wrote := cmp.Diff(before, after) != ""; wrote && marks != 1 || marks > 1 {
 			t.Errorf("%s: %d marks", name, marks)
 		}
@@ -93,7 +93,7 @@ func TestOnceAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {
-			user, err := store.Users.Create(key, authdb.CreateUserParams{Email: fmt.Sprintf("%d@example.com", i)})
+			user, err := store.Users.Create(key, authdb.CreateUserParams{Name: fmt.Sprint(i), Email: "same@example.com"})
 			if err != nil {
 				t.Error(err)
 			}
@@ -159,9 +159,9 @@ func TestOnceRefusals(t *testing.T) {
 	}
 	defer func() { _ = tx.Rollback(context.Background()) }()
 	for reason, call := range map[string]func() error{
-		"empty":                            func() error { return store.Teams.Delete(authdb.Once(ctx, ""), "a", "b", authdb.DeleteTeamParams{}) },
-		"of another operation":             func() error { return store.InTx(key, func(*authdb.Store) error { return nil }) },
-		"in a transaction of the caller's": func() error { return authdb.New(tx).Sessions.DeleteByToken(key, "x") },
+		"empty":                        func() error { return store.Teams.Delete(authdb.Once(ctx, ""), "a", "b", authdb.DeleteTeamParams{}) },
+		"of another call":              func() error { return store.InTx(key, func(*authdb.Store) error { return nil }) },
+		"in a transaction without one": func() error { return authdb.New(tx).Sessions.DeleteByToken(key, "x") },
 		"handle of an unknown type": func() error {
 			return authdb.New(struct{ authdb.DB }{store.Pool()}).Sessions.DeleteByToken(key, "x")
 		},

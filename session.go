@@ -84,7 +84,7 @@ func authentication(row dbgen.AuthenticateSessionRow) Authentication {
 
 // RefreshSessionParams say which session to prolong, and by what rule.
 type RefreshSessionParams struct {
-	Token     string
+	Token     string        `json:"-"`
 	Lifetime  time.Duration // from now, if it is due, and what it was made for; zero: SessionLifetime
 	UpdateAge time.Duration // it is due this long after it was prolonged last; zero: SessionUpdateAge
 }
@@ -98,14 +98,14 @@ type RefreshedSession struct {
 // SetActiveOrganizationParams say what a session of a user is about.
 type SetActiveOrganizationParams struct {
 	UserID         string // whose session it is
-	Token          string
+	Token          string `json:"-"`
 	OrganizationID string // empty: none
 }
 
 // SetActiveTeamParams say what a session of a user is about, within its active organization.
 type SetActiveTeamParams struct {
 	UserID string // whose session it is
-	Token  string
+	Token  string `json:"-"`
 	TeamID string // empty: none
 }
 

@@ -135,6 +135,9 @@ func (r *TeamMemberRepository) create(ctx context.Context, op string, p CreateTe
 		OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserIds: distinct(p.UserIDs, itself),
 		MaxMembers: limit(p.MaxMembers),
 	})
+	if err == nil && len(rows) == 0 { // a call before under the same key made them, and they are gone
+		err = repo.ErrAlreadyDone
+	}
 	return answers(op, rows, err, toTeamMember)
 }
 

@@ -26,14 +26,14 @@ func toVerification(row dbgen.Verification) Verification { return Verification(r
 
 // CreateVerificationParams are the columns of a new verification.
 type CreateVerificationParams struct {
-	Identifier string // at most 512 characters
-	Value      string // at most 65,536 characters
+	Identifier string `json:"-"` // at most 512 characters
+	Value      string `json:"-"` // at most 65,536 characters
 	ExpiresAt  time.Time
 }
 
 // UpdateVerificationParams says what to change; the zero value changes nothing but UpdatedAt.
 type UpdateVerificationParams struct {
-	Value     *string    // nil leaves it
+	Value     *string    `json:"-"` // nil leaves it
 	ExpiresAt *time.Time // nil leaves it
 }
 
@@ -43,15 +43,15 @@ func (p UpdateVerificationParams) check(op string, key fault) error {
 
 // ConsumeCodeParams are a guess at a one-time code.
 type ConsumeCodeParams struct {
-	Identifier  string
-	Code        string // as it is stored: hashed, where Better Auth's storeOTP says so
+	Identifier  string `json:"-"`
+	Code        string `json:"-"` // as it is stored: hashed, where Better Auth's storeOTP says so
 	MaxAttempts int    // wrong guesses after which the code is good for nothing; zero: 3, Better Auth's allowedAttempts
 	InTx        bool   // run in the caller's transaction, which forgets a wrong guess unless it is committed
 }
 
 // ListVerificationsParams selects a page of the rows of an identifier.
 type ListVerificationsParams struct {
-	Identifier string
+	Identifier string `json:"-"`
 	After      Cursor
 	Limit      int // rows in a page; defaults to DefaultLimit
 }
@@ -60,7 +60,8 @@ type ListVerificationsParams struct {
 type VerificationRepository struct{ repo *repo.Repo }
 
 // Create adds a verification beside those that its identifier has, as the newest of them: where the clock was behind
-// that of whoever made another, CreatedAt is a millisecond after that one's. It returns [ErrInvalidInput].
+// that of whoever made another, CreatedAt is a millisecond after that one's. None of them outlives it: their ExpiresAt
+// becomes its own if that is earlier. It returns [ErrInvalidInput].
 func (r *VerificationRepository) Create(ctx context.Context, p CreateVerificationParams) (Verification, error) {
 	const op = "Verifications.Create"
 	if err := check(op, required("identifier", p.Identifier, maxToken), text("value", p.Value, maxValue),

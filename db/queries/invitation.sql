@@ -2,14 +2,17 @@
 -- Of what an address has pending, the newest that could be accepted is the one that goes on; all others are closed.
 -- Owners invite anybody; whoever is nothing but a member invites members; all others invite all but owners. FOR SHARE:
 -- the inviter must not be demoted at the same moment by a server that takes no lock.
-WITH standing AS (
-    SELECT i.id, i.inviter_id, i.role FROM invitation i
+WITH good AS (
+    SELECT i.id, i.inviter_id, i.role, i.created_at FROM invitation i
     JOIN member m ON m.organization_id = i.organization_id AND m.user_id = i.inviter_id
     WHERE i.organization_id = @organization_id AND i.email = @email AND i.status = 'pending' AND i.expires_at > @now
       AND (m.role ~ @owner_pattern::text OR coalesce(i.role, '') !~ @owner_pattern::text)
       AND (m.role !~ @plain_pattern::text OR coalesce(i.role, '') ~ @plain_pattern::text)
-    ORDER BY i.created_at DESC, i.id DESC
-    LIMIT 1
+), standing AS (
+    SELECT i.id FROM invitation i
+    WHERE i.id = (SELECT good.id FROM good ORDER BY good.created_at DESC, good.id DESC LIMIT 1)
+      AND i.status = 'pending'
+    FOR NO KEY UPDATE
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (
@@ -25,12 +28,13 @@ WITH standing AS (
         WHEN EXISTS (
             SELECT 1 FROM "user" u JOIN member m ON m.user_id = u.id
             WHERE u.email = @email AND m.organization_id = @organization_id) THEN 'already a member'
-        WHEN EXISTS (SELECT 1 FROM standing WHERE standing.inviter_id <> @inviter_id)
+        WHEN EXISTS (SELECT 1 FROM good WHERE good.inviter_id <> @inviter_id)
             AND NOT EXISTS (
-                SELECT 1 FROM standing JOIN member m ON m.organization_id = @organization_id
-                WHERE m.user_id = @inviter_id
+                SELECT 1 FROM member m
+                WHERE m.organization_id = @organization_id AND m.user_id = @inviter_id
                   AND m.role !~ @plain_pattern::text
-                  AND (m.role ~ @owner_pattern::text OR coalesce(standing.role, '') !~ @owner_pattern::text)
+                  AND (m.role ~ @owner_pattern::text OR NOT EXISTS (
+                    SELECT 1 FROM good WHERE good.role ~ @owner_pattern::text))
                 FOR SHARE) THEN 'not permitted'
         WHEN (SELECT pg_catalog.count(*) FROM team t
             WHERE t.organization_id = @organization_id AND t.id = ANY(@team_ids::text[])

@@ -1,5 +1,10 @@
 -- name: CreateVerification :one
--- It is the newest of its identifier, also where the clock of whoever made another was ahead.
+-- It is the newest of its identifier, also where the clock of whoever made another was ahead; and none that it replaces
+-- outlives it, which a purge would bring back.
+WITH replaced AS (
+    UPDATE verification SET expires_at = @expires_at
+    WHERE identifier = @identifier AND expires_at > @expires_at
+)
 INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
 SELECT @id, @identifier, @value, @expires_at, made.at, made.at
 FROM (SELECT greatest(@now::timestamp, pg_catalog.max(v.created_at) + interval '1 millisecond') AS at
@@ -56,14 +61,18 @@ SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM reserved) THEN 'reserved' ELSE '' END
 
 -- name: ConsumeVerification :one
 -- As Better Auth does: the newest counts, and takes the older ones along, also where it has expired and proves nothing.
+-- EXISTS has it locked before it is deleted, which would hide it.
 WITH newest AS (
     SELECT v.id, v.value FROM verification v
     WHERE v.identifier = @identifier
-    ORDER BY v.created_at DESC, v.id DESC
-    LIMIT 1
+      AND v.id = (
+        SELECT n.id FROM verification n WHERE n.identifier = @identifier
+        ORDER BY n.created_at DESC, n.id DESC LIMIT 1)
+    FOR UPDATE
 ), gone AS (
     DELETE FROM verification v
     WHERE v.identifier = @identifier
+      AND EXISTS (SELECT 1 FROM newest)
       AND (sqlc.narg('value')::text IS NULL OR sqlc.narg('value')::text = (SELECT newest.value FROM newest))
     RETURNING *
 )
@@ -109,10 +118,15 @@ WITH newest AS (
 SELECT outcome FROM verdict;
 
 -- name: DeleteExpiredVerifications :execrows
--- As for sessions.
+-- As for sessions. One that stands before an older one which has not expired stays: without it that one would count.
 DELETE FROM verification WHERE id = ANY(ARRAY(
     SELECT due.id FROM verification due
     WHERE due.expires_at <= @now
+      AND NOT EXISTS (
+        SELECT 1 FROM verification older
+        WHERE older.identifier = due.identifier
+          AND older.created_at <= due.created_at
+          AND older.expires_at > @now)
     ORDER BY due.expires_at
     LIMIT @row_limit
     FOR UPDATE SKIP LOCKED

@@ -201,14 +201,17 @@ func (q *Queries) CountInvitations(ctx context.Context, arg CountInvitationsPara
 }
 
 const createInvitation = `-- name: CreateInvitation :one
-WITH standing AS (
-    SELECT i.id, i.inviter_id, i.role FROM invitation i
+WITH good AS (
+    SELECT i.id, i.inviter_id, i.role, i.created_at FROM invitation i
     JOIN member m ON m.organization_id = i.organization_id AND m.user_id = i.inviter_id
     WHERE i.organization_id = $1 AND i.email = $2 AND i.status = 'pending' AND i.expires_at > $3
       AND (m.role ~ $4::text OR coalesce(i.role, '') !~ $4::text)
       AND (m.role !~ $5::text OR coalesce(i.role, '') ~ $5::text)
-    ORDER BY i.created_at DESC, i.id DESC
-    LIMIT 1
+), standing AS (
+    SELECT i.id FROM invitation i
+    WHERE i.id = (SELECT good.id FROM good ORDER BY good.created_at DESC, good.id DESC LIMIT 1)
+      AND i.status = 'pending'
+    FOR NO KEY UPDATE
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (
@@ -224,12 +227,13 @@ WITH standing AS (
         WHEN EXISTS (
             SELECT 1 FROM "user" u JOIN member m ON m.user_id = u.id
             WHERE u.email = $2 AND m.organization_id = $1) THEN 'already a member'
-        WHEN EXISTS (SELECT 1 FROM standing WHERE standing.inviter_id <> $6)
+        WHEN EXISTS (SELECT 1 FROM good WHERE good.inviter_id <> $6)
             AND NOT EXISTS (
-                SELECT 1 FROM standing JOIN member m ON m.organization_id = $1
-                WHERE m.user_id = $6
+                SELECT 1 FROM member m
+                WHERE m.organization_id = $1 AND m.user_id = $6
                   AND m.role !~ $5::text
-                  AND (m.role ~ $4::text OR coalesce(standing.role, '') !~ $4::text)
+                  AND (m.role ~ $4::text OR NOT EXISTS (
+                    SELECT 1 FROM good WHERE good.role ~ $4::text))
                 FOR SHARE) THEN 'not permitted'
         WHEN (SELECT pg_catalog.count(*) FROM team t
             WHERE t.organization_id = $1 AND t.id = ANY($8::text[])

@@ -66,11 +66,14 @@ const consumeVerification = `-- name: ConsumeVerification :one
 WITH newest AS (
     SELECT v.id, v.value FROM verification v
     WHERE v.identifier = $2
-    ORDER BY v.created_at DESC, v.id DESC
-    LIMIT 1
+      AND v.id = (
+        SELECT n.id FROM verification n WHERE n.identifier = $2
+        ORDER BY n.created_at DESC, n.id DESC LIMIT 1)
+    FOR UPDATE
 ), gone AS (
     DELETE FROM verification v
     WHERE v.identifier = $2
+      AND EXISTS (SELECT 1 FROM newest)
       AND ($3::text IS NULL OR $3::text = (SELECT newest.value FROM newest))
     RETURNING id, identifier, value, expires_at, created_at, updated_at
 )
@@ -95,6 +98,7 @@ type ConsumeVerificationRow struct {
 }
 
 // As Better Auth does: the newest counts, and takes the older ones along, also where it has expired and proves nothing.
+// EXISTS has it locked before it is deleted, which would hide it.
 func (q *Queries) ConsumeVerification(ctx context.Context, arg ConsumeVerificationParams) (ConsumeVerificationRow, error) {
 	row := q.db.QueryRow(ctx, consumeVerification, arg.Now, arg.Identifier, arg.Value)
 	var i ConsumeVerificationRow
@@ -121,6 +125,10 @@ func (q *Queries) CountVerifications(ctx context.Context, identifier string) (in
 }
 
 const createVerification = `-- name: CreateVerification :one
+WITH replaced AS (
+    UPDATE verification SET expires_at = $4
+    WHERE identifier = $2 AND expires_at > $4
+)
 INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
 SELECT $1, $2, $3, $4, made.at, made.at
 FROM (SELECT greatest($5::timestamp, pg_catalog.max(v.created_at) + interval '1 millisecond') AS at
@@ -136,7 +144,8 @@ type CreateVerificationParams struct {
 	Now        time.Time
 }
 
-// It is the newest of its identifier, also where the clock of whoever made another was ahead.
+// It is the newest of its identifier, also where the clock of whoever made another was ahead; and none that it replaces
+// outlives it, which a purge would bring back.
 func (q *Queries) CreateVerification(ctx context.Context, arg CreateVerificationParams) (Verification, error) {
 	row := q.db.QueryRow(ctx, createVerification,
 		arg.ID,
@@ -161,6 +170,11 @@ const deleteExpiredVerifications = `-- name: DeleteExpiredVerifications :execrow
 DELETE FROM verification WHERE id = ANY(ARRAY(
     SELECT due.id FROM verification due
     WHERE due.expires_at <= $1
+      AND NOT EXISTS (
+        SELECT 1 FROM verification older
+        WHERE older.identifier = due.identifier
+          AND older.created_at <= due.created_at
+          AND older.expires_at > $1)
     ORDER BY due.expires_at
     LIMIT $2
     FOR UPDATE SKIP LOCKED
@@ -172,7 +186,7 @@ type DeleteExpiredVerificationsParams struct {
 	RowLimit int32
 }
 
-// As for sessions.
+// As for sessions. One that stands before an older one which has not expired stays: without it that one would count.
 func (q *Queries) DeleteExpiredVerifications(ctx context.Context, arg DeleteExpiredVerificationsParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteExpiredVerifications, arg.Now, arg.RowLimit)
 	if err != nil {

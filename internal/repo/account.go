@@ -9,6 +9,7 @@ import (
 func (r *Repo) CreateAccount(
 	ctx context.Context, name string, p dbgen.CreateAccountParams,
 ) (row dbgen.Account, err error) {
+	name = about(ctx, name, p)
 	p.ID, p.Now = r.sources.ID(), r.Now()
 	p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = UTC(p.AccessTokenExpiresAt), UTC(p.RefreshTokenExpiresAt)
 	done, err := r.write(ctx, name, Key{"account", p.ID}, ask((*queries).CreateAccount, p, &row))
@@ -21,6 +22,7 @@ func (r *Repo) CreateAccount(
 func (r *Repo) LinkAccount(
 	ctx context.Context, name string, p dbgen.LinkAccountParams,
 ) (row dbgen.Account, err error) {
+	name = about(ctx, name, p)
 	p.ID, p.Now = r.sources.ID(), r.Now()
 	p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = UTC(p.AccessTokenExpiresAt), UTC(p.RefreshTokenExpiresAt)
 	err = r.writeThenRead(ctx, name, ask((*queries).GetLinkedAccount, dbgen.GetLinkedAccountParams{
@@ -30,6 +32,7 @@ func (r *Repo) LinkAccount(
 }
 
 func (r *Repo) DeleteAccount(ctx context.Context, name string, p dbgen.DeleteAccountParams) error {
+	name = about(ctx, name, p)
 	_, err := r.write(ctx, name, Key{},
 		lock((*queries).LockUserAccounts, p.UserID), verdict((*queries).DeleteAccount, p))
 	return err

@@ -178,6 +178,7 @@ func (r *Repo) Snapshot(ctx context.Context, steps ...Step) error {
 // Where a first call under the same key did it, nothing is done, and done is the id of the row that it made, or what
 // stands for it.
 func (r *Repo) write(ctx context.Context, name string, made Key, steps ...Step) (done string, err error) {
+	r = r.where()
 	m, err := r.newMark(ctx, name, made.ID)
 	if err != nil {
 		return "", err
@@ -211,7 +212,7 @@ func Update[P, K, R any](
 	ctx context.Context, r *Repo, name string, query func(*queries, context.Context, P) (R, error), p P,
 	read func(*queries, context.Context, K) (R, error), key K,
 ) (row R, err error) {
-	done, err := r.write(ctx, name, Key{}, ask(query, p, &row))
+	done, err := r.write(ctx, about(ctx, name, p), Key{}, ask(query, p, &row))
 	if done != "" {
 		return Read(ctx, r, read, key)
 	}
@@ -222,7 +223,7 @@ func Update[P, K, R any](
 func Delete[P any](
 	ctx context.Context, r *Repo, name string, query func(*queries, context.Context, P) (int64, error), p P,
 ) error {
-	_, err := r.write(ctx, name, Key{}, must(query, p))
+	_, err := r.write(ctx, about(ctx, name, p), Key{}, must(query, p))
 	return err
 }
 
@@ -230,7 +231,7 @@ func Delete[P any](
 func Count[P any](
 	ctx context.Context, r *Repo, name string, query func(*queries, context.Context, P) (int64, error), p P,
 ) (n int64, err error) {
-	err = r.writeOnce(ctx, name, Key{}, ask(query, p, &n))
+	err = r.writeOnce(ctx, about(ctx, name, p), Key{}, ask(query, p, &n))
 	return n, err
 }
 

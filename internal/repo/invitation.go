@@ -10,6 +10,7 @@ import (
 func (r *Repo) CreateInvitation(
 	ctx context.Context, name string, p dbgen.CreateInvitationParams,
 ) (row dbgen.Invitation, err error) {
+	name = about(ctx, name, p)
 	p.ID, p.Now, p.ExpiresAt = r.sources.ID(), r.Now(), utc(p.ExpiresAt)
 	p.OwnerPattern, p.PlainPattern = ownerPattern, plainPattern
 	err = r.writeThenRead(ctx, name, ask((*queries).GetPendingInvitation, dbgen.GetPendingInvitationParams{
@@ -30,6 +31,7 @@ const ErrAlreadyAccepted RefusalError = "already accepted"
 func (r *Repo) AcceptInvitation(
 	ctx context.Context, name string, p dbgen.AcceptInvitationParams,
 ) (row dbgen.GetAcceptedInvitationRow, err error) {
+	name = about(ctx, name, p)
 	p.Now, p.MemberID = r.Now(), r.sources.ID()
 	p.OwnerPattern, p.PlainPattern = ownerPattern, plainPattern
 	read := dbgen.GetAcceptedInvitationParams{ID: p.ID, UserID: p.UserID}
@@ -48,6 +50,7 @@ func (r *Repo) AcceptInvitation(
 func (r *Repo) RejectInvitation(
 	ctx context.Context, name string, p dbgen.RejectInvitationParams,
 ) (row dbgen.Invitation, err error) {
+	name = about(ctx, name, p)
 	read := ask((*queries).GetInvitationOfRecipient, dbgen.GetInvitationOfRecipientParams{
 		ID: p.ID, UserID: p.UserID,
 	}, &row)
@@ -59,6 +62,7 @@ func (r *Repo) RejectInvitation(
 func (r *Repo) CancelInvitation(
 	ctx context.Context, name string, p dbgen.CancelInvitationParams,
 ) (row dbgen.Invitation, err error) {
+	name = about(ctx, name, p)
 	err = r.writeThenRead(ctx, name, ask((*queries).GetInvitation, dbgen.GetInvitationParams(p), &row),
 		lock((*queries).LockInvitation, p.ID), verdict((*queries).CancelInvitation, p))
 	return row, err

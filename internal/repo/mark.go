@@ -5,6 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -37,16 +41,51 @@ func WithKey(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, keyName{}, key)
 }
 
+// about is what a call under a key is about: its method, and a digest of the ids, addresses and codes that it was given.
+// What else it was given may be another each time, such as the hash of a password. Without a key it is the method.
+func about[P any](ctx context.Context, name string, p P) string {
+	if _, named := ctx.Value(keyName{}).(string); !named {
+		return name
+	}
+	h := sha256.New()
+	digest(h, reflect.ValueOf(p))
+	return name + " " + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
+}
+
+var identifies = regexp.MustCompile(`(ID|Id|Ids|IDs)$|^(Email|Identifier|Token|Tokens|Code)$`)
+
+func digest(w io.Writer, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			digest(w, v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if identifies.MatchString(v.Type().Field(i).Name) {
+				digest(w, v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		_, _ = fmt.Fprintf(w, "%d:", v.Len())
+		for i := range v.Len() {
+			digest(w, v.Index(i))
+		}
+	default:
+		_, _ = fmt.Fprintf(w, "%#v;", v.Interface())
+	}
+}
+
 // newMark returns the mark of a write, nil if it leaves none: it has no key, or is part of an InTx that has.
 func (r *Repo) newMark(ctx context.Context, operation, answer string) (*mark, error) {
 	key, named := ctx.Value(keyName{}).(string)
-	if !named && !r.marks || r.tx != nil && (r.tx.own || !named) {
+	if !named && !r.marks || r.tx != nil && (r.tx.named || !named) {
 		return nil, nil
 	}
 	_, pool := r.db.(*pgxpool.Pool)
 	switch {
 	case r.tx != nil:
-		return nil, KeyError("in a transaction of the caller's")
+		return nil, KeyError("in a transaction without one")
 	case !pool && connOf(r.db) == nil:
 		return nil, KeyError("handle of an unknown type")
 	case named && key == "":
@@ -150,7 +189,7 @@ func (r *Repo) answered(ctx context.Context, m *mark) (done string, err error) {
 	case *there.Answer == m.answer:
 		return "", nil
 	case there.Operation != m.operation:
-		return "", KeyError("of another operation")
+		return "", KeyError("of another call")
 	case isRefused && word == string(errNotFound):
 		return "", pgx.ErrNoRows
 	case isRefused:

@@ -9,6 +9,7 @@ import (
 func (r *Repo) CreateMember(
 	ctx context.Context, name string, p dbgen.CreateMemberParams,
 ) (row dbgen.Member, err error) {
+	name = about(ctx, name, p)
 	p.ID, p.Now = r.sources.ID(), r.Now()
 	read := dbgen.GetMemberParams{ID: p.ID, OrganizationID: p.OrganizationID}
 	done, err := r.write(ctx, name, Key{"member", p.ID},
@@ -27,6 +28,7 @@ func (r *Repo) CreateMember(
 func (r *Repo) CreateMembers(
 	ctx context.Context, name string, rows []dbgen.Member, limits []int64,
 ) ([]dbgen.Member, error) {
+	name = about(ctx, name, rows)
 	p := dbgen.CreateMembersParams{Now: r.Now(), MaxMembers: limits}
 	for i := range rows {
 		m := &rows[i]
@@ -41,6 +43,7 @@ func (r *Repo) CreateMembers(
 func (r *Repo) UpdateMember(
 	ctx context.Context, name string, p dbgen.UpdateMemberParams,
 ) (row dbgen.Member, err error) {
+	name = about(ctx, name, p)
 	p.OwnerPattern = ownerPattern
 	read := dbgen.GetMemberParams{ID: p.ID, OrganizationID: p.OrganizationID}
 	err = r.writeThenRead(ctx, name, ask((*queries).GetMember, read, &row),
@@ -49,6 +52,7 @@ func (r *Repo) UpdateMember(
 }
 
 func (r *Repo) DeleteMember(ctx context.Context, name string, p dbgen.DeleteMemberParams) error {
+	name = about(ctx, name, p)
 	p.Now, p.OwnerPattern = r.Now(), ownerPattern
 	_, err := r.write(ctx, name, Key{},
 		lock((*queries).LockOrganization, p.OrganizationID),

@@ -9,6 +9,7 @@ import (
 func (r *Repo) CreateOrganization(
 	ctx context.Context, name string, p dbgen.CreateOrganizationParams,
 ) (dbgen.Organization, error) {
+	name = about(ctx, name, p)
 	p.ID, p.MemberID, p.TeamID, p.TeamMemberID = r.sources.ID(), r.sources.ID(), r.sources.ID(), r.sources.ID()
 	p.Now = r.Now()
 	var row dbgen.CreateOrganizationRow
@@ -21,6 +22,7 @@ func (r *Repo) CreateOrganization(
 
 // DeleteOrganization returns the sessions in which the organization was active.
 func (r *Repo) DeleteOrganization(ctx context.Context, name, id string) (sessions []dbgen.Session, err error) {
+	name = about(ctx, name, id)
 	err = r.writeOnce(ctx, name, Key{},
 		lock((*queries).LockOrganizationToDelete, id),
 		ask((*queries).ClearActiveOrganization, dbgen.ClearActiveOrganizationParams{

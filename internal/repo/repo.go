@@ -43,8 +43,9 @@ type Repo struct {
 
 // transaction is what the Repo of a transaction, and of each savepoint in it, knows of it.
 type transaction struct {
-	own  bool  // begun here, so READ COMMITTED
-	made []Key // the rows that it has made so far
+	own   bool  // begun here, so READ COMMITTED
+	named bool  // under a key
+	made  []Key // the rows that it has made so far
 }
 
 // New returns a Repo on db. With marks, every write that has no key of its own gets one; see [WithKey].
@@ -57,6 +58,17 @@ func New(db DB, s Sources, marks bool) *Repo {
 		r.tx = &transaction{}
 	}
 	return r
+}
+
+// where is r, or, where the caller has begun a transaction on r's connection itself, a Repo that knows of it.
+func (r *Repo) where() *Repo {
+	conn := connOf(r.db)
+	if r.tx != nil || conn == nil || conn.IsClosed() || conn.PgConn().TxStatus() == 'I' {
+		return r
+	}
+	in := *r
+	in.tx = &transaction{}
+	return &in
 }
 
 // IsTx reports whether the Repo's handle is a transaction.

@@ -10,6 +10,7 @@ import (
 func (r *Repo) CreateSession(
 	ctx context.Context, name string, p dbgen.CreateSessionParams,
 ) (row dbgen.Session, err error) {
+	name = about(ctx, name, p)
 	p.ID, p.Token, p.Now, p.ExpiresAt = r.sources.ID(), r.sources.Token(), r.Now(), utc(p.ExpiresAt)
 	done, err := r.write(ctx, name, Key{"session", p.ID}, ask((*queries).CreateSession, p, &row))
 	if done != "" {
@@ -20,6 +21,7 @@ func (r *Repo) CreateSession(
 
 // CreateSessions makes all rows or none, and returns them in order.
 func (r *Repo) CreateSessions(ctx context.Context, name string, rows []dbgen.Session) ([]dbgen.Session, error) {
+	name = about(ctx, name, rows)
 	p := dbgen.CreateSessionsParams{Now: r.Now()}
 	for i := range rows {
 		s := &rows[i]
@@ -39,6 +41,7 @@ func (r *Repo) CreateSessions(ctx context.Context, name string, rows []dbgen.Ses
 func (r *Repo) RefreshSession(
 	ctx context.Context, name, token string, lifetime, updateAge time.Duration,
 ) (row dbgen.Session, refreshed bool, err error) {
+	name = about(ctx, name, token)
 	now := r.Now()
 	read := ask((*queries).GetLiveSessionByToken, dbgen.GetLiveSessionByTokenParams{Token: token, Now: now}, &row)
 	err = r.writeThenRead(ctx, name, read, ask((*queries).RefreshSession, dbgen.RefreshSessionParams{
@@ -51,6 +54,7 @@ func (r *Repo) RefreshSession(
 func (r *Repo) SetActiveOrganization(
 	ctx context.Context, name string, p dbgen.SetActiveOrganizationParams,
 ) (dbgen.Session, error) {
+	name = about(ctx, name, p)
 	p.Now = r.Now()
 	return r.activate(ctx, name, dbgen.GetLiveSessionParams{Token: p.Token, UserID: p.UserID, Now: p.Now},
 		lock((*queries).LockMembershipOfOrganization, dbgen.LockMembershipOfOrganizationParams{
@@ -62,6 +66,7 @@ func (r *Repo) SetActiveOrganization(
 func (r *Repo) SetActiveTeam(
 	ctx context.Context, name string, p dbgen.SetActiveTeamParams,
 ) (dbgen.Session, error) {
+	name = about(ctx, name, p)
 	p.Now = r.Now()
 	return r.activate(ctx, name, dbgen.GetLiveSessionParams{Token: p.Token, UserID: p.UserID, Now: p.Now},
 		lock((*queries).LockTeamMembership, dbgen.LockTeamMembershipParams{TeamID: deref(p.TeamID), UserID: p.UserID}),
@@ -79,6 +84,7 @@ func (r *Repo) activate(
 
 // DeleteSessionsByUser also ends a sign-in that is under way: it waits for it, and those after it wait for this.
 func (r *Repo) DeleteSessionsByUser(ctx context.Context, name, userID string) (rows []dbgen.Session, err error) {
+	name = about(ctx, name, rows)
 	err = r.writeOnce(ctx, name, Key{},
 		lock((*queries).LockUser, userID), ask((*queries).DeleteSessionsByUser, userID, &rows))
 	return rows, err
@@ -88,6 +94,7 @@ func (r *Repo) DeleteSessionsByUser(ctx context.Context, name, userID string) (r
 func (r *Repo) DeleteOtherSessions(
 	ctx context.Context, name string, p dbgen.DeleteOtherSessionsParams,
 ) (rows []dbgen.Session, err error) {
+	name = about(ctx, name, p)
 	err = r.writeOnce(ctx, name, Key{},
 		lock((*queries).LockUser, p.UserID), ask((*queries).DeleteOtherSessions, p, &rows))
 	return rows, err

@@ -7,6 +7,7 @@ import (
 )
 
 func (r *Repo) CreateTeam(ctx context.Context, name string, p dbgen.CreateTeamParams) (row dbgen.Team, err error) {
+	name = about(ctx, name, p)
 	p.ID, p.Now = r.sources.ID(), r.Now()
 	read := dbgen.GetTeamParams{ID: p.ID, OrganizationID: p.OrganizationID}
 	done, err := r.write(ctx, name, Key{"team", p.ID},
@@ -21,6 +22,7 @@ func (r *Repo) CreateTeam(ctx context.Context, name string, p dbgen.CreateTeamPa
 }
 
 func (r *Repo) RecountTeamMembers(ctx context.Context, name, organizationID string) (n int64, err error) {
+	name = about(ctx, name, organizationID)
 	err = r.writeOnce(ctx, name, Key{},
 		lock((*queries).LockOrganization, organizationID),
 		ask((*queries).RecountTeamMembers, dbgen.RecountTeamMembersParams{
@@ -30,6 +32,7 @@ func (r *Repo) RecountTeamMembers(ctx context.Context, name, organizationID stri
 }
 
 func (r *Repo) DeleteTeam(ctx context.Context, name string, p dbgen.DeleteTeamParams) error {
+	name = about(ctx, name, p)
 	p.Now = r.Now()
 	_, err := r.write(ctx, name, Key{},
 		lock((*queries).LockOrganization, p.OrganizationID),
@@ -43,6 +46,7 @@ func (r *Repo) DeleteTeam(ctx context.Context, name string, p dbgen.DeleteTeamPa
 func (r *Repo) CreateTeamMembers(
 	ctx context.Context, name string, p dbgen.CreateTeamMembersParams,
 ) (rows []dbgen.TeamMember, err error) {
+	name = about(ctx, name, p)
 	p.Ids, p.Now = make([]string, len(p.UserIds)), r.Now()
 	for i := range p.Ids {
 		p.Ids[i] = r.sources.ID()
@@ -64,6 +68,7 @@ func (r *Repo) CreateTeamMembers(
 }
 
 func (r *Repo) DeleteTeamMember(ctx context.Context, name string, p dbgen.DeleteTeamMemberParams) error {
+	name = about(ctx, name, p)
 	p.Now = r.Now()
 	_, err := r.write(ctx, name, Key{},
 		lock((*queries).LockOrganization, p.OrganizationID),

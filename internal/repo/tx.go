@@ -21,6 +21,10 @@ func (e fnError) Unwrap() error { return e.error }
 // Repo that is in a transaction it is a savepoint. It says whether an error is fn's own, which is returned unchanged.
 func (r *Repo) InTx(ctx context.Context, fn func(in *Repo) error) (own bool, err error) {
 	const name = "InTx"
+	r = r.where()
+	if _, begins := r.db.(beginner); begins && r.tx != nil { // no savepoint can be had from a connection
+		return false, ErrInTransaction
+	}
 	m, err := r.newMark(ctx, name, "")
 	if err != nil {
 		return false, err
@@ -61,6 +65,8 @@ func (r *Repo) transact(ctx context.Context, m *mark, fn func(in *Repo) error) e
 	if err := in.take(ctx, m); err != nil {
 		return err
 	}
+	_, named := ctx.Value(keyName{}).(string)
+	in.tx.named = in.tx.named || m != nil && named
 	if err := fn(&in); err != nil {
 		return fnError{err, tx.Conn().IsClosed()}
 	}
@@ -71,10 +77,12 @@ func (r *Repo) transact(ctx context.Context, m *mark, fn func(in *Repo) error) e
 	return nil
 }
 
+type beginner interface {
+	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
+}
+
 func (r *Repo) begin(ctx context.Context) (pgx.Tx, error) {
-	if db, ok := r.db.(interface {
-		BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
-	}); ok {
+	if db, ok := r.db.(beginner); ok {
 		return db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	}
 	return r.db.Begin(ctx) // a savepoint

@@ -7,6 +7,7 @@ import (
 )
 
 func (r *Repo) CreateUser(ctx context.Context, name string, p dbgen.CreateUserParams) (row dbgen.User, err error) {
+	name = about(ctx, name, p)
 	p.ID, p.Now = r.sources.ID(), r.Now()
 	done, err := r.write(ctx, name, Key{"user", p.ID}, ask((*queries).CreateUser, p, &row))
 	if done != "" {
@@ -20,6 +21,7 @@ func (r *Repo) CreateUser(ctx context.Context, name string, p dbgen.CreateUserPa
 func (r *Repo) CreateUserWithAccount(
 	ctx context.Context, name string, u dbgen.CreateUserParams, a dbgen.CreateAccountParams,
 ) (user dbgen.User, account dbgen.Account, err error) {
+	name = about(ctx, name, u)
 	u.ID, u.Now = r.sources.ID(), r.Now()
 	a.ID, a.UserID, a.Now = r.sources.ID(), u.ID, u.Now
 	a.AccessTokenExpiresAt, a.RefreshTokenExpiresAt = UTC(a.AccessTokenExpiresAt), UTC(a.RefreshTokenExpiresAt)
@@ -43,6 +45,7 @@ func (r *Repo) CreateUserWithAccount(
 
 // CreateUsers makes all rows or none, and returns them in order.
 func (r *Repo) CreateUsers(ctx context.Context, name string, rows []dbgen.User) ([]dbgen.User, error) {
+	name = about(ctx, name, rows)
 	p := dbgen.CreateUsersParams{Now: r.Now()}
 	for i := range rows {
 		u := &rows[i]
@@ -58,6 +61,7 @@ func (r *Repo) CreateUsers(ctx context.Context, name string, rows []dbgen.User) 
 func (r *Repo) VerifyUserEmail(
 	ctx context.Context, name string, p dbgen.VerifyUserEmailParams,
 ) (row dbgen.User, revoked []dbgen.Session, err error) {
+	name = about(ctx, name, p)
 	p.Now = r.Now()
 	err = r.writeThenRead(ctx, name, ask((*queries).GetUser, p.ID, &row),
 		lock((*queries).LockUser, p.ID),
@@ -73,6 +77,7 @@ func (r *Repo) VerifyUserEmail(
 func (r *Repo) DeleteUser(
 	ctx context.Context, name string, p dbgen.DeleteUserParams,
 ) (row dbgen.DeleteUserRow, sessions []dbgen.Session, err error) {
+	name = about(ctx, name, p)
 	p.Now, p.Seed, p.OwnerPattern = r.Now(), r.sources.ID(), ownerPattern
 	organizations := lock((*queries).LockOrganizationsOfUser, p.ID)
 	if p.DeleteOrganizations {

@@ -21,6 +21,7 @@ func (r *Repo) CreateVerification(
 
 // ReserveVerification makes the id as Better Auth 1.7 does, so that the two sides exclude each other.
 func (r *Repo) ReserveVerification(ctx context.Context, name string, p dbgen.ReserveVerificationParams) error {
+	name = about(ctx, name, p)
 	digest := sha256.Sum256([]byte("reserve:" + p.Identifier))
 	p.ID = base64.RawURLEncoding.EncodeToString(digest[:])
 	p.Now, p.ExpiresAt = r.Now(), utc(p.ExpiresAt)
@@ -32,6 +33,7 @@ func (r *Repo) ReserveVerification(ctx context.Context, name string, p dbgen.Res
 func (r *Repo) ConsumeVerification(
 	ctx context.Context, name string, p dbgen.ConsumeVerificationParams,
 ) (dbgen.Verification, error) {
+	name = about(ctx, name, p)
 	p.Now = r.Now()
 	var gone dbgen.ConsumeVerificationRow
 	err := r.writeOnce(ctx, name, Key{},
@@ -44,7 +46,8 @@ const ErrInTransaction RefusalError = "in a transaction"
 
 // ConsumeCode takes the guesses at a code one after the other, so that each is counted.
 func (r *Repo) ConsumeCode(ctx context.Context, name string, p dbgen.ConsumeCodeParams, inTx bool) error {
-	if conn := connOf(r.db); !inTx && (r.IsTx() || conn != nil && conn.PgConn().TxStatus() != 'I') {
+	name = about(ctx, name, p)
+	if !inTx && r.where().IsTx() {
 		return ErrInTransaction
 	}
 	p.Now = r.Now()
