@@ -64,8 +64,9 @@ type Authenticator struct {
 //
 // Each answer has Cookie in its header Vary, and Authorization where bearer tokens count. One that has a cookie of
 // Cookies, since a session was prolonged or next set it, has Cache-Control: private, no-store, and no header that tells
-// a cache otherwise. Both hold whatever next sets: they are seen to when the header is written. For that, next gets a
-// ResponseWriter around the one that was there; it can do what that one can.
+// a cache otherwise. Both hold whatever next sets, and when: they are seen to before each write and when next is done,
+// so that middleware outside may hold the header back. For that, next gets a ResponseWriter around the one that was
+// there; it can do what that one can.
 //
 // Inside middleware of the same Authenticator, it asks nothing again. What another one found counts for nothing.
 func (a *Authenticator) Require(next http.Handler) http.Handler { return a.handler(next, false) }
