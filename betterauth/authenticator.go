@@ -68,7 +68,7 @@ type Authenticator struct {
 // so that middleware outside may hold the header back. For that, next gets a ResponseWriter around the one that was
 // there; it can do what that one can.
 //
-// Inside middleware of the same Authenticator, it asks nothing again. What another one found counts for nothing.
+// Inside middleware of the same Authenticator, or its NewContext, it asks nothing again, and holds to the same. What another one found counts for nothing.
 func (a *Authenticator) Require(next http.Handler) http.Handler { return a.handler(next, false) }
 
 // Optional is Require, but serves those too who are not signed in, or no more. [FromContext] tells them. While the
@@ -84,13 +84,13 @@ func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler 
 		vary = "Authorization, Cookie"
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w, answer := a.Cookies.guard(w, vary) // also within a's own: the cookie may be there, and a cache in between
+		defer answer.settle()
 		outer, known := r.Context().Value(contextKey{}).(result)
 		if known && outer.by == a && outer.signedIn {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w, answer := a.Cookies.guard(w, vary)
-		defer answer.settle()
 		found, err := a.Authenticate(w, r)
 		switch {
 		case err == nil:

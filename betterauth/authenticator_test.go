@@ -397,6 +397,36 @@ func TestNested(t *testing.T) {
 	}
 }
 
+// Where it asks nothing again, the inner one still sees to the header: the cookie may be there already, and a cache in
+// between.
+func TestNestedGuards(t *testing.T) {
+	auth := authenticator(t, fakeOf("token", due))
+	opens := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		opensTo(w.Header())
+		w.WriteHeader(http.StatusOK)
+	})
+	r := request(auth.Cookies.Name() + "=" + auth.Cookies.Sign("token"))
+	for what, middleware := range map[string]func(http.Handler) http.Handler{"Require": auth.Require, "Optional": auth.Optional} {
+		w := httptest.NewRecorder()
+		found, err := auth.Authenticate(w, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		middleware(opens).ServeHTTP(w, r.WithContext(auth.NewContext(r.Context(), found)))
+		checkPrivate(t, what+" in its context", w.Header())
+		checkVary(t, what+" in its context", w.Header(), "Cookie")
+
+		var cached http.Header
+		caches := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			middleware(opens).ServeHTTP(w, r)
+			cached = w.Header().Clone()
+		})
+		serve(auth.Require(caches), r)
+		checkPrivate(t, what+" in a cache", cached)
+		checkVary(t, what+" in a cache", cached, "Cookie")
+	}
+}
+
 // What one Authenticator found counts for no other: neither to be let in nor to be told who is signed in.
 func TestNestedOthers(t *testing.T) {
 	site, admin := authenticator(t, fakeOf("token", fresh)), authenticator(t, fakeOf("root", fresh))
