@@ -68,7 +68,8 @@ type Authenticator struct {
 // so that middleware outside may hold the header back. For that, next gets a ResponseWriter around the one that was
 // there; it can do what that one can.
 //
-// Inside middleware of the same Authenticator, or its NewContext, it asks nothing again, and holds to the same. What another one found counts for nothing.
+// Inside middleware of the same Authenticator, or its NewContext, it asks nothing again, but sees to the header all the
+// same. What another one found counts for nothing.
 func (a *Authenticator) Require(next http.Handler) http.Handler { return a.handler(next, false) }
 
 // Optional is Require, but serves those too who are not signed in, or no more. [FromContext] tells them. While the

@@ -418,7 +418,7 @@ func TestNestedGuards(t *testing.T) {
 
 		var cached http.Header
 		caches := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			middleware(opens).ServeHTTP(w, r)
+			middleware(opens).ServeHTTP(&late{ResponseWriter: w}, r)
 			cached = w.Header().Clone()
 		})
 		serve(auth.Require(caches), r)
