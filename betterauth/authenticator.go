@@ -52,7 +52,8 @@ type Authenticator struct {
 	Now func() time.Time
 
 	// OnError answers a request that [Authenticator.Require] or [Authenticator.Optional] refuses, and may log why; nil:
-	// [WriteError]. The error is [ErrUnauthenticated] or that of the database.
+	// [WriteError]. The error is [ErrUnauthenticated] or that of the database. Nobody is signed in to r, whatever other
+	// middleware around found.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 	// OnRefreshError is told why a live session could not be prolonged. The request goes on, and the next one tries
 	// again. nil: nobody is told.
@@ -92,6 +93,9 @@ func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler 
 			next.ServeHTTP(w, r)
 			return
 		}
+		if known { // by another, whose word does not count here, nor where an error is told
+			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, result{by: a}))
+		}
 		found, err := a.Authenticate(w, r)
 		switch {
 		case err == nil:
@@ -99,8 +103,6 @@ func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler 
 		case !anonymous || !errors.Is(err, ErrUnauthenticated):
 			a.refuse(w, r, err)
 			return
-		case known: // by another, whose word does not count here
-			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, result{by: a}))
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -473,6 +473,34 @@ func TestNestedOthers(t *testing.T) {
 	check(t, "a context of site's", serve(admin.Require(hello), r), 401, bodyOf[401])
 }
 
+// Nor is it told to the functions of another's: who refuses somebody, or cannot prolong a session.
+func TestNestedOthersErrors(t *testing.T) {
+	site, admin := authenticator(t, fakeOf("token", fresh)), authenticator(t, fakeOf("root", due))
+	admin.Cookies = newCookies(t, betterauth.CookieOptions{Prefix: "admin"}, anotherSecret)
+	admin.Sessions.(*fakeSessions).refreshErr = errOfPG
+	told := 0
+	look := func(r *http.Request) {
+		told++
+		if who, ok := betterauth.FromContext(r.Context()); ok || who.User.ID != "" {
+			t.Errorf("told of %s, %v", who.User.ID, ok)
+		}
+	}
+	admin.OnError = func(w http.ResponseWriter, r *http.Request, err error) {
+		look(r)
+		betterauth.WriteError(w, err)
+	}
+	admin.OnRefreshError = func(r *http.Request, _ error) { look(r) }
+	cookie := site.Cookies.Name() + "=" + site.Cookies.Sign("token")
+	both := cookie + "; " + admin.Cookies.Name() + "=" + admin.Cookies.Sign("root")
+	check(t, "refused", serve(site.Require(admin.Require(hello)), request(cookie)), 401, bodyOf[401])
+	check(t, "not prolonged", serve(site.Require(admin.Require(hello)), request(both)), 200, "hello Ada until 2026-11-30")
+	admin.Sessions.(*fakeSessions).err = errOfPG
+	check(t, "broken", serve(site.Require(admin.Optional(hello)), request(both)), 503, bodyOf[503])
+	if told != 3 {
+		t.Errorf("told %d times", told)
+	}
+}
+
 func TestMiddlewareNeedsItsParts(t *testing.T) {
 	whole := authenticator(t, fakeOf("token", fresh))
 	for _, a := range []*betterauth.Authenticator{{}, {Sessions: whole.Sessions}, {Cookies: whole.Cookies}} {
