@@ -88,13 +88,13 @@ func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w, answer := a.Cookies.guard(w, vary) // also within a's own: the cookie may be there, and a cache in between
 		defer answer.settle()
-		outer, known := r.Context().Value(contextKey{}).(result)
+		outer, known := r.Context().Value(contextKey{}).(*result)
 		if known && outer.by == a && outer.signedIn {
 			next.ServeHTTP(w, r)
 			return
 		}
 		if known { // by another, whose word does not count here, nor where an error is told
-			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, result{by: a}))
+			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, &result{by: a}))
 		}
 		found, err := a.Authenticate(w, r)
 		switch {
@@ -235,7 +235,8 @@ func WriteError(w http.ResponseWriter, err error) {
 
 type contextKey struct{}
 
-// result is what an Authenticator found, which counts for itself alone.
+// result is what an Authenticator found, which counts for itself alone. A context has a pointer to it, which fmt prints
+// as an address: of a value, %#v would print the token.
 type result struct {
 	by       *Authenticator // nil: the function NewContext
 	signedIn bool
@@ -251,11 +252,14 @@ func NewContext(ctx context.Context, who authdb.Authentication) context.Context 
 // NewContext returns a context in which a's own middleware does not ask who is signed in, as it makes it itself: for a
 // test of handlers with their middleware, and for whoever calls [Authenticator.Authenticate] around it.
 func (a *Authenticator) NewContext(ctx context.Context, who authdb.Authentication) context.Context {
-	return context.WithValue(ctx, contextKey{}, result{a, true, who})
+	return context.WithValue(ctx, contextKey{}, &result{a, true, who})
 }
 
 // FromContext returns who is signed in, and whether anybody is: what the innermost middleware around the handler found.
 func FromContext(ctx context.Context) (authdb.Authentication, bool) {
-	found, _ := ctx.Value(contextKey{}).(result)
+	found, ok := ctx.Value(contextKey{}).(*result)
+	if !ok {
+		return authdb.Authentication{}, false
+	}
 	return found.Authentication, found.signedIn
 }

@@ -501,6 +501,38 @@ func TestNestedOthersErrors(t *testing.T) {
 	}
 }
 
+// A context that is printed, as by a test that fails or a log, shows nothing of who is signed in.
+func TestContextPrintsNoSecret(t *testing.T) {
+	auth := authenticator(t, fakeOf("a-token", fresh))
+	who := auth.Sessions.(*fakeSessions).rows["a-token"]
+	who.User.Email = "ada@example.com"
+	auth.Sessions.(*fakeSessions).rows["a-token"] = who
+	for what, h := range map[string]func(http.Handler) http.Handler{
+		"Require": auth.Require, "Optional": auth.Optional,
+		"NewContext": func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r.WithContext(betterauth.NewContext(r.Context(), who)))
+			})
+		},
+	} {
+		r := request("")
+		r.AddCookie(auth.Cookies.Cookie("a-token", 0))
+		serve(h(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if got, ok := betterauth.FromContext(r.Context()); !ok || got.User.Email != who.User.Email {
+				t.Errorf("%s: nobody is signed in", what)
+			}
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+				got := fmt.Sprintf(verb, r.Context())
+				for _, secret := range []string{"a-token", who.User.Email, "612d746f6b656e"} {
+					if strings.Contains(got, secret) {
+						t.Errorf("%s: %s prints %s", what, verb, got)
+					}
+				}
+			}
+		})), r)
+	}
+}
+
 func TestMiddlewareNeedsItsParts(t *testing.T) {
 	whole := authenticator(t, fakeOf("token", fresh))
 	for _, a := range []*betterauth.Authenticator{{}, {Sessions: whole.Sessions}, {Cookies: whole.Cookies}} {
