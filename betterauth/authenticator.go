@@ -46,14 +46,15 @@ type Authenticator struct {
 	// Lifetime and UpdateAge are the other side's session.expiresIn and session.updateAge. Zero:
 	// [authdb.SessionLifetime] and [authdb.SessionUpdateAge].
 	Lifetime, UpdateAge time.Duration
-	// NoRefresh leaves it to the other side to prolong sessions, as its session.disableSessionRefresh does.
+	// NoRefresh leaves it to others to prolong sessions: to the other side, as its session.disableSessionRefresh does, or
+	// to a program that keeps short ones alive by [authdb.SessionRepository.UpdateByToken].
 	NoRefresh bool
 	// Now is the clock that says whether a session is due; nil: time.Now.
 	Now func() time.Time
 
 	// OnError answers a request that [Authenticator.Require] or [Authenticator.Optional] refuses, and may log why; nil:
-	// [WriteError]. The error is [ErrUnauthenticated] or that of the database. Nobody is signed in to r, whatever other
-	// middleware around found.
+	// [WriteError]. The error is [ErrUnauthenticated] or that of the database. [FromContext] tells of nobody, whatever
+	// other middleware around it found.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 	// OnRefreshError is told why a live session could not be prolonged. The request goes on, and the next one tries
 	// again. nil: nobody is told.
@@ -217,8 +218,8 @@ func (a *Authenticator) refuse(w http.ResponseWriter, r *http.Request, err error
 
 // WriteError answers a request that could not be authenticated: [ErrUnauthenticated] with status 401 and the body that
 // Better Auth itself sends, {"message":"Unauthorized","code":"UNAUTHORIZED"}, anything else with status 503 and a body
-// of the same form, and Retry-After: 1 where it is [ErrBusy]. It says nothing of why. A 401 of the middleware has WWW-Authenticate: Bearer where the
-// [Authenticator] takes bearer tokens; for cookies there is no such scheme.
+// of the same form, and Retry-After: 1 where it is [ErrBusy]. It says nothing of why. A 401 of the middleware has
+// WWW-Authenticate: Bearer where the [Authenticator] takes bearer tokens; for cookies there is no such scheme.
 func WriteError(w http.ResponseWriter, err error) {
 	status, body := http.StatusServiceUnavailable, `{"message":"Service Unavailable","code":"SERVICE_UNAVAILABLE"}`
 	if errors.Is(err, ErrUnauthenticated) {
