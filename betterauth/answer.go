@@ -43,8 +43,8 @@ var private = []string{"private, no-store"}
 // cacheHeaders say how long some cache may store an answer, beside those whose names end in Cache-Control.
 var cacheHeaders = []string{"Expires", "Pragma", "Surrogate-Control", "Edge-Control", "X-Accel-Expires"}
 
-// answer is a ResponseWriter that sees to the header before each write and when the handler is done: what is outside may
-// write it at any of them, and the handler has no more say then.
+// answer is a ResponseWriter that sees to the header before each write and when the handler is done: what is outside
+// may write it at any of them, and the handler has no more say then.
 type answer struct {
 	http.ResponseWriter
 	cookies *Cookies
