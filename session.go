@@ -261,6 +261,10 @@ func (r *SessionRepository) Count(ctx context.Context, p CountSessionsParams) (i
 
 // UpdateByToken changes what p says and returns the session. It returns [ErrNotFound] or [ErrInvalidInput]. It sets
 // ExpiresAt as given, also on an expired session.
+//
+// A session that is kept alive so, an hour at a time, has after [SessionLifetime] lasted as long as one that was made
+// for it: from then on [SessionRepository.Refresh], and so a betterauth.Authenticator, prolongs it by all of that. Set
+// the Authenticator's NoRefresh, or make a new session in time.
 func (r *SessionRepository) UpdateByToken(ctx context.Context, token string, p UpdateSessionParams) (Session, error) {
 	const op = "Sessions.UpdateByToken"
 	if err := check(op, key("token", token, maxToken), instant("expires_at", p.ExpiresAt),
@@ -283,8 +287,9 @@ func (r *SessionRepository) UpdateByToken(ctx context.Context, token string, p U
 // Nor does it prolong what was made to end sooner: a session whose ExpiresAt is a second or more short of Lifetime
 // after CreatedAt, such as one without "remember me", which lives for a day, and one by which an administrator
 // impersonates its user (column impersonated_by of Better Auth's admin plugin). A session that was prolonged once is
-// long enough from then on. Where the other side's expiresIn has grown, sessions from before end when they were made
-// to, unless the other side prolongs them: it knows "remember me" by a cookie alone.
+// long enough from then on, as is a short one that [SessionRepository.UpdateByToken] has kept alive for Lifetime. Where
+// the other side's expiresIn has grown, sessions from before end when they were made to, unless the other side prolongs
+// them: it knows "remember me" by a cookie alone.
 func (r *SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams) (RefreshedSession, error) {
 	const op = "Sessions.Refresh"
 	if p.Lifetime == 0 {

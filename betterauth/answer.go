@@ -8,6 +8,7 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // NoStore is middleware for handlers that set or clear a session cookie themselves, as for signing in and out, if they
@@ -23,33 +24,35 @@ func (c *Cookies) NoStore(next http.Handler) http.Handler {
 
 // notForCaches makes what is answered with h private, for this time only.
 func notForCaches(h http.Header) {
-	for key := range h {
+	for key, values := range h {
 		switch name := textproto.CanonicalMIMEHeaderKey(key); {
+		case key == "Cache-Control" && slices.Equal(values, private): // so that a header is written to once
 		// CDN-Cache-Control (RFC 9213) and those of Cloudflare, Vercel and others go before Cache-Control.
 		case strings.HasSuffix(name, "Cache-Control"), slices.Contains(cacheHeaders, name):
 			delete(h, key)
 		}
 	}
-	h["Cache-Control"] = []string{"private, no-store"} // there are caches that heed only one of them
+	if h["Cache-Control"] == nil {
+		h["Cache-Control"] = slices.Clone(private)
+	}
 }
+
+// private is the Cache-Control of an answer for who asked alone. There are caches that heed only one of the two.
+var private = []string{"private, no-store"}
 
 // cacheHeaders say how long some cache may store an answer, beside those whose names end in Cache-Control.
 var cacheHeaders = []string{"Expires", "Pragma", "Surrogate-Control", "Edge-Control", "X-Accel-Expires"}
 
-// answer is a ResponseWriter that sees to the header just before it is written: there, at the last moment, the handler
-// has no more say.
+// answer is a ResponseWriter that sees to the header before each write and when the handler is done: what is outside
+// may write it at any of them, and the handler has no more say then.
 type answer struct {
 	http.ResponseWriter
 	cookies *Cookies
 	vary    string // what the answer depends on
-	written bool   // the header
 }
 
-// settle makes the header what it must be, until it is written. It costs a look at each of its keys.
+// settle makes the header what it must be. It costs a look at each of its keys.
 func (a *answer) settle() {
-	if a.written {
-		return
-	}
 	h := a.Header()
 	if a.cookies.sets(h) {
 		notForCaches(h)
@@ -95,30 +98,38 @@ func varies(lines []string, by string) bool {
 // WriteHeader writes the header, or an informational one, which has the same fields.
 func (a *answer) WriteHeader(status int) {
 	a.settle()
-	a.written = a.written || status >= 200 || status == http.StatusSwitchingProtocols
 	a.ResponseWriter.WriteHeader(status)
 }
 
 // Write writes the header first, if that is still to do.
 func (a *answer) Write(p []byte) (int, error) {
 	a.settle()
-	a.written = a.written || len(p) > 0
 	return a.ResponseWriter.Write(p)
 }
 
 // WriteString is for [io.WriteString].
 func (a *answer) WriteString(s string) (int, error) {
 	a.settle()
-	a.written = a.written || s != ""
 	return io.WriteString(a.ResponseWriter, s)
 }
 
-// ReadFrom is for [io.Copy], which sends a file without copying it where the writer below can.
+// ReadFrom is for [io.Copy]. To read may change the header, so each part is written by itself, but of a file, which is
+// sent without copying it where the writer below can: there the first part is what has the header written.
 func (a *answer) ReadFrom(src io.Reader) (int64, error) {
-	a.settle()
-	n, err := io.Copy(a.ResponseWriter, src)
-	a.written = a.written || n > 0
-	return n, err
+	file := src
+	if part, ok := src.(*io.LimitedReader); ok {
+		file = part.R
+	}
+	if _, ok := file.(syscall.Conn); !ok {
+		return io.Copy(struct{ io.Writer }{a}, src)
+	}
+	const first = 512 // as many as net/http looks at to tell a Content-Type
+	n, err := io.Copy(struct{ io.Writer }{a}, io.LimitReader(src, first))
+	if err != nil || n < first {
+		return n, err
+	}
+	rest, err := io.Copy(a.ResponseWriter, src)
+	return n + rest, err
 }
 
 // FlushError is for [http.ResponseController], which would pass it by and flush below.
@@ -162,7 +173,7 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // guard returns a writer that can do what w can, and its answer, for settle to be called when the handler is done: the
-// handler may have written nothing, or have panicked.
+// header may be written only then, as where the handler wrote nothing or panicked, or what is outside holds it back.
 func (c *Cookies) guard(w http.ResponseWriter, vary string) (http.ResponseWriter, *answer) {
 	a := &answer{ResponseWriter: w, cookies: c, vary: vary}
 	_, flushes := w.(http.Flusher)

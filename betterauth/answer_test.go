@@ -95,10 +95,10 @@ func publicHandlers(t *testing.T) map[string]http.HandlerFunc {
 		t.Fatal(err)
 	}
 	proxy := httputil.NewSingleHostReverseProxy(target)
-	inTime := http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	withinTime := inTime(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		public(w.Header())
 		_, _ = io.WriteString(w, "in time")
-	}), time.Minute, "")
+	}))
 	return map[string]http.HandlerFunc{
 		"nothing":       func(w http.ResponseWriter, _ *http.Request) { public(w.Header()) },
 		"nothing said":  func(http.ResponseWriter, *http.Request) {},
@@ -182,7 +182,7 @@ func publicHandlers(t *testing.T) map[string]http.HandlerFunc {
 			http.Redirect(w, r, "/x", http.StatusMovedPermanently)
 		},
 		"proxy":       proxy.ServeHTTP,
-		"within time": inTime.ServeHTTP,
+		"within time": withinTime.ServeHTTP,
 		"panic":       func(w http.ResponseWriter, _ *http.Request) { public(w.Header()); panic("a bug") },
 	}
 }
@@ -285,6 +285,178 @@ func TestNoCacheGetsTheCookie(t *testing.T) {
 				}
 				checkVary(t, name, header, want...)
 			}
+		}
+	}
+}
+
+// late is middleware's writer that holds back status, header and body, as one that compresses does, until it has more
+// than a few bytes, is flushed, or the handler is done.
+type late struct {
+	http.ResponseWriter
+	status int
+	body   []byte
+	sent   bool
+}
+
+func (l *late) WriteHeader(status int) { l.status = status }
+
+func (l *late) Write(p []byte) (int, error) {
+	if l.body = append(l.body, p...); len(l.body) > 8 {
+		l.Flush()
+	}
+	return len(p), nil
+}
+
+func (l *late) Flush() {
+	if !l.sent && l.status != 0 {
+		l.ResponseWriter.WriteHeader(l.status)
+	}
+	_, _ = l.ResponseWriter.Write(l.body)
+	l.body, l.sent = nil, true
+}
+
+// lateReader is one that also reads by itself.
+type lateReader struct{ *late }
+
+func (l lateReader) ReadFrom(src io.Reader) (int64, error) {
+	return io.Copy(struct{ io.Writer }{l.late}, src)
+}
+
+func sendsLate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l := &late{ResponseWriter: w}
+		defer l.Flush()
+		next.ServeHTTP(l, r)
+	})
+}
+
+func sendsLateAndReads(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l := &late{ResponseWriter: w}
+		defer l.Flush()
+		next.ServeHTTP(lateReader{l}, r)
+	})
+}
+
+func inTime(next http.Handler) http.Handler { return http.TimeoutHandler(next, time.Minute, "") }
+
+// byRead calls do before each part that it is read by, up to the last.
+type byRead struct {
+	parts []string
+	do    func()
+}
+
+func (b *byRead) Read(p []byte) (int, error) {
+	b.do()
+	if len(b.parts) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, b.parts[0])
+	b.parts = b.parts[1:]
+	return n, nil
+}
+
+// opensTo makes an answer public, and forgets what it depends on.
+func opensTo(h http.Header) { public(h); h.Del("Vary") }
+
+// Middleware outside may write the header long after the handler believes to have done so.
+func TestNoCacheGetsTheCookieOfALateAnswer(t *testing.T) {
+	auth := authenticator(t, fakeOf("token", due))
+	signed := auth.Cookies.Cookie("token", time.Hour)
+	for what, h := range map[string]http.HandlerFunc{
+		"written": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "x")
+			opensTo(w.Header())
+		},
+		"status": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusOK)
+			opensTo(w.Header())
+		},
+		"written again": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "x")
+			opensTo(w.Header())
+			_, _ = w.Write([]byte("more than a few bytes"))
+		},
+		"written again as a string": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "x")
+			opensTo(w.Header())
+			_, _ = io.WriteString(w, "more than a few bytes")
+		},
+		"flushed": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "x")
+			opensTo(w.Header())
+			_ = http.NewResponseController(w).Flush()
+		},
+		"panic": func(w http.ResponseWriter, _ *http.Request) { opensTo(w.Header()); panic("a bug") },
+		"copied": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.Copy(w, &byRead{[]string{"x"}, func() { opensTo(w.Header()) }})
+		},
+		"copied in parts": func(w http.ResponseWriter, _ *http.Request) {
+			parts := []string{"x", strings.Repeat("x", 512), "more than a few bytes"}
+			_, _ = io.Copy(w, &byRead{parts, func() { opensTo(w.Header()) }})
+		},
+		"copied, nothing": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.Copy(w, &byRead{nil, func() { opensTo(w.Header()) }})
+		},
+	} {
+		for stack, outside := range map[string]func(http.Handler) http.Handler{
+			"at once":         func(h http.Handler) http.Handler { return h },
+			"in time":         inTime,
+			"late":            sendsLate,
+			"late, and reads": sendsLateAndReads,
+		} {
+			cookie := http.Header{"Cookie": {signed.Name + "=" + signed.Value}}
+			for protocol, header := range answers(t, outside(recovers(auth.Require(h))), cookie) {
+				name := fmt.Sprint(what, ", ", stack, ", ", protocol)
+				checkPrivate(t, name, header)
+				checkVary(t, name, header, "Cookie")
+			}
+		}
+	}
+
+	signsIn := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		http.SetCookie(w, signed)
+		public(w.Header())
+	})
+	for protocol, header := range answers(t, inTime(auth.Cookies.NoStore(signsIn)), nil) {
+		checkPrivate(t, "cookie after the status, "+protocol, header)
+	}
+}
+
+// A file, or a part of it, is sent whole, however many parts it is written in.
+func TestFileIsSentWhole(t *testing.T) {
+	auth := authenticator(t, fakeOf("token", due))
+	const size = 100_000
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, []byte(strings.Repeat("0123456789", size/10)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []int64{0, 1, 511, 512, 513, 5000, size, size + 1} {
+		for what, outside := range map[string]func(http.Handler) http.Handler{
+			"at once": func(h http.Handler) http.Handler { return h }, "late": sendsLate, "late, and reads": sendsLateAndReads,
+		} {
+			srv := httptest.NewServer(outside(auth.Optional(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				f, err := os.Open(name)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer f.Close()
+				if n, err := io.Copy(w, io.LimitReader(f, limit)); err != nil || n != min(limit, size) {
+					t.Errorf("%s: copied %d of %d, %v", what, n, limit, err)
+				}
+			}))))
+			res, err := srv.Client().Get(srv.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			if want := strings.Repeat("0123456789", size/10)[:min(limit, size)]; err != nil || string(body) != want {
+				t.Errorf("%s: got %d bytes of %d, %v", what, len(body), limit, err)
+			}
+			srv.Close()
 		}
 	}
 }

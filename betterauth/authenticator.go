@@ -46,13 +46,15 @@ type Authenticator struct {
 	// Lifetime and UpdateAge are the other side's session.expiresIn and session.updateAge. Zero:
 	// [authdb.SessionLifetime] and [authdb.SessionUpdateAge].
 	Lifetime, UpdateAge time.Duration
-	// NoRefresh leaves it to the other side to prolong sessions, as its session.disableSessionRefresh does.
+	// NoRefresh leaves it to others to prolong sessions: to the other side, as its session.disableSessionRefresh does, or
+	// to a program that keeps short ones alive by [authdb.SessionRepository.UpdateByToken].
 	NoRefresh bool
 	// Now is the clock that says whether a session is due; nil: time.Now.
 	Now func() time.Time
 
 	// OnError answers a request that [Authenticator.Require] or [Authenticator.Optional] refuses, and may log why; nil:
-	// [WriteError]. The error is [ErrUnauthenticated] or that of the database.
+	// [WriteError]. The error is [ErrUnauthenticated] or that of the database. [FromContext] tells of nobody, whatever
+	// other middleware around it found.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 	// OnRefreshError is told why a live session could not be prolonged. The request goes on, and the next one tries
 	// again. nil: nobody is told.
@@ -64,10 +66,12 @@ type Authenticator struct {
 //
 // Each answer has Cookie in its header Vary, and Authorization where bearer tokens count. One that has a cookie of
 // Cookies, since a session was prolonged or next set it, has Cache-Control: private, no-store, and no header that tells
-// a cache otherwise. Both hold whatever next sets: they are seen to when the header is written. For that, next gets a
-// ResponseWriter around the one that was there; it can do what that one can.
+// a cache otherwise. Both hold whatever next sets, and when: they are seen to before each write and when next is done,
+// so that middleware outside may hold the header back. For that, next gets a ResponseWriter around the one that was
+// there; it can do what that one can.
 //
-// Inside middleware of the same Authenticator, it asks nothing again. What another one found counts for nothing.
+// Inside middleware of the same Authenticator, or its NewContext, it asks nothing again, but sees to the header all the
+// same. What another one found counts for nothing.
 func (a *Authenticator) Require(next http.Handler) http.Handler { return a.handler(next, false) }
 
 // Optional is Require, but serves those too who are not signed in, or no more. [FromContext] tells them. While the
@@ -83,13 +87,16 @@ func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler 
 		vary = "Authorization, Cookie"
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		outer, known := r.Context().Value(contextKey{}).(result)
+		w, answer := a.Cookies.guard(w, vary) // also within a's own: the cookie may be there, and a cache in between
+		defer answer.settle()
+		outer, known := r.Context().Value(contextKey{}).(*result)
 		if known && outer.by == a && outer.signedIn {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w, answer := a.Cookies.guard(w, vary)
-		defer answer.settle()
+		if known { // by another, whose word does not count here, nor where an error is told
+			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, &result{by: a}))
+		}
 		found, err := a.Authenticate(w, r)
 		switch {
 		case err == nil:
@@ -97,8 +104,6 @@ func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler 
 		case !anonymous || !errors.Is(err, ErrUnauthenticated):
 			a.refuse(w, r, err)
 			return
-		case known: // by another, whose word does not count here
-			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, result{by: a}))
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -213,8 +218,8 @@ func (a *Authenticator) refuse(w http.ResponseWriter, r *http.Request, err error
 
 // WriteError answers a request that could not be authenticated: [ErrUnauthenticated] with status 401 and the body that
 // Better Auth itself sends, {"message":"Unauthorized","code":"UNAUTHORIZED"}, anything else with status 503 and a body
-// of the same form, and Retry-After: 1 where it is [ErrBusy]. It says nothing of why. A 401 of the middleware has WWW-Authenticate: Bearer where the
-// [Authenticator] takes bearer tokens; for cookies there is no such scheme.
+// of the same form, and Retry-After: 1 where it is [ErrBusy]. It says nothing of why. A 401 of the middleware has
+// WWW-Authenticate: Bearer where the [Authenticator] takes bearer tokens; for cookies there is no such scheme.
 func WriteError(w http.ResponseWriter, err error) {
 	status, body := http.StatusServiceUnavailable, `{"message":"Service Unavailable","code":"SERVICE_UNAVAILABLE"}`
 	if errors.Is(err, ErrUnauthenticated) {
@@ -231,7 +236,8 @@ func WriteError(w http.ResponseWriter, err error) {
 
 type contextKey struct{}
 
-// result is what an Authenticator found, which counts for itself alone.
+// result is what an Authenticator found, which counts for itself alone. A context has a pointer to it, which fmt prints
+// as an address: of a value, %#v would print the token.
 type result struct {
 	by       *Authenticator // nil: the function NewContext
 	signedIn bool
@@ -247,11 +253,14 @@ func NewContext(ctx context.Context, who authdb.Authentication) context.Context 
 // NewContext returns a context in which a's own middleware does not ask who is signed in, as it makes it itself: for a
 // test of handlers with their middleware, and for whoever calls [Authenticator.Authenticate] around it.
 func (a *Authenticator) NewContext(ctx context.Context, who authdb.Authentication) context.Context {
-	return context.WithValue(ctx, contextKey{}, result{a, true, who})
+	return context.WithValue(ctx, contextKey{}, &result{a, true, who})
 }
 
 // FromContext returns who is signed in, and whether anybody is: what the innermost middleware around the handler found.
 func FromContext(ctx context.Context) (authdb.Authentication, bool) {
-	found, _ := ctx.Value(contextKey{}).(result)
+	found, ok := ctx.Value(contextKey{}).(*result)
+	if !ok {
+		return authdb.Authentication{}, false
+	}
 	return found.Authentication, found.signedIn
 }

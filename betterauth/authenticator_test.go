@@ -397,6 +397,36 @@ func TestNested(t *testing.T) {
 	}
 }
 
+// Where it asks nothing again, the inner one still sees to the header: the cookie may be there already, and a cache in
+// between.
+func TestNestedGuards(t *testing.T) {
+	auth := authenticator(t, fakeOf("token", due))
+	opens := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		opensTo(w.Header())
+		w.WriteHeader(http.StatusOK)
+	})
+	r := request(auth.Cookies.Name() + "=" + auth.Cookies.Sign("token"))
+	for what, middleware := range map[string]func(http.Handler) http.Handler{"Require": auth.Require, "Optional": auth.Optional} {
+		w := httptest.NewRecorder()
+		found, err := auth.Authenticate(w, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		middleware(opens).ServeHTTP(w, r.WithContext(auth.NewContext(r.Context(), found)))
+		checkPrivate(t, what+" in its context", w.Header())
+		checkVary(t, what+" in its context", w.Header(), "Cookie")
+
+		var cached http.Header
+		caches := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			middleware(opens).ServeHTTP(&late{ResponseWriter: w}, r)
+			cached = w.Header().Clone()
+		})
+		serve(auth.Require(caches), r)
+		checkPrivate(t, what+" in a cache", cached)
+		checkVary(t, what+" in a cache", cached, "Cookie")
+	}
+}
+
 // What one Authenticator found counts for no other: neither to be let in nor to be told who is signed in.
 func TestNestedOthers(t *testing.T) {
 	site, admin := authenticator(t, fakeOf("token", fresh)), authenticator(t, fakeOf("root", fresh))
@@ -441,6 +471,66 @@ func TestNestedOthers(t *testing.T) {
 	r := request("")
 	r = r.WithContext(site.NewContext(r.Context(), site.Sessions.(*fakeSessions).rows["token"]))
 	check(t, "a context of site's", serve(admin.Require(hello), r), 401, bodyOf[401])
+}
+
+// Nor is it told to the functions of another's: who refuses somebody, or cannot prolong a session.
+func TestNestedOthersErrors(t *testing.T) {
+	site, admin := authenticator(t, fakeOf("token", fresh)), authenticator(t, fakeOf("root", due))
+	admin.Cookies = newCookies(t, betterauth.CookieOptions{Prefix: "admin"}, anotherSecret)
+	admin.Sessions.(*fakeSessions).refreshErr = errOfPG
+	told := 0
+	look := func(r *http.Request) {
+		told++
+		if who, ok := betterauth.FromContext(r.Context()); ok || who.User.ID != "" {
+			t.Errorf("told of %s, %v", who.User.ID, ok)
+		}
+	}
+	admin.OnError = func(w http.ResponseWriter, r *http.Request, err error) {
+		look(r)
+		betterauth.WriteError(w, err)
+	}
+	admin.OnRefreshError = func(r *http.Request, _ error) { look(r) }
+	cookie := site.Cookies.Name() + "=" + site.Cookies.Sign("token")
+	both := cookie + "; " + admin.Cookies.Name() + "=" + admin.Cookies.Sign("root")
+	check(t, "refused", serve(site.Require(admin.Require(hello)), request(cookie)), 401, bodyOf[401])
+	check(t, "not prolonged", serve(site.Require(admin.Require(hello)), request(both)), 200, "hello Ada until 2026-11-30")
+	admin.Sessions.(*fakeSessions).err = errOfPG
+	check(t, "broken", serve(site.Require(admin.Optional(hello)), request(both)), 503, bodyOf[503])
+	if told != 3 {
+		t.Errorf("told %d times", told)
+	}
+}
+
+// A context that is printed, as by a test that fails or a log, shows nothing of who is signed in.
+func TestContextPrintsNoSecret(t *testing.T) {
+	auth := authenticator(t, fakeOf("a-token", fresh))
+	who := auth.Sessions.(*fakeSessions).rows["a-token"]
+	who.User.Email = "ada@example.com"
+	auth.Sessions.(*fakeSessions).rows["a-token"] = who
+	for what, h := range map[string]func(http.Handler) http.Handler{
+		"Require": auth.Require, "Optional": auth.Optional,
+		"NewContext": func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r.WithContext(betterauth.NewContext(r.Context(), who)))
+			})
+		},
+	} {
+		r := request("")
+		r.AddCookie(auth.Cookies.Cookie("a-token", 0))
+		serve(h(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if got, ok := betterauth.FromContext(r.Context()); !ok || got.User.Email != who.User.Email {
+				t.Errorf("%s: nobody is signed in", what)
+			}
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+				got := fmt.Sprintf(verb, r.Context())
+				for _, secret := range []string{"a-token", who.User.Email, "612d746f6b656e"} {
+					if strings.Contains(got, secret) {
+						t.Errorf("%s: %s prints %s", what, verb, got)
+					}
+				}
+			}
+		})), r)
+	}
 }
 
 func TestMiddlewareNeedsItsParts(t *testing.T) {
