@@ -18,7 +18,8 @@ var (
 	// ErrNotPermitted: the inviter's role does not allow it. Owners may invite anybody, whoever is nothing but a
 	// RoleMember only others like that, everybody else all but owners.
 	ErrNotPermitted = errors.New("not permitted")
-	// ErrInTransaction: what the method must remember would be forgotten when the caller's transaction is rolled back.
+	// ErrInTransaction: what the method must remember would be forgotten when the caller's transaction is rolled back; or
+	// InTx was called on a connection on which the caller has begun one.
 	ErrInTransaction = errors.New("in a transaction")
 	// ErrLastOwner: an organization would be left without an owner.
 	ErrLastOwner = errors.New("last owner")

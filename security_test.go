@@ -2,6 +2,7 @@ package authdb_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -278,5 +279,117 @@ func TestPromisesHaveTests(t *testing.T) {
 	}
 	if len(names) < 20 {
 		t.Errorf("only %d tests are named", len(names))
+	}
+}
+
+// TestCallersTransactionStaysTheCallers: what was begun by SQL on a connection is neither committed nor rolled back.
+func TestCallersTransactionStaysTheCallers(t *testing.T) {
+	t.Parallel()
+	ctx, dsn := t.Context(), authdbtest.DSN(t)
+	for _, begin := range []string{"BEGIN", "BEGIN ISOLATION LEVEL SERIALIZABLE"} {
+		conn := must[*pgx.Conn](t)(pgx.Connect(ctx, dsn))
+		t.Cleanup(func() { _ = conn.Close(context.Background()) })
+		for name, call := range map[string]func(s *authdb.Store) error{
+			"a key": func(s *authdb.Store) error {
+				return errOf(s.Users.Create(authdb.Once(ctx, newID()), authdb.CreateUserParams{Email: "a@x.io"}))
+			},
+			"a store of keys": func(*authdb.Store) error {
+				return errOf(authdb.New(conn, authdb.WithOnce()).Users.Create(ctx, authdb.CreateUserParams{Email: "a@x.io"}))
+			},
+			"a lock":        func(s *authdb.Store) error { return errOf(s.Sessions.DeleteByUser(ctx, "nobody")) },
+			"a transaction": func(s *authdb.Store) error { return s.InTx(ctx, func(*authdb.Store) error { return nil }) },
+		} {
+			must[any](t)(conn.Exec(ctx, begin+`; INSERT INTO verification (id, identifier, value, expires_at) VALUES ('mine', '', '', now())`))
+			err := call(authdb.New(conn))
+			if name == "a store of keys" || name == "a lock" && begin == "BEGIN" { // as part of the transaction
+				if err != nil {
+					t.Errorf("%s, %s: %v", begin, name, err)
+				}
+			} else if !errors.Is(err, authdb.ErrInvalidInput) && !errors.Is(err, authdb.ErrIsolation) && !errors.Is(err, authdb.ErrInTransaction) {
+				t.Errorf("%s, %s: %v", begin, name, err)
+			}
+			if status := conn.PgConn().TxStatus(); status == 'I' {
+				t.Errorf("%s, %s: the transaction is over", begin, name)
+			}
+			must[any](t)(conn.Exec(ctx, "ROLLBACK"))
+			var left int
+			if err := conn.QueryRow(ctx, `SELECT count(*) FROM verification`).Scan(&left); err != nil || left != 0 {
+				t.Errorf("%s, %s: %d rows are left, %v", begin, name, left, err)
+			}
+		}
+	}
+}
+
+// TestKeyStandsForOneCall: another call under a key is not taken for the first one, so that no check is skipped.
+func TestKeyStandsForOneCall(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	a, b := newGuest(t, s), newGuest(t, s)
+	newVerification(t, s, "mine", time.Hour)
+	newVerification(t, s, "theirs", time.Hour)
+	reserve := func(ctx context.Context, id string) error {
+		return s.Verifications.Reserve(ctx, authdb.CreateVerificationParams{Identifier: id, ExpiresAt: s.now.Add(time.Hour)})
+	}
+	for name, calls := range map[string][2]func(ctx context.Context) error{
+		"Verifications.ConsumeCode": {
+			func(ctx context.Context) error {
+				return s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: "mine", Code: "123456"})
+			},
+			func(ctx context.Context) error {
+				return s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: "theirs", Code: "000000"})
+			},
+		},
+		"Verifications.Reserve": {
+			func(ctx context.Context) error { return reserve(ctx, "one") },
+			func(ctx context.Context) error { return reserve(ctx, "two") },
+		},
+		"Users.VerifyEmail": {
+			func(ctx context.Context) error {
+				return errOf(s.Users.VerifyEmail(ctx, a.user.ID, authdb.VerifyEmailParams{Email: a.user.Email}))
+			},
+			func(ctx context.Context) error {
+				return errOf(s.Users.VerifyEmail(ctx, b.user.ID, authdb.VerifyEmailParams{Email: "wrong@x.io"}))
+			},
+		},
+		"Invitations.Accept": {
+			func(ctx context.Context) error {
+				return errOf(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: a.inv.ID, UserID: a.user.ID}))
+			},
+			func(ctx context.Context) error {
+				return errOf(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: b.inv.ID, UserID: a.user.ID}))
+			},
+		},
+		"Sessions.DeleteByToken": {
+			func(ctx context.Context) error { return s.Sessions.DeleteByToken(ctx, a.tenant.session.Token) },
+			func(ctx context.Context) error { return s.Sessions.DeleteByToken(ctx, b.tenant.session.Token) },
+		},
+	} {
+		key := authdb.Once(ctx, name)
+		for range 2 {
+			if err := calls[0](key); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		fails(t, calls[1](key), authdb.ErrInvalidInput, name, "once")
+	}
+	err := s.InTx(ctx, func(tx *authdb.Store) error {
+		return errOf(tx.Users.Create(authdb.Once(ctx, "inside"), authdb.CreateUserParams{Email: "a@x.io"}))
+	})
+	fails(t, err, authdb.ErrInvalidInput, "Users.Create", "once")
+}
+
+// TestParamsKeepTheirSecrets: in whatever they are, encoded as JSON.
+func TestParamsKeepTheirSecrets(t *testing.T) {
+	t.Parallel()
+	const secret = "canary"
+	out := string(must[[]byte](t)(json.Marshal([]any{
+		authdb.ConsumeCodeParams{Identifier: secret, Code: secret}, authdb.CreateVerificationParams{Identifier: secret, Value: secret},
+		authdb.UpdateVerificationParams{Value: new(secret)}, authdb.ListVerificationsParams{Identifier: secret},
+		authdb.CreateAccountParams{Password: new(secret), AccessToken: new(secret), RefreshToken: new(secret), IDToken: new(secret)},
+		authdb.RefreshSessionParams{Token: secret}, authdb.SetActiveTeamParams{Token: secret},
+		map[string]any{"x": []authdb.SetActiveOrganizationParams{{Token: secret}}},
+	})))
+	if strings.Contains(out, secret) {
+		t.Error(out)
 	}
 }
