@@ -19,7 +19,8 @@ var ErrNotOurs = errors.New("what is there was made by somebody else; nothing wa
 var ErrNoTables = errors.New("tables are missing that migrations were noted to have made")
 
 // trusted are the roles that the migrator works for: its own and those that it is a member of, where the rights of a
-// superuser make it no member; superusers; the owner of the database and of the schema $1, which has the tables.
+// superuser make it no member; superusers; the owner of the database, whoever that is, as the owner of public says it.
+// That of the tables' schema is none for that reason: whoever may create one names it as search_path has it.
 const trusted = `
 WITH RECURSIVE mine (oid) AS (
 	SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user
@@ -28,7 +29,7 @@ WITH RECURSIVE mine (oid) AS (
 	SELECT oid FROM mine
 	UNION SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper
 	UNION SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
-	UNION SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = $1
+	UNION SELECT oid FROM pg_catalog.pg_roles WHERE rolname = 'pg_database_owner'
 )`
 
 // objections lists what is not ours, and whether already a look at it runs somebody's code or shows somebody's rows. The
@@ -45,8 +46,8 @@ const objections = trusted + `, relied AS (
 	UNION ALL SELECT adrelid, 'pg_attrdef'::regclass, oid FROM pg_catalog.pg_attrdef
 	UNION ALL SELECT conrelid, 'pg_constraint'::regclass, oid FROM pg_catalog.pg_constraint
 )
-SELECT pg_catalog.format('schema %I belongs to %I', nspname, pg_catalog.pg_get_userbyid(nspowner)), nspname::text, false
-FROM pg_catalog.pg_namespace WHERE nspname IN ('authdb', 'drizzle') AND nspowner NOT IN (SELECT oid FROM trusted)
+SELECT pg_catalog.format('schema %I belongs to %I', nspname, pg_catalog.pg_get_userbyid(nspowner)), nspname::text, nspname = $1
+FROM pg_catalog.pg_namespace WHERE nspname IN ($1, 'authdb', 'drizzle') AND nspowner NOT IN (SELECT oid FROM trusted)
 UNION ALL
 SELECT what || 'belongs to ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(relowner)), relnamespace::regnamespace::text, false
 FROM relied WHERE relowner NOT IN (SELECT oid FROM trusted)
@@ -79,7 +80,7 @@ func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
 	var text, schema string
 	var looks bool
 	_, err = pgx.ForEachRow(rows, []any{&text, &schema, &looks}, func() error {
-		if schema == "drizzle" && drizzle || schema != "drizzle" && (writes || looks && schema == catalog.Own) {
+		if schema == "drizzle" && drizzle || schema != "drizzle" && (writes || looks && (schema == catalog.Own || schema == m.schema)) {
 			found = append(found, text)
 		}
 		return nil
