@@ -45,6 +45,9 @@ const objections = trusted + `, relied AS (
 	UNION ALL SELECT indrelid, 'pg_class'::regclass, indexrelid FROM pg_catalog.pg_index
 	UNION ALL SELECT adrelid, 'pg_attrdef'::regclass, oid FROM pg_catalog.pg_attrdef
 	UNION ALL SELECT conrelid, 'pg_constraint'::regclass, oid FROM pg_catalog.pg_constraint
+	UNION ALL SELECT tgrelid, 'pg_trigger'::regclass, oid FROM pg_catalog.pg_trigger
+	UNION ALL SELECT ev_class, 'pg_rewrite'::regclass, oid FROM pg_catalog.pg_rewrite
+	UNION ALL SELECT polrelid, 'pg_policy'::regclass, oid FROM pg_catalog.pg_policy
 )
 SELECT pg_catalog.format('schema %I belongs to %I', nspname, pg_catalog.pg_get_userbyid(nspowner)), nspname::text, nspname = $1
 FROM pg_catalog.pg_namespace WHERE nspname IN ($1, 'authdb', 'drizzle') AND nspowner NOT IN (SELECT oid FROM trusted)
@@ -67,7 +70,11 @@ SELECT what || 'uses ' || pg_catalog.pg_describe_object(d.refclassid, d.refobjid
 FROM relied JOIN part ON part.rel = relied.oid
 JOIN pg_catalog.pg_depend d ON d.classid = part.class AND d.objid = part.oid
 	AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_opclass'::regclass)
-WHERE plain`
+WHERE plain OR CASE d.refclassid
+	WHEN 'pg_proc'::regclass THEN (SELECT proowner FROM pg_catalog.pg_proc WHERE oid = d.refobjid)
+	WHEN 'pg_operator'::regclass THEN (SELECT oprowner FROM pg_catalog.pg_operator WHERE oid = d.refobjid)
+	WHEN 'pg_type'::regclass THEN (SELECT typowner FROM pg_catalog.pg_type WHERE oid = d.refobjid)
+	ELSE (SELECT opcowner FROM pg_catalog.pg_opclass WHERE oid = d.refobjid) END NOT IN (SELECT oid FROM trusted)`
 
 // trust returns [ErrNotOurs] with what is not ours: to the eyes of who only looks at the migrator's own tables, or else
 // of who writes. With drizzle, its journal is relied on too. To tables that nobody has made, there is no objection.
