@@ -66,6 +66,10 @@ UNION ALL
 SELECT what || 'has the rule ' || pg_catalog.quote_ident(r.rulename), relnamespace::regnamespace::text, false
 FROM relied JOIN pg_catalog.pg_rewrite r ON r.ev_class = relied.oid WHERE plain AND relkind = 'r'
 UNION ALL
+SELECT what || pg_catalog.format('is referred to by %s of %I', k.conrelid::regclass, pg_catalog.pg_get_userbyid(f.relowner)), relnamespace::regnamespace::text, false
+FROM relied JOIN pg_catalog.pg_constraint k ON k.confrelid = relied.oid AND k.contype = 'f'
+JOIN pg_catalog.pg_class f ON f.oid = k.conrelid WHERE f.relowner NOT IN (SELECT oid FROM trusted)
+UNION ALL
 SELECT what || 'uses ' || pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0), relnamespace::regnamespace::text, false
 FROM relied JOIN part ON part.rel = relied.oid
 JOIN pg_catalog.pg_depend d ON d.classid = part.class AND d.objid = part.oid
