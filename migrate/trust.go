@@ -19,12 +19,13 @@ var ErrNotOurs = errors.New("what is there was made by somebody else; nothing wa
 var ErrNoTables = errors.New("tables are missing that migrations were noted to have made")
 
 // trusted are the roles that the migrator works for: its own and those that it is a member of, where the rights of a
-// superuser make it no member; superusers; the owner of the database, whoever that is, as the owner of public says it.
+// superuser make it no member, nor, from PostgreSQL 16 on, the right to administer one; superusers; the owner of the database, whoever that is, as the owner of public says it.
 // That of the tables' schema is none for that reason: whoever may create one names it as search_path has it.
 const trusted = `
 WITH RECURSIVE mine (oid) AS (
 	SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user
 	UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN mine ON m.member = mine.oid
+	WHERE pg_catalog.to_jsonb(m) ->> 'inherit_option' IS DISTINCT FROM 'false' OR pg_catalog.to_jsonb(m) ->> 'set_option' IS DISTINCT FROM 'false'
 ), trusted (oid) AS (
 	SELECT oid FROM mine
 	UNION SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper
@@ -66,7 +67,7 @@ UNION ALL
 SELECT what || 'has the rule ' || pg_catalog.quote_ident(r.rulename), relnamespace::regnamespace::text, false
 FROM relied JOIN pg_catalog.pg_rewrite r ON r.ev_class = relied.oid WHERE plain AND relkind = 'r'
 UNION ALL
-SELECT what || pg_catalog.format('is referred to by %s of %I', k.conrelid::regclass, pg_catalog.pg_get_userbyid(f.relowner)), relnamespace::regnamespace::text, false
+SELECT what || pg_catalog.format('is referred to by %s of %I', k.conrelid::regclass, pg_catalog.pg_get_userbyid(f.relowner)), relied.relnamespace::regnamespace::text, false
 FROM relied JOIN pg_catalog.pg_constraint k ON k.confrelid = relied.oid AND k.contype = 'f'
 JOIN pg_catalog.pg_class f ON f.oid = k.conrelid WHERE f.relowner NOT IN (SELECT oid FROM trusted)
 UNION ALL
