@@ -23,10 +23,8 @@ func TestTemplateOfAnother(t *testing.T) {
 	if err := h.makeTemplate(ctx, name); err == nil || !strings.Contains(err.Error(), "belongs to another role") {
 		t.Errorf("got %v", err)
 	}
-	for _, sql := range []string{"ALTER DATABASE " + name + " OWNER TO CURRENT_USER"} {
-		if _, err := h.admin.Exec(ctx, sql); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := h.admin.Exec(ctx, "ALTER DATABASE "+name+" OWNER TO CURRENT_USER"); err != nil {
+		t.Fatal(err)
 	}
 	if err := h.makeTemplate(ctx, name); err != nil {
 		t.Error(err)
