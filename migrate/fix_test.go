@@ -229,9 +229,9 @@ func TestFixThatCannot(t *testing.T) {
 			`DROP TABLE badge`, "rows of public.badge would be deleted or changed along with duplicates of team_member",
 		},
 		{
-			"a row that would change along", `ALTER TABLE account ADD CONSTRAINT both UNIQUE (id, account_id);
+			"a row that would change along", `ALTER TABLE account ADD CONSTRAINT account_both UNIQUE (id, account_id);
 			CREATE TABLE badge (a text, b text, FOREIGN KEY (a, b) REFERENCES account (id, account_id) ON UPDATE CASCADE)`,
-			`DROP TABLE badge; ALTER TABLE account DROP CONSTRAINT both`, "rows of public.badge would be changed along with those of account",
+			`DROP TABLE badge; ALTER TABLE account DROP CONSTRAINT account_both`, "rows of public.badge would be changed along with those of account",
 		},
 	} {
 		exec(t, conn, tt.do)
