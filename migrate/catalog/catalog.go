@@ -55,10 +55,12 @@ func compare(a, b Fact) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Com
 // them. PostgreSQL 18 keeps NOT NULL as constraints (contype n), which the columns say already. An index that a
 // constraint owns is the constraint's. What is in the first schema, definitions name without a schema, if they are
 // asked for as for a person to read; the table of an index in the other one needs a hand. The owner of a table is a fact
-// where it is not that of "user", or of the version table.
+// where it is not that of "user", or of the version table. A name of the first schema that would pass for one of the
+// other's is quoted.
 const query = `
 WITH tables AS (
-	SELECT c.oid, c.relname::text, c.relname AS plain, u.relowner AS owner
+	SELECT c.oid, CASE WHEN pg_catalog.starts_with(c.relname::text, 'authdb') THEN '"' || c.relname::text || '"' ELSE c.relname::text END AS relname,
+		c.relname AS plain, u.relowner AS owner
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	LEFT JOIN pg_catalog.pg_class u ON u.relnamespace = n.oid AND u.relname = 'user'
 	WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
