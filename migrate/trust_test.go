@@ -202,6 +202,18 @@ func TestWhoMadeARole(t *testing.T) {
 	}
 }
 
+// TestTheOwnerOfTheDatabase is who owns public, from PostgreSQL 15 on: no other.
+func TestTheOwnerOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	conn, dsn := database(t)
+	exec(t, conn, `CREATE SCHEMA app`)
+	m := migrator(t, dsnWith(t, dsn, "search_path", "app, public"), migrate.Options{})
+	mustGoto(t, m, 1)
+	if notes := verified(t, m).Notes; len(notes) > 0 {
+		t.Errorf("got %q", notes)
+	}
+}
+
 // TestNoSchema: where search_path names nothing, the next in line would be temporary tables.
 func TestNoSchema(t *testing.T) {
 	t.Parallel()
