@@ -92,4 +92,4 @@ migrate/up: ## Apply the migrations to DATABASE_URL
 
 .PHONY: migrate/down
 migrate/down: ## Undo the newest migration of DATABASE_URL (yes=1: really)
-	@go run ./cmd/migrate down 1 $(if $(yes),--yes)
+	@go run ./cmd/migrate down 1 $(if $(and $(filter command,$(origin yes)),$(filter 1,$(yes))),--yes)

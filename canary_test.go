@@ -759,6 +759,7 @@ func (a *aviary) storeFails() {
 	for kind, dsn := range map[string]string{
 		"weak TLS":        "postgres://u:" + secret + "@192.0.2.1/d?sslmode=require",
 		"malformed DSN":   "postgres://u:" + secret + "@h:port/d",
+		"unescaped":       "postgres://u:1/" + secret + "@127.0.0.1/d",
 		"malformed words": "host=h password=" + secret + " port=" + secret,
 		"no such setting": "postgres://u:" + secret + "@localhost/d?sslmode=" + secret,
 		"no server":       "postgres://u:" + secret + "@127.0.0.1:1/d?connect_timeout=1",

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb/internal/connect"
 	"github.com/zerostarter/authdb/internal/repo"
@@ -57,6 +58,9 @@ func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
 }
 
 func poolConfig(dsn string, c config) (*pgxpool.Config, error) {
+	if connect.Ambiguous(dsn) {
+		return nil, pgconn.NewParseConfigError("", "an @ behind the host", nil)
+	}
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, err

@@ -292,19 +292,33 @@ func (m *Migrator) fix(ctx context.Context, dryRun bool) (done []Fix, err error)
 	return done, err
 }
 
-// checkReferences refuses where rows of a table that nobody spoke of may have been deleted or changed along.
+// checkReferences refuses where rows of a table that nobody spoke of may have been deleted or changed along: by a deletion,
+// or by an update of a column that the fixes set.
 func (m *Migrator) checkReferences(ctx context.Context, tx pgx.Tx, done []Fix) error {
-	rows, err := tx.Query(ctx, `SELECT conrelid::regclass::text, t.relname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class t ON t.oid = confrelid
-		WHERE contype = 'f' AND confdeltype IN ('c', 'n', 'd') AND confrelid IN (pg_catalog.to_regclass($1), pg_catalog.to_regclass($2),
-			pg_catalog.to_regclass($3)) ORDER BY 1, 2`, m.in(`SCHEMA."account"`), m.in(`SCHEMA."member"`), m.in(`SCHEMA."team_member"`))
+	rows, err := tx.Query(ctx, `SELECT conrelid::regclass::text, t.relname, confdeltype IN ('c', 'n', 'd'), confupdtype IN ('c', 'n', 'd')
+			AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = confrelid AND a.attnum = ANY (confkey)
+				AND a.attname IN ('account_id', 'role', 'membership_key', 'member_count'))
+		FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class t ON t.oid = confrelid
+		WHERE contype = 'f' AND confrelid IN (pg_catalog.to_regclass($1), pg_catalog.to_regclass($2), pg_catalog.to_regclass($3),
+			pg_catalog.to_regclass($4)) ORDER BY 1, 2`,
+		m.in(`SCHEMA."account"`), m.in(`SCHEMA."member"`), m.in(`SCHEMA."team_member"`), m.in(`SCHEMA."team"`))
 	if err != nil {
 		return err
 	}
 	var from, to string
-	_, err = pgx.ForEachRow(rows, []any{&from, &to}, func() error {
-		if slices.ContainsFunc(done, func(f Fix) bool { return f.Table == to && strings.HasPrefix(f.Action, "deleted") }) {
-			return fmt.Errorf("rows of %s would be deleted or changed along with duplicates of %s, to which it refers: "+
-				"resolve these by hand; nothing was changed", from, to)
+	var deletes, updates bool
+	_, err = pgx.ForEachRow(rows, []any{&from, &to, &deletes, &updates}, func() error {
+		for _, f := range done {
+			deleted := strings.HasPrefix(f.Action, "deleted")
+			switch {
+			case f.Table != to:
+			case deleted && deletes:
+				return fmt.Errorf("rows of %s would be deleted or changed along with duplicates of %s, to which it refers: "+
+					"resolve these by hand; nothing was changed", from, to)
+			case !deleted && updates:
+				return fmt.Errorf("rows of %s would be changed along with those of %s, to which it refers: "+
+					"resolve these by hand; nothing was changed", from, to)
+			}
 		}
 		return nil
 	})

@@ -228,6 +228,11 @@ func TestFixThatCannot(t *testing.T) {
 			"a row that would forget", `CREATE TABLE badge (id text, tm_id text REFERENCES team_member (id) ON DELETE SET NULL); INSERT INTO badge VALUES ('b', 'tm1')`,
 			`DROP TABLE badge`, "rows of public.badge would be deleted or changed along with duplicates of team_member",
 		},
+		{
+			"a row that would change along", `ALTER TABLE account ADD CONSTRAINT account_both UNIQUE (id, account_id);
+			CREATE TABLE badge (a text, b text, FOREIGN KEY (a, b) REFERENCES account (id, account_id) ON UPDATE CASCADE)`,
+			`DROP TABLE badge; ALTER TABLE account DROP CONSTRAINT account_both`, "rows of public.badge would be changed along with those of account",
+		},
 	} {
 		exec(t, conn, tt.do)
 		before := everything(t, conn)

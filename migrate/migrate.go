@@ -123,6 +123,9 @@ func Open(ctx context.Context, dsn string, opts Options) (*Migrator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: malformed DSN", ErrConnect) // pgx's text may quote the password
 	}
+	if connect.Ambiguous(dsn) {
+		return nil, fmt.Errorf("%w: malformed DSN: an @ behind the host; in a user, password or database write %%40 for it, and %%2F for /", ErrConnect)
+	}
 	if err := connect.Apply(cfg, opts.InsecureTLS); err != nil {
 		return nil, err
 	}

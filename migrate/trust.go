@@ -19,22 +19,26 @@ var ErrNotOurs = errors.New("what is there was made by somebody else; nothing wa
 var ErrNoTables = errors.New("tables are missing that migrations were noted to have made")
 
 // trusted are the roles that the migrator works for: its own and those that it is a member of, where the rights of a
-// superuser make it no member; superusers; the owner of the database and of the schema $1, which has the tables.
+// superuser make it no member, nor, from PostgreSQL 16 on, the right to administer one; superusers; the owner of the database, whoever that is, as the owner of public says it.
+// That of the tables' schema is none for that reason: whoever may create one names it as search_path has it.
 const trusted = `
 WITH RECURSIVE mine (oid) AS (
 	SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user
 	UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN mine ON m.member = mine.oid
+	WHERE pg_catalog.to_jsonb(m) ->> 'inherit_option' IS DISTINCT FROM 'false' OR pg_catalog.to_jsonb(m) ->> 'set_option' IS DISTINCT FROM 'false'
 ), trusted (oid) AS (
 	SELECT oid FROM mine
 	UNION SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper
 	UNION SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
-	UNION SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = $1
+	UNION SELECT oid FROM pg_catalog.pg_roles WHERE rolname = 'pg_database_owner'
 )`
 
-// objections lists what is not ours, and whether already a look at it runs somebody's code or shows somebody's rows. The
+// objections lists what is not ours, and whether already a look believes it, runs somebody's code or shows somebody's
+// rows. The
 // tables $2 are an application's too, with triggers of its own; the migrator's, and drizzle-kit's journal, are plain.
 const objections = trusted + `, relied AS (
-	SELECT c.*, n.nspname <> $1 OR c.relname <> ALL ($2::text[]) AS plain, pg_catalog.format('table %I.%I ', n.nspname, c.relname) AS what
+	SELECT c.*, n.nspname <> $1 OR c.relname <> ALL ($2::text[]) AS plain, pg_catalog.format('table %I.%I ', n.nspname, c.relname) AS what,
+		n.nspname = 'authdb' AND c.relname <> 'mark' AS looked
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	WHERE n.nspname = 'authdb' AND c.relname IN ('schema_migrations', 'schema_history', 'mark')
 		OR n.nspname = 'drizzle' AND c.relname = '__drizzle_migrations'
@@ -44,32 +48,43 @@ const objections = trusted + `, relied AS (
 	UNION ALL SELECT indrelid, 'pg_class'::regclass, indexrelid FROM pg_catalog.pg_index
 	UNION ALL SELECT adrelid, 'pg_attrdef'::regclass, oid FROM pg_catalog.pg_attrdef
 	UNION ALL SELECT conrelid, 'pg_constraint'::regclass, oid FROM pg_catalog.pg_constraint
+	UNION ALL SELECT tgrelid, 'pg_trigger'::regclass, oid FROM pg_catalog.pg_trigger
+	UNION ALL SELECT ev_class, 'pg_rewrite'::regclass, oid FROM pg_catalog.pg_rewrite
+	UNION ALL SELECT polrelid, 'pg_policy'::regclass, oid FROM pg_catalog.pg_policy
 )
-SELECT pg_catalog.format('schema %I belongs to %I', nspname, pg_catalog.pg_get_userbyid(nspowner)), nspname::text, false
-FROM pg_catalog.pg_namespace WHERE nspname IN ('authdb', 'drizzle') AND nspowner NOT IN (SELECT oid FROM trusted)
+SELECT pg_catalog.format('schema %I belongs to %I', nspname, pg_catalog.pg_get_userbyid(nspowner)), nspname::text, nspname <> 'drizzle'
+FROM pg_catalog.pg_namespace WHERE nspname IN ($1, 'authdb', 'drizzle') AND nspowner NOT IN (SELECT oid FROM trusted)
 UNION ALL
-SELECT what || 'belongs to ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(relowner)), relnamespace::regnamespace::text, false
+SELECT what || 'belongs to ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(relowner)), relnamespace::regnamespace::text, looked
 FROM relied WHERE relowner NOT IN (SELECT oid FROM trusted)
 UNION ALL
-SELECT what || 'is no plain table', relnamespace::regnamespace::text, true
+SELECT what || 'is no plain table', relnamespace::regnamespace::text, relnamespace::regnamespace::text = 'authdb'
 FROM relied WHERE relkind <> 'r' AND (plain OR relkind <> 'p') OR plain AND (relrowsecurity
 	OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid = relied.oid OR inhparent = relied.oid))
 UNION ALL
-SELECT what || 'has the trigger ' || pg_catalog.quote_ident(g.tgname), relnamespace::regnamespace::text, false
+SELECT what || 'has the trigger ' || pg_catalog.quote_ident(g.tgname), relnamespace::regnamespace::text, looked
 FROM relied JOIN pg_catalog.pg_trigger g ON g.tgrelid = relied.oid AND NOT g.tgisinternal
 JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid WHERE plain OR p.proowner NOT IN (SELECT oid FROM trusted)
 UNION ALL
-SELECT what || 'has the rule ' || pg_catalog.quote_ident(r.rulename), relnamespace::regnamespace::text, false
+SELECT what || 'has the rule ' || pg_catalog.quote_ident(r.rulename), relnamespace::regnamespace::text, looked
 FROM relied JOIN pg_catalog.pg_rewrite r ON r.ev_class = relied.oid WHERE plain AND relkind = 'r'
 UNION ALL
-SELECT what || 'uses ' || pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0), relnamespace::regnamespace::text, false
+SELECT what || pg_catalog.format('is referred to by %s of %I', k.conrelid::regclass, pg_catalog.pg_get_userbyid(f.relowner)), relied.relnamespace::regnamespace::text, looked
+FROM relied JOIN pg_catalog.pg_constraint k ON k.confrelid = relied.oid AND k.contype = 'f'
+JOIN pg_catalog.pg_class f ON f.oid = k.conrelid WHERE f.relowner NOT IN (SELECT oid FROM trusted)
+UNION ALL
+SELECT what || 'uses ' || pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0), relnamespace::regnamespace::text, looked
 FROM relied JOIN part ON part.rel = relied.oid
 JOIN pg_catalog.pg_depend d ON d.classid = part.class AND d.objid = part.oid
 	AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_opclass'::regclass)
-WHERE plain`
+WHERE plain OR CASE d.refclassid
+	WHEN 'pg_proc'::regclass THEN (SELECT proowner FROM pg_catalog.pg_proc WHERE oid = d.refobjid)
+	WHEN 'pg_operator'::regclass THEN (SELECT oprowner FROM pg_catalog.pg_operator WHERE oid = d.refobjid)
+	WHEN 'pg_type'::regclass THEN (SELECT typowner FROM pg_catalog.pg_type WHERE oid = d.refobjid)
+	ELSE (SELECT opcowner FROM pg_catalog.pg_opclass WHERE oid = d.refobjid) END NOT IN (SELECT oid FROM trusted)`
 
-// trust returns [ErrNotOurs] with what is not ours: to the eyes of who only looks at the migrator's own tables, or else
-// of who writes. With drizzle, its journal is relied on too. To tables that nobody has made, there is no objection.
+// trust returns [ErrNotOurs] with what is not ours: to the eyes of who only looks at the migrator's own tables and where
+// the others are, or else of who writes. With drizzle, its journal is relied on too. To tables that nobody has made, there is no objection.
 func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
 	rows, err := m.conn.Query(ctx, objections, m.schema, m.tables(m.Latest()))
 	if err != nil {
@@ -79,7 +94,7 @@ func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
 	var text, schema string
 	var looks bool
 	_, err = pgx.ForEachRow(rows, []any{&text, &schema, &looks}, func() error {
-		if schema == "drizzle" && drizzle || schema != "drizzle" && (writes || looks && schema == catalog.Own) {
+		if schema == "drizzle" && drizzle || schema != "drizzle" && (writes || looks) {
 			found = append(found, text)
 		}
 		return nil
@@ -88,7 +103,7 @@ func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
 		return plain(err)
 	}
 	slices.Sort(found)
-	return fmt.Errorf("%w: %s. Drop it, or ALTER … OWNER TO a role of yours; or connect as the owner, which a superuser does with role=… in the DSN",
+	return fmt.Errorf("%w: %s. Drop it, or ALTER … OWNER TO a role of yours; or connect as the owner, which a superuser does with role=… in the DSN; or name another schema in search_path",
 		ErrNotOurs, strings.Join(slices.Compact(found), "; "))
 }
 

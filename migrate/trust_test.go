@@ -16,6 +16,9 @@ const counting = `CREATE FUNCTION public.spring() RETURNS trigger LANGUAGE plpgs
 		$$ BEGIN PERFORM pg_catalog.nextval('public.sprung'); RETURN NEW; END $$;
 	CREATE FUNCTION public.sprung() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN pg_catalog.nextval('public.sprung'); END $$;`
 
+// strangers is a schema that search_path names first: "$user" is that of the session.
+const strangers = `DO $$ BEGIN EXECUTE pg_catalog.format('CREATE SCHEMA %I; GRANT USAGE ON SCHEMA %1$I TO PUBLIC', session_user); END $$`
+
 // TestWhatAStrangerMade before us, or hung on what is ours, is refused, and none of it runs: the kind is CVE-2022-2625.
 // Each line is made by a superuser as ours, then by mallory, who may create in the database and in public.
 func TestWhatAStrangerMade(t *testing.T) {
@@ -42,10 +45,13 @@ func TestWhatAStrangerMade(t *testing.T) {
 		run           func(*migrate.Migrator) error
 		want          string
 	}{
+		{"the schema that is searched first", 0, ``, strangers, up, "belongs to"},
+		{"the schema that is searched first, to look at", 0, ``, strangers, look, "belongs to"},
+		{"the schema that is searched first, to adopt", 0, ``, strangers, adopt(migrate.AdoptOptions{DryRun: true}), "belongs to"},
 		{"the schema", 0, ``, `CREATE SCHEMA authdb`, up, "schema authdb belongs to"},
 		{"the schema, with a trigger on its tables", 0, ``, `CREATE SCHEMA authdb; ` + ownTables + `
 			CREATE TRIGGER t BEFORE INSERT OR TRUNCATE ON authdb.schema_migrations EXECUTE FUNCTION public.spring()`, up, "has the trigger t"},
-		{"a version without tables", 0, ``, `CREATE SCHEMA authdb; ` + ownTables + `INSERT INTO authdb.schema_migrations VALUES (15, false)`, up, "tables are missing"},
+		{"a version without tables", 0, ``, `CREATE SCHEMA authdb; ` + ownTables + `INSERT INTO authdb.schema_migrations VALUES (15, false)`, up, "schema authdb belongs to"},
 		{"a version table in our schema", 0, `CREATE SCHEMA authdb; GRANT ALL ON SCHEMA authdb TO mallory`, ownTables, up, "table authdb.schema_migrations belongs to"},
 		{
 			"a history in our schema", 0, `CREATE SCHEMA authdb; GRANT ALL ON SCHEMA authdb TO mallory`,
@@ -59,6 +65,10 @@ func TestWhatAStrangerMade(t *testing.T) {
 		{"a default that calls", 3, `ALTER TABLE authdb.schema_history ADD COLUMN x bigint DEFAULT public.sprung()`, ``, up, "uses function public.sprung()"},
 		{"a check that calls", 3, `ALTER TABLE authdb.schema_history ADD CHECK (public.sprung() > 0)`, ``, up, "uses function public.sprung()"},
 		{"a rule", 3, `CREATE RULE r AS ON INSERT TO authdb.schema_history DO ALSO SELECT public.sprung()`, ``, up, "has the rule r"},
+		{
+			"a version table to look at", 1, `DROP SCHEMA authdb CASCADE`, `CREATE SCHEMA authdb; GRANT USAGE ON SCHEMA authdb TO PUBLIC; ` + ownTables + `
+			INSERT INTO authdb.schema_migrations VALUES (15, false); GRANT SELECT ON ALL TABLES IN SCHEMA authdb TO PUBLIC`, look, "table authdb.schema_migrations belongs to",
+		},
 		{"a view for a table", 3, `ALTER TABLE authdb.schema_migrations RENAME TO x;
 			CREATE VIEW authdb.schema_migrations AS SELECT 15 * public.sprung() AS version, false AS dirty`, ``, look, "is no plain table"},
 		{"a view for the history", 3, `DROP TABLE authdb.schema_history;
@@ -70,6 +80,16 @@ func TestWhatAStrangerMade(t *testing.T) {
 		{
 			"a trigger on a table", 3, `GRANT TRIGGER ON team TO mallory`,
 			`CREATE TRIGGER t BEFORE UPDATE ON team FOR EACH ROW EXECUTE FUNCTION public.spring()`, up, "table public.team has the trigger t",
+		},
+		{
+			"a trigger's condition", 3, `GRANT TRIGGER ON team TO mallory`, `CREATE FUNCTION public.may() RETURNS boolean LANGUAGE sql AS 'SELECT public.sprung() > 0';
+			CREATE TRIGGER t BEFORE UPDATE ON team FOR EACH ROW WHEN (public.may()) EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()`,
+			up, "table public.team uses function public.may()",
+		},
+		{
+			"a table that changes along", 15, `GRANT REFERENCES ON account TO mallory`,
+			`CREATE TABLE public.along (p text, a text, FOREIGN KEY (p, a) REFERENCES account (provider_id, account_id) ON UPDATE CASCADE)`,
+			adopt(migrate.AdoptOptions{Fix: true, DryRun: true}), "table public.account is referred to by public.along",
 		},
 		{"a table", 3, `ALTER TABLE team OWNER TO mallory`, ``, up, "table public.team belongs to"},
 		{"the tables", 0, ``, file(t, "0001_baseline.up.sql"), adopt(migrate.AdoptOptions{}), "table public.account belongs to"},
@@ -109,7 +129,7 @@ func TestWhatAStrangerMade(t *testing.T) {
 			exec(t, conn, `SELECT pg_catalog.setval('public.sprung', 1, false)`) // everything looks into views too
 			m := migrator(t, dsn, migrate.Options{})
 			err := tt.run(m)
-			if !errors.Is(err, migrate.ErrNotOurs) && !errors.Is(err, migrate.ErrNoTables) || !strings.Contains(err.Error(), tt.want) {
+			if !errors.Is(err, migrate.ErrNotOurs) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 			if got := collect(t, conn, `SELECT is_called::text FROM public.sprung`); got[0] != "false" {
@@ -145,12 +165,53 @@ func TestWhatIsOurs(t *testing.T) {
 	if err := super.Up(t.Context()); !errors.Is(err, migrate.ErrNotOurs) || !strings.Contains(err.Error(), "belongs to "+owner) {
 		t.Errorf("got %v", err)
 	}
-	wantVersion(t, super, 8) // which can be looked at
+	if _, _, err := super.Version(t.Context()); !errors.Is(err, migrate.ErrNotOurs) {
+		t.Errorf("got %v", err)
+	}
 	exec(t, conn, `DO $$ BEGIN EXECUTE pg_catalog.format('ALTER DATABASE %I OWNER TO `+owner+`', pg_catalog.current_database()); END $$`)
 	if err := super.Up(t.Context()); err != nil {
 		t.Error(err)
 	}
 	exec(t, conn, `DO $$ BEGIN EXECUTE pg_catalog.format('ALTER DATABASE %I OWNER TO CURRENT_USER', pg_catalog.current_database()); END $$`)
+}
+
+// TestWhoMadeARole is a member of it from PostgreSQL 16 on, to administer it: that alone is no trust in what it makes.
+func TestWhoMadeARole(t *testing.T) {
+	t.Parallel()
+	conn, dsn := database(t)
+	if collect(t, conn, `SHOW server_version_num`)[0] < "160000" {
+		t.Skip("no such membership before PostgreSQL 16")
+	}
+	master, as := role(t, conn, dsn)
+	made, _ := role(t, conn, dsn)
+	exec(t, conn, `GRANT CREATE, USAGE ON SCHEMA public TO `+master+`, `+made+`; GRANT `+made+` TO `+master+` WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
+		DO $$ BEGIN EXECUTE pg_catalog.format('GRANT CREATE ON DATABASE %I TO `+master+`', pg_catalog.current_database()); END $$`)
+	m := migrator(t, as, migrate.Options{})
+	mustGoto(t, m, 3)
+	exec(t, conn, `GRANT TRIGGER ON team TO `+made+`; SET ROLE `+made+`; CREATE FUNCTION public.touched() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+		CREATE TRIGGER touch BEFORE UPDATE ON team FOR EACH ROW EXECUTE FUNCTION public.touched(); RESET ROLE`)
+	_ = m.Close()
+	m = migrator(t, as, migrate.Options{})
+	if err := m.Up(t.Context()); !errors.Is(err, migrate.ErrNotOurs) || !strings.Contains(err.Error(), "has the trigger touch") {
+		t.Errorf("got %v", err)
+	}
+	_ = m.Close()
+	exec(t, conn, `GRANT `+made+` TO `+master+` WITH SET TRUE`)
+	if err := migrator(t, as, migrate.Options{}).Up(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTheOwnerOfTheDatabase is who owns public, from PostgreSQL 15 on: no other.
+func TestTheOwnerOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	conn, dsn := database(t)
+	exec(t, conn, `CREATE SCHEMA app`)
+	m := migrator(t, dsnWith(t, dsn, "search_path", "app, public"), migrate.Options{})
+	mustGoto(t, m, 1)
+	if notes := verified(t, m).Notes; len(notes) > 0 {
+		t.Errorf("got %q", notes)
+	}
 }
 
 // TestNoSchema: where search_path names nothing, the next in line would be temporary tables.

@@ -245,6 +245,18 @@ missing    table authdb.mark
 			"different  table account OWNER pg_monitor\n           wanted: as the migrations make it\n", "same",
 		},
 		{
+			"what passes for the marks", `CREATE TABLE "authdb.mark" (x text); CREATE TABLE authdb ("mark.y" text)`, `DROP TABLE "authdb.mark", authdb`,
+			"extra      column \"authdb\".mark.y text\nextra      column \"authdb.mark\".x text\nextra      table \"authdb\"\nextra      table \"authdb.mark\"\n", "",
+		},
+		{
+			"a journal of everybody", `GRANT UPDATE ON authdb.schema_migrations TO PUBLIC`, `REVOKE ALL ON authdb.schema_migrations FROM PUBLIC`,
+			"extra      grant authdb.schema_migrations.PUBLIC UPDATE\n", "",
+		},
+		{
+			"an UNLOGGED journal", `ALTER TABLE authdb.schema_history SET UNLOGGED`, `ALTER TABLE authdb.schema_history SET LOGGED`,
+			"extra      table authdb.schema_history UNLOGGED\n", "",
+		},
+		{
 			"another owner of the marks", `ALTER TABLE authdb.mark OWNER TO pg_monitor`, `ALTER TABLE authdb.mark OWNER TO CURRENT_USER`,
 			"different  table authdb.mark OWNER pg_monitor\n           wanted: as the migrations make it\n", "same",
 		},

@@ -5,12 +5,12 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"os"
 	"os/signal"
 	"regexp"
@@ -47,7 +47,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, errPending):
 		return exitPending
-	case errors.Is(err, migrate.ErrDrift), errors.Is(err, migrate.ErrNoTables):
+	case errors.Is(err, migrate.ErrDrift), errors.Is(err, migrate.ErrNoTables), errors.Is(err, migrate.ErrNotOurs):
 		return exitDrift
 	case errors.Is(err, migrate.ErrLockTimeout):
 		return exitLockTimeout
@@ -140,11 +140,18 @@ func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args [
 	return errors.Join(v.online(ctx, m, c, words[1:], p), m.Close())
 }
 
-var passwordKey = regexp.MustCompile(`(?i)(^|[\s?&])(ssl)?password\s*=`)
+// passwordKey takes every space for one that pgx passes over, and any text before it, such as the quote of another value.
+var passwordKey = regexp.MustCompile(`(?i)password[\s\v]*=`)
+
+var escape = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
 // hasPassword reports whether there may be a password in a connection string, be it well formed or not.
 func hasPassword(dsn string) bool {
-	if text, err := url.PathUnescape(dsn); err == nil && passwordKey.MatchString(text) || passwordKey.MatchString(dsn) {
+	text := escape.ReplaceAllStringFunc(dsn, func(s string) string {
+		b, _ := hex.DecodeString(s[1:])
+		return string(b)
+	})
+	if passwordKey.MatchString(text) || passwordKey.MatchString(dsn) {
 		return true
 	}
 	_, rest, isURL := strings.Cut(dsn, "://")

@@ -210,6 +210,8 @@ func TestNoConnection(t *testing.T) {
 		{"postgres://ada:hunter2@127.0.0.1:1/x", "cannot connect"},
 		{"postgres://ada:hunter2@db.example.com/x?sslmode=disable", "insecure TLS"},
 		{"host=h user=u password = hunter2 sslmode=bogus", "malformed DSN"},
+		{"postgres://ada:1/hunter2@127.0.0.1/x", "malformed DSN"},
+		{"postgresql://ada:1?hunter2@127.0.0.1/x", "malformed DSN"},
 	} {
 		for _, format := range []string{"--json=false", "--json"} {
 			cmd := exec.Command(binary, "up", format)
@@ -237,6 +239,10 @@ func TestNoPasswordInAFlag(t *testing.T) {
 		"postgres://127.0.0.1:1/x?sslpassword=hunter2":       true,
 		"host=127.0.0.1 port=1 PASSWORD = 'hunter2'":         true,
 		"password=hunter2":                                   true,
+		"host='127.0.0.1'password=hunter2 port=1":            true,
+		"host=127.0.0.1 port=1\vpassword=hunter2":            true,
+		"host=127.0.0.1 port=1 password\v=hunter2":           true,
+		"postgres://127.0.0.1:1/x?p%61ssword=hunter2&x=%zz":  true,
 		"postgres://127.0.0.1:1/password":                    false,
 		"postgres://ada@127.0.0.1:1/x?sslmode=disable":       false,
 		"host=127.0.0.1 port=1 user=a dbname=password":       false,
@@ -246,6 +252,18 @@ func TestNoPasswordInAFlag(t *testing.T) {
 			if (code == 2) != refused || !refused && code != 7 || strings.Contains(errs, "DATABASE_URL, or PGPASSFILE") != refused || strings.Contains(out+errs, "hunter2") {
 				t.Errorf("%s: exit %d, %s%s", url, code, out, errs)
 			}
+		}
+	}
+}
+
+// TestMakeDownAsks unless the command line, and nothing else, says yes=1.
+func TestMakeDownAsks(t *testing.T) {
+	t.Parallel()
+	for args, yes := range map[string]bool{"yes=1": true, "yes=0": false, "yes=no": false, "yes=": false, "": false} {
+		cmd := exec.Command("make", append([]string{"-C", "../..", "-n", "migrate/down"}, strings.Fields(args)...)...)
+		cmd.Env = append(os.Environ(), "yes=1")
+		if out, errs, code := output(t, cmd); code != 0 || strings.Contains(out, "--yes") != yes {
+			t.Errorf("%q: exit %d, %s%s", args, code, out, errs)
 		}
 	}
 }

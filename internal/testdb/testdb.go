@@ -50,8 +50,12 @@ var start = sync.OnceValues(func() (*host, error) {
 	if !strings.HasPrefix(server.Version(), "14.") {
 		h.strategy = " STRATEGY file_copy"
 	}
-	h.template, err = h.makeTemplate(ctx)
-	return h, err
+	hash, err := migrationsHash()
+	if err != nil {
+		return nil, err
+	}
+	h.template = "authdb_template_" + hash
+	return h, h.makeTemplate(ctx, h.template)
 })
 
 // Migrated returns a new database with every migration applied. The first call starts the server and makes the
@@ -94,40 +98,40 @@ func (d *Database) Drop(ctx context.Context) error {
 	return err
 }
 
-// makeTemplate returns the name of the database that holds the schema. The name carries a hash of the migrations, so
-// that processes on one server share it; the lock lets one of them build it.
-func (h *host) makeTemplate(ctx context.Context) (string, error) {
-	hash, err := migrationsHash()
-	if err != nil {
-		return "", err
-	}
-	name := "authdb_template_" + hash
+// makeTemplate makes the database that holds the schema. The name carries a hash of the migrations, so that processes on
+// one server share it; the lock lets one of them build it. One of that name which another role made is not believed: its
+// triggers and functions would act with the rights of the tests.
+func (h *host) makeTemplate(ctx context.Context, name string) error {
 	conn, err := h.admin.Acquire(ctx)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer conn.Release()
 	if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtext($1))", name); err != nil {
-		return "", err
+		return err
 	}
 	defer func() { _, _ = conn.Exec(ctx, "SELECT pg_catalog.pg_advisory_unlock(pg_catalog.hashtext($1))", name) }()
-	var ready bool
-	err = conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1)", name).Scan(&ready)
-	if err != nil || ready {
-		return name, err
+	var ours bool
+	err = conn.QueryRow(ctx, `SELECT datdba = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)
+		FROM pg_catalog.pg_database WHERE datname = $1`, name).Scan(&ours)
+	switch {
+	case err == nil && !ours:
+		return fmt.Errorf("database %s, the template of the tests, belongs to another role: drop it, or run the tests as that role", name)
+	case !errors.Is(err, pgx.ErrNoRows):
+		return err
 	}
 	building := name + "_building"
 	if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(building)); err != nil {
-		return "", err
+		return err
 	}
 	if _, err := conn.Exec(ctx, "CREATE DATABASE "+quote(building)+" TEMPLATE template0"); err != nil {
-		return "", err
+		return err
 	}
 	if err := migrateUp(ctx, h.server.DSNFor(building)); err != nil {
-		return "", err
+		return err
 	}
 	_, err = conn.Exec(ctx, "ALTER DATABASE "+quote(building)+" RENAME TO "+quote(name))
-	return name, err
+	return err
 }
 
 func migrateUp(ctx context.Context, dsn string) error {

@@ -50,14 +50,17 @@ func (f Fact) key() string { return f.Kind + " " + f.Name }
 
 func compare(a, b Fact) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) }
 
-// query lists the facts of a schema, and of authdb's own but for what the migrator keeps there. Column order is none of
+// query lists the facts of a schema, and of authdb's own; of what the migrator keeps there, only that a crash empties it
+// and what PUBLIC may. Column order is none of
 // them. PostgreSQL 18 keeps NOT NULL as constraints (contype n), which the columns say already. An index that a
 // constraint owns is the constraint's. What is in the first schema, definitions name without a schema, if they are
 // asked for as for a person to read; the table of an index in the other one needs a hand. The owner of a table is a fact
-// where it is not that of "user", or of the version table.
+// where it is not that of "user", or of the version table. A name of the first schema that would pass for one of the
+// other's is quoted.
 const query = `
 WITH tables AS (
-	SELECT c.oid, c.relname::text, c.relname AS plain, u.relowner AS owner
+	SELECT c.oid, CASE WHEN pg_catalog.starts_with(c.relname::text, 'authdb') THEN '"' || c.relname::text || '"' ELSE c.relname::text END AS relname,
+		c.relname AS plain, u.relowner AS owner
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	LEFT JOIN pg_catalog.pg_class u ON u.relnamespace = n.oid AND u.relname = 'user'
 	WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
@@ -66,6 +69,10 @@ WITH tables AS (
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	LEFT JOIN pg_catalog.pg_class u ON u.relnamespace = n.oid AND u.relname = 'schema_migrations'
 	WHERE n.nspname = $2 AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('schema_migrations', 'schema_history')
+), journal AS (
+	SELECT c.relname, c.relacl, c.relpersistence
+	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname = $2 AND c.relkind = 'r' AND c.relname IN ('schema_migrations', 'schema_history')
 )
 SELECT 'table', t.relname, pg_catalog.concat_ws(' ',
 	CASE WHEN c.relpersistence <> 'p' THEN 'UNLOGGED' END,
@@ -100,6 +107,12 @@ UNION ALL
 SELECT 'grant', t.relname || '.' || c.attname::text || '.PUBLIC', pg_catalog.string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type)
 FROM tables t JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid, pg_catalog.aclexplode(c.attacl) a
 WHERE a.grantee = 0::oid GROUP BY t.relname, c.attname
+UNION ALL
+SELECT 'grant', 'authdb.' || c.relname::text || '.PUBLIC', pg_catalog.string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type)
+FROM journal c, pg_catalog.aclexplode(c.relacl) a
+WHERE a.grantee = 0::oid GROUP BY c.relname
+UNION ALL
+SELECT 'table', 'authdb.' || c.relname::text, 'UNLOGGED' FROM journal c WHERE c.relpersistence <> 'p'
 UNION ALL
 SELECT 'column', t.relname || '.' || a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
 	|| CASE WHEN a.attcollation <> y.typcollation THEN ' COLLATE ' || a.attcollation::regcollation::text ELSE '' END
