@@ -360,8 +360,8 @@ func TestKeyStandsForOneCall(t *testing.T) {
 			},
 		},
 		"Sessions.DeleteByToken": {
-			func(ctx context.Context) error { return s.Sessions.DeleteByToken(ctx, a.tenant.session.Token) },
-			func(ctx context.Context) error { return s.Sessions.DeleteByToken(ctx, b.tenant.session.Token) },
+			func(ctx context.Context) error { return s.Sessions.DeleteByToken(ctx, a.session.Token) },
+			func(ctx context.Context) error { return s.Sessions.DeleteByToken(ctx, b.session.Token) },
 		},
 	} {
 		key := authdb.Once(ctx, name)
@@ -383,10 +383,13 @@ func TestParamsKeepTheirSecrets(t *testing.T) {
 	t.Parallel()
 	const secret = "canary"
 	out := string(must[[]byte](t)(json.Marshal([]any{
-		authdb.ConsumeCodeParams{Identifier: secret, Code: secret}, authdb.CreateVerificationParams{Identifier: secret, Value: secret},
-		authdb.UpdateVerificationParams{Value: new(secret)}, authdb.ListVerificationsParams{Identifier: secret},
+		authdb.ConsumeCodeParams{Identifier: secret, Code: secret},
+		authdb.CreateVerificationParams{Identifier: secret, Value: secret},
+		authdb.UpdateVerificationParams{Value: new(secret)},
+		authdb.ListVerificationsParams{Identifier: secret},
 		authdb.CreateAccountParams{Password: new(secret), AccessToken: new(secret), RefreshToken: new(secret), IDToken: new(secret)},
-		authdb.RefreshSessionParams{Token: secret}, authdb.SetActiveTeamParams{Token: secret},
+		authdb.RefreshSessionParams{Token: secret},
+		authdb.SetActiveTeamParams{Token: secret},
 		map[string]any{"x": []authdb.SetActiveOrganizationParams{{Token: secret}}},
 	})))
 	if strings.Contains(out, secret) {

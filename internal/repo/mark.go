@@ -41,8 +41,9 @@ func WithKey(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, keyName{}, key)
 }
 
-// about is what a call under a key is about: its method, and a digest of the ids, addresses and codes that it was given.
-// What else it was given may be another each time, such as the hash of a password. Without a key it is the method.
+// about is what a call under a key is about: its method, and a digest of the ids, addresses and codes that it was
+// given. What else it was given may be another each time, such as the hash of a password. Without a key it is the
+// method.
 func about[P any](ctx context.Context, name string, p P) string {
 	if _, named := ctx.Value(keyName{}).(string); !named {
 		return name
