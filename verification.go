@@ -60,8 +60,7 @@ type ListVerificationsParams struct {
 type VerificationRepository struct{ repo *repo.Repo }
 
 // Create adds a verification beside those that its identifier has, as the newest of them: where the clock was behind
-// that of whoever made another, CreatedAt is a millisecond after that one's. None of them outlives it: their ExpiresAt
-// becomes its own if that is earlier. It returns [ErrInvalidInput].
+// that of whoever made another, CreatedAt is a millisecond after that one's. It returns [ErrInvalidInput].
 func (r *VerificationRepository) Create(ctx context.Context, p CreateVerificationParams) (Verification, error) {
 	const op = "Verifications.Create"
 	if err := check(op, required("identifier", p.Identifier, maxToken), text("value", p.Value, maxValue),

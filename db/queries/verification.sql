@@ -1,10 +1,5 @@
 -- name: CreateVerification :one
--- It is the newest of its identifier, also where the clock of whoever made another was ahead; and none that it replaces
--- outlives it, which a purge would bring back.
-WITH replaced AS (
-    UPDATE verification SET expires_at = @expires_at
-    WHERE identifier = @identifier AND expires_at > @expires_at
-)
+-- It is the newest of its identifier, also where the clock of whoever made another was ahead.
 INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
 SELECT @id, @identifier, @value, @expires_at, made.at, made.at
 FROM (SELECT greatest(@now::timestamp, pg_catalog.max(v.created_at) + interval '1 millisecond') AS at
@@ -118,15 +113,10 @@ WITH newest AS (
 SELECT outcome FROM verdict;
 
 -- name: DeleteExpiredVerifications :execrows
--- As for sessions. One that stands before an older one which has not expired stays: without it that one would count.
+-- As for sessions.
 DELETE FROM verification WHERE id = ANY(ARRAY(
     SELECT due.id FROM verification due
     WHERE due.expires_at <= @now
-      AND NOT EXISTS (
-        SELECT 1 FROM verification older
-        WHERE older.identifier = due.identifier
-          AND older.created_at <= due.created_at
-          AND older.expires_at > @now)
     ORDER BY due.expires_at
     LIMIT @row_limit
     FOR UPDATE SKIP LOCKED

@@ -125,10 +125,6 @@ func (q *Queries) CountVerifications(ctx context.Context, identifier string) (in
 }
 
 const createVerification = `-- name: CreateVerification :one
-WITH replaced AS (
-    UPDATE verification SET expires_at = $4
-    WHERE identifier = $2 AND expires_at > $4
-)
 INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
 SELECT $1, $2, $3, $4, made.at, made.at
 FROM (SELECT greatest($5::timestamp, pg_catalog.max(v.created_at) + interval '1 millisecond') AS at
@@ -144,8 +140,7 @@ type CreateVerificationParams struct {
 	Now        time.Time
 }
 
-// It is the newest of its identifier, also where the clock of whoever made another was ahead; and none that it replaces
-// outlives it, which a purge would bring back.
+// It is the newest of its identifier, also where the clock of whoever made another was ahead.
 func (q *Queries) CreateVerification(ctx context.Context, arg CreateVerificationParams) (Verification, error) {
 	row := q.db.QueryRow(ctx, createVerification,
 		arg.ID,
@@ -170,11 +165,6 @@ const deleteExpiredVerifications = `-- name: DeleteExpiredVerifications :execrow
 DELETE FROM verification WHERE id = ANY(ARRAY(
     SELECT due.id FROM verification due
     WHERE due.expires_at <= $1
-      AND NOT EXISTS (
-        SELECT 1 FROM verification older
-        WHERE older.identifier = due.identifier
-          AND older.created_at <= due.created_at
-          AND older.expires_at > $1)
     ORDER BY due.expires_at
     LIMIT $2
     FOR UPDATE SKIP LOCKED
@@ -186,7 +176,7 @@ type DeleteExpiredVerificationsParams struct {
 	RowLimit int32
 }
 
-// As for sessions. One that stands before an older one which has not expired stays: without it that one would count.
+// As for sessions.
 func (q *Queries) DeleteExpiredVerifications(ctx context.Context, arg DeleteExpiredVerificationsParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteExpiredVerifications, arg.Now, arg.RowLimit)
 	if err != nil {
