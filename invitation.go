@@ -253,7 +253,7 @@ func (r *InvitationRepository) GetByRecipient(
 		return ReceivedInvitation{}, err
 	}
 	row, err := repo.OfRecipient(ctx, r.repo, (*queries).GetInvitationByRecipient, dbgen.GetInvitationByRecipientParams{
-		ID: p.InvitationID, UserID: p.UserID,
+		ID: p.InvitationID, UserID: p.UserID, AllowUnverified: p.AllowUnverified,
 	}, recipient(p.UserID, p.AllowUnverified))
 	return answer(op, row, err, receivedInvitation)
 }
@@ -308,7 +308,7 @@ func (r *InvitationRepository) ListByRecipient(
 	}
 	query := (*queries).ListInvitationsByRecipient
 	rows, err := repo.OfRecipient(ctx, r.repo, query, dbgen.ListInvitationsByRecipientParams{
-		UserID: p.UserID, Pending: p.Pending, Now: r.repo.Now(),
+		UserID: p.UserID, AllowUnverified: p.AllowUnverified, Pending: p.Pending, Now: r.repo.Now(),
 		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
 	}, recipient(p.UserID, p.AllowUnverified))
 	return page(op, rows, err, p.Limit, receivedInvitation, ReceivedInvitation.cursor)

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
 // What lets in whoever does not belong, by its kind. docs/security.md names these tests. Races of the same kinds are in
@@ -394,5 +395,23 @@ func TestParamsKeepTheirSecrets(t *testing.T) {
 	})))
 	if strings.Contains(out, secret) {
 		t.Error(out)
+	}
+}
+
+// TestUnprovedAddressFindsNothing: the queries themselves, where the address is changed after the check before them.
+func TestUnprovedAddressFindsNothing(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	g := newGuest(t, s)
+	must[authdb.User](t)(s.Users.SetEmail(ctx, g.user.ID, g.user.Email, false))
+	q := dbgen.New(s.Pool())
+	for _, allow := range []bool{false, true} {
+		rows := must[[]dbgen.ListInvitationsByRecipientRow](t)(q.ListInvitationsByRecipient(ctx,
+			dbgen.ListInvitationsByRecipientParams{UserID: g.user.ID, AllowUnverified: allow, RowLimit: 9}))
+		_, err := q.GetInvitationByRecipient(ctx,
+			dbgen.GetInvitationByRecipientParams{ID: g.inv.ID, UserID: g.user.ID, AllowUnverified: allow})
+		if len(rows) == 1 != allow || (err == nil) != allow {
+			t.Errorf("allowed %v: %d rows, %v", allow, len(rows), err)
+		}
 	}
 }

@@ -19,7 +19,8 @@ var ErrNotOurs = errors.New("what is there was made by somebody else; nothing wa
 var ErrNoTables = errors.New("tables are missing that migrations were noted to have made")
 
 // trusted are the roles that the migrator works for: its own and those that it is a member of, where the rights of a
-// superuser make it no member, nor, from PostgreSQL 16 on, the right to administer one; superusers; the owner of the database, whoever that is, as the owner of public says it.
+// superuser make it no member, nor, from PostgreSQL 16 on, the right to administer one; superusers; the owner of the
+// database, whoever that is, as the owner of public says it.
 // That of the tables' schema is none for that reason: whoever may create one names it as search_path has it.
 const trusted = `
 WITH RECURSIVE mine (oid) AS (
@@ -34,8 +35,8 @@ WITH RECURSIVE mine (oid) AS (
 )`
 
 // objections lists what is not ours, and whether already a look believes it, runs somebody's code or shows somebody's
-// rows. The
-// tables $2 are an application's too, with triggers of its own; the migrator's, and drizzle-kit's journal, are plain.
+// rows. The tables $2 are an application's too, with triggers of its own; the migrator's, and drizzle-kit's journal, are
+// plain.
 const objections = trusted + `, relied AS (
 	SELECT c.*, n.nspname <> $1 OR c.relname <> ALL ($2::text[]) AS plain, pg_catalog.format('table %I.%I ', n.nspname, c.relname) AS what,
 		n.nspname = 'authdb' AND c.relname <> 'mark' AS looked

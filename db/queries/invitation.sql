@@ -208,6 +208,7 @@ FROM invitation i JOIN "user" u ON u.id = i.inviter_id
 WHERE i.id = @id AND i.organization_id = @organization_id;
 
 -- name: CheckRecipient :one
+-- Says why there is nothing. The queries by a recipient ask again, for an address that is changed in between.
 SELECT CASE
     WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = @user_id) THEN 'not found'
     WHEN NOT @allow_unverified::boolean
@@ -222,7 +223,7 @@ FROM "user" recipient
 JOIN invitation i ON i.email = recipient.email
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
-WHERE i.id = @id AND recipient.id = @user_id;
+WHERE i.id = @id AND recipient.id = @user_id AND (recipient.email_verified OR @allow_unverified::boolean);
 
 -- name: GetPendingInvitation :one
 SELECT * FROM invitation
@@ -247,7 +248,7 @@ FROM "user" recipient
 JOIN invitation i ON i.email = recipient.email
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
-WHERE recipient.id = @user_id
+WHERE recipient.id = @user_id AND (recipient.email_verified OR @allow_unverified::boolean)
   AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
   AND (i.created_at, i.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY i.created_at, i.id

@@ -174,6 +174,7 @@ type CheckRecipientParams struct {
 	AllowUnverified bool
 }
 
+// Says why there is nothing. The queries by a recipient ask again, for an address that is changed in between.
 func (q *Queries) CheckRecipient(ctx context.Context, arg CheckRecipientParams) (string, error) {
 	row := q.db.QueryRow(ctx, checkRecipient, arg.UserID, arg.AllowUnverified)
 	var outcome string
@@ -392,12 +393,13 @@ FROM "user" recipient
 JOIN invitation i ON i.email = recipient.email
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
-WHERE i.id = $1 AND recipient.id = $2
+WHERE i.id = $1 AND recipient.id = $2 AND (recipient.email_verified OR $3::boolean)
 `
 
 type GetInvitationByRecipientParams struct {
-	ID     string
-	UserID string
+	ID              string
+	UserID          string
+	AllowUnverified bool
 }
 
 type GetInvitationByRecipientRow struct {
@@ -408,7 +410,7 @@ type GetInvitationByRecipientRow struct {
 
 // The recipient knows the id from the link; the address keeps everybody else out.
 func (q *Queries) GetInvitationByRecipient(ctx context.Context, arg GetInvitationByRecipientParams) (GetInvitationByRecipientRow, error) {
-	row := q.db.QueryRow(ctx, getInvitationByRecipient, arg.ID, arg.UserID)
+	row := q.db.QueryRow(ctx, getInvitationByRecipient, arg.ID, arg.UserID, arg.AllowUnverified)
 	var i GetInvitationByRecipientRow
 	err := row.Scan(
 		&i.Invitation.ID,
@@ -723,20 +725,21 @@ FROM "user" recipient
 JOIN invitation i ON i.email = recipient.email
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
-WHERE recipient.id = $1
-  AND (NOT $2::boolean OR (i.status = 'pending' AND i.expires_at > $3))
-  AND (i.created_at, i.id) > ($4::timestamp, $5::text)
+WHERE recipient.id = $1 AND (recipient.email_verified OR $2::boolean)
+  AND (NOT $3::boolean OR (i.status = 'pending' AND i.expires_at > $4))
+  AND (i.created_at, i.id) > ($5::timestamp, $6::text)
 ORDER BY i.created_at, i.id
-LIMIT $6
+LIMIT $7
 `
 
 type ListInvitationsByRecipientParams struct {
-	UserID         string
-	Pending        bool
-	Now            time.Time
-	AfterCreatedAt time.Time
-	AfterID        string
-	RowLimit       int32
+	UserID          string
+	AllowUnverified bool
+	Pending         bool
+	Now             time.Time
+	AfterCreatedAt  time.Time
+	AfterID         string
+	RowLimit        int32
 }
 
 type ListInvitationsByRecipientRow struct {
@@ -748,6 +751,7 @@ type ListInvitationsByRecipientRow struct {
 func (q *Queries) ListInvitationsByRecipient(ctx context.Context, arg ListInvitationsByRecipientParams) ([]ListInvitationsByRecipientRow, error) {
 	rows, err := q.db.Query(ctx, listInvitationsByRecipient,
 		arg.UserID,
+		arg.AllowUnverified,
 		arg.Pending,
 		arg.Now,
 		arg.AfterCreatedAt,

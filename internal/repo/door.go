@@ -26,7 +26,7 @@ const (
 // where a mark tells the attempts apart. The pauses between grow and vary, and end with ctx. In a transaction nothing
 // is repeated: it has failed as a whole.
 func (r *Repo) try(ctx context.Context, m *mark, attempt func() error) error {
-	if r.tx != nil {
+	if r.where().tx != nil {
 		return attempt()
 	}
 	begin, pause := time.Now(), firstPause
