@@ -1731,11 +1731,14 @@ func scenarios(t *testing.T) []scenario {
 				- verification reset-b`,
 		},
 		{
-			name: "a purge takes the expired verifications only",
-			do:   doPurgeVerifications(100, 3),
+			name: "a purge takes the expired verifications, and what they had replaced",
+			given: `INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
+				VALUES ('renewed', 'stale', 'newer', '2026-06-01 13:00', '2026-06-01 11:30', '2026-06-01')`,
+			do: doPurgeVerifications(100, 4),
 			changes: `
 				- verification dead
 				- verification late-a
+				- verification late-b
 				- verification stale`,
 		},
 		{
@@ -1747,10 +1750,11 @@ func scenarios(t *testing.T) []scenario {
 			name:  "a purge passes over a verification that is being changed",
 			rival: "UPDATE verification SET expires_at = '2026-06-08 12:00' WHERE id = 'stale'",
 			skips: true,
-			do:    doPurgeVerifications(100, 2),
+			do:    doPurgeVerifications(100, 3),
 			changes: `
 				- verification dead
 				- verification late-a
+				- verification late-b
 				~ verification stale expires_at=06-08T12:00:00`,
 		},
 		{

@@ -230,8 +230,9 @@ func (r *VerificationRepository) DeleteByIdentifier(ctx context.Context, identif
 	return n, translate(op, err)
 }
 
-// DeleteExpired deletes up to limit verifications that have expired, the oldest first, and returns how many; see
-// [SessionRepository.DeleteExpired].
+// DeleteExpired deletes up to limit verifications that have expired, the oldest first, together with those of the same
+// identifier that each had replaced, and returns how many; see [SessionRepository.DeleteExpired]. It waits for whoever is
+// busy with one that was replaced.
 func (r *VerificationRepository) DeleteExpired(ctx context.Context, limit int) (int64, error) {
 	const op = "Verifications.DeleteExpired"
 	if err := check(op, batchSize(limit)); err != nil {

@@ -346,8 +346,8 @@ func testVerificationDeleteExpired(t *testing.T, s *fixture) {
 	exec(t, s.Store, `DELETE FROM verification WHERE expires_at <= $1`, s.now)
 	newVerification(t, s, "purge", time.Millisecond)
 	want := readTables(t, s.Store)
-	last := newVerification(t, s, "purge", 0)
-	newVerification(t, s, "purge", -time.Hour)
+	last := newVerification(t, s, "purge 3", 0)
+	newVerification(t, s, "purge 1", -time.Hour)
 	newVerification(t, s, "purge 2", -time.Millisecond)
 	returns(t, int64(2))(s.Verifications.DeleteExpired(ctx, 2)) // the oldest first
 	returns(t, last)(s.Verifications.Get(ctx, last.ID))

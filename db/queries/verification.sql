@@ -113,13 +113,18 @@ WITH newest AS (
 SELECT outcome FROM verdict;
 
 -- name: DeleteExpiredVerifications :execrows
--- As for sessions.
+-- As for sessions. What an expired one had replaced goes with it, so that it does not count again.
 DELETE FROM verification WHERE id = ANY(ARRAY(
-    SELECT due.id FROM verification due
-    WHERE due.expires_at <= @now
-    ORDER BY due.expires_at
-    LIMIT @row_limit
-    FOR UPDATE SKIP LOCKED
+    SELECT past.id
+    FROM (
+        SELECT due.id, due.identifier, due.created_at FROM verification due
+        WHERE due.expires_at <= @now
+        ORDER BY due.expires_at
+        LIMIT @row_limit
+        FOR UPDATE SKIP LOCKED
+    ) expired
+    JOIN verification past ON past.identifier = expired.identifier
+        AND (past.created_at, past.id) <= (expired.created_at, expired.id)
 ));
 
 -- name: DeleteVerification :execrows

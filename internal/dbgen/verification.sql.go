@@ -163,11 +163,16 @@ func (q *Queries) CreateVerification(ctx context.Context, arg CreateVerification
 
 const deleteExpiredVerifications = `-- name: DeleteExpiredVerifications :execrows
 DELETE FROM verification WHERE id = ANY(ARRAY(
-    SELECT due.id FROM verification due
-    WHERE due.expires_at <= $1
-    ORDER BY due.expires_at
-    LIMIT $2
-    FOR UPDATE SKIP LOCKED
+    SELECT past.id
+    FROM (
+        SELECT due.id, due.identifier, due.created_at FROM verification due
+        WHERE due.expires_at <= $1
+        ORDER BY due.expires_at
+        LIMIT $2
+        FOR UPDATE SKIP LOCKED
+    ) expired
+    JOIN verification past ON past.identifier = expired.identifier
+        AND (past.created_at, past.id) <= (expired.created_at, expired.id)
 ))
 `
 
@@ -176,7 +181,7 @@ type DeleteExpiredVerificationsParams struct {
 	RowLimit int32
 }
 
-// As for sessions.
+// As for sessions. What an expired one had replaced goes with it, so that it does not count again.
 func (q *Queries) DeleteExpiredVerifications(ctx context.Context, arg DeleteExpiredVerificationsParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteExpiredVerifications, arg.Now, arg.RowLimit)
 	if err != nil {
