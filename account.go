@@ -14,19 +14,19 @@ const ProviderCredential = "credential"
 
 // Account is a way to sign in, a password or an identity at a provider: one row of the account table.
 type Account struct {
-	ID                    string
-	AccountID             string  // the user's id at the provider, as text; for ProviderCredential the user id
-	ProviderID            string  // such as "github", or ProviderCredential
-	UserID                string  // references user
-	AccessToken           *string `json:"-"`
-	RefreshToken          *string `json:"-"`
-	IDToken               *string `json:"-"`
-	AccessTokenExpiresAt  *time.Time
-	RefreshTokenExpiresAt *time.Time
-	Scope                 *string // joined by commas
-	Password              *string `json:"-"` // the hash, salt and key in hex; nil but for ProviderCredential
-	CreatedAt             time.Time
-	UpdatedAt             time.Time
+	ID                    string     `json:"id"`
+	AccountID             string     `json:"accountId"`  // the user's id at the provider, as text; for ProviderCredential the user id
+	ProviderID            string     `json:"providerId"` // such as "github", or ProviderCredential
+	UserID                string     `json:"userId"`     // references user
+	AccessToken           *Secret    `json:"-"`
+	RefreshToken          *Secret    `json:"-"`
+	IDToken               *Secret    `json:"-"`
+	AccessTokenExpiresAt  *time.Time `json:"accessTokenExpiresAt"`
+	RefreshTokenExpiresAt *time.Time `json:"refreshTokenExpiresAt"`
+	Scope                 *string    `json:"scope"` // joined by commas
+	Password              *Secret    `json:"-"`     // the hash, salt and key in hex; nil but for ProviderCredential
+	CreatedAt             time.Time  `json:"createdAt"`
+	UpdatedAt             time.Time  `json:"updatedAt"`
 }
 
 func (a Account) cursor() Cursor { return Cursor{a.CreatedAt, a.ID} }
@@ -36,40 +36,43 @@ func toAccount(row dbgen.Account) Account { return Account(row) }
 // AccountWithUser is an account and whose it is.
 type AccountWithUser struct {
 	Account
-	User User
+	User User `json:"user"`
 }
 
-func accountWithUser(row dbgen.GetAccountByProviderRow) AccountWithUser {
+func accountWithUser(row dbgen.GetAccountWithUserByProviderRow) AccountWithUser {
 	return AccountWithUser{Account(row.Account), User(row.User)}
 }
 
 // CreateAccountParams are the columns of a new account. Each text may have 16,384 characters, but for the ids.
 type CreateAccountParams struct {
+	ID                    string // empty: a new one
 	UserID                string
 	ProviderID            string  // at most 255 characters
 	AccountID             string  // at most 255 characters; may be empty for ProviderCredential, where it is the user id
-	AccessToken           *string `json:"-"` // stored as given
-	RefreshToken          *string `json:"-"` // stored as given
-	IDToken               *string `json:"-"` // stored as given
+	AccessToken           *Secret // stored as given
+	RefreshToken          *Secret // stored as given
+	IDToken               *Secret // stored as given
 	AccessTokenExpiresAt  *time.Time
 	RefreshTokenExpiresAt *time.Time
 	Scope                 *string
-	Password              *string `json:"-"` // the hash
+	Password              *Secret // the hash
 }
 
 // UpdateAccountParams says what to change; the zero value changes nothing but UpdatedAt. The password has a method of
 // its own: [AccountRepository.SetPassword].
 type UpdateAccountParams struct {
-	AccessToken           Change[string]
-	RefreshToken          Change[string]
-	IDToken               Change[string]
-	AccessTokenExpiresAt  Change[time.Time]
-	RefreshTokenExpiresAt Change[time.Time]
-	Scope                 Change[string]
+	AccessToken           Change[Secret]    `json:"accessToken,omitzero"`
+	RefreshToken          Change[Secret]    `json:"refreshToken,omitzero"`
+	IDToken               Change[Secret]    `json:"idToken,omitzero"`
+	AccessTokenExpiresAt  Change[time.Time] `json:"accessTokenExpiresAt,omitzero"`
+	RefreshTokenExpiresAt Change[time.Time] `json:"refreshTokenExpiresAt,omitzero"`
+	Scope                 Change[string]    `json:"scope,omitzero"`
 }
 
-// DeleteAccountParams says what a deletion may do.
+// DeleteAccountParams say which account goes, and what that may do.
 type DeleteAccountParams struct {
+	UserID    string
+	ID        string
 	AllowLast bool // leave the user without a way to sign in
 }
 
@@ -115,8 +118,8 @@ func (r *AccountRepository) Link(ctx context.Context, p CreateAccountParams) (Ac
 		return Account{}, err
 	}
 	row, err := r.repo.LinkAccount(ctx, op, dbgen.LinkAccountParams{
-		UserID: p.UserID, ProviderID: p.ProviderID, AccountID: p.AccountID,
-		AccessToken: p.AccessToken, RefreshToken: p.RefreshToken, IDToken: p.IDToken,
+		ID: p.ID, UserID: p.UserID, ProviderID: p.ProviderID, AccountID: p.AccountID,
+		AccessToken: (*string)(p.AccessToken), RefreshToken: (*string)(p.RefreshToken), IDToken: (*string)(p.IDToken),
 		AccessTokenExpiresAt: p.AccessTokenExpiresAt, RefreshTokenExpiresAt: p.RefreshTokenExpiresAt, Scope: p.Scope,
 	})
 	return answer(op, row, err, toAccount)
@@ -135,7 +138,7 @@ func linkable(p CreateAccountParams) fault {
 
 // check looks at all but the two ids of whom and what it links.
 func (p CreateAccountParams) check(op string) error {
-	return check(op, required("provider_id", p.ProviderID, maxID),
+	return check(op, text("id", p.ID, maxID), required("provider_id", p.ProviderID, maxID),
 		optional("access_token", p.AccessToken, maxCredential),
 		optional("refresh_token", p.RefreshToken, maxCredential),
 		optional("id_token", p.IDToken, maxCredential),
@@ -146,10 +149,10 @@ func (p CreateAccountParams) check(op string) error {
 
 func (p CreateAccountParams) row() dbgen.CreateAccountParams {
 	return dbgen.CreateAccountParams{
-		UserID: p.UserID, ProviderID: p.ProviderID, AccountID: p.AccountID,
-		AccessToken: p.AccessToken, RefreshToken: p.RefreshToken, IDToken: p.IDToken,
+		ID: p.ID, UserID: p.UserID, ProviderID: p.ProviderID, AccountID: p.AccountID,
+		AccessToken: (*string)(p.AccessToken), RefreshToken: (*string)(p.RefreshToken), IDToken: (*string)(p.IDToken),
 		AccessTokenExpiresAt: p.AccessTokenExpiresAt, RefreshTokenExpiresAt: p.RefreshTokenExpiresAt,
-		Scope: p.Scope, Password: p.Password,
+		Scope: p.Scope, Password: (*string)(p.Password),
 	}
 }
 
@@ -161,21 +164,23 @@ func credentialAccountID(p CreateAccountParams) fault {
 }
 
 // Get returns the account with that id if it is the user's, or [ErrNotFound].
-func (r *AccountRepository) Get(ctx context.Context, userID, accountID string) (Account, error) {
+func (r *AccountRepository) Get(ctx context.Context, userID, id string) (Account, error) {
 	const op = "Accounts.Get"
-	if err := check(op, id("user_id", userID), id("id", accountID)); err != nil {
+	if err := check(op, key("user_id", userID, maxID), key("id", id, maxID)); err != nil {
 		return Account{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetAccount, dbgen.GetAccountParams{UserID: userID, ID: accountID}, toAccount)
+	return get(ctx, r.repo, op, (*queries).GetAccount, dbgen.GetAccountParams{UserID: userID, ID: id}, toAccount)
 }
 
-// GetByProvider returns the account with that identity at a provider and its user, or [ErrNotFound].
-func (r *AccountRepository) GetByProvider(ctx context.Context, providerID, accountID string) (AccountWithUser, error) {
-	const op = "Accounts.GetByProvider"
+// GetWithUserByProvider returns the account with that identity at a provider and its user, or [ErrNotFound].
+func (r *AccountRepository) GetWithUserByProvider(
+	ctx context.Context, providerID, accountID string,
+) (AccountWithUser, error) {
+	const op = "Accounts.GetWithUserByProvider"
 	if err := check(op, id("provider_id", providerID), id("account_id", accountID)); err != nil {
 		return AccountWithUser{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetAccountByProvider, dbgen.GetAccountByProviderParams{
+	return get(ctx, r.repo, op, (*queries).GetAccountWithUserByProvider, dbgen.GetAccountWithUserByProviderParams{
 		ProviderID: providerID, AccountID: accountID,
 	}, accountWithUser)
 }
@@ -206,21 +211,21 @@ func (r *AccountRepository) All(ctx context.Context, p ListAccountsParams) iter.
 	return eachItem(ctx, p, func(p *ListAccountsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
-// Count returns the number of a user's accounts. It returns [ErrInvalidInput].
-func (r *AccountRepository) Count(ctx context.Context, userID string) (int64, error) {
+// Count returns how many accounts [AccountRepository.List] has on all its pages. It returns [ErrInvalidInput].
+func (r *AccountRepository) Count(ctx context.Context, p ListAccountsParams) (int64, error) {
 	const op = "Accounts.Count"
-	if err := check(op, id("user_id", userID)); err != nil {
+	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountAccounts, userID, itself)
+	return get(ctx, r.repo, op, (*queries).CountAccounts, p.UserID, itself)
 }
 
 // Update changes what p says of a user's account and returns it. It returns [ErrNotFound] or [ErrInvalidInput].
 func (r *AccountRepository) Update(
-	ctx context.Context, userID, accountID string, p UpdateAccountParams,
+	ctx context.Context, userID, id string, p UpdateAccountParams,
 ) (Account, error) {
 	const op = "Accounts.Update"
-	if err := check(op, id("user_id", userID), id("id", accountID),
+	if err := check(op, key("user_id", userID, maxID), key("id", id, maxID),
 		optional("access_token", p.AccessToken.value, maxCredential),
 		optional("refresh_token", p.RefreshToken.value, maxCredential),
 		optional("id_token", p.IDToken.value, maxCredential),
@@ -230,39 +235,39 @@ func (r *AccountRepository) Update(
 		return Account{}, err
 	}
 	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateAccount, dbgen.UpdateAccountParams{
-		UserID: userID, ID: accountID, Now: r.repo.Now(),
-		SetAccessToken: p.AccessToken.set, AccessToken: p.AccessToken.value,
-		SetRefreshToken: p.RefreshToken.set, RefreshToken: p.RefreshToken.value,
-		SetIDToken: p.IDToken.set, IDToken: p.IDToken.value,
+		UserID: userID, ID: id, Now: r.repo.Now(),
+		SetAccessToken: p.AccessToken.set, AccessToken: (*string)(p.AccessToken.value),
+		SetRefreshToken: p.RefreshToken.set, RefreshToken: (*string)(p.RefreshToken.value),
+		SetIDToken: p.IDToken.set, IDToken: (*string)(p.IDToken.value),
 		SetAccessTokenExpiresAt: p.AccessTokenExpiresAt.set, AccessTokenExpiresAt: repo.UTC(p.AccessTokenExpiresAt.value),
 		SetRefreshTokenExpiresAt: p.RefreshTokenExpiresAt.set,
 		RefreshTokenExpiresAt:    repo.UTC(p.RefreshTokenExpiresAt.value),
 		SetScope:                 p.Scope.set, Scope: p.Scope.value,
-	}, (*queries).GetAccount, dbgen.GetAccountParams{UserID: userID, ID: accountID})
+	}, (*queries).GetAccount, dbgen.GetAccountParams{UserID: userID, ID: id})
 	return answer(op, row, err, toAccount)
 }
 
 // SetPassword stores a new password hash in a user's credential account. It returns [ErrNotFound] if the user has
 // none, or [ErrInvalidInput]. It signs nobody out.
-func (r *AccountRepository) SetPassword(ctx context.Context, userID, hash string) error {
+func (r *AccountRepository) SetPassword(ctx context.Context, userID string, hash Secret) error {
 	const op = "Accounts.SetPassword"
-	if err := check(op, id("user_id", userID), required("password", hash, maxCredential)); err != nil {
+	if err := check(op, id("user_id", userID), required("password", string(hash), maxCredential)); err != nil {
 		return err
 	}
 	return translate(op, repo.Delete(ctx, r.repo, op, (*queries).SetAccountPassword, dbgen.SetAccountPasswordParams{
-		UserID: userID, Password: &hash, Now: r.repo.Now(),
+		UserID: userID, Password: string(hash), Now: r.repo.Now(),
 	}))
 }
 
 // Delete removes a way to sign in. It returns [ErrNotFound], or [ErrLastAccount] if no other is left, unless p
 // allows that; a credential account without a password is none.
-func (r *AccountRepository) Delete(ctx context.Context, userID, accountID string, p DeleteAccountParams) error {
+func (r *AccountRepository) Delete(ctx context.Context, p DeleteAccountParams) error {
 	const op = "Accounts.Delete"
-	if err := check(op, id("user_id", userID), id("id", accountID)); err != nil {
+	if err := check(op, id("user_id", p.UserID), id("id", p.ID)); err != nil {
 		return err
 	}
 	return deleted(op, r.repo.DeleteAccount(ctx, op, dbgen.DeleteAccountParams{
-		UserID: userID, ID: accountID, AllowLast: p.AllowLast,
+		UserID: p.UserID, ID: p.ID, AllowLast: p.AllowLast,
 	}))
 }
 

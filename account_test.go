@@ -36,9 +36,9 @@ func testAccountCreate(t *testing.T, s *fixture) {
 	for _, account := range []authdb.Account{
 		{ProviderID: "github", AccountID: "4711"},
 		{
-			ProviderID: "google", AccountID: "g", AccessToken: new("access"), RefreshToken: new("refresh"),
-			IDToken: new("id"), AccessTokenExpiresAt: new(s.now.Add(time.Hour)),
-			RefreshTokenExpiresAt: new(s.now.Add(2 * time.Hour)), Scope: new("a,b"), Password: new("hash"),
+			ProviderID: "google", AccountID: "g", AccessToken: new(authdb.Secret("access")), RefreshToken: new(authdb.Secret("refresh")),
+			IDToken: new(authdb.Secret("id")), AccessTokenExpiresAt: new(s.now.Add(time.Hour)),
+			RefreshTokenExpiresAt: new(s.now.Add(2 * time.Hour)), Scope: new("a,b"), Password: new(authdb.Secret("hash")),
 		},
 		{ProviderID: "github", AccountID: "g"}, // the same id at another provider
 	} {
@@ -59,11 +59,11 @@ func testAccountCreateCredential(t *testing.T, s *fixture) {
 	want := readTables(t, s.Store)
 	for user, accountID := range map[authdb.User]string{user: "", other: other.ID} {
 		account := authdb.Account{
-			ID: s.id(1), AccountID: user.ID, ProviderID: "credential", UserID: user.ID, Password: new("hash"),
+			ID: s.id(1), AccountID: user.ID, ProviderID: "credential", UserID: user.ID, Password: new(authdb.Secret("hash")),
 			CreatedAt: s.now, UpdatedAt: s.now,
 		}
 		returns(t, account)(s.Accounts.Create(t.Context(), authdb.CreateAccountParams{
-			UserID: user.ID, ProviderID: "credential", AccountID: accountID, Password: new("hash"),
+			UserID: user.ID, ProviderID: "credential", AccountID: accountID, Password: new(authdb.Secret("hash")),
 		}))
 		want["account"][account.ID] = asRow(account)
 	}
@@ -111,13 +111,13 @@ func testAccountLink(t *testing.T, s *fixture) {
 		func() {},
 		func() {}, // again
 		func() {
-			p.AccessToken, p.RefreshToken, p.IDToken, p.Scope = new("access"), new("refresh"), new("id"), new("a,b")
+			p.AccessToken, p.RefreshToken, p.IDToken, p.Scope = new(authdb.Secret("access")), new(authdb.Secret("refresh")), new(authdb.Secret("id")), new("a,b")
 			p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = new(at.Add(999*time.Microsecond)), &at
 			account.AccessToken, account.RefreshToken, account.IDToken = p.AccessToken, p.RefreshToken, p.IDToken
 			account.Scope, account.AccessTokenExpiresAt, account.RefreshTokenExpiresAt = p.Scope, &at, &at
 		},
 		func() { // what is nil stays, as Google sends a refresh token once
-			p = authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github", AccountID: "link", AccessToken: new("newer")}
+			p = authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github", AccountID: "link", AccessToken: new(authdb.Secret("newer"))}
 			account.AccessToken = p.AccessToken
 		},
 		func() {
@@ -145,13 +145,13 @@ func testAccountLinkRefused(t *testing.T, s *fixture) {
 		field string
 	}{
 		{
-			authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github", AccountID: "other's", AccessToken: new("x")},
+			authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github", AccountID: "other's", AccessToken: new(authdb.Secret("x"))},
 			authdb.ErrAccountTaken, "account_id",
 		},
 		{authdb.CreateAccountParams{UserID: "none", ProviderID: "github", AccountID: "new"}, authdb.ErrReference, "user_id"},
 		{authdb.CreateAccountParams{UserID: user.ID, ProviderID: "credential", AccountID: user.ID}, authdb.ErrInvalidInput, "provider_id"},
 		{
-			authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github", AccountID: "new", Password: new("x")},
+			authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github", AccountID: "new", Password: new(authdb.Secret("x"))},
 			authdb.ErrInvalidInput, "password",
 		},
 		{authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github"}, authdb.ErrInvalidInput, "account_id"},
@@ -172,7 +172,7 @@ func testAccountReference(t *testing.T, s *fixture) {
 
 func accountOf(userID, providerID, accountID string) func(*authdb.CreateAccountParams) {
 	return func(p *authdb.CreateAccountParams) {
-		p.UserID, p.ProviderID, p.AccountID, p.Password = userID, providerID, accountID, new("old")
+		p.UserID, p.ProviderID, p.AccountID, p.Password = userID, providerID, accountID, new(authdb.Secret("old"))
 	}
 }
 
@@ -181,7 +181,7 @@ func testAccountGet(t *testing.T, s *fixture) {
 	authdbtest.Account(t, s.Store, accountOf(user.ID, "google", "get"))
 	account := authdbtest.Account(t, s.Store, accountOf(user.ID, "github", "get"))
 	returns(t, account)(s.Accounts.Get(t.Context(), user.ID, account.ID))
-	returns(t, authdb.AccountWithUser{Account: account, User: user})(s.Accounts.GetByProvider(t.Context(), "github", "get"))
+	returns(t, authdb.AccountWithUser{Account: account, User: user})(s.Accounts.GetWithUserByProvider(t.Context(), "github", "get"))
 }
 
 func testAccountGetCredential(t *testing.T, s *fixture) {
@@ -203,12 +203,12 @@ func testAccountNotFound(t *testing.T, s *fixture) {
 		notFound(t, map[string]error{
 			"Accounts.Get":    errOf(s.Accounts.Get(ctx, userID, id)),
 			"Accounts.Update": errOf(s.Accounts.Update(ctx, userID, id, authdb.UpdateAccountParams{})),
-			"Accounts.Delete": s.Accounts.Delete(ctx, userID, id, authdb.DeleteAccountParams{}),
+			"Accounts.Delete": s.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: userID, ID: id}),
 		})
 	}
 	for providerID, accountID := range map[string]string{"github": "none", "none": account.AccountID} {
-		_, err := s.Accounts.GetByProvider(ctx, providerID, accountID)
-		fails(t, err, authdb.ErrNotFound, "Accounts.GetByProvider", "")
+		_, err := s.Accounts.GetWithUserByProvider(ctx, providerID, accountID)
+		fails(t, err, authdb.ErrNotFound, "Accounts.GetWithUserByProvider", "")
 	}
 	notFound(t, map[string]error{
 		"Accounts.GetCredential": errOf(s.Accounts.GetCredential(ctx, account.UserID)),
@@ -222,7 +222,7 @@ func testAccountUpdate(t *testing.T, s *fixture) {
 	at, later := s.now.Add(time.Hour), s.now.Add(2*time.Hour)
 	authdbtest.Account(t, s.Store)
 	account := authdbtest.Account(t, s.Store, func(p *authdb.CreateAccountParams) {
-		p.AccessToken, p.RefreshToken, p.IDToken, p.Scope, p.Password = new("1"), new("2"), new("3"), new("4"), new("5")
+		p.AccessToken, p.RefreshToken, p.IDToken, p.Scope, p.Password = new(authdb.Secret("1")), new(authdb.Secret("2")), new(authdb.Secret("3")), new("4"), new(authdb.Secret("5"))
 		p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = &at, &at
 	})
 	null, noTime := authdb.SetNull[string](), authdb.SetNull[time.Time]()
@@ -232,15 +232,15 @@ func testAccountUpdate(t *testing.T, s *fixture) {
 		},
 		[]step[params, authdb.Account]{
 			{"nothing", params{}, func(*authdb.Account) {}},
-			{"access", params{AccessToken: authdb.Set("a")}, func(a *authdb.Account) { a.AccessToken = new("a") }},
-			{"refresh", params{RefreshToken: authdb.Set("r")}, func(a *authdb.Account) { a.RefreshToken = new("r") }},
-			{"id token", params{IDToken: authdb.Set("i")}, func(a *authdb.Account) { a.IDToken = new("i") }},
+			{"access", params{AccessToken: authdb.Set(authdb.Secret("a"))}, func(a *authdb.Account) { a.AccessToken = new(authdb.Secret("a")) }},
+			{"refresh", params{RefreshToken: authdb.Set(authdb.Secret("r"))}, func(a *authdb.Account) { a.RefreshToken = new(authdb.Secret("r")) }},
+			{"id token", params{IDToken: authdb.Set(authdb.Secret("i"))}, func(a *authdb.Account) { a.IDToken = new(authdb.Secret("i")) }},
 			{"access end", params{AccessTokenExpiresAt: authdb.Set(later)}, func(a *authdb.Account) { a.AccessTokenExpiresAt = &later }},
 			{"refresh end", params{RefreshTokenExpiresAt: authdb.Set(later)}, func(a *authdb.Account) { a.RefreshTokenExpiresAt = &later }},
 			{"scope", params{Scope: authdb.Set("")}, func(a *authdb.Account) { a.Scope = new("") }},
-			{"no access", params{AccessToken: null}, func(a *authdb.Account) { a.AccessToken = nil }},
-			{"no refresh", params{RefreshToken: null}, func(a *authdb.Account) { a.RefreshToken = nil }},
-			{"no id token", params{IDToken: null}, func(a *authdb.Account) { a.IDToken = nil }},
+			{"no access", params{AccessToken: authdb.SetNull[authdb.Secret]()}, func(a *authdb.Account) { a.AccessToken = nil }},
+			{"no refresh", params{RefreshToken: authdb.SetNull[authdb.Secret]()}, func(a *authdb.Account) { a.RefreshToken = nil }},
+			{"no id token", params{IDToken: authdb.SetNull[authdb.Secret]()}, func(a *authdb.Account) { a.IDToken = nil }},
 			{"no access end", params{AccessTokenExpiresAt: noTime}, func(a *authdb.Account) { a.AccessTokenExpiresAt = nil }},
 			{"no refresh end", params{RefreshTokenExpiresAt: noTime}, func(a *authdb.Account) { a.RefreshTokenExpiresAt = nil }},
 			{"no scope", params{Scope: null}, func(a *authdb.Account) { a.Scope = nil }},
@@ -255,12 +255,12 @@ func testAccountSetPassword(t *testing.T, s *fixture) {
 	exec(t, s.Store, `UPDATE account SET account_id = $1 WHERE id = $2`, authdbtest.User(t, s.Store).ID, foreign.ID)
 	account := authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
 	checkUpdates(t, s, "account", account, func(hash string) (authdb.Account, error) {
-		if err := s.Accounts.SetPassword(t.Context(), user.ID, hash); err != nil {
+		if err := s.Accounts.SetPassword(t.Context(), user.ID, authdb.Secret(hash)); err != nil {
 			return authdb.Account{}, err
 		}
 		return s.Accounts.GetCredential(t.Context(), user.ID)
 	}, []step[string, authdb.Account]{
-		{"new", "new", func(a *authdb.Account) { a.Password = new("new") }},
+		{"new", "new", func(a *authdb.Account) { a.Password = new(authdb.Secret("new")) }},
 		{"again", "new", func(*authdb.Account) {}},
 	})
 }
@@ -275,7 +275,9 @@ func testAccountDelete(t *testing.T, s *fixture) {
 	}
 	want := readTables(t, s.Store)
 	account := authdbtest.Account(t, s.Store, accountOf(user.ID, "github", "delete"))
-	s.deletes(t, want, "Accounts.Delete", func() error { return s.Accounts.Delete(ctx, user.ID, account.ID, authdb.DeleteAccountParams{}) })
+	s.deletes(t, want, "Accounts.Delete", func() error {
+		return s.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: user.ID, ID: account.ID})
+	})
 	returns(t, int64(2))(s.Accounts.DeleteByUser(ctx, user.ID))
 	returns(t, int64(0))(s.Accounts.DeleteByUser(ctx, user.ID))
 	s.holds(t, before)
@@ -287,7 +289,7 @@ func testAccountDeleteLast(t *testing.T, s *fixture) {
 	authdbtest.Account(t, s.Store) // another user's
 	without := readTables(t, s.Store)
 	remove := func(a authdb.Account, p authdb.DeleteAccountParams) error {
-		return s.Accounts.Delete(ctx, user.ID, a.ID, p)
+		return s.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: user.ID, ID: a.ID, AllowLast: p.AllowLast})
 	}
 	refused := func(a authdb.Account) {
 		t.Helper()
@@ -319,7 +321,7 @@ func testAccountList(t *testing.T, s *fixture) {
 	user := authdbtest.User(t, s.Store)
 	authdbtest.Account(t, s.Store)
 	accounts := rowsOf(func() authdb.Account { return authdbtest.Account(t, s.Store, accountOf(user.ID, "github", s.id(1))) })
-	returns(t, int64(54))(s.Accounts.Count(t.Context(), user.ID))
+	returns(t, int64(54))(s.Accounts.Count(t.Context(), authdb.ListAccountsParams{UserID: user.ID}))
 	checkList(t, s, "Accounts.List", "account", accounts, func(after authdb.Cursor, limit int) authdb.ListAccountsParams {
 		return authdb.ListAccountsParams{UserID: user.ID, After: after, Limit: limit}
 	}, s.Accounts.List, s.Accounts.All)

@@ -1,15 +1,19 @@
 package authdb_test
 
 import (
+	"context"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/zerostarter/authdb"
 )
 
 // TestEverySymbolIsDocumented: go doc alone teaches the packages that users import.
@@ -115,4 +119,63 @@ func declarations(doc string) []byte {
 		kept.WriteString(line)
 	}
 	return []byte(kept.String())
+}
+
+// TestConventions: the rules of CONTRIBUTING, as far as reflection sees them.
+func TestConventions(t *testing.T) {
+	t.Parallel()
+	text, ctx, fault := reflect.TypeFor[string](), reflect.TypeFor[context.Context](), reflect.TypeFor[error]()
+	lists := map[string]reflect.Type{}
+	var counts []string
+	methods(authdb.New(nil), func(op string, method reflect.Value) {
+		m := method.Type()
+		if m.In(0) != ctx || m.Out(m.NumOut()-1) != fault {
+			t.Errorf("%s: no context first, or no error last", op)
+		}
+		structs := 0
+		for i := 1; i < m.NumIn(); i++ {
+			switch in := m.In(i); {
+			case in.Kind() == reflect.Struct && strings.HasSuffix(in.Name(), "Params"):
+				structs++
+				if i != m.NumIn()-1 {
+					t.Errorf("%s: something after %v", op, in)
+				}
+				for _, f := range reflect.VisibleFields(in) {
+					if strings.HasPrefix(in.Name(), "Update") && !strings.HasPrefix(f.Type.Name(), "Change[") {
+						t.Errorf("%v.%s is no Change", in, f.Name)
+					}
+				}
+				if _, hasID := in.FieldByName("ID"); strings.HasSuffix(op, ".Create") && !hasID {
+					t.Errorf("%v has no ID", in)
+				}
+			case in == text && structs > 0:
+				t.Errorf("%s: an id after the params", op)
+			}
+		}
+		table, name, _ := strings.Cut(op, ".")
+		switch {
+		case structs > 1:
+			t.Errorf("%s: %d params structs", op, structs)
+		case strings.HasPrefix(name, "List") && structs == 1:
+			lists[op] = m.In(1)
+		case strings.HasPrefix(name, "Count"):
+			counts = append(counts, op)
+		case name == "CreateMany" && m.In(1).Kind() != reflect.Slice:
+			t.Errorf("%s takes %v", op, m.In(1))
+		case strings.HasPrefix(name, "Get") && strings.Contains(m.Out(0).Name(), "With") && !strings.Contains(name, "With") &&
+			!strings.HasPrefix(name, "GetFull"):
+			t.Errorf("%s joins and does not say so", op)
+		case name == "Delete" && m.NumOut() > 1 && !strings.HasPrefix(m.Out(0).Name(), "Deleted"):
+			t.Errorf("%s of %s returns %v", name, table, m.Out(0))
+		}
+	})
+	for _, op := range counts {
+		method := reflect.ValueOf(authdb.New(nil)).Elem().FieldByName(op[:strings.Index(op, ".")]).MethodByName(op[strings.Index(op, ".")+1:])
+		if list := lists[strings.Replace(op, ".Count", ".List", 1)]; method.Type().In(1) != list {
+			t.Errorf("%s takes %v, its list %v", op, method.Type().In(1), list)
+		}
+	}
+	if len(lists) < 9 || len(counts) < 9 {
+		t.Errorf("%d lists, %d counts", len(lists), len(counts))
+	}
 }

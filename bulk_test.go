@@ -83,7 +83,7 @@ func (b bulk) users(t *testing.T, n int) {
 	returns(t, want)(create(ps))
 	returns(t, want)(collect(b.db.Users.All(ctx, authdb.ListUsersParams{Limit: n}), 2*n))
 	more := params("b")
-	refuses(t, "Users.CreateMany", more, create, func() (int64, error) { return b.db.Users.Count(ctx) },
+	refuses(t, "Users.CreateMany", more, create, func() (int64, error) { return b.db.Users.Count(ctx, authdb.ListUsersParams{}) },
 		map[authdb.CreateUserParams]refusal{
 			{Email: more[0].Email}: {authdb.ErrEmailTaken, "email"},
 			{Email: ps[n-1].Email}: {authdb.ErrEmailTaken, "email"},
@@ -108,14 +108,14 @@ func (b bulk) sessions(t *testing.T, n int) {
 		}
 		ps = append(ps, p)
 		want = append(want, authdb.Session{
-			ID: b.id(i + 1), ExpiresAt: expiresAt, Token: b.token(i + 1), CreatedAt: b.now, UpdatedAt: b.now,
+			ID: b.id(i + 1), ExpiresAt: expiresAt, Token: authdb.Secret(b.token(i + 1)), CreatedAt: b.now, UpdatedAt: b.now,
 			IPAddress: new(""), UserAgent: &ps[i].UserAgent, UserID: user.ID, ActiveTeamID: ps[i].ActiveTeamID,
 		})
 	}
 	returns(t, want)(create(ps))
 	returns(t, want)(collect(b.db.Sessions.All(ctx, authdb.ListSessionsParams{UserID: user.ID, Limit: n}), 2*n))
 	refuses(t, "Sessions.CreateMany", ps, create,
-		func() (int64, error) { return b.db.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: user.ID}) },
+		func() (int64, error) { return b.db.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID}) },
 		map[authdb.CreateSessionParams]refusal{{UserID: "none"}: {authdb.ErrReference, "user_id"}, {}: {authdb.ErrInvalidInput, "user_id"}})
 }
 
@@ -145,7 +145,9 @@ func (b bulk) members(t *testing.T, n int) {
 		ps[i].OrganizationID = org.ID
 	}
 	user := users[0]
-	refuses(t, "Members.CreateMany", ps, create, func() (int64, error) { return b.db.Members.Count(ctx, org.ID) },
+	refuses(t, "Members.CreateMany", ps, create, func() (int64, error) {
+		return b.db.Members.Count(ctx, authdb.ListMembersParams{OrganizationID: org.ID})
+	},
 		map[authdb.CreateMemberParams]refusal{
 			{OrganizationID: org.ID, UserID: "none"}:  {authdb.ErrReference, "user_id"},
 			{OrganizationID: "none", UserID: user.ID}: {authdb.ErrReference, "organization_id"},
@@ -164,10 +166,9 @@ func (b bulk) allUsers(t *testing.T, n int, except string) []authdb.User {
 func (b bulk) teamMembers(t *testing.T, n int) {
 	ctx := t.Context()
 	team := authdbtest.Team(t, b.Store)
-	p := authdb.CreateTeamMembersParams{OrganizationID: team.OrganizationID, TeamID: team.ID}
+	organizationID := team.OrganizationID
 	create := func(userIDs []string) ([]authdb.TeamMember, error) {
-		p.UserIDs = userIDs
-		return b.db.TeamMembers.CreateMany(ctx, p)
+		return b.db.TeamMembers.CreateMany(ctx, seatsOf(organizationID, team.ID, 0, userIDs...))
 	}
 	returns(t, []authdb.TeamMember{})(create(nil))
 	users := b.allUsers(t, n, "")
@@ -189,11 +190,12 @@ func (b bulk) teamMembers(t *testing.T, n int) {
 		OrganizationID: team.OrganizationID, TeamID: team.ID, Limit: n,
 	}), 2*n))
 	team = authdbtest.Team(t, b.Store, teamOf(team.OrganizationID))
-	p.TeamID = team.ID
-	count := func() (int64, error) { return b.db.TeamMembers.Count(ctx, team.OrganizationID, team.ID) }
+	count := func() (int64, error) {
+		return b.db.TeamMembers.Count(ctx, authdb.ListTeamMembersParams{OrganizationID: team.OrganizationID, TeamID: team.ID})
+	}
 	refuses(t, "TeamMembers.CreateMany", userIDs, create, count, map[string]refusal{
 		"none": {authdb.ErrNotMember, "user_id"}, stranger.ID: {authdb.ErrNotMember, "user_id"}, "": {authdb.ErrInvalidInput, "user_id"},
 	})
-	p.OrganizationID = "none"
+	organizationID = "none"
 	refuses(t, "TeamMembers.CreateMany", userIDs, create, count, map[string]refusal{users[0].ID: {authdb.ErrNotFound, ""}})
 }

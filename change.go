@@ -1,7 +1,10 @@
 package authdb
 
-// Change says what an update does to a nullable column. The zero value leaves it; [Set] sets a value, [SetNull] sets
-// NULL.
+import "encoding/json"
+
+// Change says what an update does to a column. The zero value leaves it; [Set] sets a value, [SetNull] sets NULL, which
+// a column that cannot be NULL refuses with [ErrInvalidInput]. In JSON an absent field leaves the column, null sets
+// NULL and a value sets the value, so that a params struct decodes the body of a PATCH.
 type Change[T any] struct {
 	set   bool
 	value *T
@@ -12,3 +15,24 @@ func Set[T any](value T) Change[T] { return Change[T]{set: true, value: &value} 
 
 // SetNull returns the change that stores NULL.
 func SetNull[T any]() Change[T] { return Change[T]{set: true} }
+
+// IsZero reports whether c leaves the column.
+func (c Change[T]) IsZero() bool { return !c.set }
+
+// MarshalJSON encodes the value; null for NULL, and for a column that is left where omitzero does not leave out the
+// field.
+func (c Change[T]) MarshalJSON() ([]byte, error) { return json.Marshal(c.value) }
+
+// UnmarshalJSON decodes a value or null.
+func (c *Change[T]) UnmarshalJSON(encoded []byte) error {
+	c.set, c.value = true, nil
+	return json.Unmarshal(encoded, &c.value)
+}
+
+// notNull refuses NULL for a column that cannot be NULL.
+func (c Change[T]) notNull(field string) fault {
+	if c.set && c.value == nil {
+		return fault{field: field, reason: "null"}
+	}
+	return fault{}
+}

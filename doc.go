@@ -46,8 +46,9 @@
 //
 // # Relations
 //
-// To-one relations come joined, such as [MemberWithUser]. Load brings whatever else belongs to a row, LoadMany to many
-// rows, always in one round trip and as of one moment:
+// A Get returns the row alone; one that joins another says so, such as GetWithUser. A List joins what a screen shows
+// beside each row, which its type says, such as [MemberWithUser]. Load brings what belongs to a row, LoadMany to many
+// rows, in one round trip and as of one moment:
 //
 //	full, err := store.Organizations.Load(ctx, org, authdb.OrganizationWith{
 //		Members: authdb.Oldest(20), Teams: authdb.All(), TeamMembers: authdb.All(),
@@ -55,10 +56,10 @@
 //
 // # Updates
 //
-// A field of an update that is not set leaves its column. NOT NULL columns take a pointer, nullable ones a [Change]:
+// A field of an update that is not set leaves its column; each is a [Change], which also decodes from JSON:
 //
 //	store.Users.Update(ctx, user.ID, authdb.UpdateUserParams{
-//		Name:  new("Ada Lovelace"),
+//		Name:  authdb.Set("Ada Lovelace"),
 //		Image: authdb.SetNull[string](),
 //	})
 //
@@ -70,8 +71,8 @@
 // # Errors
 //
 // Every error is an [*Error], and errors.Is tells its kind: [ErrNotFound], [ErrConflict] (which [ErrEmailTaken] and
-// [ErrSlugTaken] are), [ErrReference], [ErrInvalidInput], or a rule such as [ErrLastOwner]. No error shows an e-mail
-// address or a secret, and a row that is printed or logged shows its id.
+// [ErrSlugTaken] are), [ErrReference], [ErrInvalidInput], or a rule such as [ErrLastOwner]. No error shows a value of
+// a row. Tokens, password hashes and what a verification holds are a [Secret], which nothing prints, logs or encodes.
 //
 // # Time, ids, concurrency, stability
 //

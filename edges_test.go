@@ -15,10 +15,9 @@ func TestNothingComesBesideAnError(t *testing.T) {
 	s := newFixture(t)
 	account := authdbtest.Account(t, s.Store)
 	want := readTables(t, s.Store)
-	user, got, err := s.Users.CreateWithAccount(t.Context(), authdb.CreateUserParams{Email: "new@sign-up.example"},
-		authdb.CreateAccountParams{ProviderID: "github", AccountID: account.AccountID})
-	if !errors.Is(err, authdb.ErrAccountTaken) || user != (authdb.User{}) || got != (authdb.Account{}) {
-		t.Errorf("%v %v %v", user, got, err)
+	got, err := s.Users.CreateWithAccount(t.Context(), authdb.CreateUserWithAccountParams{User: authdb.CreateUserParams{Email: "new@sign-up.example"}, Account: authdb.CreateAccountParams{ProviderID: "github", AccountID: account.AccountID}})
+	if !errors.Is(err, authdb.ErrAccountTaken) || got != (authdb.UserWithAccount{}) {
+		t.Errorf("%v %v", got, err)
 	}
 	s.holds(t, want)
 }
@@ -55,7 +54,7 @@ func TestOwnersByWhiteSpace(t *testing.T) {
 		if errors.Is(err, authdb.ErrNotPermitted) != is {
 			t.Errorf("an admin invites %q: %v", role, err)
 		}
-		m := must[authdb.MemberWithUser](t)(s.Members.GetByUser(ctx, org.ID, owner.ID))
+		m := must[authdb.Member](t)(s.Members.GetByUser(ctx, org.ID, owner.ID))
 		exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, role, m.ID)
 		page := must[authdb.Page[authdb.MemberWithUser]](t)(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID, Role: "owner"}))
 		if (len(page.Items) == 1) != is {
@@ -124,7 +123,7 @@ func TestDeletingWhatTheSameTransactionMade(t *testing.T) {
 		}); err != nil {
 			return err
 		}
-		_, err = tx.Users.Delete(ctx, user.ID, authdb.DeleteUserParams{DeleteOrganizations: true})
+		_, err = tx.Users.Delete(ctx, authdb.DeleteUserParams{UserID: user.ID, DeleteOrganizations: true})
 		return err
 	}); err != nil {
 		t.Error(err)

@@ -75,12 +75,12 @@ func TestLookalikesAreOneAddressAsInJavaScript(t *testing.T) {
 		if _, err := store.Users.Create(ctx, authdb.CreateUserParams{Email: form}); !errors.Is(err, authdb.ErrEmailTaken) {
 			t.Errorf("%+q beside %+q: %v", form, lower, err)
 		}
-		member := must[authdb.MemberWithUser](t)(store.Members.GetByEmail(ctx, org.ID, form))
+		member := must[authdb.Member](t)(store.Members.GetByEmail(ctx, org.ID, form))
 		for method, user := range map[string]authdb.User{
 			"Users.GetByEmail":   must[authdb.User](t)(store.Users.GetByEmail(ctx, form)),
 			"Users.VerifyEmail":  must[authdb.VerifiedUser](t)(store.Users.VerifyEmail(ctx, users[lower], authdb.VerifyEmailParams{Email: form})).User,
-			"Users.SetEmail":     must[authdb.User](t)(store.Users.SetEmail(ctx, users[lower], form, true)),
-			"Members.GetByEmail": member.User,
+			"Users.SetEmail":     must[authdb.User](t)(store.Users.SetEmail(ctx, users[lower], authdb.SetEmailParams{Email: form, Verified: true})),
+			"Members.GetByEmail": must[authdb.MemberWithUser](t)(store.Members.GetWithUser(ctx, org.ID, member.ID)).User,
 		} {
 			if user.ID != users[lower] || user.Email != lower {
 				t.Errorf("%s: %+q finds %+q, not %+q", method, form, user.Email, lower)

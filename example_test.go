@@ -50,7 +50,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(member.User.Email, "is", member.Role, "of", org.Name)
+	fmt.Println(ada.Email, "is", member.Role, "of", org.Name)
 	// Output: ada@example.com is owner of Acme
 }
 
@@ -66,7 +66,7 @@ func ExampleSessionRepository_Authenticate() {
 		log.Fatal(err)
 	}
 
-	for _, token := range []string{session.Token, "unknown"} {
+	for _, token := range []string{string(session.Token), "unknown"} {
 		auth, err := store.Sessions.Authenticate(ctx, token)
 		switch {
 		case errors.Is(err, authdb.ErrNotFound):
@@ -173,10 +173,10 @@ func ExampleUserRepository_Delete() {
 	org, people := acme(ctx, store, "Ada", "Bob")
 	ada, bob := people[0], people[1]
 
-	deleted, err := store.Users.Delete(ctx, ada.ID, authdb.DeleteUserParams{})
+	deleted, err := store.Users.Delete(ctx, authdb.DeleteUserParams{UserID: ada.ID})
 	if errors.Is(err, authdb.ErrLastOwner) {
 		fmt.Println("owned by Ada alone:", len(deleted.OrganizationIDs))
-		_, err = store.Users.Delete(ctx, ada.ID, authdb.DeleteUserParams{SuccessorID: bob.ID})
+		_, err = store.Users.Delete(ctx, authdb.DeleteUserParams{UserID: ada.ID, SuccessorID: bob.ID})
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -204,7 +204,7 @@ func ExampleVerificationRepository_ConsumeCode() {
 
 	for _, code := range []string{"111111", "123456", "123456"} {
 		err := store.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{
-			Identifier: "sign-in-otp-ada@example.com", Code: code,
+			Identifier: "sign-in-otp-ada@example.com", Code: authdb.Secret(code),
 		})
 		switch {
 		case errors.Is(err, authdb.ErrWrongCode):
@@ -234,7 +234,7 @@ func ExampleUserRepository_Update() {
 		log.Fatal(err)
 	}
 
-	ada, err = store.Users.Update(ctx, ada.ID, authdb.UpdateUserParams{Name: new("Ada Lovelace")})
+	ada, err = store.Users.Update(ctx, ada.ID, authdb.UpdateUserParams{Name: authdb.Set("Ada Lovelace")})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -346,35 +346,6 @@ func ExampleOrganizationRepository_Load() {
 	// 1 team, invitations not asked for: true
 }
 
-// A page of sessions and whose they are: one query, not one for each.
-func ExampleSessionRepository_LoadMany() {
-	ctx := context.Background()
-	store := exampleStore(ctx)
-	defer store.Close()
-	ada, err := store.Users.Create(ctx, authdb.CreateUserParams{Name: "Ada", Email: "ada@example.com"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	if _, err := store.Sessions.CreateMany(ctx, []authdb.CreateSessionParams{{UserID: ada.ID}, {UserID: ada.ID}}); err != nil {
-		log.Fatal(err)
-	}
-
-	page, err := store.Sessions.List(ctx, authdb.ListSessionsParams{UserID: ada.ID, Live: true})
-	if err != nil {
-		log.Fatal(err)
-	}
-	loaded, err := store.Sessions.LoadMany(ctx, page.Items, authdb.SessionWith{User: true})
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, s := range loaded {
-		fmt.Println(s.User.Name)
-	}
-	// Output:
-	// Ada
-	// Ada
-}
-
 func ExampleStore_InTx() {
 	ctx := context.Background()
 	store := exampleStore(ctx)
@@ -388,7 +359,7 @@ func ExampleStore_InTx() {
 		return err
 	})
 	fmt.Println(errors.Is(err, authdb.ErrEmailTaken))
-	n, err := store.Users.Count(ctx)
+	n, err := store.Users.Count(ctx, authdb.ListUsersParams{})
 	fmt.Println(n, err)
 	// Output:
 	// true

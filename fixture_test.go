@@ -159,3 +159,14 @@ func setTime(row any, field string, at time.Time) {
 		f.Set(reflect.ValueOf(&at))
 	}
 }
+
+// seatsOf are the params by which users join a team.
+func seatsOf(organizationID, teamID string, limit int, userIDs ...string) []authdb.CreateTeamMemberParams {
+	ps := make([]authdb.CreateTeamMemberParams, len(userIDs))
+	for i, userID := range userIDs {
+		ps[i] = authdb.CreateTeamMemberParams{
+			OrganizationID: organizationID, TeamID: teamID, UserID: userID, MaxMembers: limit,
+		}
+	}
+	return ps
+}

@@ -567,14 +567,14 @@ func doAuthenticate(session string, want ...string) operation {
 
 func doRefresh(session string, due bool) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		row, err := s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: "token-" + session})
+		row, err := s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: authdb.Secret("token-" + session)})
 		return returned(fmt.Sprint(row.ID, row.Refreshed), fmt.Sprint(session, due), err)
 	}
 }
 
 func doProlong(session string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		p := authdb.UpdateSessionParams{ExpiresAt: new(noon.Add(time.Hour))}
+		p := authdb.UpdateSessionParams{ExpiresAt: authdb.Set(noon.Add(time.Hour))}
 		row, err := s.Sessions.UpdateByToken(ctx, "token-"+session, p)
 		return returned(row.ID, session, err)
 	}
@@ -583,7 +583,7 @@ func doProlong(session string) operation {
 func doActivate(user, session, organization string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
 		row, err := s.Sessions.SetActiveOrganization(ctx, authdb.SetActiveOrganizationParams{
-			UserID: user, Token: "token-" + session, OrganizationID: organization,
+			UserID: user, Token: authdb.Secret("token-" + session), OrganizationID: organization,
 		})
 		return returned(row.ID, session, err)
 	}
@@ -592,7 +592,7 @@ func doActivate(user, session, organization string) operation {
 func doActivateTeam(user, session, team string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
 		row, err := s.Sessions.SetActiveTeam(ctx, authdb.SetActiveTeamParams{
-			UserID: user, Token: "token-" + session, TeamID: team,
+			UserID: user, Token: authdb.Secret("token-" + session), TeamID: team,
 		})
 		return returned(row.ID, session, err)
 	}
@@ -760,7 +760,7 @@ func doAddMember(organization, user string, limit int) operation {
 
 func doSetRole(organization, member, role string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		row, err := s.Members.Update(ctx, organization, member, authdb.UpdateMemberParams{Role: &role})
+		row, err := s.Members.Update(ctx, organization, member, authdb.UpdateMemberParams{Role: authdb.Set(role)})
 		return returned(row.ID+row.Role, member+role, err)
 	}
 }
@@ -783,15 +783,13 @@ func doCreateTeam(organization string, limit int) operation {
 
 func doDeleteTeam(organization, team string, last bool) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		return s.Teams.Delete(ctx, organization, team, authdb.DeleteTeamParams{AllowLast: last})
+		return s.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: organization, TeamID: team, AllowLast: last})
 	}
 }
 
 func doJoin(organization, team string, limit int, users ...string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		rows, err := s.TeamMembers.CreateMany(ctx, authdb.CreateTeamMembersParams{
-			OrganizationID: organization, TeamID: team, UserIDs: users, MaxMembers: limit,
-		})
+		rows, err := s.TeamMembers.CreateMany(ctx, seatsOf(organization, team, limit, users...))
 		if err != nil {
 			return err
 		}
@@ -814,7 +812,8 @@ func doQuit(organization, team, user string) operation {
 
 func doDeleteUser(user string, p authdb.DeleteUserParams, wantSessions, wantOrganizations string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		gone, err := s.Users.Delete(ctx, user, p)
+		p.UserID = user
+		gone, err := s.Users.Delete(ctx, p)
 		is := idsOf(gone.Sessions, sessionID) + ";" + strings.Join(gone.OrganizationIDs, " ")
 		return returned(is, wantSessions+";"+wantOrganizations, err)
 	}
@@ -831,15 +830,15 @@ func doCreateOrganization(owner, slug string, team bool) operation {
 
 func doDeleteOrganization(organization, want string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		rows, err := s.Organizations.Delete(ctx, organization)
-		return returned(idsOf(rows, sessionID), want, err)
+		gone, err := s.Organizations.Delete(ctx, organization)
+		return returned(idsOf(gone.Sessions, sessionID), want, err)
 	}
 }
 
 func doLink(user, accountID, token string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
 		row, err := s.Accounts.Link(ctx, authdb.CreateAccountParams{
-			UserID: user, ProviderID: "github", AccountID: accountID, AccessToken: &token,
+			UserID: user, ProviderID: "github", AccountID: accountID, AccessToken: (*authdb.Secret)(&token),
 		})
 		return returned(row.UserID+row.AccountID, user+accountID, err)
 	}
@@ -847,7 +846,7 @@ func doLink(user, accountID, token string) operation {
 
 func doUnlink(user, account string, last bool) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		return s.Accounts.Delete(ctx, user, account, authdb.DeleteAccountParams{AllowLast: last})
+		return s.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: user, ID: account, AllowLast: last})
 	}
 }
 
@@ -867,13 +866,13 @@ func doConsumeValue(identifier, value, want string) operation {
 
 func doGuess(identifier, code string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		return s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: identifier, Code: code, InTx: true})
+		return s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: authdb.Secret(identifier), Code: authdb.Secret(code), InTx: true})
 	}
 }
 
 func doSetEmail(user, email string, verified bool) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		row, err := s.Users.SetEmail(ctx, user, email+"@x.io", verified)
+		row, err := s.Users.SetEmail(ctx, user, authdb.SetEmailParams{Email: email + "@x.io", Verified: verified})
 		return returned(row.ID, user, err)
 	}
 }
@@ -1006,7 +1005,7 @@ func doSetPassword(user string) operation {
 
 func doRenameTeam(organization, team string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		row, err := s.Teams.Update(ctx, organization, team, authdb.UpdateTeamParams{Name: new("New")})
+		row, err := s.Teams.Update(ctx, organization, team, authdb.UpdateTeamParams{Name: authdb.Set("New")})
 		return returned(row.ID, team, err)
 	}
 }
@@ -1033,7 +1032,7 @@ func doSignUp(name string) operation {
 				return err
 			}
 			return errOf(s.Accounts.Create(ctx, authdb.CreateAccountParams{
-				UserID: user.ID, ProviderID: authdb.ProviderCredential, Password: new("hash"),
+				UserID: user.ID, ProviderID: authdb.ProviderCredential, Password: new(authdb.Secret("hash")),
 			}))
 		})
 	}
@@ -1042,7 +1041,7 @@ func doSignUp(name string) operation {
 func doProve(identifier string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
 		v, err := s.Verifications.Create(ctx, authdb.CreateVerificationParams{
-			Identifier: identifier, Value: "new", ExpiresAt: noon.Add(time.Hour),
+			Identifier: authdb.Secret(identifier), Value: "new", ExpiresAt: noon.Add(time.Hour),
 		})
 		return returned(v.CreatedAt, noon, err)
 	}
@@ -1053,7 +1052,7 @@ var errNotDue = errors.New("not due")
 // doRefreshed is doRefresh for one of many, of which one finds the session due.
 func doRefreshed(session string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		row, err := s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: "token-" + session})
+		row, err := s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: authdb.Secret("token-" + session)})
 		if err == nil && !row.Refreshed {
 			return errNotDue
 		}
@@ -1210,7 +1209,7 @@ func scenarios(t *testing.T) []scenario {
 			name:  "where nobody is an owner, a role is changed",
 			given: "UPDATE member SET role = 'admin' WHERE role = 'owner'",
 			do: func(ctx context.Context, s *authdb.Store) error {
-				return errOf(s.Members.Update(ctx, "acme", "acme-bob", authdb.UpdateMemberParams{Role: new("admin")}))
+				return errOf(s.Members.Update(ctx, "acme", "acme-bob", authdb.UpdateMemberParams{Role: authdb.Set("admin")}))
 			},
 			changes: `~ member acme-bob role=admin`,
 		},
@@ -1698,7 +1697,7 @@ func scenarios(t *testing.T) []scenario {
 		{
 			name: "an update changes one verification",
 			do: func(ctx context.Context, s *authdb.Store) error {
-				row, err := s.Verifications.Update(ctx, "reset-a", authdb.UpdateVerificationParams{Value: new("third")})
+				row, err := s.Verifications.Update(ctx, "reset-a", authdb.UpdateVerificationParams{Value: authdb.Set(authdb.Secret("third"))})
 				return returned(row.ID, "reset-a", err)
 			},
 			changes: `~ verification reset-a updated value=third`,
@@ -1706,7 +1705,7 @@ func scenarios(t *testing.T) []scenario {
 		{
 			name: "an update by identifier changes its verifications",
 			do: func(ctx context.Context, s *authdb.Store) error {
-				n, err := s.Verifications.UpdateByIdentifier(ctx, "reset", authdb.UpdateVerificationParams{Value: new("third")})
+				n, err := s.Verifications.UpdateByIdentifier(ctx, "reset", authdb.UpdateVerificationParams{Value: authdb.Set(authdb.Secret("third"))})
 				return returned(n, 2, err)
 			},
 			changes: `
@@ -1760,7 +1759,7 @@ func scenarios(t *testing.T) []scenario {
 		{
 			name: "an update changes one user",
 			do: func(ctx context.Context, s *authdb.Store) error {
-				row, err := s.Users.Update(ctx, "bob", authdb.UpdateUserParams{Name: new("Bob")})
+				row, err := s.Users.Update(ctx, "bob", authdb.UpdateUserParams{Name: authdb.Set("Bob")})
 				return returned(row.ID, "bob", err)
 			},
 			changes: `~ user bob name=Bob updated`,
@@ -2212,7 +2211,7 @@ func scenarios(t *testing.T) []scenario {
 		{
 			name: "an update changes one organization",
 			do: func(ctx context.Context, s *authdb.Store) error {
-				row, err := s.Organizations.Update(ctx, "acme", authdb.UpdateOrganizationParams{Name: new("ACME")})
+				row, err := s.Organizations.Update(ctx, "acme", authdb.UpdateOrganizationParams{Name: authdb.Set("ACME")})
 				return returned(row.ID, "acme", err)
 			},
 			changes: `~ organization acme name=ACME`,

@@ -268,7 +268,7 @@ func sqlTokens(sql string) []sqlToken {
 }
 
 var endsCondition = []string{
-	"GROUP", "ORDER", "LIMIT", "FOR", "RETURNING", "UNION", "JOIN", "LEFT", "CROSS", "WHERE", "ON", "THEN", "WHEN", "ELSE",
+	"GROUP", "ORDER", "LIMIT", "OFFSET", "FOR", "RETURNING", "UNION", "JOIN", "LEFT", "CROSS", "WHERE", "ON", "THEN", "WHEN", "ELSE",
 	"END", "AS", ",", ";",
 }
 

@@ -51,9 +51,13 @@ func (a arguments) visit(method, leaf string, v reflect.Value) bool {
 	switch at := v.Addr().Interface().(type) {
 	case *string, *time.Time, *int, *time.Duration, *bool, *authdb.Rows:
 		return a.fill(method, leaf, at)
+	case *authdb.Secret:
+		return a.fill(method, leaf, (*string)(at))
 	case *authdb.Cursor, *int32:
 		return false
 	case *authdb.Change[string]:
+		return visitChange(a, method, leaf, at)
+	case *authdb.Change[authdb.Secret]:
 		return visitChange(a, method, leaf, at)
 	case *authdb.Change[time.Time]:
 		return visitChange(a, method, leaf, at)
@@ -148,7 +152,7 @@ func newCast(t *testing.T, s *authdb.Store) (c cast) {
 	})
 	c.account = authdbtest.Account(t, s, func(p *authdb.CreateAccountParams) { p.UserID = c.owner.ID })
 	c.credential = authdbtest.Account(t, s, func(p *authdb.CreateAccountParams) {
-		p.UserID, p.ProviderID, p.AccountID, p.Password = c.owner.ID, authdb.ProviderCredential, "", new("hash")
+		p.UserID, p.ProviderID, p.AccountID, p.Password = c.owner.ID, authdb.ProviderCredential, "", new(authdb.Secret("hash"))
 	})
 	c.verification = authdbtest.Verification(t, s, func(p *authdb.CreateVerificationParams) { p.Value = "4711:0" })
 	c.invitation = authdbtest.Invitation(t, s, func(p *authdb.CreateInvitationParams) {
@@ -160,12 +164,12 @@ func newCast(t *testing.T, s *authdb.Store) (c cast) {
 // text is what a method needs in a leaf to succeed; "" where it needs none.
 func (c *cast) text(method, leaf string) string {
 	switch method + " " + leaf {
-	case "Users.Delete userID", "Members.Create p.UserID", "Members.CreateMany ps.UserID",
+	case "Users.Delete p.UserID", "Members.Create p.UserID", "Members.CreateMany ps.UserID",
 		"Invitations.Accept p.UserID", "Invitations.Reject p.UserID", "Invitations.GetByRecipient p.UserID",
 		"Invitations.ListByRecipient p.UserID", "Invitations.AllByRecipient p.UserID":
 		return c.guest.ID
 	case "Members.GetByUser userID", "Members.Leave userID", "TeamMembers.GetByUser userID",
-		"TeamMembers.DeleteByUser userID", "TeamMembers.Create p.UserID", "TeamMembers.CreateMany p.UserIDs":
+		"TeamMembers.DeleteByUser userID", "TeamMembers.Create p.UserID", "TeamMembers.CreateMany ps.UserID":
 		return c.plain.ID
 	case "Members.GetByEmail email":
 		return c.plain.Email
@@ -173,18 +177,20 @@ func (c *cast) text(method, leaf string) string {
 		return c.guest.Email
 	case "Users.GetByEmail email", "Users.VerifyEmail p.Email":
 		return c.owner.Email
-	case "Users.Create p.Email", "Users.CreateMany ps.Email", "Users.CreateWithAccount u.Email", "Users.SetEmail email",
+	case "Users.Create p.Email", "Users.CreateMany ps.Email", "Users.CreateWithAccount p.User.Email", "Users.SetEmail p.Email",
 		"Invitations.Create p.Email":
 		return "new@example.com"
-	case "Accounts.GetByProvider accountID":
+	case "Accounts.GetWithUserByProvider accountID":
 		return c.account.AccountID
-	case "Accounts.GetByProvider providerID":
+	case "Accounts.GetWithUserByProvider providerID":
 		return c.account.ProviderID
-	case "Accounts.Create p.AccountID", "Accounts.Link p.AccountID", "Users.CreateWithAccount a.AccountID":
+	case "Accounts.Create p.AccountID", "Accounts.Link p.AccountID", "Users.CreateWithAccount p.Account.AccountID":
 		return "42"
-	case "Accounts.Create p.ProviderID", "Accounts.Link p.ProviderID", "Users.CreateWithAccount a.ProviderID":
+	case "Accounts.Create p.ProviderID", "Accounts.Link p.ProviderID", "Users.CreateWithAccount p.Account.ProviderID":
 		return "gitlab"
-	case "Accounts.Link p.Password", "Users.CreateWithAccount a.UserID", "Users.Delete p.SuccessorID",
+	case "Accounts.Get id", "Accounts.Update id", "Accounts.Delete p.ID":
+		return c.account.ID
+	case "Verifications.Reserve p.ID", "Accounts.Link p.Password", "Users.CreateWithAccount p.Account.UserID", "Users.Delete p.SuccessorID",
 		"Invitations.List p.TeamID", "Invitations.All p.TeamID", "Members.List p.Role", "Members.All p.Role":
 		return ""
 	case "Organizations.GetBySlug slug", "Organizations.GetFullBySlug slug":
@@ -214,15 +220,19 @@ func (c *cast) text(method, leaf string) string {
 	case "invitationid":
 		return c.invitation.ID
 	case "token", "tokens":
-		return c.session.Token
+		return string(c.session.Token)
 	case "identifier":
-		return c.verification.Identifier
+		return string(c.verification.Identifier)
 	case "code":
 		return "4711"
 	case "value":
-		return c.verification.Value
+		return string(c.verification.Value)
 	case "role", "roles":
 		return "guide"
+	case "id":
+		if !strings.Contains(method, ".Load") {
+			return ""
+		}
 	}
 	return "text"
 }
@@ -238,48 +248,56 @@ func (c *cast) text(method, leaf string) string {
 //	teams     required, and no comma
 //	email     an address to store
 //	never     must be empty
+//	own       the id of a new row; where it is empty, one is made
 //	absent    must not be given
 //	time      any; future, or zero for the usual one; usual: any, or zero for the usual one; given: not zero
 //	page, max, batch, days: numbers and durations
 const leaves = `
+Users.Create p.ID own 255 id user.id
 Users.Create p.Name text 255 name user.name
 Users.Create p.Email email 254 email user.email
 Users.Create p.Image text 2048 image user.image
+Users.CreateMany ps.ID own 255 id user.id
 Users.CreateMany ps.Name text 255 name user.name
 Users.CreateMany ps.Email email 254 email user.email
 Users.CreateMany ps.Image text 2048 image user.image
-Users.CreateWithAccount u.Name text 255 name user.name
-Users.CreateWithAccount u.Email email 254 email user.email
-Users.CreateWithAccount u.Image text 2048 image user.image
-Users.CreateWithAccount a.UserID never 255 user_id -
-Users.CreateWithAccount a.ProviderID required 255 provider_id account.provider_id
-Users.CreateWithAccount a.AccountID required 255 account_id account.account_id
-Users.CreateWithAccount a.AccessToken text 16384 access_token account.access_token
-Users.CreateWithAccount a.RefreshToken text 16384 refresh_token account.refresh_token
-Users.CreateWithAccount a.IDToken text 16384 id_token account.id_token
-Users.CreateWithAccount a.AccessTokenExpiresAt time 0 access_token_expires_at account.access_token_expires_at
-Users.CreateWithAccount a.RefreshTokenExpiresAt time 0 refresh_token_expires_at account.refresh_token_expires_at
-Users.CreateWithAccount a.Scope text 16384 scope account.scope
-Users.CreateWithAccount a.Password text 16384 password account.password
-Users.Get userID key 255 id -
+Users.CreateWithAccount p.Account.ID own 255 id account.id
+Users.CreateWithAccount p.User.ID own 255 id user.id
+Users.CreateWithAccount p.User.Name text 255 name user.name
+Users.CreateWithAccount p.User.Email email 254 email user.email
+Users.CreateWithAccount p.User.Image text 2048 image user.image
+Users.CreateWithAccount p.Account.UserID never 255 user_id -
+Users.CreateWithAccount p.Account.ProviderID required 255 provider_id account.provider_id
+Users.CreateWithAccount p.Account.AccountID required 255 account_id account.account_id
+Users.CreateWithAccount p.Account.AccessToken text 16384 access_token account.access_token
+Users.CreateWithAccount p.Account.RefreshToken text 16384 refresh_token account.refresh_token
+Users.CreateWithAccount p.Account.IDToken text 16384 id_token account.id_token
+Users.CreateWithAccount p.Account.AccessTokenExpiresAt time 0 access_token_expires_at account.access_token_expires_at
+Users.CreateWithAccount p.Account.RefreshTokenExpiresAt time 0 refresh_token_expires_at account.refresh_token_expires_at
+Users.CreateWithAccount p.Account.Scope text 16384 scope account.scope
+Users.CreateWithAccount p.Account.Password text 16384 password account.password
+Users.Get userID key 255 user_id -
 Users.GetByEmail email key 254 email -
 Users.List p.Limit page 0 limit -
-Users.Update userID key 255 id -
+Users.Count p.Limit page 0 limit -
+Users.Update userID key 255 user_id -
 Users.Update p.Name text 255 name user.name
 Users.Update p.Image text 2048 image user.image
-Users.SetEmail userID key 255 id -
-Users.SetEmail email email 254 email user.email
-Users.VerifyEmail userID key 255 id -
+Users.SetEmail userID key 255 user_id -
+Users.SetEmail p.Email email 254 email user.email
+Users.VerifyEmail userID key 255 user_id -
 Users.VerifyEmail p.Email key 254 email -
-Users.Delete userID key 255 id -
+Users.Delete p.UserID key 255 user_id -
 Users.Delete p.SuccessorID text 255 successor_id -
 
+Sessions.Create p.ID own 255 id session.id
 Sessions.Create p.UserID required 255 user_id -
 Sessions.Create p.ExpiresAt usual 0 expires_at session.expires_at
 Sessions.Create p.IPAddress text 255 ip_address session.ip_address
 Sessions.Create p.UserAgent text 1024 user_agent session.user_agent
 Sessions.Create p.ActiveOrganizationID required 255 active_organization_id session.active_organization_id
 Sessions.Create p.ActiveTeamID required 255 active_team_id session.active_team_id
+Sessions.CreateMany ps.ID own 255 id session.id
 Sessions.CreateMany ps.UserID required 255 user_id -
 Sessions.CreateMany ps.ExpiresAt usual 0 expires_at session.expires_at
 Sessions.CreateMany ps.IPAddress text 255 ip_address session.ip_address
@@ -287,13 +305,14 @@ Sessions.CreateMany ps.UserAgent text 1024 user_agent session.user_agent
 Sessions.CreateMany ps.ActiveOrganizationID required 255 active_organization_id session.active_organization_id
 Sessions.CreateMany ps.ActiveTeamID required 255 active_team_id session.active_team_id
 Sessions.Get userID key 255 user_id -
-Sessions.Get sessionID key 255 id -
+Sessions.Get sessionID key 255 session_id -
 Sessions.Authenticate token key 512 token -
 Sessions.GetByToken token key 512 token -
 Sessions.ListByTokens tokens required 512 token -
 Sessions.List p.UserID key 255 user_id -
 Sessions.List p.Limit page 0 limit -
 Sessions.Count p.UserID key 255 user_id -
+Sessions.Count p.Limit page 0 limit -
 Sessions.UpdateByToken token key 512 token -
 Sessions.UpdateByToken p.ExpiresAt time 0 expires_at session.expires_at
 Sessions.UpdateByToken p.IPAddress text 255 ip_address session.ip_address
@@ -308,14 +327,15 @@ Sessions.SetActiveTeam p.UserID key 255 user_id -
 Sessions.SetActiveTeam p.Token key 512 token -
 Sessions.SetActiveTeam p.TeamID text 255 team_id -
 Sessions.Delete userID key 255 user_id -
-Sessions.Delete sessionID key 255 id -
+Sessions.Delete sessionID key 255 session_id -
 Sessions.DeleteByToken token key 512 token -
 Sessions.DeleteByTokens tokens required 512 token -
 Sessions.DeleteByUser userID key 255 user_id -
 Sessions.DeleteOthers userID key 255 user_id -
-Sessions.DeleteOthers sessionID key 255 id -
+Sessions.DeleteOthers sessionID key 255 session_id -
 Sessions.DeleteExpired limit batch 0 limit -
 
+Accounts.Create p.ID own 255 id account.id
 Accounts.Create p.UserID required 255 user_id -
 Accounts.Create p.ProviderID required 255 provider_id account.provider_id
 Accounts.Create p.AccountID required 255 account_id account.account_id
@@ -326,6 +346,7 @@ Accounts.Create p.AccessTokenExpiresAt time 0 access_token_expires_at account.ac
 Accounts.Create p.RefreshTokenExpiresAt time 0 refresh_token_expires_at account.refresh_token_expires_at
 Accounts.Create p.Scope text 16384 scope account.scope
 Accounts.Create p.Password text 16384 password account.password
+Accounts.Link p.ID own 255 id account.id
 Accounts.Link p.UserID required 255 user_id -
 Accounts.Link p.ProviderID required 255 provider_id account.provider_id
 Accounts.Link p.AccountID required 255 account_id account.account_id
@@ -337,15 +358,16 @@ Accounts.Link p.RefreshTokenExpiresAt time 0 refresh_token_expires_at account.re
 Accounts.Link p.Scope text 16384 scope account.scope
 Accounts.Link p.Password absent 16384 password -
 Accounts.Get userID key 255 user_id -
-Accounts.Get accountID key 255 id -
-Accounts.GetByProvider providerID key 255 provider_id -
-Accounts.GetByProvider accountID key 255 account_id -
+Accounts.Get id key 255 id -
+Accounts.GetWithUserByProvider providerID key 255 provider_id -
+Accounts.GetWithUserByProvider accountID key 255 account_id -
 Accounts.GetCredential userID key 255 user_id -
 Accounts.List p.UserID key 255 user_id -
 Accounts.List p.Limit page 0 limit -
-Accounts.Count userID key 255 user_id -
+Accounts.Count p.UserID key 255 user_id -
+Accounts.Count p.Limit page 0 limit -
 Accounts.Update userID key 255 user_id -
-Accounts.Update accountID key 255 id -
+Accounts.Update id key 255 id -
 Accounts.Update p.AccessToken text 16384 access_token account.access_token
 Accounts.Update p.RefreshToken text 16384 refresh_token account.refresh_token
 Accounts.Update p.IDToken text 16384 id_token account.id_token
@@ -354,68 +376,75 @@ Accounts.Update p.RefreshTokenExpiresAt time 0 refresh_token_expires_at account.
 Accounts.Update p.Scope text 16384 scope account.scope
 Accounts.SetPassword userID key 255 user_id -
 Accounts.SetPassword hash required 16384 password account.password
-Accounts.Delete userID key 255 user_id -
-Accounts.Delete accountID key 255 id -
+Accounts.Delete p.UserID key 255 user_id -
+Accounts.Delete p.ID key 255 id -
 Accounts.DeleteByUser userID key 255 user_id -
 
+Verifications.Create p.ID own 255 id verification.id
 Verifications.Create p.Identifier required 512 identifier verification.identifier
 Verifications.Create p.Value text 65536 value verification.value
 Verifications.Create p.ExpiresAt given 0 expires_at verification.expires_at
+Verifications.Reserve p.ID never 255 id -
 Verifications.Reserve p.Identifier required 512 identifier verification.identifier
 Verifications.Reserve p.Value text 65536 value verification.value
 Verifications.Reserve p.ExpiresAt given 0 expires_at verification.expires_at
-Verifications.Get verificationID key 255 id -
+Verifications.Get verificationID key 255 verification_id -
 Verifications.GetByIdentifier identifier key 512 identifier -
 Verifications.List p.Identifier key 512 identifier -
 Verifications.List p.Limit page 0 limit -
-Verifications.Count identifier key 512 identifier -
+Verifications.Count p.Identifier key 512 identifier -
+Verifications.Count p.Limit page 0 limit -
 Verifications.Consume identifier key 512 identifier -
 Verifications.ConsumeValue identifier key 512 identifier -
 Verifications.ConsumeValue value text 65536 value -
 Verifications.ConsumeCode p.Identifier key 512 identifier -
 Verifications.ConsumeCode p.Code required 512 code -
 Verifications.ConsumeCode p.MaxAttempts max 0 max_attempts -
-Verifications.Update verificationID key 255 id -
+Verifications.Update verificationID key 255 verification_id -
 Verifications.Update p.Value text 65536 value verification.value
 Verifications.Update p.ExpiresAt time 0 expires_at verification.expires_at
 Verifications.UpdateByIdentifier identifier key 512 identifier -
 Verifications.UpdateByIdentifier p.Value text 65536 value verification.value
 Verifications.UpdateByIdentifier p.ExpiresAt time 0 expires_at verification.expires_at
-Verifications.Delete verificationID key 255 id -
+Verifications.Delete verificationID key 255 verification_id -
 Verifications.DeleteByIdentifier identifier key 512 identifier -
 Verifications.DeleteExpired limit batch 0 limit -
 
+Organizations.Create p.ID own 255 id organization.id
 Organizations.Create p.Name text 255 name organization.name
 Organizations.Create p.Slug required 63 slug organization.slug
 Organizations.Create p.Logo text 2048 logo organization.logo
 Organizations.Create p.Metadata text 65536 metadata organization.metadata
-Organizations.Create p.OwnerID required 255 user_id -
-Organizations.Get organizationID key 255 id -
+Organizations.Create p.OwnerID required 255 owner_id -
+Organizations.Get organizationID key 255 organization_id -
 Organizations.GetBySlug slug key 63 slug -
-Organizations.GetFull organizationID key 255 id -
+Organizations.GetFull organizationID key 255 organization_id -
 Organizations.GetFullBySlug slug key 63 slug -
 Organizations.List p.Limit page 0 limit -
+Organizations.Count p.Limit page 0 limit -
 Organizations.ListByUser p.UserID key 255 user_id -
 Organizations.ListByUser p.Limit page 0 limit -
-Organizations.Update organizationID key 255 id -
+Organizations.Update organizationID key 255 organization_id -
 Organizations.Update p.Name text 255 name organization.name
 Organizations.Update p.Slug required 63 slug organization.slug
 Organizations.Update p.Logo text 2048 logo organization.logo
 Organizations.Update p.Metadata text 65536 metadata organization.metadata
-Organizations.Delete organizationID key 255 id -
+Organizations.Delete organizationID key 255 organization_id -
 
+Members.Create p.ID own 255 id member.id
 Members.Create p.OrganizationID required 255 organization_id -
 Members.Create p.UserID required 255 user_id -
 Members.Create p.Role role 1024 role member.role
 Members.Create p.MaxMembers max 0 max_members -
+Members.CreateMany ps.ID own 255 id member.id
 Members.CreateMany ps.OrganizationID required 255 organization_id -
 Members.CreateMany ps.UserID required 255 user_id -
 Members.CreateMany ps.Role role 1024 role member.role
 Members.CreateMany ps.MaxMembers max 0 max_members -
 Members.Get organizationID key 255 organization_id -
-Members.Get memberID key 255 id -
+Members.Get memberID key 255 member_id -
 Members.GetWithUser organizationID key 255 organization_id -
-Members.GetWithUser memberID key 255 id -
+Members.GetWithUser memberID key 255 member_id -
 Members.GetByUser organizationID key 255 organization_id -
 Members.GetByUser userID key 255 user_id -
 Members.GetByEmail organizationID key 255 organization_id -
@@ -425,45 +454,52 @@ Members.List p.Role text 1024 role -
 Members.List p.Limit page 0 limit -
 Members.ListByUser p.UserID key 255 user_id -
 Members.ListByUser p.Limit page 0 limit -
-Members.Count organizationID key 255 organization_id -
-Members.CountByUser userID key 255 user_id -
+Members.Count p.OrganizationID key 255 organization_id -
+Members.Count p.Role text 1024 role -
+Members.Count p.Limit page 0 limit -
+Members.CountByUser p.UserID key 255 user_id -
+Members.CountByUser p.Limit page 0 limit -
 Members.Update organizationID key 255 organization_id -
-Members.Update memberID key 255 id -
+Members.Update memberID key 255 member_id -
 Members.Update p.Role roles 1024 role member.role
 Members.Leave organizationID key 255 organization_id -
 Members.Leave userID key 255 user_id -
 Members.Delete organizationID key 255 organization_id -
-Members.Delete memberID key 255 id -
+Members.Delete memberID key 255 member_id -
 
+Teams.Create p.ID own 255 id team.id
 Teams.Create p.OrganizationID required 255 organization_id -
 Teams.Create p.Name text 255 name team.name
 Teams.Create p.MaxTeams max 0 max_teams -
 Teams.Get organizationID key 255 organization_id -
-Teams.Get teamID key 255 id -
+Teams.Get teamID key 255 team_id -
 Teams.GetWithOrganization organizationID key 255 organization_id -
-Teams.GetWithOrganization teamID key 255 id -
+Teams.GetWithOrganization teamID key 255 team_id -
 Teams.List p.OrganizationID key 255 organization_id -
 Teams.List p.Limit page 0 limit -
-Teams.Count organizationID key 255 organization_id -
+Teams.Count p.OrganizationID key 255 organization_id -
+Teams.Count p.Limit page 0 limit -
 Teams.Update organizationID key 255 organization_id -
-Teams.Update teamID key 255 id -
+Teams.Update teamID key 255 team_id -
 Teams.Update p.Name text 255 name team.name
-Teams.Delete organizationID key 255 organization_id -
-Teams.Delete teamID key 255 id -
+Teams.Delete p.OrganizationID key 255 organization_id -
+Teams.Delete p.TeamID key 255 team_id -
 Teams.RecountMembers organizationID key 255 organization_id -
 
+TeamMembers.Create p.ID own 255 id -
 TeamMembers.Create p.OrganizationID key 255 organization_id -
 TeamMembers.Create p.TeamID key 255 team_id -
 TeamMembers.Create p.UserID required 255 user_id -
 TeamMembers.Create p.MaxMembers max 0 max_members -
-TeamMembers.CreateMany p.OrganizationID key 255 organization_id -
-TeamMembers.CreateMany p.TeamID key 255 team_id -
-TeamMembers.CreateMany p.UserIDs required 255 user_id -
-TeamMembers.CreateMany p.MaxMembers max 0 max_members -
+TeamMembers.CreateMany ps.ID own 255 id -
+TeamMembers.CreateMany ps.OrganizationID key 255 organization_id -
+TeamMembers.CreateMany ps.TeamID key 255 team_id -
+TeamMembers.CreateMany ps.UserID required 255 user_id -
+TeamMembers.CreateMany ps.MaxMembers max 0 max_members -
 TeamMembers.Get organizationID key 255 organization_id -
-TeamMembers.Get teamMemberID key 255 id -
+TeamMembers.Get teamMemberID key 255 team_member_id -
 TeamMembers.GetWithUser organizationID key 255 organization_id -
-TeamMembers.GetWithUser teamMemberID key 255 id -
+TeamMembers.GetWithUser teamMemberID key 255 team_member_id -
 TeamMembers.GetByUser organizationID key 255 organization_id -
 TeamMembers.GetByUser teamID key 255 team_id -
 TeamMembers.GetByUser userID key 255 user_id -
@@ -472,14 +508,16 @@ TeamMembers.List p.TeamID key 255 team_id -
 TeamMembers.List p.Limit page 0 limit -
 TeamMembers.ListByUser p.UserID key 255 user_id -
 TeamMembers.ListByUser p.Limit page 0 limit -
-TeamMembers.Count organizationID key 255 organization_id -
-TeamMembers.Count teamID key 255 team_id -
+TeamMembers.Count p.OrganizationID key 255 organization_id -
+TeamMembers.Count p.TeamID key 255 team_id -
+TeamMembers.Count p.Limit page 0 limit -
 TeamMembers.Delete organizationID key 255 organization_id -
-TeamMembers.Delete teamMemberID key 255 id -
+TeamMembers.Delete teamMemberID key 255 team_member_id -
 TeamMembers.DeleteByUser organizationID key 255 organization_id -
 TeamMembers.DeleteByUser teamID key 255 team_id -
 TeamMembers.DeleteByUser userID key 255 user_id -
 
+Invitations.Create p.ID own 255 id invitation.id
 Invitations.Create p.OrganizationID required 255 organization_id -
 Invitations.Create p.InviterID required 255 inviter_id -
 Invitations.Create p.Email email 254 email invitation.email
@@ -488,10 +526,10 @@ Invitations.Create p.TeamIDs teams 255 team_id -
 Invitations.Create p.ExpiresAt future 0 expires_at invitation.expires_at
 Invitations.Create p.MaxPending max 0 max_pending -
 Invitations.Get organizationID key 255 organization_id -
-Invitations.Get invitationID key 255 id -
+Invitations.Get invitationID key 255 invitation_id -
 Invitations.GetWithInviter organizationID key 255 organization_id -
-Invitations.GetWithInviter invitationID key 255 id -
-Invitations.GetByRecipient p.InvitationID key 255 id -
+Invitations.GetWithInviter invitationID key 255 invitation_id -
+Invitations.GetByRecipient p.InvitationID key 255 invitation_id -
 Invitations.GetByRecipient p.UserID key 255 user_id -
 Invitations.GetPending organizationID key 255 organization_id -
 Invitations.GetPending email key 254 email -
@@ -501,17 +539,19 @@ Invitations.List p.Limit page 0 limit -
 Invitations.ListByRecipient p.UserID key 255 user_id -
 Invitations.ListByRecipient p.Limit page 0 limit -
 Invitations.Count p.OrganizationID key 255 organization_id -
-Invitations.Accept p.InvitationID key 255 id -
+Invitations.Count p.TeamID text 255 team_id -
+Invitations.Count p.Limit page 0 limit -
+Invitations.Accept p.InvitationID key 255 invitation_id -
 Invitations.Accept p.UserID key 255 user_id -
 Invitations.Accept p.MaxMembers max 0 max_members -
 Invitations.Accept p.MaxTeamMembers max 0 max_team_members -
-Invitations.Reject p.InvitationID key 255 id -
+Invitations.Reject p.InvitationID key 255 invitation_id -
 Invitations.Reject p.UserID key 255 user_id -
 Invitations.Cancel organizationID key 255 organization_id -
-Invitations.Cancel invitationID key 255 id -
+Invitations.Cancel invitationID key 255 invitation_id -
 Invitations.CancelExpired organizationID key 255 organization_id -
 Invitations.Delete organizationID key 255 organization_id -
-Invitations.Delete invitationID key 255 id -
+Invitations.Delete invitationID key 255 invitation_id -
 `
 
 type leaf struct {
@@ -784,7 +824,10 @@ func (l leaf) cases() (cases []hostileCase) {
 				case stored == "":
 					h.reason = "empty"
 				}
-			case l.kind != "text" && l.kind != "never" && h.text == "":
+			case l.kind == "own" && h.text == "":
+				add(h.name, h.text, "", nil)
+				continue
+			case l.kind != "text" && l.kind != "never" && l.kind != "own" && h.text == "":
 				h.reason = "empty"
 			}
 			add(h.name, h.text, h.reason, stored)

@@ -40,13 +40,14 @@ func lastError(results []reflect.Value) error {
 // valids are the values that a method needs: by its name, the type of its parameter and the field. Without, any value of
 // the type does.
 var valids = map[string]any{
-	"Users.SetEmail string":                              "ada@example.com",
-	"Users.CreateWithAccount CreateAccountParams.UserID": "", // it makes the user
-	"Users.Delete DeleteUserParams.DeleteOrganizations":  false,
-	"Users.Delete DeleteUserParams.SuccessorID":          "another",
-	"Accounts.Link CreateAccountParams.Password":         (*string)(nil),
-	"Sessions.DeleteExpired int":                         1,
-	"Verifications.DeleteExpired int":                    1,
+	"Users.SetEmail SetEmailParams.Email":                                "ada@example.com",
+	"Users.CreateWithAccount CreateUserWithAccountParams.Account.UserID": "", // it makes the user
+	"Users.Delete DeleteUserParams.DeleteOrganizations":                  false,
+	"Users.Delete DeleteUserParams.SuccessorID":                          "another",
+	"Verifications.Reserve CreateVerificationParams.ID":                  "", // it makes its own
+	"Accounts.Link CreateAccountParams.Password":                         (*authdb.Secret)(nil),
+	"Sessions.DeleteExpired int":                                         1,
+	"Verifications.DeleteExpired int":                                    1,
 }
 
 // filler fills the parameters of a method with valid values, but for the text number at, which is hostile.
@@ -88,6 +89,12 @@ func (f *filler) anything(v reflect.Value, param, field string) {
 	case *authdb.Change[string]:
 		*at = authdb.Set(f.text(field))
 		return
+	case *authdb.Change[authdb.Secret]:
+		*at = authdb.Set(authdb.Secret(f.text(field)))
+		return
+	case *authdb.Change[time.Time]:
+		*at = authdb.Set(time.Now().Add(time.Hour))
+		return
 	case *authdb.Change[[]string]:
 		*at = authdb.Set([]string{f.text(field)})
 		return
@@ -106,7 +113,7 @@ func (f *filler) anything(v reflect.Value, param, field string) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if v.Field(i).CanSet() {
-				f.fill(v.Field(i), param, v.Type().Field(i).Name)
+				f.fill(v.Field(i), param, strings.TrimPrefix(field+"."+v.Type().Field(i).Name, "."))
 			}
 		}
 	}
@@ -134,7 +141,7 @@ func TestHostileText(t *testing.T) {
 			user, org := authdbtest.User(t, store), authdbtest.Organization(t, store)
 			calls := 0
 			f := &filler{valid: func(field string) string {
-				switch field {
+				switch field[strings.LastIndex(field, ".")+1:] {
 				case "Email":
 					return fmt.Sprintf("valid%d@example.com", calls)
 				case "UserID", "InviterID", "OwnerID":
@@ -179,7 +186,7 @@ func TestEveryMethodNamesItself(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	f := &filler{at: -1, valid: func(field string) string {
-		if field == "Email" {
+		if strings.HasSuffix(field, "Email") {
 			return "ada@example.com"
 		}
 		return "x"
@@ -208,8 +215,13 @@ func TestNeedlessValids(t *testing.T) {
 			p := method.Type().In(i)
 			delete(unused, op+" "+p.Name())
 			if p.Kind() == reflect.Struct {
-				for j := range p.NumField() {
-					delete(unused, op+" "+p.Name()+"."+p.Field(j).Name)
+				for _, f := range reflect.VisibleFields(p) {
+					delete(unused, op+" "+p.Name()+"."+f.Name)
+					if f.Type.Kind() == reflect.Struct {
+						for _, inner := range reflect.VisibleFields(f.Type) {
+							delete(unused, op+" "+p.Name()+"."+f.Name+"."+inner.Name)
+						}
+					}
 				}
 			}
 		}
@@ -230,7 +242,7 @@ func TestOperationsNeedReadCommitted(t *testing.T) {
 	newVerification(t, s, "isolation", time.Hour)
 	operations := map[string]func(db *authdb.Store) error{
 		"Accounts.Delete": func(db *authdb.Store) error {
-			return db.Accounts.Delete(ctx, a.user.ID, a.account.ID, authdb.DeleteAccountParams{AllowLast: true})
+			return db.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: a.user.ID, ID: a.account.ID, AllowLast: true})
 		},
 		"Invitations.Accept": func(db *authdb.Store) error {
 			return errOf(db.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: invited.ID, UserID: stranger.ID, AllowUnverified: true}))
@@ -242,7 +254,7 @@ func TestOperationsNeedReadCommitted(t *testing.T) {
 			return errOf(db.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: a.org.ID, UserID: stranger.ID}))
 		},
 		"Members.Update": func(db *authdb.Store) error {
-			return errOf(db.Members.Update(ctx, a.org.ID, guest.ID, authdb.UpdateMemberParams{Role: new("admin")}))
+			return errOf(db.Members.Update(ctx, a.org.ID, guest.ID, authdb.UpdateMemberParams{Role: authdb.Set("admin")}))
 		},
 		"Members.Delete":        func(db *authdb.Store) error { return db.Members.Delete(ctx, a.org.ID, guest.ID) },
 		"Members.Leave":         func(db *authdb.Store) error { return db.Members.Leave(ctx, a.org.ID, guest.UserID) },
@@ -255,19 +267,17 @@ func TestOperationsNeedReadCommitted(t *testing.T) {
 			}))
 		},
 		"TeamMembers.CreateMany": func(db *authdb.Store) error {
-			return errOf(db.TeamMembers.CreateMany(ctx, authdb.CreateTeamMembersParams{
-				OrganizationID: a.org.ID, TeamID: a.team.ID, UserIDs: []string{guest.UserID},
-			}))
+			return errOf(db.TeamMembers.CreateMany(ctx, seatsOf(a.org.ID, a.team.ID, 0, guest.UserID)))
 		},
 		"Teams.Create": func(db *authdb.Store) error {
 			return errOf(db.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: a.org.ID}))
 		},
 		"Teams.Delete": func(db *authdb.Store) error {
-			return db.Teams.Delete(ctx, a.org.ID, a.team.ID, authdb.DeleteTeamParams{AllowLast: true})
+			return db.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: a.org.ID, TeamID: a.team.ID, AllowLast: true})
 		},
 		"Teams.RecountMembers": func(db *authdb.Store) error { return errOf(db.Teams.RecountMembers(ctx, a.org.ID)) },
 		"Users.Delete": func(db *authdb.Store) error {
-			return errOf(db.Users.Delete(ctx, a.user.ID, authdb.DeleteUserParams{}))
+			return errOf(db.Users.Delete(ctx, authdb.DeleteUserParams{UserID: a.user.ID}))
 		},
 		"Verifications.ConsumeCode": func(db *authdb.Store) error {
 			return db.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: "isolation", Code: "123456", InTx: true})
@@ -301,7 +311,7 @@ func TestDeletesTellWhatStandsInTheWay(t *testing.T) {
 		exec(t, store, `ALTER TABLE customer DROP CONSTRAINT IF EXISTS customer_user, ADD CONSTRAINT customer_user
 			FOREIGN KEY (user_id) REFERENCES "user" ON DELETE `+action)
 		exec(t, store, `INSERT INTO customer VALUES ($1)`, user.ID)
-		if _, err := store.Users.Delete(t.Context(), user.ID, authdb.DeleteUserParams{}); !errors.Is(err, authdb.ErrReferenced) || errors.Is(err, authdb.ErrReference) {
+		if _, err := store.Users.Delete(t.Context(), authdb.DeleteUserParams{UserID: user.ID}); !errors.Is(err, authdb.ErrReferenced) || errors.Is(err, authdb.ErrReference) {
 			t.Errorf("%s: %v", action, err)
 		}
 	}

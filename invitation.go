@@ -25,15 +25,15 @@ const (
 
 // Invitation is an offer to an e-mail address to join an organization: one row of the invitation table.
 type Invitation struct {
-	ID             string
-	OrganizationID string  // references organization
-	Email          string  // lower case; there need not be a user with it
-	Role           *string // one role, or several joined by commas
-	TeamID         *string // no foreign key: ids joined by commas, of which some may be gone; see TeamIDs
-	Status         string  // StatusPending and so on
-	ExpiresAt      time.Time
-	CreatedAt      time.Time
-	InviterID      string // references user
+	ID             string    `json:"id"`
+	OrganizationID string    `json:"organizationId"` // references organization
+	Email          string    `json:"email"`          // lower case; there need not be a user with it
+	Role           *string   `json:"role"`           // one role, or several joined by commas
+	TeamID         *string   `json:"teamId"`         // no foreign key: ids joined by commas, of which some may be gone; see TeamIDs
+	Status         string    `json:"status"`         // StatusPending and so on
+	ExpiresAt      time.Time `json:"expiresAt"`
+	CreatedAt      time.Time `json:"createdAt"`
+	InviterID      string    `json:"inviterId"` // references user
 }
 
 func toInvitation(row dbgen.Invitation) Invitation { return Invitation(row) }
@@ -49,7 +49,7 @@ func (i Invitation) TeamIDs() []string {
 // InvitationWithInviter is an invitation and who sent it.
 type InvitationWithInviter struct {
 	Invitation
-	Inviter User
+	Inviter User `json:"inviter"`
 }
 
 func (i InvitationWithInviter) cursor() Cursor { return Cursor{i.CreatedAt, i.ID} }
@@ -68,7 +68,7 @@ func invitationWithInviter[R interface {
 // InvitationWithOrganization is an invitation and what it invites to.
 type InvitationWithOrganization struct {
 	Invitation
-	Organization Organization
+	Organization Organization `json:"organization"`
 }
 
 // invitationWithOrganization converts the row of any query that joins the two.
@@ -85,8 +85,8 @@ func invitationWithOrganization[R interface {
 // ReceivedInvitation is an invitation as its recipient may see it: what it invites to, and who sent it.
 type ReceivedInvitation struct {
 	Invitation
-	Organization Organization
-	Inviter      User
+	Organization Organization `json:"organization"`
+	Inviter      User         `json:"inviter"`
 }
 
 func (i ReceivedInvitation) cursor() Cursor { return Cursor{i.CreatedAt, i.ID} }
@@ -105,6 +105,7 @@ func receivedInvitation[R interface {
 
 // CreateInvitationParams are the columns of a new invitation.
 type CreateInvitationParams struct {
+	ID             string // empty: a new one; without effect where an invitation stands
 	OrganizationID string
 	InviterID      string    // the user who invites
 	Email          string    // stored in lower case; at most 254 characters
@@ -139,9 +140,9 @@ type GetInvitationByRecipientParams struct {
 
 // AcceptedInvitation is an invitation and the membership that it led to.
 type AcceptedInvitation struct {
-	Invitation
-	Member          Member // a user who was a member before keeps role and row
-	AlreadyAccepted bool   // nothing was left to do
+	Invitation      `json:"invitation"`
+	Member          Member `json:"member"`          // a user who was a member before keeps role and row
+	AlreadyAccepted bool   `json:"alreadyAccepted"` // nothing was left to do
 }
 
 // ListInvitationsParams selects a page of an organization's invitations.
@@ -162,12 +163,6 @@ type ListInvitationsByRecipientParams struct {
 	Limit           int // rows in a page; defaults to DefaultLimit
 }
 
-// CountInvitationsParams selects the invitations of an organization to count.
-type CountInvitationsParams struct {
-	OrganizationID string
-	Pending        bool // only those that are pending and have not expired
-}
-
 // InvitationRepository reads and writes the invitation table. It is [Store.Invitations].
 type InvitationRepository struct{ repo *repo.Repo }
 
@@ -184,13 +179,13 @@ func (r *InvitationRepository) Create(ctx context.Context, p CreateInvitationPar
 	if p.Role = canonicalRole(p.Role); p.Role == "" {
 		p.Role = RoleMember
 	}
-	if err := check(op, required("organization_id", p.OrganizationID, maxID), required("inviter_id", p.InviterID, maxID),
+	if err := check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID), required("inviter_id", p.InviterID, maxID),
 		emailAddress(p.Email), text("role", p.Role, maxRole), teamList(p.TeamIDs), limitOf("max_pending", p.MaxPending),
 		r.standing(&p)); err != nil {
 		return Invitation{}, err
 	}
 	row, err := r.repo.CreateInvitation(ctx, op, dbgen.CreateInvitationParams{
-		OrganizationID: p.OrganizationID, InviterID: p.InviterID, Email: p.Email, Role: p.Role,
+		ID: p.ID, OrganizationID: p.OrganizationID, InviterID: p.InviterID, Email: p.Email, Role: p.Role,
 		TeamIds: distinct(p.TeamIDs, itself), ExpiresAt: p.ExpiresAt, MaxPending: limit(p.MaxPending),
 	})
 	return answer(op, row, err, toInvitation)
@@ -221,7 +216,7 @@ func teamList(ids []string) fault {
 // state.
 func (r *InvitationRepository) Get(ctx context.Context, organizationID, invitationID string) (Invitation, error) {
 	const op = "Invitations.Get"
-	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("invitation_id", invitationID)); err != nil {
 		return Invitation{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetInvitation, dbgen.GetInvitationParams{
@@ -234,7 +229,7 @@ func (r *InvitationRepository) GetWithInviter(
 	ctx context.Context, organizationID, invitationID string,
 ) (InvitationWithInviter, error) {
 	const op = "Invitations.GetWithInviter"
-	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("invitation_id", invitationID)); err != nil {
 		return InvitationWithInviter{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetInvitationWithInviter, dbgen.GetInvitationWithInviterParams{
@@ -249,7 +244,7 @@ func (r *InvitationRepository) GetByRecipient(
 	ctx context.Context, p GetInvitationByRecipientParams,
 ) (ReceivedInvitation, error) {
 	const op = "Invitations.GetByRecipient"
-	if err := check(op, id("id", p.InvitationID), id("user_id", p.UserID)); err != nil {
+	if err := check(op, id("invitation_id", p.InvitationID), id("user_id", p.UserID)); err != nil {
 		return ReceivedInvitation{}, err
 	}
 	row, err := repo.OfRecipient(ctx, r.repo, (*queries).GetInvitationByRecipient, dbgen.GetInvitationByRecipientParams{
@@ -323,14 +318,14 @@ func (r *InvitationRepository) AllByRecipient(
 		func(p *ListInvitationsByRecipientParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByRecipient)
 }
 
-// Count returns the number of an organization's invitations. It returns [ErrInvalidInput].
-func (r *InvitationRepository) Count(ctx context.Context, p CountInvitationsParams) (int64, error) {
+// Count returns how many invitations [InvitationRepository.List] has on all its pages. It returns [ErrInvalidInput].
+func (r *InvitationRepository) Count(ctx context.Context, p ListInvitationsParams) (int64, error) {
 	const op = "Invitations.Count"
-	if err := check(op, id("organization_id", p.OrganizationID)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo, op, (*queries).CountInvitations, dbgen.CountInvitationsParams{
-		OrganizationID: p.OrganizationID, Pending: p.Pending, Now: r.repo.Now(),
+		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Pending: p.Pending, Now: r.repo.Now(),
 	}, itself)
 }
 
@@ -344,7 +339,7 @@ func (r *InvitationRepository) Count(ctx context.Context, p CountInvitationsPara
 // [ErrLimitReached] or [ErrInvalidInput].
 func (r *InvitationRepository) Accept(ctx context.Context, p AcceptInvitationParams) (AcceptedInvitation, error) {
 	const op = "Invitations.Accept"
-	if err := check(op, id("id", p.InvitationID), id("user_id", p.UserID), limitOf("max_members", p.MaxMembers),
+	if err := check(op, id("invitation_id", p.InvitationID), id("user_id", p.UserID), limitOf("max_members", p.MaxMembers),
 		limitOf("max_team_members", p.MaxTeamMembers)); err != nil {
 		return AcceptedInvitation{}, err
 	}
@@ -364,7 +359,7 @@ func (r *InvitationRepository) Accept(ctx context.Context, p AcceptInvitationPar
 // [ErrNotPending] or [ErrInvalidInput].
 func (r *InvitationRepository) Reject(ctx context.Context, p RejectInvitationParams) (Invitation, error) {
 	const op = "Invitations.Reject"
-	if err := check(op, id("id", p.InvitationID), id("user_id", p.UserID)); err != nil {
+	if err := check(op, id("invitation_id", p.InvitationID), id("user_id", p.UserID)); err != nil {
 		return Invitation{}, err
 	}
 	row, err := r.repo.RejectInvitation(ctx, op, dbgen.RejectInvitationParams{
@@ -377,7 +372,7 @@ func (r *InvitationRepository) Reject(ctx context.Context, p RejectInvitationPar
 // [ErrNotPending] if it was accepted, rejected or canceled before.
 func (r *InvitationRepository) Cancel(ctx context.Context, organizationID, invitationID string) (Invitation, error) {
 	const op = "Invitations.Cancel"
-	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("invitation_id", invitationID)); err != nil {
 		return Invitation{}, err
 	}
 	row, err := r.repo.CancelInvitation(ctx, op, dbgen.CancelInvitationParams{
@@ -402,7 +397,7 @@ func (r *InvitationRepository) CancelExpired(ctx context.Context, organizationID
 // Delete removes an invitation. It returns [ErrNotFound].
 func (r *InvitationRepository) Delete(ctx context.Context, organizationID, invitationID string) error {
 	const op = "Invitations.Delete"
-	if err := check(op, id("organization_id", organizationID), id("id", invitationID)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("invitation_id", invitationID)); err != nil {
 		return err
 	}
 	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteInvitation, dbgen.DeleteInvitationParams{

@@ -198,7 +198,7 @@ func testInvitationOwnerRule(t *testing.T, s *fixture) {
 			}
 		}
 	}
-	if n := must[int64](t)(s.Invitations.Count(ctx, authdb.CountInvitationsParams{OrganizationID: org.ID})); n != 1 {
+	if n := must[int64](t)(s.Invitations.Count(ctx, authdb.ListInvitationsParams{OrganizationID: org.ID})); n != 1 {
 		t.Errorf("%d invitations of one address, owner %s", n, owner.ID)
 	}
 }
@@ -388,7 +388,7 @@ func testInvitationPending(t *testing.T, s *fixture) {
 		returns(t, inOrg)(collect(s.Invitations.All(ctx, p), 100))
 		returns(t, byEmail)(collect(s.Invitations.AllByRecipient(ctx, q), 100))
 	}
-	count := authdb.CountInvitationsParams{OrganizationID: org.ID}
+	count := authdb.ListInvitationsParams{OrganizationID: org.ID}
 	returns(t, int64(18))(s.Invitations.Count(ctx, count))
 	count.Pending = true
 	returns(t, int64(3))(s.Invitations.Count(ctx, count))
@@ -572,7 +572,7 @@ func testInvitationAcceptRefused(t *testing.T, s *fixture) {
 		t.Errorf("%v is no ErrNotFound", err)
 	}
 	refused(accept(g.inv.ID, g.tenant.user.ID, none), authdb.ErrNotRecipient, "")
-	must[authdb.User](t)(s.Users.SetEmail(ctx, g.user.ID, g.user.Email, false))
+	must[authdb.User](t)(s.Users.SetEmail(ctx, g.user.ID, authdb.SetEmailParams{Email: g.user.Email}))
 	refused(accept(g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{}), authdb.ErrEmailNotVerified, "")
 	refused(accept(g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{MaxMembers: -1}), authdb.ErrInvalidInput, "max_members")
 	refused(accept(g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{MaxTeamMembers: -1}), authdb.ErrInvalidInput, "max_team_members")
@@ -694,7 +694,7 @@ func testInvitationList(t *testing.T, s *fixture) {
 		inv := plant(t, s, org.ID, inviter.ID, other.Email, "pending", other.ExpiresAt)
 		return authdb.InvitationWithInviter{Invitation: inv, Inviter: inviter}
 	})
-	returns(t, int64(54))(s.Invitations.Count(t.Context(), authdb.CountInvitationsParams{OrganizationID: org.ID}))
+	returns(t, int64(54))(s.Invitations.Count(t.Context(), authdb.ListInvitationsParams{OrganizationID: org.ID}))
 	checkList(t, s, "Invitations.List", "invitation", rows, func(after authdb.Cursor, limit int) authdb.ListInvitationsParams {
 		return authdb.ListInvitationsParams{OrganizationID: org.ID, After: after, Limit: limit}
 	}, s.Invitations.List, s.Invitations.All)

@@ -19,11 +19,11 @@ const (
 
 // Member is the membership of a user in an organization: one row of the member table.
 type Member struct {
-	ID             string
-	OrganizationID string // references organization
-	UserID         string // references user
-	Role           string // one role, or several joined by commas; see HasRole
-	CreatedAt      time.Time
+	ID             string    `json:"id"`
+	OrganizationID string    `json:"organizationId"` // references organization
+	UserID         string    `json:"userId"`         // references user
+	Role           string    `json:"role"`           // one role, or several joined by commas; see HasRole
+	CreatedAt      time.Time `json:"createdAt"`
 }
 
 func toMember(row dbgen.Member) Member { return Member(row) }
@@ -58,7 +58,7 @@ func rolePattern(role string) *string {
 // MemberWithUser is a member and who it is.
 type MemberWithUser struct {
 	Member
-	User User
+	User User `json:"user"`
 }
 
 func (m MemberWithUser) cursor() Cursor { return Cursor{m.CreatedAt, m.ID} }
@@ -77,7 +77,7 @@ func memberWithUser[R interface {
 // MemberWithOrganization is a member and what it is a member of.
 type MemberWithOrganization struct {
 	Member
-	Organization Organization
+	Organization Organization `json:"organization"`
 }
 
 func (m MemberWithOrganization) cursor() Cursor { return Cursor{m.CreatedAt, m.ID} }
@@ -95,6 +95,7 @@ func memberWithOrganization[R interface {
 
 // CreateMemberParams are the columns of a new member.
 type CreateMemberParams struct {
+	ID             string // empty: a new one
 	OrganizationID string
 	UserID         string
 	Role           string // empty: RoleMember; at most 1,024 characters
@@ -106,13 +107,13 @@ func (p *CreateMemberParams) check(op string) error {
 	if p.Role == "" {
 		p.Role = RoleMember
 	}
-	return check(op, required("organization_id", p.OrganizationID, maxID), required("user_id", p.UserID, maxID),
+	return check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID), required("user_id", p.UserID, maxID),
 		text("role", p.Role, maxRole), limitOf("max_members", p.MaxMembers))
 }
 
 // UpdateMemberParams says what to change; the zero value changes nothing.
 type UpdateMemberParams struct {
-	Role *string // nil leaves it
+	Role Change[string] `json:"role,omitzero"`
 }
 
 // ListMembersParams selects a page of an organization's members.
@@ -141,7 +142,7 @@ func (r *MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Me
 		return Member{}, err
 	}
 	row, err := r.repo.CreateMember(ctx, op, dbgen.CreateMemberParams{
-		OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role, MaxMembers: limit(p.MaxMembers),
+		ID: p.ID, OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role, MaxMembers: limit(p.MaxMembers),
 	})
 	return answer(op, row, err, toMember)
 }
@@ -156,7 +157,7 @@ func (r *MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberPara
 		if err := p.check(op); err != nil {
 			return nil, err
 		}
-		rows[i] = dbgen.Member{OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role}
+		rows[i] = dbgen.Member{ID: p.ID, OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role}
 		limits[i] = int64(p.MaxMembers)
 	}
 	created, err := r.repo.CreateMembers(ctx, op, rows, limits)
@@ -166,7 +167,7 @@ func (r *MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberPara
 // Get returns the member with that id if it is the organization's, or [ErrNotFound].
 func (r *MemberRepository) Get(ctx context.Context, organizationID, memberID string) (Member, error) {
 	const op = "Members.Get"
-	if err := check(op, id("organization_id", organizationID), id("id", memberID)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("member_id", memberID)); err != nil {
 		return Member{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetMember, dbgen.GetMemberParams{
@@ -177,7 +178,7 @@ func (r *MemberRepository) Get(ctx context.Context, organizationID, memberID str
 // GetWithUser is Get with the user joined.
 func (r *MemberRepository) GetWithUser(ctx context.Context, organizationID, memberID string) (MemberWithUser, error) {
 	const op = "Members.GetWithUser"
-	if err := check(op, id("organization_id", organizationID), id("id", memberID)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("member_id", memberID)); err != nil {
 		return MemberWithUser{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetMemberWithUser, dbgen.GetMemberWithUserParams{
@@ -186,26 +187,26 @@ func (r *MemberRepository) GetWithUser(ctx context.Context, organizationID, memb
 }
 
 // GetByUser returns a user's membership in an organization, or [ErrNotFound]: the check of who may see a tenant.
-func (r *MemberRepository) GetByUser(ctx context.Context, organizationID, userID string) (MemberWithUser, error) {
+func (r *MemberRepository) GetByUser(ctx context.Context, organizationID, userID string) (Member, error) {
 	const op = "Members.GetByUser"
 	if err := check(op, id("organization_id", organizationID), id("user_id", userID)); err != nil {
-		return MemberWithUser{}, err
+		return Member{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetMemberByUser, dbgen.GetMemberByUserParams{
 		OrganizationID: organizationID, UserID: userID,
-	}, memberWithUser)
+	}, toMember)
 }
 
 // GetByEmail returns the membership of the user with that address in any case, or [ErrNotFound].
-func (r *MemberRepository) GetByEmail(ctx context.Context, organizationID, email string) (MemberWithUser, error) {
+func (r *MemberRepository) GetByEmail(ctx context.Context, organizationID, email string) (Member, error) {
 	const op = "Members.GetByEmail"
 	email = canonicalEmail(email)
 	if err := check(op, id("organization_id", organizationID), key("email", email, maxEmail)); err != nil {
-		return MemberWithUser{}, err
+		return Member{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetMemberByEmail, dbgen.GetMemberByEmailParams{
 		OrganizationID: organizationID, Email: email,
-	}, memberWithUser)
+	}, toMember)
 }
 
 // List returns a page of an organization's members with their users, oldest first. It returns [ErrInvalidInput].
@@ -249,22 +250,25 @@ func (r *MemberRepository) AllByUser(
 	return eachItem(ctx, p, func(p *ListMembersByUserParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByUser)
 }
 
-// Count returns the number of an organization's members. It returns [ErrInvalidInput].
-func (r *MemberRepository) Count(ctx context.Context, organizationID string) (int64, error) {
+// Count returns how many members [MemberRepository.List] has on all its pages. It returns [ErrInvalidInput].
+func (r *MemberRepository) Count(ctx context.Context, p ListMembersParams) (int64, error) {
 	const op = "Members.Count"
-	if err := check(op, id("organization_id", organizationID)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountMembers, organizationID, itself)
+	return get(ctx, r.repo, op, (*queries).CountMembers, dbgen.CountMembersParams{
+		OrganizationID: p.OrganizationID, RolePattern: rolePattern(p.Role),
+	}, itself)
 }
 
-// CountByUser returns the number of a user's memberships. It returns [ErrInvalidInput].
-func (r *MemberRepository) CountByUser(ctx context.Context, userID string) (int64, error) {
+// CountByUser returns how many memberships [MemberRepository.ListByUser] has on all its pages. It returns
+// [ErrInvalidInput].
+func (r *MemberRepository) CountByUser(ctx context.Context, p ListMembersByUserParams) (int64, error) {
 	const op = "Members.CountByUser"
-	if err := check(op, id("user_id", userID)); err != nil {
+	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountMembersByUser, userID, itself)
+	return get(ctx, r.repo, op, (*queries).CountMembersByUser, p.UserID, itself)
 }
 
 // Update changes what p says of an organization's member and returns it. It returns [ErrNotFound], [ErrLastOwner] if
@@ -273,15 +277,16 @@ func (r *MemberRepository) Update(
 	ctx context.Context, organizationID, memberID string, p UpdateMemberParams,
 ) (Member, error) {
 	const op = "Members.Update"
-	if p.Role != nil {
-		p.Role = new(canonicalRole(*p.Role))
+	role := p.Role.value
+	if role != nil {
+		role = new(canonicalRole(*role))
 	}
-	if err := check(op, id("organization_id", organizationID), id("id", memberID),
-		optionalRequired("role", p.Role, maxRole)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("member_id", memberID),
+		p.Role.notNull("role"), optionalRequired("role", role, maxRole)); err != nil {
 		return Member{}, err
 	}
 	row, err := r.repo.UpdateMember(ctx, op, dbgen.UpdateMemberParams{
-		OrganizationID: organizationID, ID: memberID, Role: p.Role,
+		OrganizationID: organizationID, ID: memberID, Role: role,
 	})
 	return answer(op, row, err, toMember)
 }
@@ -290,7 +295,7 @@ func (r *MemberRepository) Update(
 // organization and its teams are active no longer. It returns [ErrNotFound], or [ErrLastOwner] for the only owner.
 func (r *MemberRepository) Delete(ctx context.Context, organizationID, memberID string) error {
 	const op = "Members.Delete"
-	if err := check(op, id("organization_id", organizationID), id("id", memberID)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("member_id", memberID)); err != nil {
 		return err
 	}
 	return deleted(op, r.repo.DeleteMember(ctx, op, dbgen.DeleteMemberParams{

@@ -134,7 +134,7 @@ func TestOnceRefusals(t *testing.T) {
 	if err := store.InTx(authdb.Once(ctx, "2"), func(tx *authdb.Store) error {
 		// Under the key of the transaction, not one of their own.
 		inner := authdb.Once(ctx, "2")
-		_, err := tx.Users.Update(inner, taken.ID, authdb.UpdateUserParams{Name: new("a")})
+		_, err := tx.Users.Update(inner, taken.ID, authdb.UpdateUserParams{Name: authdb.Set("a")})
 		return errors.Join(err, tx.InTx(inner, func(*authdb.Store) error { return nil }))
 	}); err != nil {
 		t.Error(err)
@@ -159,7 +159,9 @@ func TestOnceRefusals(t *testing.T) {
 	}
 	defer func() { _ = tx.Rollback(context.Background()) }()
 	for reason, call := range map[string]func() error{
-		"empty":                        func() error { return store.Teams.Delete(authdb.Once(ctx, ""), "a", "b", authdb.DeleteTeamParams{}) },
+		"empty": func() error {
+			return store.Teams.Delete(authdb.Once(ctx, ""), authdb.DeleteTeamParams{OrganizationID: "a", TeamID: "b"})
+		},
 		"of another call":              func() error { return store.InTx(key, func(*authdb.Store) error { return nil }) },
 		"in a transaction without one": func() error { return authdb.New(tx).Sessions.DeleteByToken(key, "x") },
 		"handle of an unknown type": func() error {

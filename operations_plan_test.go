@@ -353,13 +353,13 @@ var moreCalls = map[string]methodCall{
 		if err := s.Members.Leave(ctx, w.org, w.of("heir")); err != nil {
 			return err
 		}
-		return errOf(s.Users.Delete(ctx, w.owner, authdb.DeleteUserParams{SuccessorID: w.of("heir")}))
+		return errOf(s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: w.owner, SuccessorID: w.of("heir")}))
 	},
 	"Users.Delete of the only owner, with the organization": func(ctx context.Context, s *authdb.Store, w estate) error {
 		if err := s.Members.Leave(ctx, w.org, w.of("heir")); err != nil {
 			return err
 		}
-		return errOf(s.Users.Delete(ctx, w.owner, authdb.DeleteUserParams{DeleteOrganizations: true}))
+		return errOf(s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: w.owner, DeleteOrganizations: true}))
 	},
 	"Members.List of a role": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return inPage(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: w.org, Role: authdb.RoleOwner}))
@@ -421,7 +421,7 @@ var indexUses = []struct{ index, use, query, method string }{
 	{"team_member_membership_key_unique", "Better Auth 1.7 adds a team member", byMembershipKey, ""},
 	{"member_organizationId_userId_uidx", "one membership in a crowd", "GetMemberByUser", "Members.GetByUser"},
 	{"teamMember_teamId_userId_uidx", "one team membership in a crowd", "GetTeamMemberByUser", "TeamMembers.GetByUser"},
-	{"account_providerId_accountId_uidx", "sign-in through a provider", "GetAccountByProvider", "Accounts.GetByProvider"},
+	{"account_providerId_accountId_uidx", "sign-in through a provider", "GetAccountByProvider", "Accounts.GetWithUserByProvider"},
 	{"member_organizationId_createdAt_id_idx", "a page of a crowd", "ListMembers", "Members.List"},
 	{"session_expiresAt_idx", "purging 1,000 sessions", "DeleteExpiredSessions", "Sessions.DeleteExpired"},
 	{"verification_expiresAt_idx", "purging 1,000 verifications", "DeleteExpiredVerifications", "Verifications.DeleteExpired"},
@@ -511,7 +511,7 @@ DeleteAccount: account_pkey account_userId_idx
 DeleteAccountsByUser: account_userId_idx
 DeleteExpiredMarks: mark_createdAt_idx mark_pkey
 DeleteExpiredSessions: session_expiresAt_idx session_pkey
-DeleteExpiredVerifications: verification_expiresAt_idx verification_pkey
+DeleteExpiredVerifications: verification_expiresAt_idx verification_identifier_idx verification_pkey
 DeleteInvitation: invitation_pkey
 DeleteMember: member_organizationId_idx member_pkey member_userId_idx session_userId_idx teamMember_userId_idx team_organizationId_idx team_pkey
 DeleteOrganization: organization_pkey
@@ -528,7 +528,7 @@ DeleteVerification: verification_pkey
 DeleteVerificationsByIdentifier: verification_identifier_idx
 GetAcceptedInvitation: invitation_pkey member_userId_idx
 GetAccount: account_userId_idx
-GetAccountByProvider: account_providerId_accountId_uidx user_pkey
+GetAccountWithUserByProvider: account_providerId_accountId_uidx user_pkey
 GetCredentialAccount: account_userId_idx
 GetInvitation: invitation_pkey
 GetInvitationByRecipient: invitation_pkey organization_pkey user_pkey
@@ -540,13 +540,13 @@ GetLiveSessionByToken: session_token_unique
 GetMark: mark_pkey
 GetMember: member_pkey
 GetMemberByEmail: member_userId_idx user_email_unique
-GetMemberByUser: member_userId_idx user_pkey
+GetMemberByUser: member_userId_idx
 GetMemberWithUser: member_pkey user_pkey
 GetOrganization: organization_pkey
 GetOrganizationBySlug: organization_slug_uidx
 GetPendingInvitation: invitation_email_idx
 GetSession: session_pkey
-GetSessionByToken: session_token_unique user_pkey
+GetSessionByToken: session_token_unique
 GetTeam: team_pkey
 GetTeamMember: team_member_pkey team_pkey
 GetTeamMemberByUser: teamMember_teamId_userId_uidx team_pkey
@@ -569,7 +569,6 @@ ListMembersByOrganizations: member_organizationId_idx user_pkey
 ListMembersByUser: member_userId_idx organization_pkey
 ListMembersByUsers: member_userId_idx organization_pkey
 ListOrganizations: organization_createdAt_id_idx
-ListOrganizationsByIDs: organization_pkey
 ListOrganizationsByUser: member_organizationId_idx member_userId_idx organization_pkey
 ListSessions: session_userId_idx
 ListSessionsByTokens: session_token_unique user_pkey
@@ -582,10 +581,8 @@ ListTeamMembersByUser: teamMember_userId_idx team_pkey
 ListTeamMembersByUsers: teamMember_userId_idx team_pkey
 ListTeamMembersOfUsers: teamMember_teamId_idx team_pkey
 ListTeams: team_organizationId_idx
-ListTeamsByIDs: team_pkey
 ListTeamsByOrganizations: team_organizationId_idx
 ListUsers: user_createdAt_id_idx
-ListUsersByIDs: user_pkey
 ListVerifications: verification_identifier_idx
 LockInvitation: invitation_pkey
 LockLiveSession: session_token_unique

@@ -89,7 +89,7 @@ var (
 	organizationWith = authdb.OrganizationWith{
 		Members: authdb.Newest(20), Teams: authdb.All(), TeamMembers: authdb.Newest(20), Invitations: authdb.All(),
 	}
-	teamWith = authdb.TeamWith{Organization: true, Members: authdb.All()}
+	teamWith = authdb.TeamWith{Members: authdb.All()}
 )
 
 // methodCalls call each method once, in an estate where it finds or changes rows.
@@ -98,9 +98,10 @@ var methodCalls = map[string]methodCall{
 		return errOf(s.Users.Create(ctx, authdb.CreateUserParams{Email: w.mail("new")}))
 	},
 	"Users.CreateWithAccount": func(ctx context.Context, s *authdb.Store, w estate) error {
-		_, _, err := s.Users.CreateWithAccount(ctx, authdb.CreateUserParams{Email: w.mail("new")},
-			authdb.CreateAccountParams{ProviderID: authdb.ProviderCredential, Password: new("hash")})
-		return err
+		return errOf(s.Users.CreateWithAccount(ctx, authdb.CreateUserWithAccountParams{
+			User:    authdb.CreateUserParams{Email: w.mail("new")},
+			Account: authdb.CreateAccountParams{ProviderID: authdb.ProviderCredential, Password: new(authdb.Secret("hash"))},
+		}))
 	},
 	"Users.CreateMany": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return some(s.Users.CreateMany(ctx, []authdb.CreateUserParams{{Email: w.mail("new1")}, {Email: w.mail("new2")}}))
@@ -115,18 +116,20 @@ var methodCalls = map[string]methodCall{
 	"Users.All": func(ctx context.Context, s *authdb.Store, _ estate) error {
 		return inAll(s.Users.All(ctx, authdb.ListUsersParams{}))
 	},
-	"Users.Count": func(ctx context.Context, s *authdb.Store, _ estate) error { return counted(s.Users.Count(ctx)) },
+	"Users.Count": func(ctx context.Context, s *authdb.Store, _ estate) error {
+		return counted(s.Users.Count(ctx, authdb.ListUsersParams{}))
+	},
 	"Users.Update": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Users.Update(ctx, w.owner, authdb.UpdateUserParams{Name: new("x")}))
+		return errOf(s.Users.Update(ctx, w.owner, authdb.UpdateUserParams{Name: authdb.Set("x")}))
 	},
 	"Users.SetEmail": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Users.SetEmail(ctx, w.owner, w.mail("new"), true))
+		return errOf(s.Users.SetEmail(ctx, w.owner, authdb.SetEmailParams{Email: w.mail("new"), Verified: true}))
 	},
 	"Users.VerifyEmail": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Users.VerifyEmail(ctx, w.owner, authdb.VerifyEmailParams{Email: w.email}))
 	},
 	"Users.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Users.Delete(ctx, w.owner, authdb.DeleteUserParams{SuccessorID: w.of("heir")}))
+		return errOf(s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: w.owner, SuccessorID: w.of("heir")}))
 	},
 	"Users.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Users.Load(ctx, authdb.User{ID: w.owner}, userWith))
@@ -164,7 +167,7 @@ var methodCalls = map[string]methodCall{
 		return inAll(s.Sessions.All(ctx, authdb.ListSessionsParams{UserID: w.owner}))
 	},
 	"Sessions.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return counted(s.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: w.owner, Live: true}))
+		return counted(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: w.owner, Live: true}))
 	},
 	"Sessions.UpdateByToken": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Sessions.UpdateByToken(ctx, w.of("token"), authdb.UpdateSessionParams{
@@ -172,7 +175,7 @@ var methodCalls = map[string]methodCall{
 		}))
 	},
 	"Sessions.Refresh": func(ctx context.Context, s *authdb.Store, w estate) error {
-		got, err := s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: w.of("token")})
+		got, err := s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: authdb.Secret(w.of("token"))})
 		if err == nil && !got.Refreshed {
 			return errNone
 		}
@@ -180,12 +183,12 @@ var methodCalls = map[string]methodCall{
 	},
 	"Sessions.SetActiveOrganization": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Sessions.SetActiveOrganization(ctx, authdb.SetActiveOrganizationParams{
-			UserID: w.owner, Token: w.of("token"), OrganizationID: w.org,
+			UserID: w.owner, Token: authdb.Secret(w.of("token")), OrganizationID: w.org,
 		}))
 	},
 	"Sessions.SetActiveTeam": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Sessions.SetActiveTeam(ctx, authdb.SetActiveTeamParams{
-			UserID: w.owner, Token: w.of("token"), TeamID: w.of("team"),
+			UserID: w.owner, Token: authdb.Secret(w.of("token")), TeamID: w.of("team"),
 		}))
 	},
 	"Sessions.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
@@ -206,14 +209,6 @@ var methodCalls = map[string]methodCall{
 	"Sessions.DeleteExpired": func(ctx context.Context, s *authdb.Store, _ estate) error {
 		return counted(s.Sessions.DeleteExpired(ctx, 1_000))
 	},
-	"Sessions.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Sessions.Load(ctx, authdb.Session{UserID: w.owner}, authdb.SessionWith{User: true}))
-	},
-	"Sessions.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return some(s.Sessions.LoadMany(ctx, []authdb.Session{
-			{UserID: w.owner}, {UserID: w.of("guest")},
-		}, authdb.SessionWith{User: true}))
-	},
 
 	"Accounts.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Accounts.Create(ctx, authdb.CreateAccountParams{
@@ -228,8 +223,8 @@ var methodCalls = map[string]methodCall{
 	"Accounts.Get": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Accounts.Get(ctx, w.owner, w.of("identity")))
 	},
-	"Accounts.GetByProvider": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Accounts.GetByProvider(ctx, "github", w.of("identity")))
+	"Accounts.GetWithUserByProvider": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Accounts.GetWithUserByProvider(ctx, "github", w.of("identity")))
 	},
 	"Accounts.GetCredential": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Accounts.GetCredential(ctx, w.owner))
@@ -241,7 +236,7 @@ var methodCalls = map[string]methodCall{
 		return inAll(s.Accounts.All(ctx, authdb.ListAccountsParams{UserID: w.owner}))
 	},
 	"Accounts.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return counted(s.Accounts.Count(ctx, w.owner))
+		return counted(s.Accounts.Count(ctx, authdb.ListAccountsParams{UserID: w.owner}))
 	},
 	"Accounts.Update": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Accounts.Update(ctx, w.owner, w.of("identity"), authdb.UpdateAccountParams{Scope: authdb.Set("x")}))
@@ -250,28 +245,20 @@ var methodCalls = map[string]methodCall{
 		return s.Accounts.SetPassword(ctx, w.owner, "hash")
 	},
 	"Accounts.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return s.Accounts.Delete(ctx, w.owner, w.of("identity"), authdb.DeleteAccountParams{})
+		return s.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: w.owner, ID: w.of("identity")})
 	},
 	"Accounts.DeleteByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return counted(s.Accounts.DeleteByUser(ctx, w.owner))
 	},
-	"Accounts.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Accounts.Load(ctx, authdb.Account{UserID: w.owner}, authdb.AccountWith{User: true}))
-	},
-	"Accounts.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return some(s.Accounts.LoadMany(ctx, []authdb.Account{
-			{UserID: w.owner}, {UserID: w.of("guest")},
-		}, authdb.AccountWith{User: true}))
-	},
 
 	"Verifications.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Verifications.Create(ctx, authdb.CreateVerificationParams{
-			Identifier: w.of("new"), ExpiresAt: today.Add(time.Hour),
+			Identifier: authdb.Secret(w.of("new")), ExpiresAt: today.Add(time.Hour),
 		}))
 	},
 	"Verifications.Reserve": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return s.Verifications.Reserve(ctx, authdb.CreateVerificationParams{
-			Identifier: w.of("new"), ExpiresAt: today.Add(time.Hour),
+			Identifier: authdb.Secret(w.of("new")), ExpiresAt: today.Add(time.Hour),
 		})
 	},
 	"Verifications.Get": func(ctx context.Context, s *authdb.Store, w estate) error {
@@ -281,13 +268,13 @@ var methodCalls = map[string]methodCall{
 		return errOf(s.Verifications.GetByIdentifier(ctx, w.of("proof")))
 	},
 	"Verifications.List": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return inPage(s.Verifications.List(ctx, authdb.ListVerificationsParams{Identifier: w.of("proof")}))
+		return inPage(s.Verifications.List(ctx, authdb.ListVerificationsParams{Identifier: authdb.Secret(w.of("proof"))}))
 	},
 	"Verifications.All": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return inAll(s.Verifications.All(ctx, authdb.ListVerificationsParams{Identifier: w.of("proof")}))
+		return inAll(s.Verifications.All(ctx, authdb.ListVerificationsParams{Identifier: authdb.Secret(w.of("proof"))}))
 	},
 	"Verifications.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return counted(s.Verifications.Count(ctx, w.of("proof")))
+		return counted(s.Verifications.Count(ctx, authdb.ListVerificationsParams{Identifier: authdb.Secret(w.of("proof"))}))
 	},
 	"Verifications.Consume": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Verifications.Consume(ctx, w.of("proof")))
@@ -296,15 +283,13 @@ var methodCalls = map[string]methodCall{
 		return errOf(s.Verifications.ConsumeValue(ctx, w.of("proof"), "value"))
 	},
 	"Verifications.ConsumeCode": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: w.of("code"), Code: "123456", InTx: true})
+		return s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: authdb.Secret(w.of("code")), Code: "123456", InTx: true})
 	},
 	"Verifications.Update": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Verifications.Update(ctx, w.of("proof"), authdb.UpdateVerificationParams{Value: new("x")}))
+		return errOf(s.Verifications.Update(ctx, w.of("proof"), authdb.UpdateVerificationParams{Value: authdb.Set(authdb.Secret("x"))}))
 	},
 	"Verifications.UpdateByIdentifier": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return counted(s.Verifications.UpdateByIdentifier(ctx, w.of("proof"), authdb.UpdateVerificationParams{
-			Value: new("x"),
-		}))
+		return counted(s.Verifications.UpdateByIdentifier(ctx, w.of("proof"), authdb.UpdateVerificationParams{Value: authdb.Set(authdb.Secret("x"))}))
 	},
 	"Verifications.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return s.Verifications.Delete(ctx, w.of("proof"))
@@ -346,13 +331,14 @@ var methodCalls = map[string]methodCall{
 		return inAll(s.Organizations.AllByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: w.owner}))
 	},
 	"Organizations.Count": func(ctx context.Context, s *authdb.Store, _ estate) error {
-		return counted(s.Organizations.Count(ctx))
+		return counted(s.Organizations.Count(ctx, authdb.ListOrganizationsParams{}))
 	},
 	"Organizations.Update": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Organizations.Update(ctx, w.org, authdb.UpdateOrganizationParams{Name: new("x")}))
+		return errOf(s.Organizations.Update(ctx, w.org, authdb.UpdateOrganizationParams{Name: authdb.Set("x")}))
 	},
 	"Organizations.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return some(s.Organizations.Delete(ctx, w.org))
+		gone, err := s.Organizations.Delete(ctx, w.org)
+		return some(gone.Sessions, err)
 	},
 	"Organizations.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Organizations.Load(ctx, authdb.Organization{ID: w.org}, organizationWith))
@@ -396,29 +382,19 @@ var methodCalls = map[string]methodCall{
 		return inAll(s.Members.AllByUser(ctx, authdb.ListMembersByUserParams{UserID: w.owner}))
 	},
 	"Members.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return counted(s.Members.Count(ctx, w.org))
+		return counted(s.Members.Count(ctx, authdb.ListMembersParams{OrganizationID: w.org}))
 	},
 	"Members.CountByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return counted(s.Members.CountByUser(ctx, w.owner))
+		return counted(s.Members.CountByUser(ctx, authdb.ListMembersByUserParams{UserID: w.owner}))
 	},
 	"Members.Update": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Members.Update(ctx, w.org, w.member, authdb.UpdateMemberParams{Role: new(authdb.RoleAdmin)}))
+		return errOf(s.Members.Update(ctx, w.org, w.member, authdb.UpdateMemberParams{Role: authdb.Set(authdb.RoleAdmin)}))
 	},
 	"Members.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return s.Members.Delete(ctx, w.org, w.member)
 	},
 	"Members.Leave": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return s.Members.Leave(ctx, w.org, w.owner)
-	},
-	"Members.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Members.Load(ctx, authdb.Member{UserID: w.owner, OrganizationID: w.org}, authdb.MemberWith{
-			User: true, Organization: true,
-		}))
-	},
-	"Members.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
-		rows := []authdb.Member{{UserID: w.owner, OrganizationID: w.org}, {UserID: w.of("guest"), OrganizationID: w.org}}
-		return some(s.Members.LoadMany(ctx, rows,
-			authdb.MemberWith{User: true, Organization: true}))
 	},
 
 	"Teams.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
@@ -437,13 +413,13 @@ var methodCalls = map[string]methodCall{
 		return inAll(s.Teams.All(ctx, authdb.ListTeamsParams{OrganizationID: w.org}))
 	},
 	"Teams.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return counted(s.Teams.Count(ctx, w.org))
+		return counted(s.Teams.Count(ctx, authdb.ListTeamsParams{OrganizationID: w.org}))
 	},
 	"Teams.Update": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Teams.Update(ctx, w.org, w.of("team"), authdb.UpdateTeamParams{Name: new("x")}))
+		return errOf(s.Teams.Update(ctx, w.org, w.of("team"), authdb.UpdateTeamParams{Name: authdb.Set("x")}))
 	},
 	"Teams.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return s.Teams.Delete(ctx, w.org, w.of("team"), authdb.DeleteTeamParams{})
+		return s.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: w.org, TeamID: w.of("team")})
 	},
 	"Teams.RecountMembers": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return counted(s.Teams.RecountMembers(ctx, w.org))
@@ -462,9 +438,7 @@ var methodCalls = map[string]methodCall{
 		}))
 	},
 	"TeamMembers.CreateMany": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return some(s.TeamMembers.CreateMany(ctx, authdb.CreateTeamMembersParams{
-			OrganizationID: w.org, TeamID: w.of("team"), UserIDs: []string{w.of("idle"), w.of("heir")}, MaxMembers: 1_000_000,
-		}))
+		return some(s.TeamMembers.CreateMany(ctx, seatsOf(w.org, w.of("team"), 1_000_000, w.of("idle"), w.of("heir"))))
 	},
 	"TeamMembers.Get": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.TeamMembers.Get(ctx, w.org, w.of("seat")))
@@ -488,23 +462,13 @@ var methodCalls = map[string]methodCall{
 		return inAll(s.TeamMembers.AllByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: w.owner}))
 	},
 	"TeamMembers.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return counted(s.TeamMembers.Count(ctx, w.org, w.of("team")))
+		return counted(s.TeamMembers.Count(ctx, authdb.ListTeamMembersParams{OrganizationID: w.org, TeamID: w.of("team")}))
 	},
 	"TeamMembers.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return s.TeamMembers.Delete(ctx, w.org, w.of("ownerseat"))
 	},
 	"TeamMembers.DeleteByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return s.TeamMembers.DeleteByUser(ctx, w.org, w.of("team"), w.owner)
-	},
-	"TeamMembers.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.TeamMembers.Load(ctx, authdb.TeamMember{UserID: w.owner, TeamID: w.of("team")}, authdb.TeamMemberWith{
-			User: true, Team: true,
-		}))
-	},
-	"TeamMembers.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
-		rows := []authdb.TeamMember{{UserID: w.owner, TeamID: w.of("team")}, {UserID: w.of("guest"), TeamID: w.of("team")}}
-		return some(s.TeamMembers.LoadMany(ctx, rows,
-			authdb.TeamMemberWith{User: true, Team: true}))
 	},
 
 	"Invitations.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
@@ -542,7 +506,7 @@ var methodCalls = map[string]methodCall{
 		return inAll(s.Invitations.AllByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: w.of("joiner")}))
 	},
 	"Invitations.Count": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return counted(s.Invitations.Count(ctx, authdb.CountInvitationsParams{OrganizationID: w.org, Pending: true}))
+		return counted(s.Invitations.Count(ctx, authdb.ListInvitationsParams{OrganizationID: w.org, Pending: true}))
 	},
 	"Invitations.Accept": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: w.of("invitation"), UserID: w.of("joiner"), MaxMembers: 1_000_000, MaxTeamMembers: 1_000_000}))
@@ -558,15 +522,6 @@ var methodCalls = map[string]methodCall{
 	},
 	"Invitations.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return s.Invitations.Delete(ctx, w.org, w.of("invitation"))
-	},
-	"Invitations.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Invitations.Load(ctx, authdb.Invitation{InviterID: w.owner, OrganizationID: w.org},
-			authdb.InvitationWith{Inviter: true, Organization: true}))
-	},
-	"Invitations.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
-		rows := []authdb.Invitation{{InviterID: w.owner, OrganizationID: w.org}, {InviterID: w.of("heir"), OrganizationID: w.org}}
-		return some(s.Invitations.LoadMany(ctx, rows,
-			authdb.InvitationWith{Inviter: true, Organization: true}))
 	},
 }
 

@@ -11,12 +11,12 @@ import (
 
 // Organization is a tenant: one row of the organization table.
 type Organization struct {
-	ID        string
-	Name      string
-	Slug      string  // unique, case and all
-	Logo      *string // URL; nil if there is none
-	CreatedAt time.Time
-	Metadata  *string // JSON text as the application wrote it; nil if there is none
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Slug      string    `json:"slug"` // unique, case and all
+	Logo      *string   `json:"logo"` // URL; nil if there is none
+	CreatedAt time.Time `json:"createdAt"`
+	Metadata  *string   `json:"metadata"` // JSON text as the application wrote it; nil if there is none
 }
 
 func (o Organization) cursor() Cursor { return Cursor{o.CreatedAt, o.ID} }
@@ -26,8 +26,8 @@ func toOrganization(row dbgen.Organization) Organization { return Organization(r
 // OrganizationOfUser is an organization, a user's membership in it, and how many members it has.
 type OrganizationOfUser struct {
 	Organization
-	Member      Member
-	MemberCount int64
+	Member      Member `json:"member"`
+	MemberCount int64  `json:"memberCount"`
 }
 
 func (o OrganizationOfUser) cursor() Cursor { return Cursor{o.Member.CreatedAt, o.Member.ID} }
@@ -38,6 +38,7 @@ func organizationOfUser(row dbgen.ListOrganizationsByUserRow) OrganizationOfUser
 
 // CreateOrganizationParams are the columns of a new organization and who owns it.
 type CreateOrganizationParams struct {
+	ID       string  // empty: a new one
 	Name     string  // at most 255 characters
 	Slug     string  // at most 63 characters
 	Logo     *string // at most 2,048 characters
@@ -50,10 +51,16 @@ type CreateOrganizationParams struct {
 
 // UpdateOrganizationParams says what to change; the zero value changes nothing.
 type UpdateOrganizationParams struct {
-	Name     *string // nil leaves it
-	Slug     *string // nil leaves it
-	Logo     Change[string]
-	Metadata Change[string]
+	Name     Change[string] `json:"name,omitzero"`
+	Slug     Change[string] `json:"slug,omitzero"`
+	Logo     Change[string] `json:"logo,omitzero"`
+	Metadata Change[string] `json:"metadata,omitzero"`
+}
+
+// DeletedOrganization is what went along with an organization.
+type DeletedOrganization struct {
+	// The sessions of its members in which it was active, in no order and as they are now, with nothing active.
+	Sessions []Session `json:"sessions"`
 }
 
 // ListOrganizationsParams selects a page of all organizations.
@@ -76,13 +83,13 @@ type OrganizationRepository struct{ repo *repo.Repo }
 // [ErrReference] if there is no such user, or [ErrInvalidInput].
 func (r *OrganizationRepository) Create(ctx context.Context, p CreateOrganizationParams) (Organization, error) {
 	const op = "Organizations.Create"
-	if err := check(op, text("name", p.Name, maxName), required("slug", p.Slug, maxSlug),
+	if err := check(op, text("id", p.ID, maxID), text("name", p.Name, maxName), required("slug", p.Slug, maxSlug),
 		optional("logo", p.Logo, maxURL), optional("metadata", p.Metadata, maxMetadata),
-		required("user_id", p.OwnerID, maxID)); err != nil {
+		required("owner_id", p.OwnerID, maxID)); err != nil {
 		return Organization{}, err
 	}
 	row, err := r.repo.CreateOrganization(ctx, op, dbgen.CreateOrganizationParams{
-		Name: p.Name, Slug: p.Slug, Logo: p.Logo, Metadata: p.Metadata,
+		ID: p.ID, Name: p.Name, Slug: p.Slug, Logo: p.Logo, Metadata: p.Metadata,
 		OwnerID: p.OwnerID, OwnerRole: RoleOwner, DefaultTeam: p.DefaultTeam,
 	})
 	return answer(op, row, err, toOrganization)
@@ -91,7 +98,7 @@ func (r *OrganizationRepository) Create(ctx context.Context, p CreateOrganizatio
 // Get returns the organization with that id, or [ErrNotFound].
 func (r *OrganizationRepository) Get(ctx context.Context, organizationID string) (Organization, error) {
 	const op = "Organizations.Get"
-	if err := check(op, id("id", organizationID)); err != nil {
+	if err := check(op, id("organization_id", organizationID)); err != nil {
 		return Organization{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetOrganization, organizationID, toOrganization)
@@ -147,9 +154,13 @@ func (r *OrganizationRepository) AllByUser(
 		func(p *ListOrganizationsByUserParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByUser)
 }
 
-// Count returns the number of organizations. It reads the whole table.
-func (r *OrganizationRepository) Count(ctx context.Context) (int64, error) {
-	return get(ctx, r.repo, "Organizations.Count", countOf((*queries).CountOrganizations), struct{}{}, itself)
+// Count returns how many organizations [OrganizationRepository.List] has on all its pages. It reads the whole table.
+func (r *OrganizationRepository) Count(ctx context.Context, p ListOrganizationsParams) (int64, error) {
+	const op = "Organizations.Count"
+	if err := check(op, pageSize(p.Limit)); err != nil {
+		return 0, err
+	}
+	return get(ctx, r.repo, op, countOf((*queries).CountOrganizations), struct{}{}, itself)
 }
 
 // Update changes what p says and returns the organization. It returns [ErrNotFound], [ErrSlugTaken] or
@@ -158,26 +169,28 @@ func (r *OrganizationRepository) Update(
 	ctx context.Context, organizationID string, p UpdateOrganizationParams,
 ) (Organization, error) {
 	const op = "Organizations.Update"
-	if err := check(op, id("id", organizationID), optional("name", p.Name, maxName),
-		optionalRequired("slug", p.Slug, maxSlug), optional("logo", p.Logo.value, maxURL),
+	if err := check(op, id("organization_id", organizationID), p.Name.notNull("name"), p.Slug.notNull("slug"),
+		optional("name", p.Name.value, maxName), optionalRequired("slug", p.Slug.value, maxSlug), optional("logo", p.Logo.value, maxURL),
 		optional("metadata", p.Metadata.value, maxMetadata)); err != nil {
 		return Organization{}, err
 	}
 	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateOrganization, dbgen.UpdateOrganizationParams{
-		ID: organizationID, Name: p.Name, Slug: p.Slug,
+		ID: organizationID, Name: p.Name.value, Slug: p.Slug.value,
 		SetLogo: p.Logo.set, Logo: p.Logo.value, SetMetadata: p.Metadata.set, Metadata: p.Metadata.value,
 	}, (*queries).GetOrganization, organizationID)
 	return answer(op, row, err, toOrganization)
 }
 
-// Delete removes an organization with its members, teams, team members and invitations, and returns the sessions of its
-// members in which it was active, as they are now: with nothing active. It returns [ErrNotFound], or [ErrReferenced] if
-// rows of the caller's own tables stand in the way.
-func (r *OrganizationRepository) Delete(ctx context.Context, organizationID string) ([]Session, error) {
+// Delete removes an organization with its members, teams, team members and invitations. It returns [ErrNotFound], or
+// [ErrReferenced] if rows of the caller's own tables stand in the way.
+func (r *OrganizationRepository) Delete(ctx context.Context, organizationID string) (DeletedOrganization, error) {
 	const op = "Organizations.Delete"
-	if err := check(op, id("id", organizationID)); err != nil {
-		return nil, err
+	if err := check(op, id("organization_id", organizationID)); err != nil {
+		return DeletedOrganization{}, err
 	}
 	sessions, err := r.repo.DeleteOrganization(ctx, op, organizationID)
-	return answers(op, sessions, deleted(op, err), toSession)
+	if err := deleted(op, err); err != nil {
+		return DeletedOrganization{}, err
+	}
+	return DeletedOrganization{each(sessions, toSession)}, nil
 }

@@ -21,9 +21,9 @@ type OrganizationWith struct {
 // empty if there are no rows; its order is that of created_at and id, from the end that [Rows] says.
 type OrganizationWithRelations struct {
 	Organization
-	Members     []MemberWithUser
-	Teams       []TeamWithRelations // with Members as TeamMembers asks; their Organization is nil
-	Invitations []InvitationWithInviter
+	Members     []MemberWithUser        `json:"members,omitzero"`
+	Teams       []TeamWithRelations     `json:"teams,omitzero"` // with Members as TeamMembers asks
+	Invitations []InvitationWithInviter `json:"invitations,omitzero"`
 }
 
 // GetFull returns the organization with that id and the relations that with asks for, all as of one moment and in one
@@ -33,7 +33,7 @@ func (r *OrganizationRepository) GetFull(
 ) (OrganizationWithRelations, error) {
 	var org dbgen.Organization
 	var l loader
-	l.check(id("id", organizationID))
+	l.check(id("organization_id", organizationID))
 	repo.Get(&l.graph, (*queries).GetOrganization, organizationID, &org)
 	attach := organizationRelations(&l, []string{organizationID}, with, r.repo.Now())
 	if err := l.run(ctx, "Organizations.GetFull", r.repo, true); err != nil {

@@ -72,7 +72,7 @@ func testOrganizationConflict(t *testing.T, s *fixture) {
 	if !errors.Is(err, authdb.ErrConflict) {
 		t.Errorf("%v is no ErrConflict", err)
 	}
-	_, err = s.Organizations.Update(t.Context(), other.ID, authdb.UpdateOrganizationParams{Slug: &org.Slug})
+	_, err = s.Organizations.Update(t.Context(), other.ID, authdb.UpdateOrganizationParams{Slug: authdb.Set(org.Slug)})
 	fails(t, err, authdb.ErrSlugTaken, "Organizations.Update", "slug")
 	s.holds(t, want)
 }
@@ -115,9 +115,9 @@ func testOrganizationUpdate(t *testing.T, s *fixture) {
 		func(p params) (authdb.Organization, error) { return s.Organizations.Update(t.Context(), org.ID, p) },
 		[]step[params, authdb.Organization]{
 			{"nothing", params{}, func(*authdb.Organization) {}},
-			{"name", params{Name: new("New")}, func(o *authdb.Organization) { o.Name = "New" }},
-			{"slug", params{Slug: new("new-slug")}, func(o *authdb.Organization) { o.Slug = "new-slug" }},
-			{"own slug", params{Slug: new("new-slug")}, func(*authdb.Organization) {}},
+			{"name", params{Name: authdb.Set("New")}, func(o *authdb.Organization) { o.Name = "New" }},
+			{"slug", params{Slug: authdb.Set("new-slug")}, func(o *authdb.Organization) { o.Slug = "new-slug" }},
+			{"own slug", params{Slug: authdb.Set("new-slug")}, func(*authdb.Organization) {}},
 			{"logo", params{Logo: authdb.Set("l")}, func(o *authdb.Organization) { o.Logo = new("l") }},
 			{"no logo", params{Logo: authdb.SetNull[string]()}, func(o *authdb.Organization) { o.Logo = nil }},
 			{"metadata", params{Metadata: authdb.Set("[1]")}, func(o *authdb.Organization) { o.Metadata = new("[1]") }},
@@ -157,12 +157,13 @@ func testOrganizationDeleteSessions(t *testing.T, s *fixture) {
 	for i := range sessions {
 		sessions[i].ActiveOrganizationID, sessions[i].ActiveTeamID, sessions[i].UpdatedAt = nil, nil, s.now
 	}
-	returns(t, sessions)(sorted(s.Organizations.Delete(ctx, gone.org.ID)))
+	deleted := must[authdb.DeletedOrganization](t)(s.Organizations.Delete(ctx, gone.org.ID))
+	returns(t, sessions)(sorted(deleted.Sessions, nil))
 	for _, session := range sessions {
 		returns(t, session)(s.Sessions.Get(ctx, session.UserID, session.ID))
 	}
 	exec(t, s.Store, `DELETE FROM session WHERE user_id = $1`, other.user.ID)
-	returns(t, []authdb.Session{})(s.Organizations.Delete(ctx, other.org.ID))
+	returns(t, authdb.DeletedOrganization{Sessions: []authdb.Session{}})(s.Organizations.Delete(ctx, other.org.ID))
 }
 
 func testOrganizationListByUser(t *testing.T, s *fixture) {
@@ -203,7 +204,7 @@ func testOrganizationListByUser(t *testing.T, s *fixture) {
 func testOrganizationList(t *testing.T, s *fixture) {
 	exec(t, s.Store, `DELETE FROM organization`)
 	orgs := rowsOf(func() authdb.Organization { return authdbtest.Organization(t, s.Store) })
-	returns(t, int64(54))(s.Organizations.Count(t.Context()))
+	returns(t, int64(54))(s.Organizations.Count(t.Context(), authdb.ListOrganizationsParams{}))
 	checkList(t, s, "Organizations.List", "organization", orgs, func(after authdb.Cursor, limit int) authdb.ListOrganizationsParams {
 		return authdb.ListOrganizationsParams{After: after, Limit: limit}
 	}, s.Organizations.List, s.Organizations.All)

@@ -35,8 +35,7 @@ var scenarios = []scenario{
 		return err
 	}},
 	{"sign-up in a batch", 2, func(ctx context.Context, s *Store, mark string) error {
-		_, _, err := s.Users.CreateWithAccount(ctx, CreateUserParams{Name: mark, Email: mark + "@example.com"},
-			CreateAccountParams{ProviderID: ProviderCredential, Password: new("hash")})
+		_, err := s.Users.CreateWithAccount(ctx, CreateUserWithAccountParams{User: CreateUserParams{Name: mark, Email: mark + "@example.com"}, Account: CreateAccountParams{ProviderID: ProviderCredential, Password: new(Secret("hash"))}})
 		return err
 	}},
 	{"transaction", 2, func(ctx context.Context, s *Store, mark string) error {
@@ -437,8 +436,7 @@ func TestContextErrors(t *testing.T) {
 		return s.InTx(ctx, func(tx *Store) error { return create(ctx, tx) })
 	}
 	batch := func(ctx context.Context, s *Store) error {
-		_, _, err := s.Users.CreateWithAccount(ctx, newUser(repo.RandomID()+"@example.com"),
-			CreateAccountParams{ProviderID: ProviderCredential, Password: new("hash")})
+		_, err := s.Users.CreateWithAccount(ctx, CreateUserWithAccountParams{User: newUser(repo.RandomID() + "@example.com"), Account: CreateAccountParams{ProviderID: ProviderCredential, Password: new(Secret("hash"))}})
 		return err
 	}
 	// held is a table that nobody can read.
@@ -661,7 +659,7 @@ func TestInTxRetries(t *testing.T) {
 		runs := both(t, s, func(tx *Store, i int, meet func()) error {
 			for step := range 2 {
 				name := fmt.Sprint("by ", i)
-				if _, err := tx.Users.Update(ctx, ids[(i+step)%2], UpdateUserParams{Name: &name}); err != nil {
+				if _, err := tx.Users.Update(ctx, ids[(i+step)%2], UpdateUserParams{Name: Set(name)}); err != nil {
 					return err
 				}
 				meet()

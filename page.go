@@ -17,8 +17,8 @@ const DefaultLimit = 50
 
 // Page is one page of a list.
 type Page[T any] struct {
-	Items []T    // empty, not nil, if there are none
-	Next  Cursor // where the next page starts; zero on the last page
+	Items []T    `json:"items"` // empty, not nil, if there are none
+	Next  Cursor `json:"next"`  // where the next page starts; zero on the last page
 }
 
 // Cursor is a place in a list: behind one row, in the order of created_at and id. The zero value is the start. It

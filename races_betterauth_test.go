@@ -412,7 +412,7 @@ func foreignRaces(ctx context.Context) []foreignRace {
 		owners("R5 two owners leave", func(a *arena, org, _, user string) error { return a.Members.Leave(ctx, org, user) },
 			func(b betterAuth, org, member, user string) error { return b.leave(ctx, org, member, user) }),
 		owners("R6 two owners demote themselves", func(a *arena, org, member, _ string) error {
-			return errOf(a.Members.Update(ctx, org, member, authdb.UpdateMemberParams{Role: new(authdb.RoleAdmin)}))
+			return errOf(a.Members.Update(ctx, org, member, authdb.UpdateMemberParams{Role: authdb.Set(authdb.RoleAdmin)}))
 		}, func(b betterAuth, org, member, _ string) error { return b.demote(ctx, org, member) }),
 		owners("R7 two owners remove each other", func(a *arena, org, member, _ string) error { return a.Members.Delete(ctx, org, member) },
 			func(b betterAuth, org, member, user string) error { return b.remove(ctx, org, member, user) }),
@@ -423,10 +423,10 @@ func foreignRaces(ctx context.Context) []foreignRace {
 		}, func(t *testing.T, a *arena, b betterAuth) int {
 			id, before := a.owners(t, 2, 2), a.number(t, removedLastOwner)
 			failures(t, sides(2, func(j int) error {
-				return errOf(a.Users.Delete(ctx, id("u", 0, j), authdb.DeleteUserParams{}))
+				return errOf(a.Users.Delete(ctx, authdb.DeleteUserParams{UserID: id("u", 0, j)}))
 			}, func(j int) error { return b.deleteUser(ctx, id("u", 0, j)) }), authdb.ErrLastOwner)
 			failures(t, []error{b.deleteUser(ctx, id("u", 1, 0))})
-			if err := errOf(a.Users.Delete(ctx, id("u", 1, 1), authdb.DeleteUserParams{})); !errors.Is(err, authdb.ErrLastOwner) {
+			if err := errOf(a.Users.Delete(ctx, authdb.DeleteUserParams{UserID: id("u", 1, 1)})); !errors.Is(err, authdb.ErrLastOwner) {
 				t.Errorf("got %v, want ErrLastOwner", err)
 			}
 			return a.number(t, removedLastOwner) - before
@@ -531,7 +531,7 @@ func foreignRaces(ctx context.Context) []foreignRace {
 		}, func(t *testing.T, a *arena, b betterAuth) int {
 			id, before := a.seed(t, 1, seedOrganizations, seedTeams), a.number(t, removedLastTeam)
 			failures(t, sides(2, func(int) error {
-				return a.Teams.Delete(ctx, id("o", 0), id("s", 0), authdb.DeleteTeamParams{})
+				return a.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: id("o", 0), TeamID: id("s", 0)})
 			}, func(int) error { return b.deleteTeam(ctx, id("o", 0), id("t", 0)) }), authdb.ErrLastTeam)
 			return a.number(t, removedLastTeam) - before
 		}},

@@ -392,7 +392,7 @@ func TestRaceAccept(t *testing.T) {
 		id := a.seed(t, n, seedOrganizations, seedTeams, seedUsers, seedInvitations)
 		rounds(n, func(i int) {
 			one, two := both(accept(id, i), func() error {
-				return a.Teams.Delete(ctx, id("o", i), id("s", i), authdb.DeleteTeamParams{})
+				return a.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: id("o", i), TeamID: id("s", i)})
 			})
 			succeeded(t, []error{one, two})
 			if seats := a.number(t, `SELECT count(*) FROM team_member WHERE user_id = $1`, id("u", i)); seats != 1 {
@@ -406,7 +406,7 @@ func TestRaceAccept(t *testing.T) {
 	t.Run("by a user who is deleted", func(t *testing.T) {
 		id, joined := a.seed(t, n, seedOrganizations, seedTeams, seedUsers, seedInvitations), atomic.Int64{}
 		rounds(n, func(i int) {
-			one, two := both(accept(id, i), func() error { return errOf(a.Users.Delete(ctx, id("u", i), authdb.DeleteUserParams{})) })
+			one, two := both(accept(id, i), func() error { return errOf(a.Users.Delete(ctx, authdb.DeleteUserParams{UserID: id("u", i)})) })
 			joined.Add(int64(succeeded(t, []error{one}, authdb.ErrNotFound, authdb.ErrReference)))
 			succeeded(t, []error{two})
 		})
@@ -508,11 +508,11 @@ func (a *arena) doors(ctx context.Context, s *authdb.Store) []door {
 	return []door{
 		{"Members.Delete", func(org, member, _ string) error { return s.Members.Delete(ctx, org, member) }},
 		{"Members.Update", func(org, member, _ string) error {
-			return errOf(s.Members.Update(ctx, org, member, authdb.UpdateMemberParams{Role: new(authdb.RoleMember)}))
+			return errOf(s.Members.Update(ctx, org, member, authdb.UpdateMemberParams{Role: authdb.Set(authdb.RoleMember)}))
 		}},
 		{"Members.Leave", func(org, _, user string) error { return s.Members.Leave(ctx, org, user) }},
 		{"Users.Delete", func(_, _, user string) error {
-			return errOf(s.Users.Delete(ctx, user, authdb.DeleteUserParams{}))
+			return errOf(s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: user}))
 		}},
 	}
 }
@@ -590,7 +590,7 @@ func TestRaceLastOwner(t *testing.T) {
 		rounds(n, func(i int) {
 			errs := atOnce(2, func(j int) error {
 				if j == 0 {
-					return errOf(a.Users.Delete(ctx, id("u", i, 0), authdb.DeleteUserParams{SuccessorID: heirs("u", i)}))
+					return errOf(a.Users.Delete(ctx, authdb.DeleteUserParams{UserID: id("u", i, 0), SuccessorID: heirs("u", i)}))
 				}
 				return own[i%3].goes(id("o", i, 0), id("m", i, 1), id("u", i, 1))
 			})
@@ -611,7 +611,7 @@ func TestRaceLastOwner(t *testing.T) {
 		rounds(n, func(i int) {
 			errs := atOnce(2, func(j int) error {
 				if j == 0 {
-					return errOf(a.Users.Delete(ctx, id("u", i, 0), authdb.DeleteUserParams{DeleteOrganizations: true}))
+					return errOf(a.Users.Delete(ctx, authdb.DeleteUserParams{UserID: id("u", i, 0), DeleteOrganizations: true}))
 				}
 				return own[i%3].goes(id("o", i, 0), id("m", i, 1), id("u", i, 1))
 			})
@@ -631,7 +631,7 @@ func TestRaceLastOwner(t *testing.T) {
 		id := a.owners(t, 2*n, 1)
 		rounds(n, func(i int) {
 			errs := atOnce(2, func(j int) error {
-				return errOf(a.Users.Delete(ctx, id("u", 2*i+j, 0), authdb.DeleteUserParams{SuccessorID: id("u", 2*i+1-j, 0)}))
+				return errOf(a.Users.Delete(ctx, authdb.DeleteUserParams{UserID: id("u", 2*i+j, 0), SuccessorID: id("u", 2*i+1-j, 0)}))
 			})
 			if succeeded(t, errs, authdb.ErrReference) != 1 {
 				t.Errorf("round %d: %v", i, errs)
@@ -676,7 +676,7 @@ func TestRaceLastOwner(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := a.waits(t, func() error {
-			return errOf(a.Users.Delete(ctx, id("u", 0, 0), authdb.DeleteUserParams{SuccessorID: heirs("u", 0)}))
+			return errOf(a.Users.Delete(ctx, authdb.DeleteUserParams{UserID: id("u", 0, 0), SuccessorID: heirs("u", 0)}))
 		}).afterwards(t, tx.Commit)
 		if !errors.Is(err, authdb.ErrReference) {
 			t.Errorf("got %v, want ErrReference", err)
@@ -1032,9 +1032,7 @@ func TestRaceMembers(t *testing.T) {
 				if i%3 == 0 {
 					slices.Reverse(users)
 				}
-				return errOf(a.TeamMembers.CreateMany(ctx, authdb.CreateTeamMembersParams{
-					OrganizationID: id("o", 0), TeamID: id("t", 0), UserIDs: users[:1+i%3],
-				}))
+				return errOf(a.TeamMembers.CreateMany(ctx, seatsOf(id("o", 0), id("t", 0), 0, users[:1+i%3]...)))
 			})
 			if ok := succeeded(t, errs); ok != 12 {
 				t.Errorf("%d of 12 succeeded", ok)
@@ -1110,7 +1108,7 @@ func TestRaceTeamMembership(t *testing.T) {
 		id := a.seed(t, n, seedOrganizations, seedTeams, seedUsers, seedMembers, seedSeats)
 		rounds(n, func(i int) {
 			one, two := both(func() error { return a.TeamMembers.DeleteByUser(ctx, id("o", i), id("t", i), id("u", i)) },
-				func() error { return errOf(a.Users.Delete(ctx, id("u", i), authdb.DeleteUserParams{})) })
+				func() error { return errOf(a.Users.Delete(ctx, authdb.DeleteUserParams{UserID: id("u", i)})) })
 			succeeded(t, []error{one}, authdb.ErrNotFound)
 			succeeded(t, []error{two})
 		})
@@ -1126,7 +1124,7 @@ func TestRaceTeamMembership(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := a.waits(t, func() error {
-			return errOf(a.Users.Delete(ctx, id("u", 0), authdb.DeleteUserParams{}))
+			return errOf(a.Users.Delete(ctx, authdb.DeleteUserParams{UserID: id("u", 0)}))
 		}).afterwards(t, tx.Commit)
 		if seats := a.number(t, `SELECT member_count FROM team WHERE id = $1`, id("t", 0)); err != nil || seats != 1 {
 			t.Errorf("%v; %d seats of 1 team member", err, seats)
@@ -1139,7 +1137,9 @@ func TestRaceTeamMembership(t *testing.T) {
 		began := time.Now()
 		rounds(n, func(i int) {
 			one, two := both(func() error { return a.TeamMembers.DeleteByUser(ctx, id("o", i), id("t", i), id("u", i)) },
-				func() error { return a.Teams.Delete(ctx, id("o", i), id("t", i), authdb.DeleteTeamParams{}) })
+				func() error {
+					return a.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: id("o", i), TeamID: id("t", i)})
+				})
 			succeeded(t, []error{one}, authdb.ErrNotFound)
 			succeeded(t, []error{two})
 		})
@@ -1149,12 +1149,12 @@ func TestRaceTeamMembership(t *testing.T) {
 
 	activate := func(s *authdb.Store, id func(string, int) string, i int) error {
 		return errOf(s.Sessions.SetActiveOrganization(ctx, authdb.SetActiveOrganizationParams{
-			UserID: id("u", i), Token: id("k", i), OrganizationID: id("o", i),
+			UserID: id("u", i), Token: authdb.Secret(id("k", i)), OrganizationID: id("o", i),
 		}))
 	}
 	activateTeam := func(s *authdb.Store, id func(string, int) string, i int) error {
 		return errOf(s.Sessions.SetActiveTeam(ctx, authdb.SetActiveTeamParams{
-			UserID: id("u", i), Token: id("k", i), TeamID: id("t", i),
+			UserID: id("u", i), Token: authdb.Secret(id("k", i)), TeamID: id("t", i),
 		}))
 	}
 	leaves := []struct {
@@ -1168,13 +1168,13 @@ func TestRaceTeamMembership(t *testing.T) {
 			return s.TeamMembers.DeleteByUser(ctx, id("o", i), id("t", i), id("u", i))
 		}},
 		{"Teams.Delete", func(s *authdb.Store, id func(string, int) string, i int) error {
-			return s.Teams.Delete(ctx, id("o", i), id("t", i), authdb.DeleteTeamParams{})
+			return s.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: id("o", i), TeamID: id("t", i)})
 		}},
 		{"Organizations.Delete", func(s *authdb.Store, id func(string, int) string, i int) error {
 			return errOf(s.Organizations.Delete(ctx, id("o", i)))
 		}},
 		{"Users.Delete of the owner", func(s *authdb.Store, id func(string, int) string, i int) error {
-			return errOf(s.Users.Delete(ctx, id("w", i), authdb.DeleteUserParams{DeleteOrganizations: true}))
+			return errOf(s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: id("w", i), DeleteOrganizations: true}))
 		}},
 	}
 	setActiveTo := func(t *testing.T, id func(string, int) string) {
@@ -1225,8 +1225,12 @@ func TestRaceTeamMembership(t *testing.T) {
 		id := a.seed(t, n, seedOrganizations, seedTeams)
 		rounds(n, func(i int) {
 			one, two := both(
-				func() error { return a.Teams.Delete(ctx, id("o", i), id("s", i), authdb.DeleteTeamParams{}) },
-				func() error { return a.Teams.Delete(ctx, id("o", i), id("t", i), authdb.DeleteTeamParams{}) })
+				func() error {
+					return a.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: id("o", i), TeamID: id("s", i)})
+				},
+				func() error {
+					return a.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: id("o", i), TeamID: id("t", i)})
+				})
 			if succeeded(t, []error{one, two}, authdb.ErrLastTeam) != 1 {
 				t.Errorf("round %d: %v, %v", i, one, two)
 			}
@@ -1257,8 +1261,12 @@ func TestRaceTeamMembership(t *testing.T) {
 		goesWrong(t, "the last two teams without locks", func(int) int {
 			id := b.seed(t, 1, seedOrganizations, seedTeams)
 			_, _ = both(
-				func() error { return open.Teams.Delete(ctx, id("o", 0), id("s", 0), authdb.DeleteTeamParams{}) },
-				func() error { return open.Teams.Delete(ctx, id("o", 0), id("t", 0), authdb.DeleteTeamParams{}) })
+				func() error {
+					return open.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: id("o", 0), TeamID: id("s", 0)})
+				},
+				func() error {
+					return open.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: id("o", 0), TeamID: id("t", 0)})
+				})
 			return b.number(t, `SELECT 1 - least(count(*), 1) FROM team WHERE organization_id = $1`, id("o", 0))
 		})
 	})
@@ -1285,19 +1293,19 @@ func TestRaceAccounts(t *testing.T) {
 	ctx, n := t.Context(), hard(t, 40, 300)
 	link := func(s *authdb.Store, user, account string) error {
 		return errOf(s.Accounts.Link(ctx, authdb.CreateAccountParams{
-			UserID: user, ProviderID: "github", AccountID: account, AccessToken: &user,
+			UserID: user, ProviderID: "github", AccountID: account, AccessToken: (*authdb.Secret)(&user),
 		}))
 	}
 	t.Run("one identity for many users", func(t *testing.T) {
 		id, identity := a.seed(t, n, seedUsers), newID()
 		errs := atOnce(2*n, func(i int) error { return link(a.Store, id("u", i%n), identity) })
-		owner := must[authdb.AccountWithUser](t)(a.Accounts.GetByProvider(ctx, "github", identity))
+		owner := must[authdb.AccountWithUser](t)(a.Accounts.GetWithUserByProvider(ctx, "github", identity))
 		for i, err := range errs {
 			if (err == nil) != (id("u", i%n) == owner.UserID) {
 				t.Errorf("user %d: %v; it is the owner: %v", i%n, err, id("u", i%n) == owner.UserID)
 			}
 		}
-		if ok := succeeded(t, errs, authdb.ErrAccountTaken); ok != 2 || *owner.AccessToken != owner.UserID {
+		if ok := succeeded(t, errs, authdb.ErrAccountTaken); ok != 2 || string(*owner.AccessToken) != owner.UserID {
 			t.Errorf("%d of 2 calls of the owner went well; token of %s", ok, *owner.AccessToken)
 		}
 		again := succeeded(t, atOnce(n, func(int) error { return link(a.Store, owner.UserID, identity) }))
@@ -1308,8 +1316,12 @@ func TestRaceAccounts(t *testing.T) {
 	})
 
 	unlink := func(s *authdb.Store, id func(string, int) string, i int) (error, error) {
-		return both(func() error { return s.Accounts.Delete(ctx, id("u", i), id("a", i), authdb.DeleteAccountParams{}) },
-			func() error { return s.Accounts.Delete(ctx, id("u", i), id("b", i), authdb.DeleteAccountParams{}) })
+		return both(func() error {
+			return s.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: id("u", i), ID: id("a", i)})
+		},
+			func() error {
+				return s.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: id("u", i), ID: id("b", i)})
+			})
 	}
 	t.Run("the last two go", func(t *testing.T) {
 		id := a.seed(t, n, seedUsers, seedAccounts)
@@ -1333,7 +1345,7 @@ func TestRaceAccounts(t *testing.T) {
 			}
 			end := map[bool]func(context.Context) error{true: tx.Commit, false: tx.Rollback}[want != nil]
 			if err := a.waits(t, func() error {
-				return a.Accounts.Delete(ctx, id("u", i), id("b", i), authdb.DeleteAccountParams{})
+				return a.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: id("u", i), ID: id("b", i)})
 			}).afterwards(t, end); !errors.Is(err, want) {
 				t.Errorf("got %v, want %v", err, want)
 			}
@@ -1366,7 +1378,7 @@ func TestRaceVerifications(t *testing.T) {
 		for i := range rows {
 			if i == rows-1 {
 				must[authdb.Verification](t)(a.Verifications.Create(ctx, authdb.CreateVerificationParams{
-					Identifier: identifier, Value: value, ExpiresAt: time.Now().Add(time.Hour),
+					Identifier: authdb.Secret(identifier), Value: authdb.Secret(value), ExpiresAt: time.Now().Add(time.Hour),
 				}))
 				continue
 			}
@@ -1377,7 +1389,7 @@ func TestRaceVerifications(t *testing.T) {
 	}
 	left := `SELECT count(*) FROM verification WHERE identifier = $1`
 	guess := func(s *authdb.Store, identifier, code string) error {
-		return s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: identifier, Code: code, MaxAttempts: 3})
+		return s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: authdb.Secret(identifier), Code: authdb.Secret(code), MaxAttempts: 3})
 	}
 	t.Run("consumed", func(t *testing.T) {
 		for _, rows := range []int{1, 3} {
@@ -1440,7 +1452,7 @@ func TestRaceVerifications(t *testing.T) {
 			for _, err := range atOnce(12, func(i int) error {
 				if i == 6 {
 					return errOf(store.Verifications.Create(ctx, authdb.CreateVerificationParams{
-						Identifier: identifier, Value: "654321:0", ExpiresAt: time.Now().Add(time.Hour),
+						Identifier: authdb.Secret(identifier), Value: "654321:0", ExpiresAt: time.Now().Add(time.Hour),
 					}))
 				}
 				return guess(store, identifier, "0")
@@ -1478,7 +1490,7 @@ func TestRaceVerifications(t *testing.T) {
 		}
 	})
 	t.Run("reserved", func(t *testing.T) {
-		p := authdb.CreateVerificationParams{Identifier: newID(), Value: "x", ExpiresAt: time.Now().Add(time.Hour)}
+		p := authdb.CreateVerificationParams{Identifier: authdb.Secret(newID()), Value: "x", ExpiresAt: time.Now().Add(time.Hour)}
 		errs := atOnce(n, func(int) error { return a.Verifications.Reserve(ctx, p) })
 		if ok, rows := succeeded(t, errs, authdb.ErrConflict), a.number(t, left, p.Identifier); ok != 1 || rows != 1 {
 			t.Errorf("%d of %d calls succeeded, %d rows", ok, n, rows)
@@ -1515,7 +1527,7 @@ func TestRaceSessions(t *testing.T) {
 	a := newArena(t, 16)
 	ctx, n := t.Context(), hard(t, 40, 1_000)
 	refresh := func(s *authdb.Store, token string) (authdb.RefreshedSession, error) {
-		return s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: token})
+		return s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: authdb.Secret(token)})
 	}
 
 	t.Run("many refresh", func(t *testing.T) {

@@ -236,13 +236,13 @@ func (f *fuzzer) users(ctx context.Context) {
 	for _, form := range []string{asGiven, user.Email} {
 		found, err := f.s.Users.GetByEmail(ctx, form)
 		f.same("Users.GetByEmail", found, err, name, image, email)
-		again, err := f.s.Users.SetEmail(ctx, user.ID, form, true)
+		again, err := f.s.Users.SetEmail(ctx, user.ID, authdb.SetEmailParams{Email: form, Verified: true})
 		if err != nil || again.Email != user.Email {
 			f.t.Errorf("Users.SetEmail: %+q becomes %+q, then %+q, %v", asGiven, user.Email, again.Email, err)
 		}
 	}
 	name, image = f.optional("name", 255), f.optional("image", 2048)
-	user, err = f.s.Users.Update(ctx, user.ID, authdb.UpdateUserParams{Name: &name.text, Image: authdb.Set(image.text)})
+	user, err = f.s.Users.Update(ctx, user.ID, authdb.UpdateUserParams{Name: authdb.Set(name.text), Image: authdb.Set(image.text)})
 	if f.sent("Users.Update", err, name, image) {
 		read, err := f.s.Users.Get(ctx, user.ID)
 		f.same("Users.Get", read, err, name, image)
@@ -258,13 +258,13 @@ func (f *fuzzer) sessions(ctx context.Context) {
 	if !f.sent("Sessions.Create", err, ip, agent, org, team) {
 		return
 	}
-	read, err := f.s.Sessions.Authenticate(ctx, session.Token)
+	read, err := f.s.Sessions.Authenticate(ctx, string(session.Token))
 	f.same("Sessions.Authenticate", read.Session, err, ip, agent, org, team)
 	if read.Member != nil || read.Team != nil {
 		f.t.Errorf("a random id opens %v, %v", read.Member, read.Team)
 	}
 	ip, agent = f.optional("ip_address", 255), f.optional("user_agent", 1024)
-	_, err = f.s.Sessions.UpdateByToken(ctx, session.Token, authdb.UpdateSessionParams{
+	_, err = f.s.Sessions.UpdateByToken(ctx, string(session.Token), authdb.UpdateSessionParams{
 		IPAddress: authdb.Set(ip.text), UserAgent: authdb.Set(agent.text),
 	})
 	if f.sent("Sessions.UpdateByToken", err, ip, agent) {
@@ -281,7 +281,7 @@ func (f *fuzzer) sessions(ctx context.Context) {
 // verifications: only the very value consumes one, and only the very code.
 func (f *fuzzer) verifications(ctx context.Context) {
 	identifier, value := f.required("identifier", 512), f.optional("value", 65_536)
-	p := authdb.CreateVerificationParams{Identifier: identifier.text, Value: value.text, ExpiresAt: time.Now().Add(time.Hour)}
+	p := authdb.CreateVerificationParams{Identifier: authdb.Secret(identifier.text), Value: authdb.Secret(value.text), ExpiresAt: time.Now().Add(time.Hour)}
 	v, err := f.s.Verifications.Create(ctx, p)
 	if !f.sent("Verifications.Create", err, identifier, value) {
 		return
@@ -300,20 +300,20 @@ func (f *fuzzer) verifications(ctx context.Context) {
 	}
 
 	code := f.required("code", 512)
-	p.Value = code.text + ":0"
+	p.Value = authdb.Secret(code.text + ":0")
 	if !code.ok() {
-		err := f.s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: identifier.text, Code: code.text})
+		err := f.s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: authdb.Secret(identifier.text), Code: authdb.Secret(code.text)})
 		f.sent("Verifications.ConsumeCode", err, code)
 		return
 	}
 	if _, err := f.s.Verifications.Create(ctx, p); err != nil {
 		f.t.Errorf("Verifications.Create: %v", err)
 	}
-	guess := authdb.ConsumeCodeParams{Identifier: identifier.text, Code: code.text + "x"}
-	if err := f.s.Verifications.ConsumeCode(ctx, guess); !errors.Is(err, authdb.ErrWrongCode) && storable(guess.Code, 512) {
+	guess := authdb.ConsumeCodeParams{Identifier: authdb.Secret(identifier.text), Code: authdb.Secret(code.text + "x")}
+	if err := f.s.Verifications.ConsumeCode(ctx, guess); !errors.Is(err, authdb.ErrWrongCode) && storable(string(guess.Code), 512) {
 		f.t.Errorf("Verifications.ConsumeCode(%+.200q) of %+.200q: %v", guess.Code, code.text, err)
 	}
-	guess.Code = code.text
+	guess.Code = authdb.Secret(code.text)
 	f.sent("Verifications.ConsumeCode", f.s.Verifications.ConsumeCode(ctx, guess), code)
 }
 
@@ -335,13 +335,13 @@ func (f *fuzzer) organizations(ctx context.Context) {
 	}
 	f.same("Teams.List", teams.Items[0], nil, name)
 	name, slug = f.optional("name", 255), f.required("slug", 63)
-	_, err = f.s.Organizations.Update(ctx, org.ID, authdb.UpdateOrganizationParams{Name: &name.text, Slug: &slug.text})
+	_, err = f.s.Organizations.Update(ctx, org.ID, authdb.UpdateOrganizationParams{Name: authdb.Set(name.text), Slug: authdb.Set(slug.text)})
 	if f.sent("Organizations.Update", err, name, slug) {
 		read, err := f.s.Organizations.Get(ctx, org.ID)
 		f.same("Organizations.Get", read, err, name, slug)
 	}
 	name = f.optional("name", 255)
-	_, err = f.s.Teams.Update(ctx, org.ID, teams.Items[0].ID, authdb.UpdateTeamParams{Name: &name.text})
+	_, err = f.s.Teams.Update(ctx, org.ID, teams.Items[0].ID, authdb.UpdateTeamParams{Name: authdb.Set(name.text)})
 	if f.sent("Teams.Update", err, name) {
 		read, err := f.s.Teams.Get(ctx, org.ID, teams.Items[0].ID)
 		f.same("Teams.Get", read, err, name)
@@ -354,7 +354,7 @@ func (f *fuzzer) organizations(ctx context.Context) {
 // members: an empty role means the usual one.
 func (f *fuzzer) members(ctx context.Context) {
 	role, given := f.roles()
-	_, err := f.s.Members.Update(ctx, f.cast.org.ID, f.cast.member.ID, authdb.UpdateMemberParams{Role: &given})
+	_, err := f.s.Members.Update(ctx, f.cast.org.ID, f.cast.member.ID, authdb.UpdateMemberParams{Role: authdb.Set(given)})
 	if f.sent("Members.Update", err, role) {
 		read, err := f.s.Members.Get(ctx, f.cast.org.ID, f.cast.member.ID)
 		f.same("Members.Get", read, err, role)
@@ -392,16 +392,16 @@ func (f *fuzzer) accounts(ctx context.Context) {
 	access, refresh := f.optional("access_token", 16_384), f.optional("refresh_token", 16_384)
 	idToken, scope := f.optional("id_token", 16_384), f.optional("scope", 16_384)
 	p := authdb.CreateAccountParams{
-		UserID: f.cast.owner.ID, ProviderID: provider.text, AccountID: account.text, AccessToken: &access.text,
-		RefreshToken: &refresh.text, IDToken: &idToken.text, Scope: &scope.text,
+		UserID: f.cast.owner.ID, ProviderID: provider.text, AccountID: account.text, AccessToken: (*authdb.Secret)(&access.text),
+		RefreshToken: (*authdb.Secret)(&refresh.text), IDToken: (*authdb.Secret)(&idToken.text), Scope: &scope.text,
 	}
 	row, err := f.s.Accounts.Link(ctx, p)
 	if f.sent("Accounts.Link", err, provider, account, access, refresh, idToken, scope) {
-		read, err := f.s.Accounts.GetByProvider(ctx, provider.text, account.text)
-		f.same("Accounts.GetByProvider", read.Account, err, provider, account, access, refresh, idToken, scope)
+		read, err := f.s.Accounts.GetWithUserByProvider(ctx, provider.text, account.text)
+		f.same("Accounts.GetWithUserByProvider", read.Account, err, provider, account, access, refresh, idToken, scope)
 		access, scope = f.optional("access_token", 16_384), f.optional("scope", 16_384)
 		row, err = f.s.Accounts.Update(ctx, f.cast.owner.ID, row.ID, authdb.UpdateAccountParams{
-			AccessToken: authdb.Set(access.text), Scope: authdb.Set(scope.text),
+			AccessToken: authdb.Set(authdb.Secret(access.text)), Scope: authdb.Set(scope.text),
 		})
 		if f.sent("Accounts.Update", err, access, scope) {
 			read, err := f.s.Accounts.Get(ctx, f.cast.owner.ID, row.ID)
@@ -409,7 +409,7 @@ func (f *fuzzer) accounts(ctx context.Context) {
 		}
 	}
 	hash := f.required("password", 16_384)
-	if f.sent("Accounts.SetPassword", f.s.Accounts.SetPassword(ctx, f.cast.owner.ID, hash.text), hash) {
+	if f.sent("Accounts.SetPassword", f.s.Accounts.SetPassword(ctx, f.cast.owner.ID, authdb.Secret(hash.text)), hash) {
 		read, err := f.s.Accounts.GetCredential(ctx, f.cast.owner.ID)
 		f.same("Accounts.GetCredential", read, err, hash)
 	}

@@ -113,28 +113,3 @@ func distinct[P any](rows []P, key func(P) string) []string {
 	}
 	return keys
 }
-
-// The relations of a row that belongs to others.
-
-func usersOf[P any](l *loader, asked bool, rows []P, key func(P) string) *repo.One[User] {
-	return toOne(l, asked, rows, key, (*queries).ListUsersByIDs, toUser, func(u *User) string { return u.ID })
-}
-
-func organizationsOf[P any](l *loader, asked bool, rows []P, key func(P) string) *repo.One[Organization] {
-	return toOne(l, asked, rows, key, (*queries).ListOrganizationsByIDs, toOrganization,
-		func(o *Organization) string { return o.ID })
-}
-
-func teamsOf[P any](l *loader, asked bool, rows []P, key func(P) string) *repo.One[Team] {
-	return toOne(l, asked, rows, key, (*queries).ListTeamsByIDs, toTeam, func(t *Team) string { return t.ID })
-}
-
-func toOne[P, R, T any](
-	l *loader, asked bool, rows []P, key func(P) string,
-	query func(*queries, context.Context, []string) ([]R, error), item func(R) T, id func(*T) string,
-) *repo.One[T] {
-	if !asked {
-		return nil
-	}
-	return repo.ToOne(&l.graph, query, keysOf(l, rows, key), item, id)
-}

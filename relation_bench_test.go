@@ -181,9 +181,7 @@ func benchGraph(b *testing.B, store *authdb.Store, n int) (authdb.User, authdb.O
 	if _, err := store.Members.CreateMany(ctx, members); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := store.TeamMembers.CreateMany(ctx, authdb.CreateTeamMembersParams{
-		OrganizationID: org.ID, TeamID: team.ID, UserIDs: ids,
-	}); err != nil {
+	if _, err := store.TeamMembers.CreateMany(ctx, seatsOf(org.ID, team.ID, 0, ids...)); err != nil {
 		b.Fatal(err)
 	}
 	if _, err := store.Pool().Exec(ctx, "ANALYZE"); err != nil {
@@ -226,18 +224,18 @@ func userFloor(ctx context.Context, pool *pgxpool.Pool, id string, snapshot bool
 		access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at
 		FROM account WHERE user_id = $1 ORDER BY created_at, id`, id)
 	read[struct {
-		authdb.Member
-		authdb.Organization
+		authdb.Member       `json:"a"`
+		authdb.Organization `json:"b"`
 	}](batch, &total, join(memberColumns, organizationColumns)+` FROM member m JOIN organization o ON o.id = m.organization_id
 		WHERE m.user_id = $1 ORDER BY m.created_at, m.id`, id)
 	read[struct {
-		authdb.TeamMember
-		authdb.Team
+		authdb.TeamMember `json:"a"`
+		authdb.Team       `json:"b"`
 	}](batch, &total, join(teamMemberColumns, teamColumns)+` FROM team_member tm JOIN team t ON t.id = tm.team_id
 		WHERE tm.user_id = $1 ORDER BY tm.created_at, tm.id`, id)
 	read[struct {
-		authdb.Invitation
-		authdb.Organization
+		authdb.Invitation   `json:"a"`
+		authdb.Organization `json:"b"`
 	}](batch, &total, join(invitationColumns, organizationColumns)+` FROM invitation i
 		JOIN organization o ON o.id = i.organization_id WHERE i.inviter_id = $1 ORDER BY i.created_at, i.id`, id)
 	if snapshot {
@@ -250,19 +248,19 @@ func userFloor(ctx context.Context, pool *pgxpool.Pool, id string, snapshot bool
 func organizationFloor(ctx context.Context, pool *pgxpool.Pool, id string, snapshot bool) (total int, err error) {
 	batch := begin(snapshot)
 	read[struct {
-		authdb.Member
-		authdb.User
+		authdb.Member `json:"a"`
+		authdb.User   `json:"b"`
 	}](batch, &total, join(memberColumns, userColumns)+` FROM member m JOIN "user" u ON u.id = m.user_id
 		WHERE m.organization_id = $1 ORDER BY m.created_at, m.id`, id)
 	read[authdb.Team](batch, &total, join(teamColumns)+` FROM team t WHERE t.organization_id = $1 ORDER BY t.created_at, t.id`, id)
 	read[struct {
-		authdb.TeamMember
-		authdb.User
+		authdb.TeamMember `json:"a"`
+		authdb.User       `json:"b"`
 	}](batch, &total, join(teamMemberColumns, userColumns)+` FROM team t JOIN team_member tm ON tm.team_id = t.id
 		JOIN "user" u ON u.id = tm.user_id WHERE t.organization_id = $1 ORDER BY tm.created_at, tm.id`, id)
 	read[struct {
-		authdb.Invitation
-		authdb.User
+		authdb.Invitation `json:"a"`
+		authdb.User       `json:"b"`
 	}](batch, &total, join(invitationColumns, userColumns)+` FROM invitation i JOIN "user" u ON u.id = i.inviter_id
 		WHERE i.organization_id = $1 ORDER BY i.created_at, i.id`, id)
 	if snapshot {

@@ -105,22 +105,8 @@ func loads(ctx context.Context, s *authdb.Store) (all []load) {
 	teams := thousand(func(id string) authdb.Team { return authdb.Team{ID: id, OrganizationID: id} })
 	selections(func(c []int) {
 		all = append(all, loadsOf(ctx, teams, c, s.Teams.Load, s.Teams.LoadMany,
-			authdb.TeamWith{Members: rows[c[0]], Organization: flag[c[1]]})...)
-	}, 3, 2)
-	sessions := thousand(func(id string) authdb.Session { return authdb.Session{UserID: id} })
-	accounts := thousand(func(id string) authdb.Account { return authdb.Account{UserID: id} })
-	members := thousand(func(id string) authdb.Member { return authdb.Member{UserID: id, OrganizationID: id} })
-	teamMembers := thousand(func(id string) authdb.TeamMember { return authdb.TeamMember{UserID: id, TeamID: id} })
-	invitations := thousand(func(id string) authdb.Invitation { return authdb.Invitation{InviterID: id, OrganizationID: id} })
-	selections(func(c []int) {
-		a, b := flag[c[0]], flag[c[1]]
-		all = slices.Concat(all,
-			loadsOf(ctx, sessions, c[:1], s.Sessions.Load, s.Sessions.LoadMany, authdb.SessionWith{User: a}),
-			loadsOf(ctx, accounts, c[:1], s.Accounts.Load, s.Accounts.LoadMany, authdb.AccountWith{User: a}),
-			loadsOf(ctx, members, c, s.Members.Load, s.Members.LoadMany, authdb.MemberWith{User: a, Organization: b}),
-			loadsOf(ctx, teamMembers, c, s.TeamMembers.Load, s.TeamMembers.LoadMany, authdb.TeamMemberWith{User: a, Team: b}),
-			loadsOf(ctx, invitations, c, s.Invitations.Load, s.Invitations.LoadMany, authdb.InvitationWith{Inviter: a, Organization: b}))
-	}, 2, 2)
+			authdb.TeamWith{Members: rows[c[0]]})...)
+	}, 3)
 	return all
 }
 

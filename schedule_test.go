@@ -425,10 +425,11 @@ func schedules() []schedule {
 		},
 		{
 			name:  "two purges of verifications share the work",
-			turns: beside(doPurgeVerifications(1, 1), doPurgeVerifications(100, 2), nil),
+			turns: beside(doPurgeVerifications(1, 1), doPurgeVerifications(100, 3), nil),
 			changes: `
 				- verification dead
 				- verification late-a
+				- verification late-b
 				- verification stale`,
 		},
 		{

@@ -18,51 +18,38 @@ const (
 
 // Session is a signed-in browser or client: one row of the session table.
 type Session struct {
-	ID                   string
-	ExpiresAt            time.Time // from then on the session counts for nothing
-	Token                string    `json:"-"` // the secret in the cookie, unique
-	CreatedAt            time.Time
-	UpdatedAt            time.Time
-	IPAddress            *string // empty or nil if not known
-	UserAgent            *string // empty or nil if not known
-	UserID               string  // references user
-	ActiveOrganizationID *string // no foreign key: it may name an organization that is gone
-	ActiveTeamID         *string // no foreign key: it may name a team that is gone
+	ID                   string    `json:"id"`
+	ExpiresAt            time.Time `json:"expiresAt"` // from then on the session counts for nothing
+	Token                Secret    `json:"-"`         // the secret in the cookie, unique
+	CreatedAt            time.Time `json:"createdAt"`
+	UpdatedAt            time.Time `json:"updatedAt"`
+	IPAddress            *string   `json:"ipAddress"`            // empty or nil if not known
+	UserAgent            *string   `json:"userAgent"`            // empty or nil if not known
+	UserID               string    `json:"userId"`               // references user
+	ActiveOrganizationID *string   `json:"activeOrganizationId"` // no foreign key: it may name an organization that is gone
+	ActiveTeamID         *string   `json:"activeTeamId"`         // no foreign key: it may name a team that is gone
 }
 
 func (s Session) cursor() Cursor { return Cursor{s.CreatedAt, s.ID} }
 
 func toSession(row dbgen.Session) Session { return Session(row) }
 
-//nolint:revive // a query takes the context second
-func sessionByToken(q *queries, ctx context.Context, token string) (dbgen.Session, error) {
-	row, err := q.GetSessionByToken(ctx, token)
-	return row.Session, err
-}
-
 // SessionWithUser is a session and whose it is.
 type SessionWithUser struct {
 	Session
-	User User
+	User User `json:"user"`
 }
 
-// sessionWithUser converts the row of any query that joins the two.
-func sessionWithUser[R interface {
-	~struct {
-		Session dbgen.Session
-		User    dbgen.User
-	}
-}](row R) SessionWithUser {
-	r := dbgen.GetSessionByTokenRow(row)
-	return SessionWithUser{Session(r.Session), User(r.User)}
+func sessionWithUser(row dbgen.ListSessionsByTokensRow) SessionWithUser {
+	return SessionWithUser{Session(row.Session), User(row.User)}
 }
 
 // Authentication is who is signed in, and as what.
 type Authentication struct {
-	Session Session
-	User    User
-	Member  *Member // in the active organization; nil if none is active or the user is no member of it
-	Team    *Team   // the active one; nil unless it is the active organization's and the user is in it
+	Session Session `json:"session"`
+	User    User    `json:"user"`
+	Member  *Member `json:"member"` // in the active organization; nil if none is active or the user is no member of it
+	Team    *Team   `json:"team"`   // the active one; nil unless it is the active organization's and the user is in it
 }
 
 // authentication names no field of the two joined rows, so that a column more of theirs does not compile here.
@@ -84,7 +71,7 @@ func authentication(row dbgen.AuthenticateSessionRow) Authentication {
 
 // RefreshSessionParams say which session to prolong, and by what rule.
 type RefreshSessionParams struct {
-	Token     string        `json:"-"`
+	Token     Secret
 	Lifetime  time.Duration // from now, if it is due, and what it was made for; zero: SessionLifetime
 	UpdateAge time.Duration // it is due this long after it was prolonged last; zero: SessionUpdateAge
 }
@@ -92,25 +79,26 @@ type RefreshSessionParams struct {
 // RefreshedSession is a live session, and whether it was due.
 type RefreshedSession struct {
 	Session
-	Refreshed bool // and was made for the lifetime; the cookie wants a new Max-Age then
+	Refreshed bool `json:"refreshed"` // and was made for the lifetime; the cookie wants a new Max-Age then
 }
 
 // SetActiveOrganizationParams say what a session of a user is about.
 type SetActiveOrganizationParams struct {
 	UserID         string // whose session it is
-	Token          string `json:"-"`
+	Token          Secret
 	OrganizationID string // empty: none
 }
 
 // SetActiveTeamParams say what a session of a user is about, within its active organization.
 type SetActiveTeamParams struct {
 	UserID string // whose session it is
-	Token  string `json:"-"`
+	Token  Secret
 	TeamID string // empty: none
 }
 
 // CreateSessionParams are the columns of a new session; its token is made for it.
 type CreateSessionParams struct {
+	ID                   string // empty: a new one
 	UserID               string
 	ExpiresAt            time.Time // zero: SessionLifetime from now
 	IPAddress            string    // empty if not known; at most 255 characters
@@ -120,7 +108,7 @@ type CreateSessionParams struct {
 }
 
 func (p CreateSessionParams) check(op string) error {
-	return check(op, required("user_id", p.UserID, maxID), instant("expires_at", &p.ExpiresAt),
+	return check(op, text("id", p.ID, maxID), required("user_id", p.UserID, maxID), instant("expires_at", &p.ExpiresAt),
 		text("ip_address", p.IPAddress, maxIPAddress), text("user_agent", p.UserAgent, maxUserAgent),
 		optionalRequired("active_organization_id", p.ActiveOrganizationID, maxID),
 		optionalRequired("active_team_id", p.ActiveTeamID, maxID))
@@ -128,9 +116,9 @@ func (p CreateSessionParams) check(op string) error {
 
 // UpdateSessionParams says what to change; the zero value changes nothing but UpdatedAt.
 type UpdateSessionParams struct {
-	ExpiresAt *time.Time // nil leaves it
-	IPAddress Change[string]
-	UserAgent Change[string]
+	ExpiresAt Change[time.Time] `json:"expiresAt,omitzero"`
+	IPAddress Change[string]    `json:"ipAddress,omitzero"`
+	UserAgent Change[string]    `json:"userAgent,omitzero"`
 }
 
 // ListSessionsParams selects a page of a user's sessions.
@@ -139,12 +127,6 @@ type ListSessionsParams struct {
 	Live   bool // only those that have not expired
 	After  Cursor
 	Limit  int // rows in a page; defaults to DefaultLimit
-}
-
-// CountSessionsParams selects the sessions of a user to count.
-type CountSessionsParams struct {
-	UserID string
-	Live   bool // only those that have not expired
 }
 
 // SessionRepository reads and writes the session table. It is [Store.Sessions].
@@ -161,7 +143,7 @@ func (r *SessionRepository) Create(ctx context.Context, p CreateSessionParams) (
 		return Session{}, err
 	}
 	row, err := r.repo.CreateSession(ctx, op, dbgen.CreateSessionParams{
-		UserID: p.UserID, ExpiresAt: r.repo.NowOr(p.ExpiresAt, SessionLifetime),
+		ID: p.ID, UserID: p.UserID, ExpiresAt: r.repo.NowOr(p.ExpiresAt, SessionLifetime),
 		IPAddress: &p.IPAddress, UserAgent: &p.UserAgent,
 		ActiveOrganizationID: p.ActiveOrganizationID, ActiveTeamID: p.ActiveTeamID,
 	})
@@ -178,7 +160,7 @@ func (r *SessionRepository) CreateMany(ctx context.Context, ps []CreateSessionPa
 			return nil, err
 		}
 		rows[i] = dbgen.Session{
-			UserID: p.UserID, ExpiresAt: r.repo.NowOr(p.ExpiresAt, SessionLifetime),
+			ID: p.ID, UserID: p.UserID, ExpiresAt: r.repo.NowOr(p.ExpiresAt, SessionLifetime),
 			IPAddress: &p.IPAddress, UserAgent: &p.UserAgent,
 			ActiveOrganizationID: p.ActiveOrganizationID, ActiveTeamID: p.ActiveTeamID,
 		}
@@ -190,7 +172,7 @@ func (r *SessionRepository) CreateMany(ctx context.Context, ps []CreateSessionPa
 // Get returns the session with that id if it is the user's, or [ErrNotFound]. It does not look at ExpiresAt.
 func (r *SessionRepository) Get(ctx context.Context, userID, sessionID string) (Session, error) {
 	const op = "Sessions.Get"
-	if err := check(op, id("user_id", userID), id("id", sessionID)); err != nil {
+	if err := check(op, id("user_id", userID), id("session_id", sessionID)); err != nil {
 		return Session{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetSession, dbgen.GetSessionParams{UserID: userID, ID: sessionID}, toSession)
@@ -209,14 +191,14 @@ func (r *SessionRepository) Authenticate(ctx context.Context, token string) (Aut
 	}, authentication)
 }
 
-// GetByToken returns the session with that token and its user in one round trip, or [ErrNotFound]. It does not look
-// at ExpiresAt: an expired session that nobody has deleted is returned too.
-func (r *SessionRepository) GetByToken(ctx context.Context, token string) (SessionWithUser, error) {
+// GetByToken returns the session with that token, or [ErrNotFound]. It does not look at ExpiresAt: an expired session
+// that nobody has deleted is returned too.
+func (r *SessionRepository) GetByToken(ctx context.Context, token string) (Session, error) {
 	const op = "Sessions.GetByToken"
 	if err := check(op, key("token", token, maxToken)); err != nil {
-		return SessionWithUser{}, err
+		return Session{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetSessionByToken, token, sessionWithUser)
+	return get(ctx, r.repo, op, (*queries).GetSessionByToken, token, toSession)
 }
 
 // ListByTokens returns the sessions with those tokens and their users, in the order of the tokens; a token without a
@@ -248,10 +230,10 @@ func (r *SessionRepository) All(ctx context.Context, p ListSessionsParams) iter.
 	return eachItem(ctx, p, func(p *ListSessionsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
-// Count returns the number of a user's sessions. It returns [ErrInvalidInput].
-func (r *SessionRepository) Count(ctx context.Context, p CountSessionsParams) (int64, error) {
+// Count returns how many sessions [SessionRepository.List] has on all its pages. It returns [ErrInvalidInput].
+func (r *SessionRepository) Count(ctx context.Context, p ListSessionsParams) (int64, error) {
 	const op = "Sessions.Count"
-	if err := check(op, id("user_id", p.UserID)); err != nil {
+	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo, op, (*queries).CountSessions, dbgen.CountSessionsParams{
@@ -267,16 +249,17 @@ func (r *SessionRepository) Count(ctx context.Context, p CountSessionsParams) (i
 // the Authenticator's NoRefresh, or make a new session in time.
 func (r *SessionRepository) UpdateByToken(ctx context.Context, token string, p UpdateSessionParams) (Session, error) {
 	const op = "Sessions.UpdateByToken"
-	if err := check(op, key("token", token, maxToken), instant("expires_at", p.ExpiresAt),
+	if err := check(op, key("token", token, maxToken), p.ExpiresAt.notNull("expires_at"),
+		instant("expires_at", p.ExpiresAt.value),
 		optional("ip_address", p.IPAddress.value, maxIPAddress),
 		optional("user_agent", p.UserAgent.value, maxUserAgent)); err != nil {
 		return Session{}, err
 	}
 	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateSessionByToken, dbgen.UpdateSessionByTokenParams{
-		Token: token, ExpiresAt: repo.UTC(p.ExpiresAt), Now: r.repo.Now(),
+		Token: token, ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo.Now(),
 		SetIPAddress: p.IPAddress.set, IPAddress: p.IPAddress.value,
 		SetUserAgent: p.UserAgent.set, UserAgent: p.UserAgent.value,
-	}, sessionByToken, token)
+	}, (*queries).GetSessionByToken, token)
 	return answer(op, row, err, toSession)
 }
 
@@ -298,11 +281,11 @@ func (r *SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams)
 	if p.UpdateAge == 0 {
 		p.UpdateAge = SessionUpdateAge
 	}
-	if err := check(op, key("token", p.Token, maxToken), duration("lifetime", p.Lifetime),
+	if err := check(op, key("token", string(p.Token), maxToken), duration("lifetime", p.Lifetime),
 		duration("update_age", p.UpdateAge)); err != nil {
 		return RefreshedSession{}, err
 	}
-	row, refreshed, err := r.repo.RefreshSession(ctx, op, p.Token, p.Lifetime, p.UpdateAge)
+	row, refreshed, err := r.repo.RefreshSession(ctx, op, string(p.Token), p.Lifetime, p.UpdateAge)
 	if err != nil {
 		return RefreshedSession{}, translate(op, err)
 	}
@@ -314,12 +297,12 @@ func (r *SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams)
 // no member, [ErrNotFound] if the session is not live or another's, or [ErrInvalidInput].
 func (r *SessionRepository) SetActiveOrganization(ctx context.Context, p SetActiveOrganizationParams) (Session, error) {
 	const op = "Sessions.SetActiveOrganization"
-	if err := check(op, id("user_id", p.UserID), key("token", p.Token, maxToken),
+	if err := check(op, id("user_id", p.UserID), key("token", string(p.Token), maxToken),
 		text("organization_id", p.OrganizationID, maxID)); err != nil {
 		return Session{}, err
 	}
 	row, err := r.repo.SetActiveOrganization(ctx, op, dbgen.SetActiveOrganizationParams{
-		UserID: p.UserID, Token: p.Token, OrganizationID: nonEmpty(p.OrganizationID),
+		UserID: p.UserID, Token: string(p.Token), OrganizationID: nonEmpty(p.OrganizationID),
 	})
 	return answer(op, row, err, toSession)
 }
@@ -329,12 +312,12 @@ func (r *SessionRepository) SetActiveOrganization(ctx context.Context, p SetActi
 // [ErrNotFound] if the session is not live or another's, or [ErrInvalidInput].
 func (r *SessionRepository) SetActiveTeam(ctx context.Context, p SetActiveTeamParams) (Session, error) {
 	const op = "Sessions.SetActiveTeam"
-	if err := check(op, id("user_id", p.UserID), key("token", p.Token, maxToken),
+	if err := check(op, id("user_id", p.UserID), key("token", string(p.Token), maxToken),
 		text("team_id", p.TeamID, maxID)); err != nil {
 		return Session{}, err
 	}
 	row, err := r.repo.SetActiveTeam(ctx, op, dbgen.SetActiveTeamParams{
-		UserID: p.UserID, Token: p.Token, TeamID: nonEmpty(p.TeamID),
+		UserID: p.UserID, Token: string(p.Token), TeamID: nonEmpty(p.TeamID),
 	})
 	return answer(op, row, err, toSession)
 }
@@ -342,7 +325,7 @@ func (r *SessionRepository) SetActiveTeam(ctx context.Context, p SetActiveTeamPa
 // Delete signs out the session with that id if it is the user's. It returns [ErrNotFound].
 func (r *SessionRepository) Delete(ctx context.Context, userID, sessionID string) error {
 	const op = "Sessions.Delete"
-	if err := check(op, id("user_id", userID), id("id", sessionID)); err != nil {
+	if err := check(op, id("user_id", userID), id("session_id", sessionID)); err != nil {
 		return err
 	}
 	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteSession, dbgen.DeleteSessionParams{
@@ -384,7 +367,7 @@ func (r *SessionRepository) DeleteByUser(ctx context.Context, userID string) ([]
 // DeleteOthers is DeleteByUser but for the session with that id, which is usually the one that asks.
 func (r *SessionRepository) DeleteOthers(ctx context.Context, userID, sessionID string) ([]Session, error) {
 	const op = "Sessions.DeleteOthers"
-	if err := check(op, id("user_id", userID), id("id", sessionID)); err != nil {
+	if err := check(op, id("user_id", userID), id("session_id", sessionID)); err != nil {
 		return nil, err
 	}
 	rows, err := r.repo.DeleteOtherSessions(ctx, op, dbgen.DeleteOtherSessionsParams{UserID: userID, ID: sessionID})

@@ -43,12 +43,12 @@ func testSessionCreate(t *testing.T, s *fixture) {
 	user := authdbtest.User(t, s.Store)
 	want := readTables(t, s.Store)
 	least := authdb.Session{
-		ID: s.id(1), ExpiresAt: s.now.Add(7 * 24 * time.Hour), Token: s.token(1), CreatedAt: s.now, UpdatedAt: s.now,
+		ID: s.id(1), ExpiresAt: s.now.Add(7 * 24 * time.Hour), Token: authdb.Secret(s.token(1)), CreatedAt: s.now, UpdatedAt: s.now,
 		IPAddress: new(""), UserAgent: new(""), UserID: user.ID,
 	}
 	returns(t, least)(s.Sessions.Create(t.Context(), authdb.CreateSessionParams{UserID: user.ID}))
 	full := authdb.Session{
-		ID: s.id(1), ExpiresAt: s.now.Add(time.Hour), Token: s.token(1), CreatedAt: s.now, UpdatedAt: s.now,
+		ID: s.id(1), ExpiresAt: s.now.Add(time.Hour), Token: authdb.Secret(s.token(1)), CreatedAt: s.now, UpdatedAt: s.now,
 		IPAddress: new("2001:db8::1"), UserAgent: new("curl"), UserID: user.ID,
 		ActiveOrganizationID: new("gone"), ActiveTeamID: new("gone too"),
 	}
@@ -70,7 +70,7 @@ func testSessionReference(t *testing.T, s *fixture) {
 func testSessionConflict(t *testing.T, s *fixture) {
 	session := authdbtest.Session(t, s.Store)
 	want := readTables(t, s.Store)
-	same := authdb.New(s.Pool(), authdb.WithTokens(func() string { return session.Token }))
+	same := authdb.New(s.Pool(), authdb.WithTokens(func() string { return string(session.Token) }))
 	_, err := same.Sessions.Create(t.Context(), authdb.CreateSessionParams{UserID: session.UserID})
 	fails(t, err, authdb.ErrConflict, "Sessions.Create", "token")
 	s.holds(t, want)
@@ -82,7 +82,7 @@ func testSessionGet(t *testing.T, s *fixture) {
 	for _, lifetime := range []time.Duration{time.Hour, -time.Hour} {
 		session := authdbtest.Session(t, s.Store, sessionOf(s, user.ID, lifetime))
 		returns(t, session)(s.Sessions.Get(ctx, user.ID, session.ID))
-		returns(t, authdb.SessionWithUser{Session: session, User: user})(s.Sessions.GetByToken(ctx, session.Token))
+		returns(t, session)(s.Sessions.GetByToken(ctx, string(session.Token)))
 	}
 }
 
@@ -100,9 +100,9 @@ func testSessionListByTokens(t *testing.T, s *fixture) {
 		tokens []string
 		want   []authdb.SessionWithUser
 	}{
-		{[]string{c.Token, a.Token, b.Token}, []authdb.SessionWithUser{c, a, b}},
-		{[]string{b.Token, "unknown", a.Token}, []authdb.SessionWithUser{b, a}},
-		{[]string{a.Token, c.Token, a.Token}, []authdb.SessionWithUser{a, c}},
+		{[]string{string(c.Token), string(a.Token), string(b.Token)}, []authdb.SessionWithUser{c, a, b}},
+		{[]string{string(b.Token), "unknown", string(a.Token)}, []authdb.SessionWithUser{b, a}},
+		{[]string{string(a.Token), string(c.Token), string(a.Token)}, []authdb.SessionWithUser{a, c}},
 		{[]string{"unknown"}, []authdb.SessionWithUser{}},
 		{[]string{}, []authdb.SessionWithUser{}},
 		{nil, []authdb.SessionWithUser{}},
@@ -147,11 +147,11 @@ func testSessionLive(t *testing.T, s *fixture) {
 	}
 	page := must[authdb.Page[authdb.Session]](t)(s.Sessions.List(ctx, p))
 	returns(t, live)(page.Items, nil)
-	returns(t, int64(2))(s.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: user.ID, Live: true}))
-	returns(t, int64(5))(s.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: user.ID}))
+	returns(t, int64(2))(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID, Live: true}))
+	returns(t, int64(5))(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID}))
 	s.now = s.now.Add(time.Millisecond)
 	returns(t, live[:1])(collect(s.Sessions.All(ctx, p), 10))
-	returns(t, int64(1))(s.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: user.ID, Live: true}))
+	returns(t, int64(1))(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID, Live: true}))
 }
 
 func testSessionUpdate(t *testing.T, s *fixture) {
@@ -162,11 +162,13 @@ func testSessionUpdate(t *testing.T, s *fixture) {
 	})
 	later, past := s.now.Add(time.Hour), s.now.Add(-time.Hour)
 	checkUpdates(t, s, "session", session,
-		func(p params) (authdb.Session, error) { return s.Sessions.UpdateByToken(t.Context(), session.Token, p) },
+		func(p params) (authdb.Session, error) {
+			return s.Sessions.UpdateByToken(t.Context(), string(session.Token), p)
+		},
 		[]step[params, authdb.Session]{
 			{"nothing", params{}, func(*authdb.Session) {}},
-			{"end", params{ExpiresAt: &past}, func(s *authdb.Session) { s.ExpiresAt = past }},
-			{"revive", params{ExpiresAt: new(later.Add(time.Microsecond))}, func(s *authdb.Session) { s.ExpiresAt = later }},
+			{"end", params{ExpiresAt: authdb.Set(past)}, func(s *authdb.Session) { s.ExpiresAt = past }},
+			{"revive", params{ExpiresAt: authdb.Set(later.Add(time.Microsecond))}, func(s *authdb.Session) { s.ExpiresAt = later }},
 			{"address", params{IPAddress: authdb.Set("::2")}, func(s *authdb.Session) { s.IPAddress = new("::2") }},
 			{"no address", params{IPAddress: authdb.SetNull[string]()}, func(s *authdb.Session) { s.IPAddress = nil }},
 			{"agent", params{UserAgent: authdb.Set("")}, func(s *authdb.Session) { s.UserAgent = new("") }},
@@ -179,7 +181,7 @@ func testSessionDelete(t *testing.T, s *fixture) {
 	user := authdbtest.User(t, s.Store)
 	remove := map[string]func(authdb.Session) error{
 		"Sessions.Delete":        func(row authdb.Session) error { return s.Sessions.Delete(ctx, row.UserID, row.ID) },
-		"Sessions.DeleteByToken": func(row authdb.Session) error { return s.Sessions.DeleteByToken(ctx, row.Token) },
+		"Sessions.DeleteByToken": func(row authdb.Session) error { return s.Sessions.DeleteByToken(ctx, string(row.Token)) },
 	}
 	for op, remove := range remove {
 		want := readTables(t, s.Store)
@@ -197,11 +199,11 @@ func testSessionDeleteMany(t *testing.T, s *fixture) {
 	var sessions []authdb.Session
 	for i := range 5 {
 		sessions = append(sessions, authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Duration(i-2)*time.Hour)))
-		tokens = append(tokens, sessions[i].Token)
+		tokens = append(tokens, string(sessions[i].Token))
 	}
 	returns(t, int64(0))(s.Sessions.DeleteByTokens(ctx, nil))
 	returns(t, int64(2))(s.Sessions.DeleteByTokens(ctx, []string{tokens[1], "unknown", tokens[3], tokens[1]}))
-	returns(t, int64(3))(s.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: user.ID}))
+	returns(t, int64(3))(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID}))
 	returns(t, int64(1))(s.Sessions.DeleteByTokens(ctx, tokens[1:3]))
 	returns(t, []authdb.Session{sessions[0], sessions[4]})(sorted(s.Sessions.DeleteByUser(ctx, user.ID)))
 	returns(t, []authdb.Session{})(s.Sessions.DeleteByUser(ctx, user.ID))
@@ -251,21 +253,21 @@ func testSessionAuthenticate(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	a := newTenant(t, s)
 	returns(t, authdb.Authentication{Session: a.session, User: a.user, Member: &a.member, Team: &a.team})(
-		s.Sessions.Authenticate(ctx, a.session.Token))
+		s.Sessions.Authenticate(ctx, string(a.session.Token)))
 	exec(t, s.Store, `UPDATE team SET updated_at = NULL WHERE id = $1`, a.team.ID)
 	a.team.UpdatedAt = nil
 	returns(t, authdb.Authentication{Session: a.session, User: a.user, Member: &a.member, Team: &a.team})(
-		s.Sessions.Authenticate(ctx, a.session.Token))
+		s.Sessions.Authenticate(ctx, string(a.session.Token)))
 	plain := authdbtest.Session(t, s.Store, sessionOf(s, a.user.ID, time.Millisecond))
-	returns(t, authdb.Authentication{Session: plain, User: a.user})(s.Sessions.Authenticate(ctx, plain.Token))
+	returns(t, authdb.Authentication{Session: plain, User: a.user})(s.Sessions.Authenticate(ctx, string(plain.Token)))
 	for range 2 {
 		s.now = s.now.Add(time.Millisecond)
-		notFound(t, map[string]error{"Sessions.Authenticate": errOf(s.Sessions.Authenticate(ctx, plain.Token))})
+		notFound(t, map[string]error{"Sessions.Authenticate": errOf(s.Sessions.Authenticate(ctx, string(plain.Token)))})
 	}
-	if err := s.Sessions.DeleteByToken(ctx, a.session.Token); err != nil {
+	if err := s.Sessions.DeleteByToken(ctx, string(a.session.Token)); err != nil {
 		t.Fatal(err)
 	}
-	notFound(t, map[string]error{"Sessions.Authenticate": errOf(s.Sessions.Authenticate(ctx, a.session.Token))})
+	notFound(t, map[string]error{"Sessions.Authenticate": errOf(s.Sessions.Authenticate(ctx, string(a.session.Token)))})
 }
 
 // testSessionAuthenticateOutside: the ids in a session open nothing by themselves.
@@ -296,7 +298,7 @@ func testSessionAuthenticateOutside(t *testing.T, s *fixture) {
 				p.ActiveOrganizationID, p.ActiveTeamID = test.org, test.team
 			})
 			returns(t, authdb.Authentication{Session: session, User: a.user, Member: test.member})(
-				s.Sessions.Authenticate(t.Context(), session.Token))
+				s.Sessions.Authenticate(t.Context(), string(session.Token)))
 		})
 	}
 }
@@ -354,15 +356,15 @@ func testSessionRefresh(t *testing.T, s *fixture) {
 func testSessionRefreshNone(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	ended := authdbtest.Session(t, s.Store)
-	ended = must[authdb.Session](t)(s.Sessions.UpdateByToken(ctx, ended.Token, authdb.UpdateSessionParams{ExpiresAt: &s.now}))
+	ended = must[authdb.Session](t)(s.Sessions.UpdateByToken(ctx, string(ended.Token), authdb.UpdateSessionParams{ExpiresAt: authdb.Set(s.now)}))
 	revoked := authdbtest.Session(t, s.Store)
 	if err := s.Sessions.Delete(ctx, revoked.UserID, revoked.ID); err != nil {
 		t.Fatal(err)
 	}
 	want := readTables(t, s.Store)
-	for _, token := range []string{ended.Token, revoked.Token} {
+	for _, token := range []string{string(ended.Token), string(revoked.Token)} {
 		notFound(t, map[string]error{
-			"Sessions.Refresh": errOf(s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: token})),
+			"Sessions.Refresh": errOf(s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: authdb.Secret(token)})),
 		})
 	}
 	s.holds(t, want)
@@ -421,34 +423,34 @@ func testSessionSetActiveRefused(t *testing.T, s *fixture) {
 	want := readTables(t, s.Store)
 	org := func(userID, token, orgID string, kind error, field string) {
 		t.Helper()
-		_, err := s.Sessions.SetActiveOrganization(ctx, authdb.SetActiveOrganizationParams{UserID: userID, Token: token, OrganizationID: orgID})
+		_, err := s.Sessions.SetActiveOrganization(ctx, authdb.SetActiveOrganizationParams{UserID: userID, Token: authdb.Secret(token), OrganizationID: orgID})
 		fails(t, err, kind, "Sessions.SetActiveOrganization", field)
 	}
 	team := func(userID, token, teamID string, kind error, field string) {
 		t.Helper()
-		_, err := s.Sessions.SetActiveTeam(ctx, authdb.SetActiveTeamParams{UserID: userID, Token: token, TeamID: teamID})
+		_, err := s.Sessions.SetActiveTeam(ctx, authdb.SetActiveTeamParams{UserID: userID, Token: authdb.Secret(token), TeamID: teamID})
 		fails(t, err, kind, "Sessions.SetActiveTeam", field)
 	}
-	org(b.user.ID, b.session.Token, a.org.ID, authdb.ErrNotMember, "user_id")
-	org(a.user.ID, a.session.Token, "none", authdb.ErrNotMember, "user_id")
-	team(a.user.ID, a.session.Token, empty.ID, authdb.ErrNotMember, "user_id")
-	team(a.user.ID, a.session.Token, b.team.ID, authdb.ErrNotMember, "user_id")
-	team(a.user.ID, a.session.Token, "none", authdb.ErrNotMember, "user_id")
-	team(a.user.ID, bare.Token, a.team.ID, authdb.ErrNotMember, "user_id")
-	team(b.coOwner.UserID, stray.Token, b.team.ID, authdb.ErrNotMember, "user_id")
+	org(b.user.ID, string(b.session.Token), a.org.ID, authdb.ErrNotMember, "user_id")
+	org(a.user.ID, string(a.session.Token), "none", authdb.ErrNotMember, "user_id")
+	team(a.user.ID, string(a.session.Token), empty.ID, authdb.ErrNotMember, "user_id")
+	team(a.user.ID, string(a.session.Token), b.team.ID, authdb.ErrNotMember, "user_id")
+	team(a.user.ID, string(a.session.Token), "none", authdb.ErrNotMember, "user_id")
+	team(a.user.ID, string(bare.Token), a.team.ID, authdb.ErrNotMember, "user_id")
+	team(b.coOwner.UserID, string(stray.Token), b.team.ID, authdb.ErrNotMember, "user_id")
 	for _, orgID := range []string{"", b.org.ID} {
-		org(b.user.ID, a.session.Token, orgID, authdb.ErrNotFound, "") // another's session
+		org(b.user.ID, string(a.session.Token), orgID, authdb.ErrNotFound, "") // another's session
 		org(a.user.ID, "none", orgID, authdb.ErrNotFound, "")
 	}
 	for _, teamID := range []string{"", b.team.ID} {
-		team(b.user.ID, a.session.Token, teamID, authdb.ErrNotFound, "")
+		team(b.user.ID, string(a.session.Token), teamID, authdb.ErrNotFound, "")
 		team(a.user.ID, "none", teamID, authdb.ErrNotFound, "")
 	}
 	s.now = bare.ExpiresAt
-	org(a.user.ID, bare.Token, a.org.ID, authdb.ErrNotFound, "")
-	org(a.user.ID, bare.Token, "", authdb.ErrNotFound, "")
-	team(a.user.ID, bare.Token, a.team.ID, authdb.ErrNotFound, "")
-	team(a.user.ID, bare.Token, "", authdb.ErrNotFound, "")
+	org(a.user.ID, string(bare.Token), a.org.ID, authdb.ErrNotFound, "")
+	org(a.user.ID, string(bare.Token), "", authdb.ErrNotFound, "")
+	team(a.user.ID, string(bare.Token), a.team.ID, authdb.ErrNotFound, "")
+	team(a.user.ID, string(bare.Token), "", authdb.ErrNotFound, "")
 	s.holds(t, want)
 }
 
@@ -458,7 +460,7 @@ func testSessionList(t *testing.T, s *fixture) {
 	sessions := rowsOf(func() authdb.Session {
 		return authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Duration(s.ids%5-2)*time.Hour))
 	})
-	returns(t, int64(54))(s.Sessions.Count(t.Context(), authdb.CountSessionsParams{UserID: user.ID}))
+	returns(t, int64(54))(s.Sessions.Count(t.Context(), authdb.ListSessionsParams{UserID: user.ID}))
 	checkList(t, s, "Sessions.List", "session", sessions, func(after authdb.Cursor, limit int) authdb.ListSessionsParams {
 		return authdb.ListSessionsParams{UserID: user.ID, After: after, Limit: limit}
 	}, s.Sessions.List, s.Sessions.All)

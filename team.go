@@ -11,12 +11,12 @@ import (
 
 // Team is a group inside an organization: one row of the team table.
 type Team struct {
-	ID             string
-	Name           string
-	OrganizationID string // references organization
-	CreatedAt      time.Time
-	UpdatedAt      *time.Time // nil only in rows that neither authdb nor Drizzle wrote
-	MemberCount    int32      // kept by authdb and Better Auth 1.7; see TeamRepository.RecountMembers
+	ID             string     `json:"id"`
+	Name           string     `json:"name"`
+	OrganizationID string     `json:"organizationId"` // references organization
+	CreatedAt      time.Time  `json:"createdAt"`
+	UpdatedAt      *time.Time `json:"updatedAt"`   // nil only in rows that neither authdb nor Drizzle wrote
+	MemberCount    int32      `json:"memberCount"` // kept by authdb and Better Auth 1.7; see TeamRepository.RecountMembers
 }
 
 func (t Team) cursor() Cursor { return Cursor{t.CreatedAt, t.ID} }
@@ -26,7 +26,7 @@ func toTeam(row dbgen.Team) Team { return Team(row) }
 // TeamWithOrganization is a team and where it belongs.
 type TeamWithOrganization struct {
 	Team
-	Organization Organization
+	Organization Organization `json:"organization"`
 }
 
 func teamWithOrganization(row dbgen.GetTeamWithOrganizationRow) TeamWithOrganization {
@@ -35,6 +35,7 @@ func teamWithOrganization(row dbgen.GetTeamWithOrganizationRow) TeamWithOrganiza
 
 // CreateTeamParams are the columns of a new team.
 type CreateTeamParams struct {
+	ID             string // empty: a new one
 	OrganizationID string
 	Name           string // at most 255 characters
 	MaxTeams       int    // of the organization, the new one included; zero: no limit
@@ -42,12 +43,14 @@ type CreateTeamParams struct {
 
 // UpdateTeamParams says what to change; the zero value changes nothing but UpdatedAt.
 type UpdateTeamParams struct {
-	Name *string // nil leaves it
+	Name Change[string] `json:"name,omitzero"`
 }
 
-// DeleteTeamParams says what a deletion may do.
+// DeleteTeamParams say which team goes, and what that may do.
 type DeleteTeamParams struct {
-	AllowLast bool // leave the organization without a team
+	OrganizationID string
+	TeamID         string
+	AllowLast      bool // leave the organization without a team
 }
 
 // ListTeamsParams selects a page of an organization's teams.
@@ -64,12 +67,12 @@ type TeamRepository struct{ repo *repo.Repo }
 // [ErrInvalidInput].
 func (r *TeamRepository) Create(ctx context.Context, p CreateTeamParams) (Team, error) {
 	const op = "Teams.Create"
-	if err := check(op, required("organization_id", p.OrganizationID, maxID), text("name", p.Name, maxName),
+	if err := check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID), text("name", p.Name, maxName),
 		limitOf("max_teams", p.MaxTeams)); err != nil {
 		return Team{}, err
 	}
 	row, err := r.repo.CreateTeam(ctx, op, dbgen.CreateTeamParams{
-		OrganizationID: p.OrganizationID, Name: p.Name, MaxTeams: limit(p.MaxTeams),
+		ID: p.ID, OrganizationID: p.OrganizationID, Name: p.Name, MaxTeams: limit(p.MaxTeams),
 	})
 	return answer(op, row, err, toTeam)
 }
@@ -77,7 +80,7 @@ func (r *TeamRepository) Create(ctx context.Context, p CreateTeamParams) (Team, 
 // Get returns the team with that id if it is the organization's, or [ErrNotFound].
 func (r *TeamRepository) Get(ctx context.Context, organizationID, teamID string) (Team, error) {
 	const op = "Teams.Get"
-	if err := check(op, id("organization_id", organizationID), id("id", teamID)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("team_id", teamID)); err != nil {
 		return Team{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetTeam, dbgen.GetTeamParams{
@@ -90,7 +93,7 @@ func (r *TeamRepository) GetWithOrganization(
 	ctx context.Context, organizationID, teamID string,
 ) (TeamWithOrganization, error) {
 	const op = "Teams.GetWithOrganization"
-	if err := check(op, id("organization_id", organizationID), id("id", teamID)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("team_id", teamID)); err != nil {
 		return TeamWithOrganization{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetTeamWithOrganization, dbgen.GetTeamWithOrganizationParams{
@@ -115,24 +118,24 @@ func (r *TeamRepository) All(ctx context.Context, p ListTeamsParams) iter.Seq2[T
 	return eachItem(ctx, p, func(p *ListTeamsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
-// Count returns the number of an organization's teams. It returns [ErrInvalidInput].
-func (r *TeamRepository) Count(ctx context.Context, organizationID string) (int64, error) {
+// Count returns how many teams [TeamRepository.List] has on all its pages. It returns [ErrInvalidInput].
+func (r *TeamRepository) Count(ctx context.Context, p ListTeamsParams) (int64, error) {
 	const op = "Teams.Count"
-	if err := check(op, id("organization_id", organizationID)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountTeams, organizationID, itself)
+	return get(ctx, r.repo, op, (*queries).CountTeams, p.OrganizationID, itself)
 }
 
 // Update changes what p says of an organization's team and returns it. It returns [ErrNotFound] or [ErrInvalidInput].
 func (r *TeamRepository) Update(ctx context.Context, organizationID, teamID string, p UpdateTeamParams) (Team, error) {
 	const op = "Teams.Update"
-	if err := check(op, id("organization_id", organizationID), id("id", teamID),
-		optional("name", p.Name, maxName)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("team_id", teamID),
+		p.Name.notNull("name"), optional("name", p.Name.value, maxName)); err != nil {
 		return Team{}, err
 	}
 	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateTeam, dbgen.UpdateTeamParams{
-		OrganizationID: organizationID, ID: teamID, Name: p.Name, Now: r.repo.Now(),
+		OrganizationID: organizationID, ID: teamID, Name: p.Name.value, Now: r.repo.Now(),
 	}, (*queries).GetTeam, dbgen.GetTeamParams{OrganizationID: organizationID, ID: teamID})
 	return answer(op, row, err, toTeam)
 }
@@ -140,13 +143,13 @@ func (r *TeamRepository) Update(ctx context.Context, organizationID, teamID stri
 // Delete removes a team with its team members. In their sessions it is active no longer, and pending invitations to it
 // are to the organization or to their other teams only. It returns [ErrNotFound], or [ErrLastTeam] unless p says that
 // this is allowed.
-func (r *TeamRepository) Delete(ctx context.Context, organizationID, teamID string, p DeleteTeamParams) error {
+func (r *TeamRepository) Delete(ctx context.Context, p DeleteTeamParams) error {
 	const op = "Teams.Delete"
-	if err := check(op, id("organization_id", organizationID), id("id", teamID)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID)); err != nil {
 		return err
 	}
 	return deleted(op, r.repo.DeleteTeam(ctx, op, dbgen.DeleteTeamParams{
-		OrganizationID: organizationID, ID: teamID, AllowLast: p.AllowLast,
+		OrganizationID: p.OrganizationID, ID: p.TeamID, AllowLast: p.AllowLast,
 	}))
 }
 

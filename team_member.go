@@ -11,13 +11,13 @@ import (
 
 // TeamMember is the membership of a user in a team: one row of the team_member table. It has nothing to update.
 type TeamMember struct {
-	ID        string
-	TeamID    string     // references team
-	UserID    string     // references user
-	CreatedAt *time.Time // nil only in rows that neither authdb nor Drizzle wrote; they sort first
+	ID        string     `json:"id"`
+	TeamID    string     `json:"teamId"`    // references team
+	UserID    string     `json:"userId"`    // references user
+	CreatedAt *time.Time `json:"createdAt"` // nil only in rows that neither authdb nor Drizzle wrote; they sort first
 
 	// Better Auth 1.7's key of the two ids: base64url of the SHA-256 of ["TeamID","UserID"]. Nil in rows of 1.3 to 1.6.
-	MembershipKey *string
+	MembershipKey *string `json:"membershipKey"`
 }
 
 func (m TeamMember) cursor() Cursor {
@@ -33,7 +33,7 @@ func toTeamMember(row dbgen.TeamMember) TeamMember { return TeamMember(row) }
 // TeamMemberWithUser is a team member and who it is.
 type TeamMemberWithUser struct {
 	TeamMember
-	User User
+	User User `json:"user"`
 }
 
 // teamMemberWithUser converts the row of any query that joins the two.
@@ -50,7 +50,7 @@ func teamMemberWithUser[R interface {
 // TeamMemberWithTeam is a team member and what it is a member of.
 type TeamMemberWithTeam struct {
 	TeamMember
-	Team Team
+	Team Team `json:"team"`
 }
 
 // teamMemberWithTeam converts the row of any query that joins the two.
@@ -66,18 +66,11 @@ func teamMemberWithTeam[R interface {
 
 // CreateTeamMemberParams are the columns of a new team member.
 type CreateTeamMemberParams struct {
+	ID             string // empty: a new one; without effect on a user who is in the team already
 	OrganizationID string // of the team
 	TeamID         string
 	UserID         string
 	MaxMembers     int // of the team, the new one included; zero: no limit
-}
-
-// CreateTeamMembersParams say which users join a team.
-type CreateTeamMembersParams struct {
-	OrganizationID string // of the team
-	TeamID         string
-	UserIDs        []string
-	MaxMembers     int // of the team, the new ones included; zero: no limit
 }
 
 // ListTeamMembersParams selects a page of a team's members.
@@ -104,47 +97,56 @@ type TeamMemberRepository struct{ repo *repo.Repo }
 //
 // A limit counts what Team.MemberCount counts too: a seat that Better Auth 1.7 has reserved is taken.
 func (r *TeamMemberRepository) Create(ctx context.Context, p CreateTeamMemberParams) (TeamMember, error) {
-	const op = "TeamMembers.Create"
-	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID),
-		required("user_id", p.UserID, maxID), limitOf("max_members", p.MaxMembers)); err != nil {
-		return TeamMember{}, err
-	}
-	rows, err := r.create(ctx, op, CreateTeamMembersParams{p.OrganizationID, p.TeamID, []string{p.UserID}, p.MaxMembers})
-	if err != nil {
-		return TeamMember{}, err
-	}
-	return rows[0], nil
+	return first(r.create(ctx, "TeamMembers.Create", []CreateTeamMemberParams{p}))
 }
 
 // CreateMany is Create for any number of users, all or none. It returns the row of each user once, in the order in
-// which they are first named; none, without a look at the team, for no users.
-func (r *TeamMemberRepository) CreateMany(ctx context.Context, p CreateTeamMembersParams) ([]TeamMember, error) {
-	const op = "TeamMembers.CreateMany"
-	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID),
-		eachOf("user_id", p.UserIDs, maxID), limitOf("max_members", p.MaxMembers)); err != nil {
-		return nil, err
-	}
-	if len(p.UserIDs) == 0 {
+// which they are first named. All are for one team, or it returns [ErrInvalidInput]; of several MaxMembers the least
+// counts.
+func (r *TeamMemberRepository) CreateMany(ctx context.Context, ps []CreateTeamMemberParams) ([]TeamMember, error) {
+	if len(ps) == 0 {
 		return []TeamMember{}, nil
 	}
-	return r.create(ctx, op, p)
+	return r.create(ctx, "TeamMembers.CreateMany", ps)
 }
 
-func (r *TeamMemberRepository) create(ctx context.Context, op string, p CreateTeamMembersParams) ([]TeamMember, error) {
-	rows, err := r.repo.CreateTeamMembers(ctx, op, dbgen.CreateTeamMembersParams{
-		OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserIds: distinct(p.UserIDs, itself),
-		MaxMembers: limit(p.MaxMembers),
-	})
+func (r *TeamMemberRepository) create(
+	ctx context.Context, op string, ps []CreateTeamMemberParams,
+) ([]TeamMember, error) {
+	all := dbgen.CreateTeamMembersParams{OrganizationID: ps[0].OrganizationID, TeamID: ps[0].TeamID}
+	seen := make(map[string]bool, len(ps))
+	for _, p := range ps {
+		if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID), p.sameTeam(ps[0]),
+			required("user_id", p.UserID, maxID), text("id", p.ID, maxID), limitOf("max_members", p.MaxMembers)); err != nil {
+			return nil, err
+		}
+		if seen[p.UserID] {
+			continue
+		}
+		seen[p.UserID] = true
+		all.UserIds, all.Ids = append(all.UserIds, p.UserID), append(all.Ids, p.ID)
+		if most := limit(p.MaxMembers); most != nil && (all.MaxMembers == nil || *most < *all.MaxMembers) {
+			all.MaxMembers = most
+		}
+	}
+	rows, err := r.repo.CreateTeamMembers(ctx, op, all)
 	if err == nil && len(rows) == 0 { // a call before under the same key made them, and they are gone
 		err = repo.ErrAlreadyDone
 	}
 	return answers(op, rows, err, toTeamMember)
 }
 
+func (p CreateTeamMemberParams) sameTeam(as CreateTeamMemberParams) fault {
+	if p.OrganizationID != as.OrganizationID || p.TeamID != as.TeamID {
+		return fault{field: "team_id", reason: "malformed"}
+	}
+	return fault{}
+}
+
 // Get returns the team member with that id if its team is the organization's, or [ErrNotFound].
 func (r *TeamMemberRepository) Get(ctx context.Context, organizationID, teamMemberID string) (TeamMember, error) {
 	const op = "TeamMembers.Get"
-	if err := check(op, id("organization_id", organizationID), id("id", teamMemberID)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("team_member_id", teamMemberID)); err != nil {
 		return TeamMember{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetTeamMember, dbgen.GetTeamMemberParams{
@@ -157,7 +159,7 @@ func (r *TeamMemberRepository) GetWithUser(
 	ctx context.Context, organizationID, teamMemberID string,
 ) (TeamMemberWithUser, error) {
 	const op = "TeamMembers.GetWithUser"
-	if err := check(op, id("organization_id", organizationID), id("id", teamMemberID)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("team_member_id", teamMemberID)); err != nil {
 		return TeamMemberWithUser{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetTeamMemberWithUser, dbgen.GetTeamMemberWithUserParams{
@@ -165,17 +167,17 @@ func (r *TeamMemberRepository) GetWithUser(
 	}, teamMemberWithUser)
 }
 
-// GetByUser returns a user's membership in a team of the organization, with the team, or [ErrNotFound].
+// GetByUser returns a user's membership in a team of the organization, or [ErrNotFound].
 func (r *TeamMemberRepository) GetByUser(
 	ctx context.Context, organizationID, teamID, userID string,
-) (TeamMemberWithTeam, error) {
+) (TeamMember, error) {
 	const op = "TeamMembers.GetByUser"
 	if err := check(op, id("organization_id", organizationID), id("team_id", teamID), id("user_id", userID)); err != nil {
-		return TeamMemberWithTeam{}, err
+		return TeamMember{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetTeamMemberByUser, dbgen.GetTeamMemberByUserParams{
 		OrganizationID: organizationID, TeamID: teamID, UserID: userID,
-	}, teamMemberWithTeam)
+	}, toTeamMember)
 }
 
 // List returns a page of a team's members with their users, oldest first; none if the team is not the organization's.
@@ -220,22 +222,21 @@ func (r *TeamMemberRepository) AllByUser(
 		func(p *ListTeamMembersByUserParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByUser)
 }
 
-// Count returns the number of a team's members; 0 if the team is not the organization's. It returns
-// [ErrInvalidInput].
-func (r *TeamMemberRepository) Count(ctx context.Context, organizationID, teamID string) (int64, error) {
+// Count returns how many team members [TeamMemberRepository.List] has on all its pages. It returns [ErrInvalidInput].
+func (r *TeamMemberRepository) Count(ctx context.Context, p ListTeamMembersParams) (int64, error) {
 	const op = "TeamMembers.Count"
-	if err := check(op, id("organization_id", organizationID), id("team_id", teamID)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo, op, (*queries).CountTeamMembers, dbgen.CountTeamMembersParams{
-		OrganizationID: organizationID, TeamID: teamID,
+		OrganizationID: p.OrganizationID, TeamID: p.TeamID,
 	}, itself)
 }
 
 // Delete ends a team membership; in the user's sessions the team is active no longer. It returns [ErrNotFound].
 func (r *TeamMemberRepository) Delete(ctx context.Context, organizationID, teamMemberID string) error {
 	const op = "TeamMembers.Delete"
-	if err := check(op, id("organization_id", organizationID), id("id", teamMemberID)); err != nil {
+	if err := check(op, id("organization_id", organizationID), id("team_member_id", teamMemberID)); err != nil {
 		return err
 	}
 	return deleted(op, r.repo.DeleteTeamMember(ctx, op, dbgen.DeleteTeamMemberParams{

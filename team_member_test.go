@@ -95,16 +95,12 @@ func testTeamMemberCreateMany(t *testing.T, s *fixture) {
 		want["team_member"][tm.ID] = asRow(tm)
 	}
 	s.seats(want, team.ID, 2)
-	p := authdb.CreateTeamMembersParams{
-		OrganizationID: team.OrganizationID, TeamID: team.ID, UserIDs: []string{users[3], users[1], users[3], users[0], users[1]},
-	}
+	p := seatsOf(team.OrganizationID, team.ID, 0, users[3], users[1], users[3], users[0], users[1])
 	returns(t, rows)(s.TeamMembers.CreateMany(t.Context(), p))
 	s.holds(t, want)
 	s.now = s.now.Add(time.Minute)
 	returns(t, rows)(s.TeamMembers.CreateMany(t.Context(), p))
-	returns(t, []authdb.TeamMember{})(s.TeamMembers.CreateMany(t.Context(), authdb.CreateTeamMembersParams{
-		OrganizationID: "none", TeamID: "none",
-	}))
+	returns(t, []authdb.TeamMember{})(s.TeamMembers.CreateMany(t.Context(), nil))
 	s.holds(t, want)
 }
 
@@ -126,9 +122,7 @@ func testTeamMemberRefused(t *testing.T, s *fixture) {
 	} {
 		_, err := s.TeamMembers.Create(ctx, authdb.CreateTeamMemberParams{OrganizationID: test.org, TeamID: test.team, UserID: test.user})
 		fails(t, err, test.kind, "TeamMembers.Create", test.field)
-		_, err = s.TeamMembers.CreateMany(ctx, authdb.CreateTeamMembersParams{
-			OrganizationID: test.org, TeamID: test.team, UserIDs: []string{a.coOwner.UserID, test.user},
-		})
+		_, err = s.TeamMembers.CreateMany(ctx, seatsOf(test.org, test.team, 0, a.coOwner.UserID, test.user))
 		fails(t, err, test.kind, "TeamMembers.CreateMany", test.field)
 	}
 	s.holds(t, want)
@@ -142,9 +136,7 @@ func testTeamMemberLimit(t *testing.T, s *fixture) {
 		users = append(users, authdbtest.Member(t, s.Store, memberOf(a.org.ID, "")).UserID)
 	}
 	create := func(limit int, userIDs ...string) error {
-		return errOf(s.TeamMembers.CreateMany(ctx, authdb.CreateTeamMembersParams{
-			OrganizationID: a.org.ID, TeamID: a.team.ID, UserIDs: userIDs, MaxMembers: limit,
-		}))
+		return errOf(s.TeamMembers.CreateMany(ctx, seatsOf(a.org.ID, a.team.ID, limit, userIDs...)))
 	}
 	count := func(n int) { exec(t, s.Store, `UPDATE team SET member_count = $1 WHERE id = $2`, n, a.team.ID) }
 	refused := func(err error) {
@@ -174,7 +166,7 @@ func testTeamMemberLimit(t *testing.T, s *fixture) {
 	if err := create(3, users...); err != nil {
 		t.Error(err)
 	}
-	returns(t, int64(3))(s.TeamMembers.Count(ctx, a.org.ID, a.team.ID))
+	returns(t, int64(3))(s.TeamMembers.Count(ctx, authdb.ListTeamMembersParams{OrganizationID: a.org.ID, TeamID: a.team.ID}))
 }
 
 func testTeamMemberKey(t *testing.T, s *fixture) {
@@ -201,7 +193,7 @@ func testTeamMemberGet(t *testing.T, s *fixture) {
 	team.MemberCount = 1
 	returns(t, tm)(s.TeamMembers.Get(ctx, team.OrganizationID, tm.ID))
 	returns(t, authdb.TeamMemberWithUser{TeamMember: tm, User: user})(s.TeamMembers.GetWithUser(ctx, team.OrganizationID, tm.ID))
-	returns(t, authdb.TeamMemberWithTeam{TeamMember: tm, Team: team})(s.TeamMembers.GetByUser(ctx, team.OrganizationID, team.ID, user.ID))
+	returns(t, tm)(s.TeamMembers.GetByUser(ctx, team.OrganizationID, team.ID, user.ID))
 }
 
 func testTeamMemberNotFound(t *testing.T, s *fixture) {
@@ -283,7 +275,7 @@ func testTeamMemberList(t *testing.T, s *fixture) {
 		user := authdbtest.User(t, s.Store)
 		return authdb.TeamMemberWithUser{TeamMember: seat(t, s, team, user.ID), User: user}
 	})
-	returns(t, int64(54))(s.TeamMembers.Count(t.Context(), team.OrganizationID, team.ID))
+	returns(t, int64(54))(s.TeamMembers.Count(t.Context(), authdb.ListTeamMembersParams{OrganizationID: team.OrganizationID, TeamID: team.ID}))
 	checkList(t, s, "TeamMembers.List", "team_member", rows, func(after authdb.Cursor, limit int) authdb.ListTeamMembersParams {
 		return authdb.ListTeamMembersParams{OrganizationID: team.OrganizationID, TeamID: team.ID, After: after, Limit: limit}
 	}, s.TeamMembers.List, s.TeamMembers.All)

@@ -8,16 +8,14 @@ import (
 
 // TeamWith selects the relations of [TeamRepository.Load].
 type TeamWith struct {
-	Organization bool
-	Members      Rows // with their users
+	Members Rows // with their users
 }
 
-// TeamWithRelations is a team and what belongs to it. A relation is nil if it was not asked for, and Members is empty
-// if there are none; their order is that of created_at and id, from the end that [Rows] says.
+// TeamWithRelations is a team and what belongs to it. A relation is nil if it was not asked for, and empty if there are
+// no rows; its order is that of created_at and id, from the end that [Rows] says.
 type TeamWithRelations struct {
 	Team
-	Organization *Organization
-	Members      []TeamMemberWithUser
+	Members []TeamMemberWithUser `json:"members,omitzero"`
 }
 
 func teamAlone(row dbgen.Team) TeamWithRelations { return TeamWithRelations{Team: Team(row)} }
@@ -39,7 +37,6 @@ func (r *TeamRepository) load(
 ) ([]TeamWithRelations, error) {
 	return load(ctx, op, r.repo, teams, func(l *loader) func(Team) TeamWithRelations {
 		ids := keysOf(l, teams, func(t Team) string { return t.ID })
-		organization := organizationsOf(l, with.Organization, teams, func(t Team) string { return t.OrganizationID })
 		members := toMany(l, "members", with.Members, with.Members.isAll(),
 			func(m *TeamMemberWithUser) string { return m.TeamID },
 			(*queries).ListTeamMembersByTeams, ids, teamMemberWithUser,
@@ -47,7 +44,7 @@ func (r *TeamRepository) load(
 				TeamIds: ids, Newest: with.Members.newest, RowLimit: with.Members.rowLimit(),
 			}, teamMemberWithUser)
 		return func(t Team) TeamWithRelations {
-			return TeamWithRelations{t, organization.Of(t.OrganizationID), members.Of(t.ID)}
+			return TeamWithRelations{t, members.Of(t.ID)}
 		}
 	})
 }

@@ -84,7 +84,7 @@ func testTeamNotFound(t *testing.T, s *fixture) {
 			"Teams.Get":                 errOf(s.Teams.Get(ctx, orgID, id)),
 			"Teams.GetWithOrganization": errOf(s.Teams.GetWithOrganization(ctx, orgID, id)),
 			"Teams.Update":              errOf(s.Teams.Update(ctx, orgID, id, authdb.UpdateTeamParams{})),
-			"Teams.Delete":              s.Teams.Delete(ctx, orgID, id, authdb.DeleteTeamParams{AllowLast: true}),
+			"Teams.Delete":              s.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: orgID, TeamID: id, AllowLast: true}),
 		})
 	}
 	s.holds(t, want)
@@ -100,7 +100,7 @@ func testTeamUpdate(t *testing.T, s *fixture) {
 		},
 		[]step[params, authdb.Team]{
 			{"nothing", params{}, func(*authdb.Team) {}},
-			{"name", params{Name: new("New")}, func(t *authdb.Team) { t.Name = "New" }},
+			{"name", params{Name: authdb.Set("New")}, func(t *authdb.Team) { t.Name = "New" }},
 		})
 }
 
@@ -112,21 +112,23 @@ func testTeamDelete(t *testing.T, s *fixture) {
 	delete(want["team_member"], gone.teamMember.ID)
 	s.clears(want, gone.session.ID, activeTeam)
 	want.set("invitation", gone.invitation.ID, map[string]any{"team_id": nil})
-	s.deletes(t, want, "Teams.Delete", func() error { return s.Teams.Delete(t.Context(), gone.org.ID, gone.team.ID, authdb.DeleteTeamParams{}) })
+	s.deletes(t, want, "Teams.Delete", func() error {
+		return s.Teams.Delete(t.Context(), authdb.DeleteTeamParams{OrganizationID: gone.org.ID, TeamID: gone.team.ID})
+	})
 }
 
 func testTeamDeleteLast(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	a, _ := newTenant(t, s), newTenant(t, s) // the other organization's team does not count
 	want := readTables(t, s.Store)
-	fails(t, s.Teams.Delete(ctx, a.org.ID, a.team.ID, authdb.DeleteTeamParams{}), authdb.ErrLastTeam, "Teams.Delete", "")
+	fails(t, s.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: a.org.ID, TeamID: a.team.ID}), authdb.ErrLastTeam, "Teams.Delete", "")
 	s.holds(t, want)
 	delete(want["team"], a.team.ID)
 	delete(want["team_member"], a.teamMember.ID)
 	s.clears(want, a.session.ID, activeTeam)
 	want.set("invitation", a.invitation.ID, map[string]any{"team_id": nil})
 	s.deletes(t, want, "Teams.Delete", func() error {
-		return s.Teams.Delete(ctx, a.org.ID, a.team.ID, authdb.DeleteTeamParams{AllowLast: true})
+		return s.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: a.org.ID, TeamID: a.team.ID, AllowLast: true})
 	})
 }
 
@@ -169,7 +171,7 @@ func testTeamDeleteInvitations(t *testing.T, s *fixture) {
 			t.Fatalf("%v, want %q", got, lists)
 		}
 	}
-	s.deletes(t, want, "Teams.Delete", func() error { return s.Teams.Delete(ctx, org.ID, g, authdb.DeleteTeamParams{}) })
+	s.deletes(t, want, "Teams.Delete", func() error { return s.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: org.ID, TeamID: g}) })
 }
 
 func testTeamRecount(t *testing.T, s *fixture) {
@@ -193,7 +195,7 @@ func testTeamList(t *testing.T, s *fixture) {
 	org := authdbtest.Organization(t, s.Store)
 	authdbtest.Team(t, s.Store)
 	teams := rowsOf(func() authdb.Team { return authdbtest.Team(t, s.Store, teamOf(org.ID)) })
-	returns(t, int64(54))(s.Teams.Count(t.Context(), org.ID))
+	returns(t, int64(54))(s.Teams.Count(t.Context(), authdb.ListTeamsParams{OrganizationID: org.ID}))
 	checkList(t, s, "Teams.List", "team", teams, func(after authdb.Cursor, limit int) authdb.ListTeamsParams {
 		return authdb.ListTeamsParams{OrganizationID: org.ID, After: after, Limit: limit}
 	}, s.Teams.List, s.Teams.All)

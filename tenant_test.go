@@ -35,7 +35,7 @@ func newTenant(t *testing.T, s *fixture) (a tenant) {
 	t.Helper()
 	a.user = authdbtest.User(t, s.Store)
 	a.org = authdbtest.Organization(t, s.Store, func(p *authdb.CreateOrganizationParams) { p.OwnerID = a.user.ID })
-	a.member = must[authdb.MemberWithUser](t)(s.Members.GetByUser(t.Context(), a.org.ID, a.user.ID)).Member
+	a.member = must[authdb.Member](t)(s.Members.GetByUser(t.Context(), a.org.ID, a.user.ID))
 	a.coOwner = authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) {
 		p.OrganizationID, p.Role = a.org.ID, authdb.RoleOwner
 	})
@@ -87,7 +87,7 @@ func TestScopes(t *testing.T) {
 		if in.user != a.user.ID {
 			return in.user
 		}
-		return must[authdb.User](t)(db.Users.SetEmail(ctx, in.user, a.invitation.Email, true)).ID
+		return must[authdb.User](t)(db.Users.SetEmail(ctx, in.user, authdb.SetEmailParams{Email: a.invitation.Email, Verified: true})).ID
 	}
 	var covered []string
 	type calls map[string]func() error
@@ -97,16 +97,20 @@ func TestScopes(t *testing.T) {
 		calls
 	}{
 		{nobody, authdb.ErrNotFound, calls{
-			"Users.Get":         func() error { return errOf(db.Users.Get(ctx, in.user)) },
-			"Users.Update":      func() error { return errOf(db.Users.Update(ctx, in.user, authdb.UpdateUserParams{Name: new("x")})) },
-			"Users.SetEmail":    func() error { return errOf(db.Users.SetEmail(ctx, in.user, "x@example.com", true)) },
-			"Users.Delete":      func() error { return errOf(db.Users.Delete(ctx, in.user, authdb.DeleteUserParams{})) },
+			"Users.Get": func() error { return errOf(db.Users.Get(ctx, in.user)) },
+			"Users.Update": func() error {
+				return errOf(db.Users.Update(ctx, in.user, authdb.UpdateUserParams{Name: authdb.Set("x")}))
+			},
+			"Users.SetEmail": func() error {
+				return errOf(db.Users.SetEmail(ctx, in.user, authdb.SetEmailParams{Email: "x@example.com", Verified: true}))
+			},
+			"Users.Delete":      func() error { return errOf(db.Users.Delete(ctx, authdb.DeleteUserParams{UserID: in.user})) },
 			"Organizations.Get": func() error { return errOf(db.Organizations.Get(ctx, in.org)) },
 			"Organizations.GetFull": func() error {
 				return errOf(db.Organizations.GetFull(ctx, in.org, authdb.OrganizationWith{Members: authdb.All()}))
 			},
 			"Organizations.Update": func() error {
-				return errOf(db.Organizations.Update(ctx, in.org, authdb.UpdateOrganizationParams{Name: new("x")}))
+				return errOf(db.Organizations.Update(ctx, in.org, authdb.UpdateOrganizationParams{Name: authdb.Set("x")}))
 			},
 			"Organizations.Delete": func() error { return errOf(db.Organizations.Delete(ctx, in.org)) },
 		}},
@@ -135,7 +139,7 @@ func TestScopes(t *testing.T) {
 				if in == nobody {
 					account.UserID = a.user.ID
 				}
-				_, _, err := db.Users.CreateWithAccount(ctx, authdb.CreateUserParams{Email: "x@example.com"}, account)
+				_, err := db.Users.CreateWithAccount(ctx, authdb.CreateUserWithAccountParams{User: authdb.CreateUserParams{Email: "x@example.com"}, Account: account})
 				return err
 			},
 		}},
@@ -160,28 +164,30 @@ func TestScopes(t *testing.T) {
 			},
 			"Accounts.SetPassword": func() error { return db.Accounts.SetPassword(ctx, in.user, "x") },
 			"Accounts.Delete": func() error {
-				return db.Accounts.Delete(ctx, in.user, a.account.ID, authdb.DeleteAccountParams{AllowLast: true})
+				return db.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: in.user, ID: a.account.ID, AllowLast: true})
 			},
 			"Members.Get":         func() error { return errOf(db.Members.Get(ctx, in.org, a.member.ID)) },
 			"Members.GetWithUser": func() error { return errOf(db.Members.GetWithUser(ctx, in.org, a.member.ID)) },
 			"Members.GetByUser":   func() error { return errOf(db.Members.GetByUser(ctx, in.org, a.user.ID)) },
 			"Members.GetByEmail":  func() error { return errOf(db.Members.GetByEmail(ctx, in.org, a.user.Email)) },
 			"Members.Update": func() error {
-				return errOf(db.Members.Update(ctx, in.org, a.member.ID, authdb.UpdateMemberParams{Role: new("x")}))
+				return errOf(db.Members.Update(ctx, in.org, a.member.ID, authdb.UpdateMemberParams{Role: authdb.Set("x")}))
 			},
 			"Members.Leave":             func() error { return db.Members.Leave(ctx, in.org, a.user.ID) },
 			"Members.Delete":            func() error { return db.Members.Delete(ctx, in.org, a.member.ID) },
 			"Teams.Get":                 func() error { return errOf(db.Teams.Get(ctx, in.org, a.team.ID)) },
 			"Teams.GetWithOrganization": func() error { return errOf(db.Teams.GetWithOrganization(ctx, in.org, a.team.ID)) },
 			"Teams.Update": func() error {
-				return errOf(db.Teams.Update(ctx, in.org, a.team.ID, authdb.UpdateTeamParams{Name: new("x")}))
+				return errOf(db.Teams.Update(ctx, in.org, a.team.ID, authdb.UpdateTeamParams{Name: authdb.Set("x")}))
 			},
-			"Teams.Delete": func() error { return db.Teams.Delete(ctx, in.org, a.team.ID, authdb.DeleteTeamParams{AllowLast: true}) },
+			"Teams.Delete": func() error {
+				return db.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: in.org, TeamID: a.team.ID, AllowLast: true})
+			},
 			"TeamMembers.Create": func() error {
 				return errOf(db.TeamMembers.Create(ctx, authdb.CreateTeamMemberParams{OrganizationID: in.org, TeamID: a.team.ID, UserID: a.user.ID}))
 			},
 			"TeamMembers.CreateMany": func() error {
-				return errOf(db.TeamMembers.CreateMany(ctx, authdb.CreateTeamMembersParams{OrganizationID: in.org, TeamID: a.team.ID, UserIDs: []string{a.user.ID}}))
+				return errOf(db.TeamMembers.CreateMany(ctx, seatsOf(in.org, a.team.ID, 0, a.user.ID)))
 			},
 			"TeamMembers.Get":            func() error { return errOf(db.TeamMembers.Get(ctx, in.org, a.teamMember.ID)) },
 			"TeamMembers.GetWithUser":    func() error { return errOf(db.TeamMembers.GetWithUser(ctx, in.org, a.teamMember.ID)) },
@@ -209,12 +215,12 @@ func TestScopes(t *testing.T) {
 		{other, errNone, calls{
 			"Sessions.List":         func() error { return inPage(db.Sessions.List(ctx, authdb.ListSessionsParams{UserID: in.user})) },
 			"Sessions.All":          func() error { return inAll(db.Sessions.All(ctx, authdb.ListSessionsParams{UserID: in.user})) },
-			"Sessions.Count":        func() error { return counted(db.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: in.user})) },
+			"Sessions.Count":        func() error { return counted(db.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: in.user})) },
 			"Sessions.DeleteByUser": func() error { return some(db.Sessions.DeleteByUser(ctx, in.user)) },
 			"Sessions.DeleteOthers": func() error { return some(db.Sessions.DeleteOthers(ctx, in.user, "another")) },
 			"Accounts.List":         func() error { return inPage(db.Accounts.List(ctx, authdb.ListAccountsParams{UserID: in.user})) },
 			"Accounts.All":          func() error { return inAll(db.Accounts.All(ctx, authdb.ListAccountsParams{UserID: in.user})) },
-			"Accounts.Count":        func() error { return counted(db.Accounts.Count(ctx, in.user)) },
+			"Accounts.Count":        func() error { return counted(db.Accounts.Count(ctx, authdb.ListAccountsParams{UserID: in.user})) },
 			"Accounts.DeleteByUser": func() error { return counted(db.Accounts.DeleteByUser(ctx, in.user)) },
 			"Members.List":          func() error { return inPage(db.Members.List(ctx, authdb.ListMembersParams{OrganizationID: in.org})) },
 			"Members.All":           func() error { return inAll(db.Members.All(ctx, authdb.ListMembersParams{OrganizationID: in.org})) },
@@ -228,13 +234,15 @@ func TestScopes(t *testing.T) {
 			"Organizations.AllByUser": func() error {
 				return inAll(db.Organizations.AllByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: in.user}))
 			},
-			"Members.Count":             func() error { return counted(db.Members.Count(ctx, in.org)) },
-			"Members.CountByUser":       func() error { return counted(db.Members.CountByUser(ctx, in.user)) },
+			"Members.Count": func() error { return counted(db.Members.Count(ctx, authdb.ListMembersParams{OrganizationID: in.org})) },
+			"Members.CountByUser": func() error {
+				return counted(db.Members.CountByUser(ctx, authdb.ListMembersByUserParams{UserID: in.user}))
+			},
 			"Teams.List":                func() error { return inPage(db.Teams.List(ctx, authdb.ListTeamsParams{OrganizationID: in.org})) },
 			"Teams.All":                 func() error { return inAll(db.Teams.All(ctx, authdb.ListTeamsParams{OrganizationID: in.org})) },
 			"Teams.RecountMembers":      func() error { return counted(db.Teams.RecountMembers(ctx, in.org)) },
 			"Invitations.CancelExpired": func() error { return counted(db.Invitations.CancelExpired(ctx, in.org)) },
-			"Teams.Count":               func() error { return counted(db.Teams.Count(ctx, in.org)) },
+			"Teams.Count":               func() error { return counted(db.Teams.Count(ctx, authdb.ListTeamsParams{OrganizationID: in.org})) },
 			"TeamMembers.List": func() error {
 				return inPage(db.TeamMembers.List(ctx, authdb.ListTeamMembersParams{OrganizationID: in.org, TeamID: a.team.ID}))
 			},
@@ -247,7 +255,9 @@ func TestScopes(t *testing.T) {
 			"TeamMembers.AllByUser": func() error {
 				return inAll(db.TeamMembers.AllByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: in.user}))
 			},
-			"TeamMembers.Count": func() error { return counted(db.TeamMembers.Count(ctx, in.org, a.team.ID)) },
+			"TeamMembers.Count": func() error {
+				return counted(db.TeamMembers.Count(ctx, authdb.ListTeamMembersParams{OrganizationID: in.org, TeamID: a.team.ID}))
+			},
 			"Invitations.List": func() error {
 				return inPage(db.Invitations.List(ctx, authdb.ListInvitationsParams{OrganizationID: in.org, TeamID: a.team.ID}))
 			},
@@ -261,7 +271,7 @@ func TestScopes(t *testing.T) {
 				return inAll(db.Invitations.AllByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: recipient()}))
 			},
 			"Invitations.Count": func() error {
-				return counted(db.Invitations.Count(ctx, authdb.CountInvitationsParams{OrganizationID: in.org}))
+				return counted(db.Invitations.Count(ctx, authdb.ListInvitationsParams{OrganizationID: in.org}))
 			},
 		}},
 	} {
@@ -308,7 +318,7 @@ func scopedMethods(t *testing.T) []string {
 			switch n := n.(type) {
 			case *ast.TypeSpec:
 				// A row is not an id that somebody sent: Load takes rows that the caller has.
-				if s, ok := n.Type.(*ast.StructType); ok && strings.HasSuffix(n.Name.Name, "Params") && named(s.Fields, "OrganizationID", "UserID") {
+				if s, ok := n.Type.(*ast.StructType); ok && strings.HasSuffix(n.Name.Name, "Params") && named(s.Fields, "OrganizationID", "UserID", "Account") {
 					scopedParams[n.Name.Name] = true
 				}
 			case *ast.FuncDecl:

@@ -150,7 +150,7 @@ func checkTimes(t *testing.T, s *authdb.Store, plain *pgxpool.Pool, at time.Time
 
 	org := authdbtest.Organization(t, s, func(p *authdb.CreateOrganizationParams) { p.OwnerID = user.ID })
 	cell("organization", "created_at", org.ID, now, org.CreatedAt)
-	owner := must[authdb.MemberWithUser](t)(s.Members.GetByUser(ctx, org.ID, user.ID))
+	owner := must[authdb.Member](t)(s.Members.GetByUser(ctx, org.ID, user.ID))
 	cell("member", "created_at", owner.ID, now, owner.CreatedAt)
 
 	team := authdbtest.Team(t, s, func(p *authdb.CreateTeamParams) { p.OrganizationID = org.ID })
@@ -181,7 +181,7 @@ func checkExpiry(t *testing.T, s *authdb.Store, userID string, now time.Time) {
 	t.Helper()
 	ctx := t.Context()
 	live := func() int64 {
-		return must[int64](t)(s.Sessions.Count(ctx, authdb.CountSessionsParams{UserID: userID, Live: true}))
+		return must[int64](t)(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: userID, Live: true}))
 	}
 	before := live()
 	for offset, want := range map[time.Duration]int64{-time.Hour: 0, -time.Millisecond: 0, 0: 0, time.Millisecond: 1} {
@@ -191,7 +191,7 @@ func checkExpiry(t *testing.T, s *authdb.Store, userID string, now time.Time) {
 		if got := live() - before; got != want {
 			t.Errorf("a session that ends %v from now: %d are live, want %d", offset, got, want)
 		}
-		if err := s.Sessions.DeleteByToken(ctx, session.Token); err != nil {
+		if err := s.Sessions.DeleteByToken(ctx, string(session.Token)); err != nil {
 			t.Fatal(err)
 		}
 	}

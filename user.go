@@ -11,13 +11,13 @@ import (
 
 // User is a person who can sign in: one row of the user table.
 type User struct {
-	ID            string
-	Name          string
-	Email         string // lower case, unique
-	EmailVerified bool
-	Image         *string // avatar URL; nil if there is none
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
+	ID            string    `json:"id"`
+	Name          string    `json:"name"`
+	Email         string    `json:"email"` // lower case, unique
+	EmailVerified bool      `json:"emailVerified"`
+	Image         *string   `json:"image"` // avatar URL; nil if there is none
+	CreatedAt     time.Time `json:"createdAt"`
+	UpdatedAt     time.Time `json:"updatedAt"`
 }
 
 func (u User) cursor() Cursor { return Cursor{u.CreatedAt, u.ID} }
@@ -26,6 +26,7 @@ func toUser(row dbgen.User) User { return User(row) }
 
 // CreateUserParams are the columns of a new user.
 type CreateUserParams struct {
+	ID            string // empty: a new one
 	Name          string // at most 255 characters
 	Email         string // stored in lower case; at most 254 characters
 	EmailVerified bool
@@ -33,14 +34,32 @@ type CreateUserParams struct {
 }
 
 func (p CreateUserParams) check(op string) error {
-	return check(op, text("name", p.Name, maxName), emailAddress(p.Email), optional("image", p.Image, maxURL))
+	return check(op, text("id", p.ID, maxID), text("name", p.Name, maxName), emailAddress(p.Email), optional("image", p.Image, maxURL))
+}
+
+// CreateUserWithAccountParams are a new user and its way to sign in.
+type CreateUserWithAccountParams struct {
+	User    CreateUserParams
+	Account CreateAccountParams
+}
+
+// UserWithAccount is a user and one of its accounts.
+type UserWithAccount struct {
+	User
+	Account Account `json:"account"`
 }
 
 // UpdateUserParams says what to change; the zero value changes nothing but UpdatedAt. The e-mail address has methods
 // of its own, so that none is changed by a form that happens to carry it.
 type UpdateUserParams struct {
-	Name  *string // nil leaves it
-	Image Change[string]
+	Name  Change[string] `json:"name,omitzero"`
+	Image Change[string] `json:"image,omitzero"`
+}
+
+// SetEmailParams are a new address.
+type SetEmailParams struct {
+	Email    string // stored in lower case; at most 254 characters
+	Verified bool   // the user has proved it
 }
 
 // VerifyEmailParams say what was proved, and how.
@@ -53,13 +72,15 @@ type VerifyEmailParams struct {
 
 // VerifiedUser is a user whose address is proved.
 type VerifiedUser struct {
-	User User
+	User User `json:"user"`
 	// The sessions that ended, in no order: their tokens are what a cache has to forget.
-	Sessions []Session
+	Sessions []Session `json:"sessions"`
 }
 
-// DeleteUserParams say what becomes of the organizations whose only owner the user is: by default, the user stays.
+// DeleteUserParams say which user goes, and what becomes of the organizations whose only owner it is: by default, the
+// user stays.
 type DeleteUserParams struct {
+	UserID              string
 	SuccessorID         string // a user who becomes an owner of each, and a member where it is none
 	DeleteOrganizations bool   // delete each, with all that belongs to it
 }
@@ -67,9 +88,9 @@ type DeleteUserParams struct {
 // DeletedUser is what went along with a user.
 type DeletedUser struct {
 	// The user's sessions, in no order: their tokens are what a cache has to forget.
-	Sessions []Session
+	Sessions []Session `json:"sessions"`
 	// The organizations whose only owner the user was, by id: deleted, handed over, or, with ErrLastOwner, in the way.
-	OrganizationIDs []string
+	OrganizationIDs []string `json:"organizationIds"`
 }
 
 // ListUsersParams selects a page of all users.
@@ -90,40 +111,41 @@ func (r *UserRepository) Create(ctx context.Context, p CreateUserParams) (User, 
 		return User{}, err
 	}
 	row, err := r.repo.CreateUser(ctx, op, dbgen.CreateUserParams{
-		Name: p.Name, Email: p.Email, EmailVerified: p.EmailVerified, Image: p.Image,
+		ID: p.ID, Name: p.Name, Email: p.Email, EmailVerified: p.EmailVerified, Image: p.Image,
 	})
 	return answer(op, row, err, toUser)
 }
 
 // CreateWithAccount adds a user and a way to sign in, both or neither, in one round trip: what a sign-up does. It sets
-// a.UserID, which must be empty, and for [ProviderCredential] a.AccountID. It returns [ErrEmailTaken],
+// the account's UserID, which must be empty, and for [ProviderCredential] its AccountID. It returns [ErrEmailTaken],
 // [ErrAccountTaken] or [ErrInvalidInput].
 func (r *UserRepository) CreateWithAccount(
-	ctx context.Context, u CreateUserParams, a CreateAccountParams,
-) (User, Account, error) {
+	ctx context.Context, p CreateUserWithAccountParams,
+) (UserWithAccount, error) {
 	const op = "Users.CreateWithAccount"
+	u, a := p.User, p.Account
 	u.Email = canonicalEmail(u.Email)
 	if err := u.check(op); err != nil {
-		return User{}, Account{}, err
+		return UserWithAccount{}, err
 	}
 	if a.UserID != "" {
-		return User{}, Account{}, check(op, fault{field: "user_id", reason: "malformed"})
+		return UserWithAccount{}, check(op, fault{field: "user_id", reason: "malformed"})
 	}
 	if a.ProviderID == ProviderCredential {
 		a.AccountID = ""
 	} else if err := check(op, required("account_id", a.AccountID, maxID)); err != nil {
-		return User{}, Account{}, err
+		return UserWithAccount{}, err
 	}
 	if err := a.check(op); err != nil {
-		return User{}, Account{}, err
+		return UserWithAccount{}, err
 	}
 	user, account, err := r.repo.CreateUserWithAccount(ctx, op, dbgen.CreateUserParams{
-		Name: u.Name, Email: u.Email, EmailVerified: u.EmailVerified, Image: u.Image,
+		ID: u.ID, Name: u.Name, Email: u.Email, EmailVerified: u.EmailVerified, Image: u.Image,
 	}, a.row())
 	if err != nil { // the user's row came back before the account was refused
-		return User{}, Account{}, translate(op, err)
+		return UserWithAccount{}, translate(op, err)
 	}
-	return User(user), Account(account), nil
+	return UserWithAccount{User(user), Account(account)}, nil
 }
 
 // CreateMany adds any number of users, all or none, and returns them in the order given. It returns
@@ -136,7 +158,7 @@ func (r *UserRepository) CreateMany(ctx context.Context, ps []CreateUserParams) 
 		if err := p.check(op); err != nil {
 			return nil, err
 		}
-		rows[i] = dbgen.User{Name: p.Name, Email: p.Email, EmailVerified: p.EmailVerified, Image: p.Image}
+		rows[i] = dbgen.User{ID: p.ID, Name: p.Name, Email: p.Email, EmailVerified: p.EmailVerified, Image: p.Image}
 	}
 	created, err := r.repo.CreateUsers(ctx, op, rows)
 	return answers(op, created, err, toUser)
@@ -145,7 +167,7 @@ func (r *UserRepository) CreateMany(ctx context.Context, ps []CreateUserParams) 
 // Get returns the user with that id, or [ErrNotFound].
 func (r *UserRepository) Get(ctx context.Context, userID string) (User, error) {
 	const op = "Users.Get"
-	if err := check(op, id("id", userID)); err != nil {
+	if err := check(op, id("user_id", userID)); err != nil {
 		return User{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetUser, userID, toUser)
@@ -178,34 +200,38 @@ func (r *UserRepository) All(ctx context.Context, p ListUsersParams) iter.Seq2[U
 	return eachItem(ctx, p, func(p *ListUsersParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
-// Count returns the number of users. It reads the whole table.
-func (r *UserRepository) Count(ctx context.Context) (int64, error) {
-	return get(ctx, r.repo, "Users.Count", countOf((*queries).CountUsers), struct{}{}, itself)
+// Count returns how many users [UserRepository.List] has on all its pages. It reads the whole table.
+func (r *UserRepository) Count(ctx context.Context, p ListUsersParams) (int64, error) {
+	const op = "Users.Count"
+	if err := check(op, pageSize(p.Limit)); err != nil {
+		return 0, err
+	}
+	return get(ctx, r.repo, op, countOf((*queries).CountUsers), struct{}{}, itself)
 }
 
 // Update changes what p says and returns the user. It returns [ErrNotFound] or [ErrInvalidInput].
 func (r *UserRepository) Update(ctx context.Context, userID string, p UpdateUserParams) (User, error) {
 	const op = "Users.Update"
-	if err := check(op, id("id", userID), optional("name", p.Name, maxName),
-		optional("image", p.Image.value, maxURL)); err != nil {
+	if err := check(op, id("user_id", userID), p.Name.notNull("name"),
+		optional("name", p.Name.value, maxName), optional("image", p.Image.value, maxURL)); err != nil {
 		return User{}, err
 	}
 	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateUser, dbgen.UpdateUserParams{
-		ID: userID, Name: p.Name, SetImage: p.Image.set, Image: p.Image.value, Now: r.repo.Now(),
+		ID: userID, Name: p.Name.value, SetImage: p.Image.set, Image: p.Image.value, Now: r.repo.Now(),
 	}, (*queries).GetUser, userID)
 	return answer(op, row, err, toUser)
 }
 
 // SetEmail changes the address of a user together with whether it is proved, and returns the user. It returns
 // [ErrNotFound], [ErrEmailTaken] or [ErrInvalidInput].
-func (r *UserRepository) SetEmail(ctx context.Context, userID, email string, verified bool) (User, error) {
+func (r *UserRepository) SetEmail(ctx context.Context, userID string, p SetEmailParams) (User, error) {
 	const op = "Users.SetEmail"
-	email = canonicalEmail(email)
-	if err := check(op, id("id", userID), emailAddress(email)); err != nil {
+	p.Email = canonicalEmail(p.Email)
+	if err := check(op, id("user_id", userID), emailAddress(p.Email)); err != nil {
 		return User{}, err
 	}
 	row, err := repo.Update(ctx, r.repo, op, (*queries).SetUserEmail, dbgen.SetUserEmailParams{
-		ID: userID, Email: email, EmailVerified: verified, Now: r.repo.Now(),
+		ID: userID, Email: p.Email, EmailVerified: p.Verified, Now: r.repo.Now(),
 	}, (*queries).GetUser, userID)
 	return answer(op, row, err, toUser)
 }
@@ -220,7 +246,7 @@ func (r *UserRepository) SetEmail(ctx context.Context, userID, email string, ver
 func (r *UserRepository) VerifyEmail(ctx context.Context, userID string, p VerifyEmailParams) (VerifiedUser, error) {
 	const op = "Users.VerifyEmail"
 	p.Email = canonicalEmail(p.Email)
-	if err := check(op, id("id", userID), key("email", p.Email, maxEmail)); err != nil {
+	if err := check(op, id("user_id", userID), key("email", p.Email, maxEmail)); err != nil {
 		return VerifiedUser{}, err
 	}
 	row, revoked, err := r.repo.VerifyUserEmail(ctx, op, dbgen.VerifyUserEmailParams{
@@ -236,13 +262,13 @@ func (r *UserRepository) VerifyEmail(ctx context.Context, userID string, p Verif
 // returns [ErrLastOwner] if it is the only owner of an organization, unless p says what becomes of that, [ErrReference]
 // if there is no such successor, [ErrNotFound], [ErrReferenced] if rows of the caller's own tables stand in the way, or
 // [ErrInvalidInput].
-func (r *UserRepository) Delete(ctx context.Context, userID string, p DeleteUserParams) (DeletedUser, error) {
+func (r *UserRepository) Delete(ctx context.Context, p DeleteUserParams) (DeletedUser, error) {
 	const op = "Users.Delete"
-	if err := check(op, id("id", userID), text("successor_id", p.SuccessorID, maxID), successor(userID, p)); err != nil {
+	if err := check(op, id("user_id", p.UserID), text("successor_id", p.SuccessorID, maxID), successor(p)); err != nil {
 		return DeletedUser{}, err
 	}
 	row, sessions, err := r.repo.DeleteUser(ctx, op, dbgen.DeleteUserParams{
-		ID: userID, SuccessorID: nonEmpty(p.SuccessorID), DeleteOrganizations: p.DeleteOrganizations,
+		ID: p.UserID, SuccessorID: nonEmpty(p.SuccessorID), DeleteOrganizations: p.DeleteOrganizations,
 	})
 	if err := deleted(op, err); err != nil {
 		return DeletedUser{OrganizationIDs: row.OrganizationIds}, err
@@ -250,8 +276,8 @@ func (r *UserRepository) Delete(ctx context.Context, userID string, p DeleteUser
 	return DeletedUser{each(sessions, toSession), row.OrganizationIds}, nil
 }
 
-func successor(userID string, p DeleteUserParams) fault {
-	if p.SuccessorID != "" && (p.DeleteOrganizations || p.SuccessorID == userID) {
+func successor(p DeleteUserParams) fault {
+	if p.SuccessorID != "" && (p.DeleteOrganizations || p.SuccessorID == p.UserID) {
 		return fault{field: "successor_id", reason: "malformed"}
 	}
 	return fault{}

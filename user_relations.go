@@ -21,11 +21,11 @@ type UserWith struct {
 // are no rows; its order is that of created_at and id, from the end that [Rows] says.
 type UserWithRelations struct {
 	User
-	Sessions    []Session
-	Accounts    []Account
-	Members     []MemberWithOrganization
-	TeamMembers []TeamMemberWithTeam
-	Invitations []InvitationWithOrganization
+	Sessions    []Session                    `json:"sessions,omitzero"`
+	Accounts    []Account                    `json:"accounts,omitzero"`
+	Members     []MemberWithOrganization     `json:"members,omitzero"`
+	TeamMembers []TeamMemberWithTeam         `json:"teamMembers,omitzero"`
+	Invitations []InvitationWithOrganization `json:"invitations,omitzero"`
 }
 
 // Load brings the relations of a user that with asks for, in one round trip and as of one moment. The user itself was

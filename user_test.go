@@ -53,9 +53,9 @@ func testUserCreateWithAccount(t *testing.T, s *fixture) {
 	want := readTables(t, s.Store)
 	at := s.now.Add(time.Hour)
 	for _, account := range []authdb.Account{
-		{ProviderID: "credential", Password: new("hash")},
+		{ProviderID: "credential", Password: new(authdb.Secret("hash"))},
 		{
-			ProviderID: "github", AccountID: "sign-up", AccessToken: new("access"), RefreshToken: new("refresh"), IDToken: new("id"),
+			ProviderID: "github", AccountID: "sign-up", AccessToken: new(authdb.Secret("access")), RefreshToken: new(authdb.Secret("refresh")), IDToken: new(authdb.Secret("id")),
 			AccessTokenExpiresAt: &at, RefreshTokenExpiresAt: &at, Scope: new("a,b"),
 		},
 	} {
@@ -72,11 +72,10 @@ func testUserCreateWithAccount(t *testing.T, s *fixture) {
 		if account.ProviderID == authdb.ProviderCredential {
 			account.AccountID, p.AccountID = user.ID, "whatever"
 		}
-		gotUser, gotAccount, err := s.Users.CreateWithAccount(ctx, authdb.CreateUserParams{
+		got, err := s.Users.CreateWithAccount(ctx, authdb.CreateUserWithAccountParams{User: authdb.CreateUserParams{
 			Name: user.Name, Email: strings.ToUpper(user.Email), EmailVerified: true, Image: user.Image,
-		}, p)
-		returns(t, user)(gotUser, err)
-		returns(t, account)(gotAccount, err)
+		}, Account: p})
+		returns(t, authdb.UserWithAccount{User: user, Account: account})(got, err)
 		want["user"][user.ID], want["account"][account.ID] = asRow(user), asRow(account)
 	}
 	s.holds(t, want)
@@ -101,7 +100,7 @@ func testUserCreateWithAccountRefused(t *testing.T, s *fixture) {
 		{"new@sign-up.example", authdb.CreateAccountParams{ProviderID: "github", AccountID: "x", UserID: user.ID}, authdb.ErrInvalidInput, "user_id"},
 		{"new@sign-up.example", authdb.CreateAccountParams{ProviderID: "credential", Scope: new("\x00")}, authdb.ErrInvalidInput, "scope"},
 	} {
-		_, _, err := s.Users.CreateWithAccount(t.Context(), authdb.CreateUserParams{Email: test.email}, test.account)
+		_, err := s.Users.CreateWithAccount(t.Context(), authdb.CreateUserWithAccountParams{User: authdb.CreateUserParams{Email: test.email}, Account: test.account})
 		fails(t, err, test.kind, "Users.CreateWithAccount", test.field)
 	}
 	s.holds(t, want)
@@ -116,7 +115,7 @@ func testUserCreateConflict(t *testing.T, s *fixture) {
 	if !errors.Is(err, authdb.ErrConflict) {
 		t.Errorf("%v is no ErrConflict", err)
 	}
-	_, err = s.Users.SetEmail(t.Context(), other.ID, taken, true)
+	_, err = s.Users.SetEmail(t.Context(), other.ID, authdb.SetEmailParams{Email: taken, Verified: true})
 	fails(t, err, authdb.ErrEmailTaken, "Users.SetEmail", "email")
 	_, err = authdb.New(s.Pool(), authdb.WithIDs(func() string { return user.ID })).Users.
 		Create(t.Context(), authdb.CreateUserParams{Email: "new@example.com"})
@@ -139,7 +138,7 @@ func testUserEmail(t *testing.T, s *fixture) {
 		user.EmailVerified = true
 		returns(t, authdb.VerifiedUser{User: user, Sessions: []authdb.Session{}})(
 			s.Users.VerifyEmail(ctx, user.ID, authdb.VerifyEmailParams{Email: given}))
-		returns(t, user)(s.Users.SetEmail(ctx, user.ID, given, true))
+		returns(t, user)(s.Users.SetEmail(ctx, user.ID, authdb.SetEmailParams{Email: given, Verified: true}))
 	}
 }
 
@@ -157,9 +156,9 @@ func testUserNotFound(t *testing.T, s *fixture) {
 		"Users.Get":         errOf(s.Users.Get(ctx, "none")),
 		"Users.GetByEmail":  errOf(s.Users.GetByEmail(ctx, "none@example.com")),
 		"Users.Update":      errOf(s.Users.Update(ctx, "none", authdb.UpdateUserParams{})),
-		"Users.SetEmail":    errOf(s.Users.SetEmail(ctx, "none", "none@example.com", true)),
+		"Users.SetEmail":    errOf(s.Users.SetEmail(ctx, "none", authdb.SetEmailParams{Email: "none@example.com", Verified: true})),
 		"Users.VerifyEmail": errOf(s.Users.VerifyEmail(ctx, "none", authdb.VerifyEmailParams{Email: "none@example.com"})),
-		"Users.Delete":      errOf(s.Users.Delete(ctx, "none", authdb.DeleteUserParams{})),
+		"Users.Delete":      errOf(s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: "none"})),
 	})
 	s.holds(t, want)
 }
@@ -173,10 +172,10 @@ func testUserUpdate(t *testing.T, s *fixture) {
 		func(p params) (authdb.User, error) { return s.Users.Update(t.Context(), user.ID, p) },
 		[]step[params, authdb.User]{
 			{"nothing", params{}, func(*authdb.User) {}},
-			{"name", params{Name: new("New")}, func(u *authdb.User) { u.Name = "New" }},
+			{"name", params{Name: authdb.Set("New")}, func(u *authdb.User) { u.Name = "New" }},
 			{"image", params{Image: authdb.Set("https://example.com/2")}, func(u *authdb.User) { u.Image = new("https://example.com/2") }},
 			{"no image", params{Image: authdb.SetNull[string]()}, func(u *authdb.User) { u.Image = nil }},
-			{"empty name", params{Name: new("")}, func(u *authdb.User) { u.Name = "" }},
+			{"empty name", params{Name: authdb.Set("")}, func(u *authdb.User) { u.Name = "" }},
 		})
 }
 
@@ -189,7 +188,7 @@ func testUserSetEmail(t *testing.T, s *fixture) {
 	user := authdbtest.User(t, s.Store)
 	checkUpdates(t, s, "user", user,
 		func(p params) (authdb.User, error) {
-			return s.Users.SetEmail(t.Context(), user.ID, p.email, p.verified)
+			return s.Users.SetEmail(t.Context(), user.ID, authdb.SetEmailParams{Email: p.email, Verified: p.verified})
 		},
 		[]step[params, authdb.User]{
 			{"unverified", params{"a@set.example", false}, func(u *authdb.User) { u.Email, u.EmailVerified = "a@set.example", false }},
@@ -247,9 +246,9 @@ func testUserDelete(t *testing.T, s *fixture) {
 	s.seats(want, gone.team.ID, -1)
 	second := authdbtest.Session(t, s.Store, sessionOf(s, gone.user.ID, -time.Hour))
 	returns(t, authdb.DeletedUser{Sessions: []authdb.Session{gone.session, second}, OrganizationIDs: []string{}})(
-		sortedSessions(s.Users.Delete(t.Context(), gone.user.ID, authdb.DeleteUserParams{})))
+		sortedSessions(s.Users.Delete(t.Context(), authdb.DeleteUserParams{UserID: gone.user.ID})))
 	s.holds(t, want)
-	notFound(t, map[string]error{"Users.Delete": errOf(s.Users.Delete(t.Context(), gone.user.ID, authdb.DeleteUserParams{}))})
+	notFound(t, map[string]error{"Users.Delete": errOf(s.Users.Delete(t.Context(), authdb.DeleteUserParams{UserID: gone.user.ID}))})
 }
 
 func sortedSessions(deleted authdb.DeletedUser, err error) (authdb.DeletedUser, error) {
@@ -305,7 +304,7 @@ func (o lastOwner) organizationIDs() []string {
 func testUserDeleteLastOwner(t *testing.T, s *fixture) {
 	o := newLastOwner(t, s)
 	want := readTables(t, s.Store)
-	deleted, err := s.Users.Delete(t.Context(), o.user.ID, authdb.DeleteUserParams{})
+	deleted, err := s.Users.Delete(t.Context(), authdb.DeleteUserParams{UserID: o.user.ID})
 	fails(t, err, authdb.ErrLastOwner, "Users.Delete", "")
 	returns(t, authdb.DeletedUser{OrganizationIDs: o.organizationIDs()})(deleted, nil)
 	s.holds(t, want)
@@ -323,8 +322,8 @@ func testUserDeleteSuccessor(t *testing.T, s *fixture) {
 	s.seats(want, o.one.team.ID, -1)
 	want.set("member", member.ID, map[string]any{"role": "admin,owner"})
 	returns(t, authdb.DeletedUser{Sessions: []authdb.Session{o.one.session, o.session}, OrganizationIDs: o.organizationIDs()})(
-		sortedSessions(s.Users.Delete(t.Context(), o.user.ID, authdb.DeleteUserParams{SuccessorID: heir.ID})))
-	joined := must[authdb.MemberWithUser](t)(s.Members.GetByUser(t.Context(), o.one.org.ID, heir.ID)).Member
+		sortedSessions(s.Users.Delete(t.Context(), authdb.DeleteUserParams{UserID: o.user.ID, SuccessorID: heir.ID})))
+	joined := must[authdb.Member](t)(s.Members.GetByUser(t.Context(), o.one.org.ID, heir.ID))
 	if len(joined.ID) != 32 {
 		t.Errorf("a member with the id %q", joined.ID)
 	}
@@ -336,7 +335,7 @@ func testUserDeleteSuccessor(t *testing.T, s *fixture) {
 	// A member without a role becomes owner, and nothing else.
 	bare := newTenant(t, s)
 	exec(t, s.Store, `UPDATE member SET role = '' WHERE id = $1`, bare.coOwner.ID)
-	must[authdb.DeletedUser](t)(s.Users.Delete(t.Context(), bare.user.ID, authdb.DeleteUserParams{SuccessorID: bare.coOwner.UserID}))
+	must[authdb.DeletedUser](t)(s.Users.Delete(t.Context(), authdb.DeleteUserParams{UserID: bare.user.ID, SuccessorID: bare.coOwner.UserID}))
 	bare.coOwner.Role = "owner"
 	returns(t, bare.coOwner)(s.Members.Get(t.Context(), bare.org.ID, bare.coOwner.ID))
 }
@@ -368,7 +367,7 @@ func testUserDeleteOrganizations(t *testing.T, s *fixture) {
 	delete(want["team_member"], o.two.teamMember.ID)
 	s.clears(want, cleared.ID, activeOrganization, activeTeam)
 	returns(t, authdb.DeletedUser{Sessions: []authdb.Session{o.one.session, o.session}, OrganizationIDs: o.organizationIDs()})(
-		sortedSessions(s.Users.Delete(t.Context(), o.user.ID, authdb.DeleteUserParams{DeleteOrganizations: true})))
+		sortedSessions(s.Users.Delete(t.Context(), authdb.DeleteUserParams{UserID: o.user.ID, DeleteOrganizations: true})))
 	s.holds(t, want)
 }
 
@@ -388,7 +387,8 @@ func testUserDeleteRefused(t *testing.T, s *fixture) {
 		{"none", authdb.DeleteUserParams{DeleteOrganizations: true}, authdb.ErrNotFound, ""},
 		{"none", authdb.DeleteUserParams{SuccessorID: heir.ID}, authdb.ErrNotFound, ""},
 	} {
-		deleted, err := s.Users.Delete(t.Context(), test.userID, test.p)
+		test.p.UserID = test.userID
+		deleted, err := s.Users.Delete(t.Context(), test.p)
 		fails(t, err, test.kind, "Users.Delete", test.field)
 		if deleted.Sessions != nil {
 			t.Errorf("%v beside an error", deleted.Sessions)
@@ -400,7 +400,7 @@ func testUserDeleteRefused(t *testing.T, s *fixture) {
 func testUserList(t *testing.T, s *fixture) {
 	exec(t, s.Store, `DELETE FROM "user"`)
 	users := rowsOf(func() authdb.User { return authdbtest.User(t, s.Store) })
-	returns(t, int64(54))(s.Users.Count(t.Context()))
+	returns(t, int64(54))(s.Users.Count(t.Context(), authdb.ListUsersParams{}))
 	checkList(t, s, "Users.List", "user", users, func(after authdb.Cursor, limit int) authdb.ListUsersParams {
 		return authdb.ListUsersParams{After: after, Limit: limit}
 	}, s.Users.List, s.Users.All)

@@ -78,11 +78,11 @@ func text(field, s string, limit int) fault {
 }
 
 // optional checks text that may be absent.
-func optional(field string, s *string, limit int) fault {
+func optional[T ~string](field string, s *T, limit int) fault {
 	if s == nil {
 		return fault{}
 	}
-	return text(field, *s, limit)
+	return text(field, string(*s), limit)
 }
 
 // optionalRequired checks text that may be absent, but not empty.

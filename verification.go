@@ -12,12 +12,12 @@ import (
 // Verification is a value that proves something once, such as a reset token, a code or an OAuth state: one row of the
 // verification table. Several rows may have one identifier.
 type Verification struct {
-	ID         string
-	Identifier string `json:"-"` // what is proved, such as "reset-password:" and a token: it can be the secret itself
-	Value      string `json:"-"` // such as the user's id, a code with its count of attempts, or JSON
-	ExpiresAt  time.Time
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	ID         string    `json:"id"`
+	Identifier Secret    `json:"-"` // what is proved, such as "reset-password:" and a token: it can be the secret itself
+	Value      Secret    `json:"-"` // such as the user's id, a code with its count of attempts, or JSON
+	ExpiresAt  time.Time `json:"expiresAt"`
+	CreatedAt  time.Time `json:"createdAt"`
+	UpdatedAt  time.Time `json:"updatedAt"`
 }
 
 func (v Verification) cursor() Cursor { return Cursor{v.CreatedAt, v.ID} }
@@ -26,32 +26,42 @@ func toVerification(row dbgen.Verification) Verification { return Verification(r
 
 // CreateVerificationParams are the columns of a new verification.
 type CreateVerificationParams struct {
-	Identifier string `json:"-"` // at most 512 characters
-	Value      string `json:"-"` // at most 65,536 characters
+	ID         string // empty: a new one; always empty for Reserve, which makes its own
+	Identifier Secret // at most 512 characters
+	Value      Secret // at most 65,536 characters
 	ExpiresAt  time.Time
+}
+
+// noID refuses an id where it is made from the identifier.
+func (p CreateVerificationParams) noID() fault {
+	if p.ID != "" {
+		return fault{field: "id", reason: "malformed"}
+	}
+	return fault{}
 }
 
 // UpdateVerificationParams says what to change; the zero value changes nothing but UpdatedAt.
 type UpdateVerificationParams struct {
-	Value     *string    `json:"-"` // nil leaves it
-	ExpiresAt *time.Time // nil leaves it
+	Value     Change[Secret]    `json:"value,omitzero"`
+	ExpiresAt Change[time.Time] `json:"expiresAt,omitzero"`
 }
 
 func (p UpdateVerificationParams) check(op string, key fault) error {
-	return check(op, key, optional("value", p.Value, maxValue), instant("expires_at", p.ExpiresAt))
+	return check(op, key, p.Value.notNull("value"), p.ExpiresAt.notNull("expires_at"),
+		optional("value", p.Value.value, maxValue), instant("expires_at", p.ExpiresAt.value))
 }
 
 // ConsumeCodeParams are a guess at a one-time code.
 type ConsumeCodeParams struct {
-	Identifier  string `json:"-"`
-	Code        string `json:"-"` // as it is stored: hashed, where Better Auth's storeOTP says so
+	Identifier  Secret
+	Code        Secret // as it is stored: hashed, where Better Auth's storeOTP says so
 	MaxAttempts int    // wrong guesses after which the code is good for nothing; zero: 3, Better Auth's allowedAttempts
 	InTx        bool   // run in the caller's transaction, which forgets a wrong guess unless it is committed
 }
 
 // ListVerificationsParams selects a page of the rows of an identifier.
 type ListVerificationsParams struct {
-	Identifier string `json:"-"`
+	Identifier Secret
 	After      Cursor
 	Limit      int // rows in a page; defaults to DefaultLimit
 }
@@ -63,12 +73,12 @@ type VerificationRepository struct{ repo *repo.Repo }
 // that of whoever made another, CreatedAt is a millisecond after that one's. It returns [ErrInvalidInput].
 func (r *VerificationRepository) Create(ctx context.Context, p CreateVerificationParams) (Verification, error) {
 	const op = "Verifications.Create"
-	if err := check(op, required("identifier", p.Identifier, maxToken), text("value", p.Value, maxValue),
+	if err := check(op, text("id", p.ID, maxID), required("identifier", string(p.Identifier), maxToken), text("value", string(p.Value), maxValue),
 		requiredInstant("expires_at", p.ExpiresAt)); err != nil {
 		return Verification{}, err
 	}
 	row, err := r.repo.CreateVerification(ctx, op, dbgen.CreateVerificationParams{
-		Identifier: p.Identifier, Value: p.Value, ExpiresAt: p.ExpiresAt,
+		ID: p.ID, Identifier: string(p.Identifier), Value: string(p.Value), ExpiresAt: p.ExpiresAt,
 	})
 	return answer(op, row, err, toVerification)
 }
@@ -78,19 +88,19 @@ func (r *VerificationRepository) Create(ctx context.Context, p CreateVerificatio
 // [ErrInvalidInput]. In a transaction that is rolled back it was not reserved.
 func (r *VerificationRepository) Reserve(ctx context.Context, p CreateVerificationParams) error {
 	const op = "Verifications.Reserve"
-	if err := check(op, required("identifier", p.Identifier, maxToken), text("value", p.Value, maxValue),
+	if err := check(op, p.noID(), required("identifier", string(p.Identifier), maxToken), text("value", string(p.Value), maxValue),
 		requiredInstant("expires_at", p.ExpiresAt)); err != nil {
 		return err
 	}
 	return translate(op, r.repo.ReserveVerification(ctx, op, dbgen.ReserveVerificationParams{
-		Identifier: p.Identifier, Value: p.Value, ExpiresAt: p.ExpiresAt,
+		Identifier: string(p.Identifier), Value: string(p.Value), ExpiresAt: p.ExpiresAt,
 	}))
 }
 
 // Get returns the verification with that id, or [ErrNotFound]. It does not look at ExpiresAt.
 func (r *VerificationRepository) Get(ctx context.Context, verificationID string) (Verification, error) {
 	const op = "Verifications.Get"
-	if err := check(op, id("id", verificationID)); err != nil {
+	if err := check(op, id("verification_id", verificationID)); err != nil {
 		return Verification{}, err
 	}
 	return get(ctx, r.repo, op, (*queries).GetVerification, verificationID, toVerification)
@@ -112,11 +122,11 @@ func (r *VerificationRepository) GetByIdentifier(ctx context.Context, identifier
 // [ErrInvalidInput].
 func (r *VerificationRepository) List(ctx context.Context, p ListVerificationsParams) (Page[Verification], error) {
 	const op = "Verifications.List"
-	if err := check(op, key("identifier", p.Identifier, maxToken), pageSize(p.Limit)); err != nil {
+	if err := check(op, key("identifier", string(p.Identifier), maxToken), pageSize(p.Limit)); err != nil {
 		return Page[Verification]{}, err
 	}
 	return list(ctx, r.repo, op, (*queries).ListVerifications, dbgen.ListVerificationsParams{
-		Identifier: p.Identifier, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
+		Identifier: string(p.Identifier), AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
 	}, p.Limit, toVerification, Verification.cursor)
 }
 
@@ -126,13 +136,14 @@ func (r *VerificationRepository) All(ctx context.Context, p ListVerificationsPar
 	return eachItem(ctx, p, func(p *ListVerificationsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
-// Count returns the number of verifications of an identifier, expired ones too. It returns [ErrInvalidInput].
-func (r *VerificationRepository) Count(ctx context.Context, identifier string) (int64, error) {
+// Count returns how many verifications [VerificationRepository.List] has on all its pages. It returns
+// [ErrInvalidInput].
+func (r *VerificationRepository) Count(ctx context.Context, p ListVerificationsParams) (int64, error) {
 	const op = "Verifications.Count"
-	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
+	if err := check(op, key("identifier", string(p.Identifier), maxToken), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountVerifications, identifier, itself)
+	return get(ctx, r.repo, op, (*queries).CountVerifications, string(p.Identifier), itself)
 }
 
 // Consume uses up the newest verification of an identifier and returns it: of any number of callers one gets it, and
@@ -170,12 +181,12 @@ func (r *VerificationRepository) ConsumeCode(ctx context.Context, p ConsumeCodeP
 	if p.MaxAttempts == 0 {
 		p.MaxAttempts = 3
 	}
-	if err := check(op, key("identifier", p.Identifier, maxToken), required("code", p.Code, maxToken),
+	if err := check(op, key("identifier", string(p.Identifier), maxToken), required("code", string(p.Code), maxToken),
 		limitOf("max_attempts", p.MaxAttempts)); err != nil {
 		return err
 	}
 	return translate(op, r.repo.ConsumeCode(ctx, op, dbgen.ConsumeCodeParams{
-		Identifier: p.Identifier, Code: p.Code, MaxAttempts: int32(min(p.MaxAttempts, 1000)),
+		Identifier: string(p.Identifier), Code: string(p.Code), MaxAttempts: int32(min(p.MaxAttempts, 1000)),
 	}, p.InTx))
 }
 
@@ -185,11 +196,11 @@ func (r *VerificationRepository) Update(
 	ctx context.Context, verificationID string, p UpdateVerificationParams,
 ) (Verification, error) {
 	const op = "Verifications.Update"
-	if err := p.check(op, id("id", verificationID)); err != nil {
+	if err := p.check(op, id("verification_id", verificationID)); err != nil {
 		return Verification{}, err
 	}
 	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateVerification, dbgen.UpdateVerificationParams{
-		ID: verificationID, Value: p.Value, ExpiresAt: repo.UTC(p.ExpiresAt), Now: r.repo.Now(),
+		ID: verificationID, Value: (*string)(p.Value.value), ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo.Now(),
 	}, (*queries).GetVerification, verificationID)
 	return answer(op, row, err, toVerification)
 }
@@ -205,7 +216,7 @@ func (r *VerificationRepository) UpdateByIdentifier(
 	}
 	query := (*queries).UpdateVerificationsByIdentifier
 	n, err := repo.Count(ctx, r.repo, op, query, dbgen.UpdateVerificationsByIdentifierParams{
-		Identifier: identifier, Value: p.Value, ExpiresAt: repo.UTC(p.ExpiresAt), Now: r.repo.Now(),
+		Identifier: identifier, Value: (*string)(p.Value.value), ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo.Now(),
 	})
 	return n, translate(op, err)
 }
@@ -213,7 +224,7 @@ func (r *VerificationRepository) UpdateByIdentifier(
 // Delete removes the verification with that id. It returns [ErrNotFound].
 func (r *VerificationRepository) Delete(ctx context.Context, verificationID string) error {
 	const op = "Verifications.Delete"
-	if err := check(op, id("id", verificationID)); err != nil {
+	if err := check(op, id("verification_id", verificationID)); err != nil {
 		return err
 	}
 	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteVerification, verificationID))

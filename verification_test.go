@@ -32,7 +32,7 @@ func TestVerifications(t *testing.T) {
 func newVerification(t *testing.T, s *fixture, identifier string, lifetime time.Duration) authdb.Verification {
 	t.Helper()
 	return must[authdb.Verification](t)(s.Verifications.Create(t.Context(), authdb.CreateVerificationParams{
-		Identifier: identifier, Value: "123456:0", ExpiresAt: s.now.Add(lifetime),
+		Identifier: authdb.Secret(identifier), Value: "123456:0", ExpiresAt: s.now.Add(lifetime),
 	}))
 }
 
@@ -178,11 +178,11 @@ func testVerificationConsumeValue(t *testing.T, s *fixture) {
 		notFound(t, map[string]error{"Verifications.ConsumeValue": errOf(consume(value))})
 	}
 	s.holds(t, want)
-	returns(t, v)(consume(v.Value))
+	returns(t, v)(consume(string(v.Value)))
 	s.holds(t, without)
-	notFound(t, map[string]error{"Verifications.ConsumeValue": errOf(consume(v.Value))})
+	notFound(t, map[string]error{"Verifications.ConsumeValue": errOf(consume(string(v.Value)))})
 	expired := newVerification(t, s, "value", 0)
-	notFound(t, map[string]error{"Verifications.ConsumeValue": errOf(consume(expired.Value))})
+	notFound(t, map[string]error{"Verifications.ConsumeValue": errOf(consume(string(expired.Value)))})
 	s.holds(t, without)
 }
 
@@ -192,7 +192,7 @@ func testVerificationConsumeCode(t *testing.T, s *fixture) {
 	p := authdb.ConsumeCodeParams{Identifier: "code", Code: "123456"}
 	guess := func(code string) error {
 		p := p
-		p.Code = code
+		p.Code = authdb.Secret(code)
 		return s.Verifications.ConsumeCode(ctx, p)
 	}
 	newVerification(t, s, "code 2", time.Hour)
@@ -269,15 +269,15 @@ func testVerificationCodeFormats(t *testing.T, s *fixture) {
 			p := authdb.ConsumeCodeParams{Identifier: "format", Code: "wrong", MaxAttempts: 5}
 			create := func() authdb.Verification {
 				return must[authdb.Verification](t)(s.Verifications.Create(ctx, authdb.CreateVerificationParams{
-					Identifier: "format", Value: test.value, ExpiresAt: s.now.Add(time.Hour),
+					Identifier: "format", Value: authdb.Secret(test.value), ExpiresAt: s.now.Add(time.Hour),
 				}))
 			}
 			v := create()
 			fails(t, s.Verifications.ConsumeCode(ctx, p), authdb.ErrWrongCode, "Verifications.ConsumeCode", "")
-			if v = must[authdb.Verification](t)(s.Verifications.Get(ctx, v.ID)); test.after != "" && v.Value != test.after {
+			if v = must[authdb.Verification](t)(s.Verifications.Get(ctx, v.ID)); test.after != "" && string(v.Value) != test.after {
 				t.Errorf("after a wrong guess: %q, want %q", v.Value, test.after)
 			}
-			p.Code = test.code
+			p.Code = authdb.Secret(test.code)
 			err := s.Verifications.ConsumeCode(ctx, p)
 			if test.after != "" && err != nil || test.after == "" && !errors.Is(err, authdb.ErrWrongCode) {
 				t.Errorf("the code %q of %q: %v", p.Code, test.value, err)
@@ -296,9 +296,9 @@ func testVerificationUpdate(t *testing.T, s *fixture) {
 		func(p params) (authdb.Verification, error) { return s.Verifications.Update(t.Context(), v.ID, p) },
 		[]step[params, authdb.Verification]{
 			{"nothing", params{}, func(*authdb.Verification) {}},
-			{"value", params{Value: new("123456:1")}, func(v *authdb.Verification) { v.Value = "123456:1" }},
-			{"end", params{ExpiresAt: &end}, func(v *authdb.Verification) { v.ExpiresAt = end }},
-			{"both", params{new(""), new(end.Add(time.Microsecond))}, func(v *authdb.Verification) { v.Value = "" }},
+			{"value", params{Value: authdb.Set(authdb.Secret("123456:1"))}, func(v *authdb.Verification) { v.Value = "123456:1" }},
+			{"end", params{ExpiresAt: authdb.Set(end)}, func(v *authdb.Verification) { v.ExpiresAt = end }},
+			{"both", params{authdb.Set(authdb.Secret("")), authdb.Set(end.Add(time.Microsecond))}, func(v *authdb.Verification) { v.Value = "" }},
 		})
 }
 
@@ -311,8 +311,8 @@ func testVerificationUpdateByIdentifier(t *testing.T, s *fixture) {
 	end := s.now.Add(2 * time.Hour)
 	for _, step := range []step[params, authdb.Verification]{
 		{"nothing", params{}, func(*authdb.Verification) {}},
-		{"value", params{Value: new("v")}, func(v *authdb.Verification) { v.Value = "v" }},
-		{"end", params{ExpiresAt: &end}, func(v *authdb.Verification) { v.ExpiresAt = end }},
+		{"value", params{Value: authdb.Set(authdb.Secret("v"))}, func(v *authdb.Verification) { v.Value = "v" }},
+		{"end", params{ExpiresAt: authdb.Set(end)}, func(v *authdb.Verification) { v.ExpiresAt = end }},
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			want := readTables(t, s.Store)
@@ -362,7 +362,7 @@ func testVerificationDeleteExpired(t *testing.T, s *fixture) {
 func testVerificationList(t *testing.T, s *fixture) {
 	newVerification(t, s, "list 2", time.Hour)
 	rows := rowsOf(func() authdb.Verification { return newVerification(t, s, "list", time.Duration(s.ids%5-2)*time.Hour) })
-	returns(t, int64(54))(s.Verifications.Count(t.Context(), "list"))
+	returns(t, int64(54))(s.Verifications.Count(t.Context(), authdb.ListVerificationsParams{Identifier: "list"}))
 	checkList(t, s, "Verifications.List", "verification", rows, func(after authdb.Cursor, limit int) authdb.ListVerificationsParams {
 		return authdb.ListVerificationsParams{Identifier: "list", After: after, Limit: limit}
 	}, s.Verifications.List, s.Verifications.All)

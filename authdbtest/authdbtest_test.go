@@ -17,7 +17,7 @@ func TestNewIsFreshAndFast(t *testing.T) {
 	begin := time.Now()
 	for range stores {
 		store := authdbtest.New(t)
-		if n, err := store.Users.Count(t.Context()); err != nil || n != 0 {
+		if n, err := store.Users.Count(t.Context(), authdb.ListUsersParams{}); err != nil || n != 0 {
 			t.Errorf("%d users, %v", n, err)
 		}
 		authdbtest.User(t, store)

@@ -41,7 +41,7 @@ func Account(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateAccountPa
 func Verification(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateVerificationParams)) authdb.Verification {
 	t.Helper()
 	p := authdb.CreateVerificationParams{
-		Identifier: "reset-password:" + unique(), Value: unique(), ExpiresAt: time.Now().Add(time.Hour),
+		Identifier: authdb.Secret("reset-password:" + unique()), Value: authdb.Secret(unique()), ExpiresAt: time.Now().Add(time.Hour),
 	}
 	return create(t, s.Verifications.Create, p, edit, nil)
 }

@@ -134,7 +134,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (au
 		return found, nil
 	}
 	refreshed, err := a.Sessions.Refresh(r.Context(), authdb.RefreshSessionParams{
-		Token: token, Lifetime: a.Lifetime, UpdateAge: a.UpdateAge,
+		Token: authdb.Secret(token), Lifetime: a.Lifetime, UpdateAge: a.UpdateAge,
 	})
 	switch {
 	case errors.Is(err, authdb.ErrNotFound): // signed out meanwhile

@@ -32,7 +32,7 @@ type fakeSessions struct {
 
 func fakeOf(token string, expiresAt time.Time) *fakeSessions {
 	return &fakeSessions{rows: map[string]authdb.Authentication{token: {
-		Session: authdb.Session{ID: "s1", Token: token, ExpiresAt: expiresAt, UserID: "u1", ActiveOrganizationID: new("o1")},
+		Session: authdb.Session{ID: "s1", Token: authdb.Secret(token), ExpiresAt: expiresAt, UserID: "u1", ActiveOrganizationID: new("o1")},
 		User:    authdb.User{ID: "u1", Name: "Ada"},
 		Member:  &authdb.Member{OrganizationID: "o1", UserID: "u1", Role: authdb.RoleOwner},
 	}}}
@@ -52,7 +52,7 @@ func (f *fakeSessions) Refresh(_ context.Context, p authdb.RefreshSessionParams)
 	if f.refreshErr != nil {
 		return authdb.RefreshedSession{}, f.refreshErr
 	}
-	s := f.rows[p.Token].Session
+	s := f.rows[string(p.Token)].Session
 	if f.leaves {
 		return authdb.RefreshedSession{Session: s}, nil
 	}

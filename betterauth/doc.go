@@ -40,9 +40,9 @@
 //	ok, err := betterauth.VerifyPassword(ctx, hash, password) // "" where there is no hash
 //
 //	session, err = store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: ada.ID})
-//	http.SetCookie(w, cookies.Cookie(session.Token, authdb.SessionLifetime))
+//	http.SetCookie(w, cookies.Cookie(string(session.Token), authdb.SessionLifetime))
 //
-//	_, err := store.Sessions.DeleteByTokens(r.Context(), append(cookies.Tokens(r), me.Session.Token))
+//	_, err := store.Sessions.DeleteByTokens(r.Context(), append(cookies.Tokens(r), string(me.Session.Token)))
 //	for _, c := range cookies.Clear(r) {
 //		http.SetCookie(w, c)
 //	}

@@ -45,7 +45,7 @@ func Example() {
 	})))
 	mux.Handle("POST /sign-out", auth.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		me, _ := betterauth.FromContext(r.Context())
-		_, err := store.Sessions.DeleteByTokens(r.Context(), append(cookies.Tokens(r), me.Session.Token))
+		_, err := store.Sessions.DeleteByTokens(r.Context(), append(cookies.Tokens(r), string(me.Session.Token)))
 		if err != nil {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
@@ -70,7 +70,7 @@ func Example() {
 				return err
 			}
 			if _, err := store.Accounts.Create(ctx, authdb.CreateAccountParams{
-				UserID: ada.ID, ProviderID: authdb.ProviderCredential, Password: &hash,
+				UserID: ada.ID, ProviderID: authdb.ProviderCredential, Password: (*authdb.Secret)(&hash),
 			}); err != nil {
 				return err
 			}
@@ -81,7 +81,7 @@ func Example() {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}
-		http.SetCookie(w, cookies.Cookie(session.Token, authdb.SessionLifetime))
+		http.SetCookie(w, cookies.Cookie(string(session.Token), authdb.SessionLifetime))
 		_, _ = fmt.Fprint(w, "welcome")
 	})
 
@@ -143,7 +143,7 @@ func ExampleVerifyPassword_signIn() {
 		}
 		hash := ""
 		if account.Password != nil {
-			hash = *account.Password
+			hash = string(*account.Password)
 		}
 		ok, err := betterauth.VerifyPassword(ctx, hash, password) // "" where there is no hash
 		if err != nil && !errors.Is(err, betterauth.ErrInvalidPassword) {

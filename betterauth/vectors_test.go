@@ -115,7 +115,7 @@ func TestVectorSessions(t *testing.T) {
 		for _, s := range v.GetSession {
 			if s.Response != nil {
 				rows.rows[s.Response.Session.Token] = authdb.Authentication{
-					Session: authdb.Session{Token: s.Response.Session.Token, ExpiresAt: s.Response.Session.ExpiresAt},
+					Session: authdb.Session{Token: authdb.Secret(s.Response.Session.Token), ExpiresAt: s.Response.Session.ExpiresAt},
 					User:    authdb.User{ID: s.Response.User.ID},
 				}
 			}

@@ -1,14 +1,14 @@
 -- name: CreateAccount :one
 INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
     access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at)
-VALUES (@id, @account_id, @provider_id, @user_id, @access_token, @refresh_token, @id_token,
-    @access_token_expires_at, @refresh_token_expires_at, @scope, @password, @now, @now)
+VALUES (@id, @account_id, @provider_id, @user_id, sqlc.narg('access_token')::text, sqlc.narg('refresh_token')::text, sqlc.narg('id_token')::text,
+    @access_token_expires_at, @refresh_token_expires_at, @scope, sqlc.narg('password')::text, @now, @now)
 RETURNING *;
 
 -- name: GetAccount :one
 SELECT * FROM account WHERE id = @id AND user_id = @user_id;
 
--- name: GetAccountByProvider :one
+-- name: GetAccountWithUserByProvider :one
 SELECT sqlc.embed(a), sqlc.embed(u)
 FROM account a JOIN "user" u ON u.id = a.user_id
 WHERE a.provider_id = @provider_id AND a.account_id = @account_id;
@@ -32,7 +32,7 @@ SELECT pg_catalog.count(*) FROM account WHERE user_id = @user_id;
 WITH linked AS (
     INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
         access_token_expires_at, refresh_token_expires_at, scope, created_at, updated_at)
-    VALUES (@id, @account_id, @provider_id, @user_id, @access_token, @refresh_token, @id_token,
+    VALUES (@id, @account_id, @provider_id, @user_id, sqlc.narg('access_token')::text, sqlc.narg('refresh_token')::text, sqlc.narg('id_token')::text,
         @access_token_expires_at, @refresh_token_expires_at, @scope, @now, @now)
     ON CONFLICT (provider_id, account_id) DO UPDATE
     SET access_token = coalesce(excluded.access_token, account.access_token),
@@ -53,9 +53,9 @@ WHERE provider_id = @provider_id AND account_id = @account_id AND user_id = @use
 
 -- name: UpdateAccount :one
 UPDATE account
-SET access_token = CASE WHEN @set_access_token::boolean THEN sqlc.narg('access_token') ELSE access_token END,
-    refresh_token = CASE WHEN @set_refresh_token::boolean THEN sqlc.narg('refresh_token') ELSE refresh_token END,
-    id_token = CASE WHEN @set_id_token::boolean THEN sqlc.narg('id_token') ELSE id_token END,
+SET access_token = CASE WHEN @set_access_token::boolean THEN sqlc.narg('access_token')::text ELSE access_token END,
+    refresh_token = CASE WHEN @set_refresh_token::boolean THEN sqlc.narg('refresh_token')::text ELSE refresh_token END,
+    id_token = CASE WHEN @set_id_token::boolean THEN sqlc.narg('id_token')::text ELSE id_token END,
     access_token_expires_at = CASE WHEN @set_access_token_expires_at::boolean
         THEN sqlc.narg('access_token_expires_at') ELSE access_token_expires_at END,
     refresh_token_expires_at = CASE WHEN @set_refresh_token_expires_at::boolean
@@ -66,7 +66,7 @@ WHERE id = @id AND user_id = @user_id
 RETURNING *;
 
 -- name: SetAccountPassword :execrows
-UPDATE account SET password = @password, updated_at = @now
+UPDATE account SET password = @password::text, updated_at = @now
 WHERE user_id = @user_id AND provider_id = 'credential' AND account_id = @user_id;
 
 -- name: DeleteAccount :one

@@ -257,7 +257,9 @@ LIMIT @row_limit;
 -- name: CountInvitations :one
 SELECT pg_catalog.count(*) FROM invitation
 WHERE organization_id = @organization_id
-  AND (NOT @pending::boolean OR (status = 'pending' AND expires_at > @now));
+  AND (NOT @pending::boolean OR (status = 'pending' AND expires_at > @now))
+  AND (sqlc.narg('team_id')::text IS NULL
+    OR sqlc.narg('team_id')::text = ANY(pg_catalog.string_to_array(team_id, ',')));
 
 -- name: DeleteInvitation :execrows
 DELETE FROM invitation WHERE id = @id AND organization_id = @organization_id;

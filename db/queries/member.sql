@@ -48,13 +48,10 @@ FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.id = @id AND m.organization_id = @organization_id;
 
 -- name: GetMemberByUser :one
-SELECT sqlc.embed(m), sqlc.embed(u)
-FROM member m JOIN "user" u ON u.id = m.user_id
-WHERE m.organization_id = @organization_id AND m.user_id = @user_id;
+SELECT * FROM member WHERE organization_id = @organization_id AND user_id = @user_id;
 
 -- name: GetMemberByEmail :one
-SELECT sqlc.embed(m), sqlc.embed(u)
-FROM "user" u JOIN member m ON m.user_id = u.id
+SELECT m.* FROM "user" u JOIN member m ON m.user_id = u.id
 WHERE u.email = @email AND m.organization_id = @organization_id;
 
 -- name: ListMembers :many
@@ -75,7 +72,9 @@ ORDER BY m.created_at, m.id
 LIMIT @row_limit;
 
 -- name: CountMembers :one
-SELECT pg_catalog.count(*) FROM member WHERE organization_id = @organization_id;
+SELECT pg_catalog.count(*) FROM member m
+WHERE m.organization_id = @organization_id
+  AND (sqlc.narg('role_pattern')::text IS NULL OR m.role ~ sqlc.narg('role_pattern')::text);
 
 -- name: CountMembersByUser :one
 SELECT pg_catalog.count(*) FROM member WHERE user_id = @user_id;

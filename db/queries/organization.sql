@@ -85,9 +85,6 @@ WITH gone AS (
 )
 SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM gone) THEN 'not found' ELSE '' END::text AS outcome;
 
--- name: ListOrganizationsByIDs :many
-SELECT * FROM organization WHERE id = ANY(@ids::text[]);
-
 -- name: ListOrganizationsByUser :many
 SELECT sqlc.embed(m), sqlc.embed(o),
     (SELECT pg_catalog.count(*) FROM member c WHERE c.organization_id = o.id) AS member_count

@@ -1,7 +1,7 @@
 -- name: CreateSession :one
 INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
     active_organization_id, active_team_id)
-VALUES (@id, @expires_at, @token, @now, @now, @ip_address, @user_agent, @user_id,
+VALUES (@id, @expires_at, @token::text, @now, @now, @ip_address, @user_agent, @user_id,
     @active_organization_id, @active_team_id)
 RETURNING *;
 
@@ -17,12 +17,10 @@ SELECT pg_catalog.unnest(@ids::text[]), pg_catalog.unnest(@expiries::timestamp[]
 SELECT * FROM session WHERE id = @id AND user_id = @user_id;
 
 -- name: GetSessionByToken :one
-SELECT sqlc.embed(s), sqlc.embed(u)
-FROM session s JOIN "user" u ON u.id = s.user_id
-WHERE s.token = @token;
+SELECT * FROM session WHERE token = @token::text;
 
 -- name: GetLiveSession :one
-SELECT * FROM session WHERE token = @token AND user_id = @user_id AND expires_at > @now;
+SELECT * FROM session WHERE token = @token::text AND user_id = @user_id AND expires_at > @now;
 
 -- name: AuthenticateSession :one
 -- Memberships are read, not believed: a session opens no organization or team that its user has left.
@@ -34,7 +32,7 @@ JOIN "user" u ON u.id = s.user_id
 LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
 LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = m.user_id
 LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
-WHERE s.token = @token
+WHERE s.token = @token::text
   AND s.expires_at > @now;
 
 -- name: ListSessionsByTokens :many
@@ -61,7 +59,7 @@ SET expires_at = coalesce(sqlc.narg('expires_at'), expires_at),
     ip_address = CASE WHEN @set_ip_address::boolean THEN sqlc.narg('ip_address') ELSE ip_address END,
     user_agent = CASE WHEN @set_user_agent::boolean THEN sqlc.narg('user_agent') ELSE user_agent END,
     updated_at = @now
-WHERE token = @token
+WHERE token = @token::text
 RETURNING *;
 
 -- name: RefreshSession :one
@@ -70,7 +68,7 @@ RETURNING *;
 -- to, as do those of the admin plugin that impersonate, whose column need not be there.
 WITH refreshed AS (
     UPDATE session SET expires_at = @expires_at, updated_at = @now
-    WHERE token = @token
+    WHERE token = @token::text
       AND expires_at > @now
       AND expires_at <= @due
       AND expires_at - created_at > sqlc.arg('nearly')::timestamp - sqlc.arg('now')::timestamp
@@ -80,16 +78,16 @@ WITH refreshed AS (
 SELECT EXISTS (SELECT 1 FROM refreshed);
 
 -- name: GetLiveSessionByToken :one
-SELECT * FROM session WHERE token = @token AND expires_at > @now;
+SELECT * FROM session WHERE token = @token::text AND expires_at > @now;
 
 -- name: LockLiveSession :exec
-SELECT id FROM session WHERE token = @token AND user_id = @user_id AND expires_at > @now FOR NO KEY UPDATE;
+SELECT id FROM session WHERE token = @token::text AND user_id = @user_id AND expires_at > @now FOR NO KEY UPDATE;
 
 -- name: SetActiveOrganization :one
 -- The active team stays only where it is the organization's and the user is in it.
 WITH target AS (
     SELECT s.id FROM session s
-    WHERE s.token = @token
+    WHERE s.token = @token::text
       AND s.user_id = @user_id
       AND s.expires_at > @now
 ), verdict AS (
@@ -119,7 +117,7 @@ SELECT outcome FROM verdict;
 -- name: SetActiveTeam :one
 WITH target AS (
     SELECT s.id, s.active_organization_id FROM session s
-    WHERE s.token = @token
+    WHERE s.token = @token::text
       AND s.user_id = @user_id
       AND s.expires_at > @now
 ), verdict AS (
@@ -145,7 +143,7 @@ SELECT outcome FROM verdict;
 DELETE FROM session WHERE id = @id AND user_id = @user_id;
 
 -- name: DeleteSessionByToken :execrows
-DELETE FROM session WHERE token = @token;
+DELETE FROM session WHERE token = @token::text;
 
 -- name: DeleteSessionsByTokens :execrows
 DELETE FROM session WHERE token = ANY(@tokens::text[]);

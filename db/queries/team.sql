@@ -96,9 +96,6 @@ WITH verdict AS (
 )
 SELECT outcome FROM verdict;
 
--- name: ListTeamsByIDs :many
-SELECT * FROM team WHERE id = ANY(@ids::text[]);
-
 -- name: ListTeamsByOrganizations :many
 SELECT * FROM team WHERE organization_id = ANY(@organization_ids::text[])
 ORDER BY created_at, id;

@@ -73,8 +73,7 @@ JOIN "user" u ON u.id = tm.user_id
 WHERE tm.id = @id AND t.organization_id = @organization_id;
 
 -- name: GetTeamMemberByUser :one
-SELECT sqlc.embed(tm), sqlc.embed(t)
-FROM team_member tm JOIN team t ON t.id = tm.team_id
+SELECT tm.* FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = @team_id AND tm.user_id = @user_id AND t.organization_id = @organization_id;
 
 -- name: ListTeamMembers :many

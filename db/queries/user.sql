@@ -126,6 +126,3 @@ WITH sole AS (
 )
 SELECT verdict.outcome, ARRAY(SELECT sole.organization_id FROM sole ORDER BY 1)::text[] AS organization_ids
 FROM verdict;
-
--- name: ListUsersByIDs :many
-SELECT * FROM "user" WHERE id = ANY(@ids::text[]);

@@ -1,9 +1,9 @@
 -- name: CreateVerification :one
 -- It is the newest of its identifier, also where the clock of whoever made another was ahead.
 INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
-SELECT @id, @identifier, @value, @expires_at, made.at, made.at
+SELECT @id, @identifier::text, @value::text, @expires_at, made.at, made.at
 FROM (SELECT greatest(@now::timestamp, pg_catalog.max(v.created_at) + interval '1 millisecond') AS at
-    FROM verification v WHERE v.identifier = @identifier) made
+    FROM verification v WHERE v.identifier = @identifier::text) made
 RETURNING *;
 
 -- name: GetVerification :one
@@ -14,24 +14,24 @@ SELECT * FROM verification WHERE id = @id;
 SELECT v.* FROM verification v
 WHERE v.id = (
     SELECT newest.id FROM verification newest
-    WHERE newest.identifier = @identifier
+    WHERE newest.identifier = @identifier::text
     ORDER BY newest.created_at DESC, newest.id DESC
     LIMIT 1
-) AND v.identifier = @identifier AND v.expires_at > @now;
+) AND v.identifier = @identifier::text AND v.expires_at > @now;
 
 -- name: ListVerifications :many
 SELECT * FROM verification
-WHERE identifier = @identifier
+WHERE identifier = @identifier::text
   AND (created_at, id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at, id
 LIMIT @row_limit;
 
 -- name: CountVerifications :one
-SELECT pg_catalog.count(*) FROM verification WHERE identifier = @identifier;
+SELECT pg_catalog.count(*) FROM verification WHERE identifier = @identifier::text;
 
 -- name: UpdateVerification :one
 UPDATE verification
-SET value = coalesce(sqlc.narg('value'), value),
+SET value = coalesce(sqlc.narg('value')::text, value),
     expires_at = coalesce(sqlc.narg('expires_at'), expires_at),
     updated_at = @now
 WHERE id = @id
@@ -39,16 +39,16 @@ RETURNING *;
 
 -- name: UpdateVerificationsByIdentifier :execrows
 UPDATE verification
-SET value = coalesce(sqlc.narg('value'), value),
+SET value = coalesce(sqlc.narg('value')::text, value),
     expires_at = coalesce(sqlc.narg('expires_at'), expires_at),
     updated_at = @now
-WHERE identifier = @identifier;
+WHERE identifier = @identifier::text;
 
 -- name: ReserveVerification :one
 -- The id is made from the identifier, so the primary key lets one caller win.
 WITH reserved AS (
     INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
-    VALUES (@id, @identifier, @value, @expires_at, @now, @now)
+    VALUES (@id, @identifier::text, @value::text, @expires_at, @now, @now)
     ON CONFLICT DO NOTHING
     RETURNING id
 )
@@ -59,14 +59,14 @@ SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM reserved) THEN 'reserved' ELSE '' END
 -- EXISTS has it locked before it is deleted, which would hide it.
 WITH newest AS (
     SELECT v.id, v.value FROM verification v
-    WHERE v.identifier = @identifier
+    WHERE v.identifier = @identifier::text
       AND v.id = (
-        SELECT n.id FROM verification n WHERE n.identifier = @identifier
+        SELECT n.id FROM verification n WHERE n.identifier = @identifier::text
         ORDER BY n.created_at DESC, n.id DESC LIMIT 1)
     FOR UPDATE
 ), gone AS (
     DELETE FROM verification v
-    WHERE v.identifier = @identifier
+    WHERE v.identifier = @identifier::text
       AND EXISTS (SELECT 1 FROM newest)
       AND (sqlc.narg('value')::text IS NULL OR sqlc.narg('value')::text = (SELECT newest.value FROM newest))
     RETURNING *
@@ -76,7 +76,7 @@ WHERE expires_at > @now::timestamp
   AND id = (SELECT newest.id FROM newest);
 
 -- name: LockVerifications :exec
-SELECT id FROM verification WHERE identifier = @identifier
+SELECT id FROM verification WHERE identifier = @identifier::text
 ORDER BY id
 FOR UPDATE;
 
@@ -87,9 +87,9 @@ WITH newest AS (
     SELECT v.id, v.value, pg_catalog.regexp_replace(v.value, ':\d{1,6}$', '') AS code,
         coalesce(substring(v.value FROM ':(\d{1,6})$'), '0')::integer AS attempts
     FROM verification v
-    WHERE v.identifier = @identifier
+    WHERE v.identifier = @identifier::text
       AND v.id = (
-        SELECT n.id FROM verification n WHERE n.identifier = @identifier
+        SELECT n.id FROM verification n WHERE n.identifier = @identifier::text
         ORDER BY n.created_at DESC, n.id DESC LIMIT 1)
       AND v.expires_at > @now
     FOR UPDATE
@@ -101,19 +101,20 @@ WITH newest AS (
         ELSE ''
     END::text AS outcome
 ), gone AS (
-    DELETE FROM verification WHERE identifier = @identifier
+    DELETE FROM verification WHERE identifier = @identifier::text
       AND (SELECT outcome FROM verdict) = ''
 ), missed AS (
     UPDATE verification
     SET value = (SELECT newest.code || ':' || (newest.attempts + 1)::text FROM newest), updated_at = @now
-    WHERE identifier = @identifier
+    WHERE identifier = @identifier::text
       AND id = (SELECT newest.id FROM newest)
       AND (SELECT outcome FROM verdict) = 'wrong code'
 )
 SELECT outcome FROM verdict;
 
 -- name: DeleteExpiredVerifications :execrows
--- As for sessions. What an expired one had replaced goes with it, so that it does not count again.
+-- As for sessions. What an expired one had replaced goes with it, so that it does not count again; OFFSET 0 has it
+-- looked up by its identifier.
 DELETE FROM verification WHERE id = ANY(ARRAY(
     SELECT past.id
     FROM (
@@ -123,12 +124,16 @@ DELETE FROM verification WHERE id = ANY(ARRAY(
         LIMIT @row_limit
         FOR UPDATE SKIP LOCKED
     ) expired
-    JOIN verification past ON past.identifier = expired.identifier
-        AND (past.created_at, past.id) <= (expired.created_at, expired.id)
+    CROSS JOIN LATERAL (
+        SELECT replaced.id FROM verification replaced
+        WHERE replaced.identifier = expired.identifier
+          AND (replaced.created_at, replaced.id) <= (expired.created_at, expired.id)
+        OFFSET 0
+    ) past
 ));
 
 -- name: DeleteVerification :execrows
 DELETE FROM verification WHERE id = @id;
 
 -- name: DeleteVerificationsByIdentifier :execrows
-DELETE FROM verification WHERE identifier = @identifier;
+DELETE FROM verification WHERE identifier = @identifier::text;

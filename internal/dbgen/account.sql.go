@@ -24,8 +24,8 @@ func (q *Queries) CountAccounts(ctx context.Context, userID string) (int64, erro
 const createAccount = `-- name: CreateAccount :one
 INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
     access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7,
-    $8, $9, $10, $11, $12, $12)
+VALUES ($1, $2, $3, $4, $5::text, $6::text, $7::text,
+    $8, $9, $10, $11::text, $12, $12)
 RETURNING id, account_id, provider_id, user_id, access_token, refresh_token, id_token, access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at
 `
 
@@ -156,25 +156,25 @@ func (q *Queries) GetAccount(ctx context.Context, arg GetAccountParams) (Account
 	return i, err
 }
 
-const getAccountByProvider = `-- name: GetAccountByProvider :one
+const getAccountWithUserByProvider = `-- name: GetAccountWithUserByProvider :one
 SELECT a.id, a.account_id, a.provider_id, a.user_id, a.access_token, a.refresh_token, a.id_token, a.access_token_expires_at, a.refresh_token_expires_at, a.scope, a.password, a.created_at, a.updated_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM account a JOIN "user" u ON u.id = a.user_id
 WHERE a.provider_id = $1 AND a.account_id = $2
 `
 
-type GetAccountByProviderParams struct {
+type GetAccountWithUserByProviderParams struct {
 	ProviderID string
 	AccountID  string
 }
 
-type GetAccountByProviderRow struct {
+type GetAccountWithUserByProviderRow struct {
 	Account Account
 	User    User
 }
 
-func (q *Queries) GetAccountByProvider(ctx context.Context, arg GetAccountByProviderParams) (GetAccountByProviderRow, error) {
-	row := q.db.QueryRow(ctx, getAccountByProvider, arg.ProviderID, arg.AccountID)
-	var i GetAccountByProviderRow
+func (q *Queries) GetAccountWithUserByProvider(ctx context.Context, arg GetAccountWithUserByProviderParams) (GetAccountWithUserByProviderRow, error) {
+	row := q.db.QueryRow(ctx, getAccountWithUserByProvider, arg.ProviderID, arg.AccountID)
+	var i GetAccountWithUserByProviderRow
 	err := row.Scan(
 		&i.Account.ID,
 		&i.Account.AccountID,
@@ -262,7 +262,7 @@ const linkAccount = `-- name: LinkAccount :one
 WITH linked AS (
     INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
         access_token_expires_at, refresh_token_expires_at, scope, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7,
+    VALUES ($1, $2, $3, $4, $5::text, $6::text, $7::text,
         $8, $9, $10, $11, $11)
     ON CONFLICT (provider_id, account_id) DO UPDATE
     SET access_token = coalesce(excluded.access_token, account.access_token),
@@ -460,12 +460,12 @@ func (q *Queries) PickAccountsByUsers(ctx context.Context, arg PickAccountsByUse
 }
 
 const setAccountPassword = `-- name: SetAccountPassword :execrows
-UPDATE account SET password = $1, updated_at = $2
+UPDATE account SET password = $1::text, updated_at = $2
 WHERE user_id = $3 AND provider_id = 'credential' AND account_id = $3
 `
 
 type SetAccountPasswordParams struct {
-	Password *string
+	Password string
 	Now      time.Time
 	UserID   string
 }
@@ -480,9 +480,9 @@ func (q *Queries) SetAccountPassword(ctx context.Context, arg SetAccountPassword
 
 const updateAccount = `-- name: UpdateAccount :one
 UPDATE account
-SET access_token = CASE WHEN $1::boolean THEN $2 ELSE access_token END,
-    refresh_token = CASE WHEN $3::boolean THEN $4 ELSE refresh_token END,
-    id_token = CASE WHEN $5::boolean THEN $6 ELSE id_token END,
+SET access_token = CASE WHEN $1::boolean THEN $2::text ELSE access_token END,
+    refresh_token = CASE WHEN $3::boolean THEN $4::text ELSE refresh_token END,
+    id_token = CASE WHEN $5::boolean THEN $6::text ELSE id_token END,
     access_token_expires_at = CASE WHEN $7::boolean
         THEN $8 ELSE access_token_expires_at END,
     refresh_token_expires_at = CASE WHEN $9::boolean

@@ -186,16 +186,24 @@ const countInvitations = `-- name: CountInvitations :one
 SELECT pg_catalog.count(*) FROM invitation
 WHERE organization_id = $1
   AND (NOT $2::boolean OR (status = 'pending' AND expires_at > $3))
+  AND ($4::text IS NULL
+    OR $4::text = ANY(pg_catalog.string_to_array(team_id, ',')))
 `
 
 type CountInvitationsParams struct {
 	OrganizationID string
 	Pending        bool
 	Now            time.Time
+	TeamID         *string
 }
 
 func (q *Queries) CountInvitations(ctx context.Context, arg CountInvitationsParams) (int64, error) {
-	row := q.db.QueryRow(ctx, countInvitations, arg.OrganizationID, arg.Pending, arg.Now)
+	row := q.db.QueryRow(ctx, countInvitations,
+		arg.OrganizationID,
+		arg.Pending,
+		arg.Now,
+		arg.TeamID,
+	)
 	var count int64
 	err := row.Scan(&count)
 	return count, err

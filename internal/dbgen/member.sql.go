@@ -11,11 +11,18 @@ import (
 )
 
 const countMembers = `-- name: CountMembers :one
-SELECT pg_catalog.count(*) FROM member WHERE organization_id = $1
+SELECT pg_catalog.count(*) FROM member m
+WHERE m.organization_id = $1
+  AND ($2::text IS NULL OR m.role ~ $2::text)
 `
 
-func (q *Queries) CountMembers(ctx context.Context, organizationID string) (int64, error) {
-	row := q.db.QueryRow(ctx, countMembers, organizationID)
+type CountMembersParams struct {
+	OrganizationID string
+	RolePattern    *string
+}
+
+func (q *Queries) CountMembers(ctx context.Context, arg CountMembersParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countMembers, arg.OrganizationID, arg.RolePattern)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -207,8 +214,7 @@ func (q *Queries) GetMember(ctx context.Context, arg GetMemberParams) (Member, e
 }
 
 const getMemberByEmail = `-- name: GetMemberByEmail :one
-SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM "user" u JOIN member m ON m.user_id = u.id
+SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at FROM "user" u JOIN member m ON m.user_id = u.id
 WHERE u.email = $1 AND m.organization_id = $2
 `
 
@@ -217,35 +223,21 @@ type GetMemberByEmailParams struct {
 	OrganizationID string
 }
 
-type GetMemberByEmailRow struct {
-	Member Member
-	User   User
-}
-
-func (q *Queries) GetMemberByEmail(ctx context.Context, arg GetMemberByEmailParams) (GetMemberByEmailRow, error) {
+func (q *Queries) GetMemberByEmail(ctx context.Context, arg GetMemberByEmailParams) (Member, error) {
 	row := q.db.QueryRow(ctx, getMemberByEmail, arg.Email, arg.OrganizationID)
-	var i GetMemberByEmailRow
+	var i Member
 	err := row.Scan(
-		&i.Member.ID,
-		&i.Member.OrganizationID,
-		&i.Member.UserID,
-		&i.Member.Role,
-		&i.Member.CreatedAt,
-		&i.User.ID,
-		&i.User.Name,
-		&i.User.Email,
-		&i.User.EmailVerified,
-		&i.User.Image,
-		&i.User.CreatedAt,
-		&i.User.UpdatedAt,
+		&i.ID,
+		&i.OrganizationID,
+		&i.UserID,
+		&i.Role,
+		&i.CreatedAt,
 	)
 	return i, err
 }
 
 const getMemberByUser = `-- name: GetMemberByUser :one
-SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM member m JOIN "user" u ON u.id = m.user_id
-WHERE m.organization_id = $1 AND m.user_id = $2
+SELECT id, organization_id, user_id, role, created_at FROM member WHERE organization_id = $1 AND user_id = $2
 `
 
 type GetMemberByUserParams struct {
@@ -253,27 +245,15 @@ type GetMemberByUserParams struct {
 	UserID         string
 }
 
-type GetMemberByUserRow struct {
-	Member Member
-	User   User
-}
-
-func (q *Queries) GetMemberByUser(ctx context.Context, arg GetMemberByUserParams) (GetMemberByUserRow, error) {
+func (q *Queries) GetMemberByUser(ctx context.Context, arg GetMemberByUserParams) (Member, error) {
 	row := q.db.QueryRow(ctx, getMemberByUser, arg.OrganizationID, arg.UserID)
-	var i GetMemberByUserRow
+	var i Member
 	err := row.Scan(
-		&i.Member.ID,
-		&i.Member.OrganizationID,
-		&i.Member.UserID,
-		&i.Member.Role,
-		&i.Member.CreatedAt,
-		&i.User.ID,
-		&i.User.Name,
-		&i.User.Email,
-		&i.User.EmailVerified,
-		&i.User.Image,
-		&i.User.CreatedAt,
-		&i.User.UpdatedAt,
+		&i.ID,
+		&i.OrganizationID,
+		&i.UserID,
+		&i.Role,
+		&i.CreatedAt,
 	)
 	return i, err
 }

@@ -6,6 +6,8 @@ package dbgen
 
 import (
 	"time"
+
+	"github.com/zerostarter/authdb/secret"
 )
 
 // A way for a user to sign in: a password or an identity at a provider.
@@ -14,13 +16,13 @@ type Account struct {
 	AccountID             string
 	ProviderID            string
 	UserID                string
-	AccessToken           *string
-	RefreshToken          *string
-	IDToken               *string
+	AccessToken           *secret.Text
+	RefreshToken          *secret.Text
+	IDToken               *secret.Text
 	AccessTokenExpiresAt  *time.Time
 	RefreshTokenExpiresAt *time.Time
 	Scope                 *string
-	Password              *string
+	Password              *secret.Text
 	CreatedAt             time.Time
 	UpdatedAt             time.Time
 }
@@ -68,7 +70,7 @@ type Organization struct {
 type Session struct {
 	ID                   string
 	ExpiresAt            time.Time
-	Token                string
+	Token                secret.Text
 	CreatedAt            time.Time
 	UpdatedAt            time.Time
 	IPAddress            *string
@@ -111,8 +113,8 @@ type User struct {
 // A value that proves something once: a reset token, a code, an OAuth state.
 type Verification struct {
 	ID         string
-	Identifier string
-	Value      string
+	Identifier secret.Text
+	Value      secret.Text
 	ExpiresAt  time.Time
 	CreatedAt  time.Time
 	UpdatedAt  time.Time

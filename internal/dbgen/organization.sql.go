@@ -188,37 +188,6 @@ func (q *Queries) ListOrganizations(ctx context.Context, arg ListOrganizationsPa
 	return items, nil
 }
 
-const listOrganizationsByIDs = `-- name: ListOrganizationsByIDs :many
-SELECT id, name, slug, logo, created_at, metadata FROM organization WHERE id = ANY($1::text[])
-`
-
-func (q *Queries) ListOrganizationsByIDs(ctx context.Context, ids []string) ([]Organization, error) {
-	rows, err := q.db.Query(ctx, listOrganizationsByIDs, ids)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Organization{}
-	for rows.Next() {
-		var i Organization
-		if err := rows.Scan(
-			&i.ID,
-			&i.Name,
-			&i.Slug,
-			&i.Logo,
-			&i.CreatedAt,
-			&i.Metadata,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listOrganizationsByUser = `-- name: ListOrganizationsByUser :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata,
     (SELECT pg_catalog.count(*) FROM member c WHERE c.organization_id = o.id) AS member_count

@@ -19,7 +19,7 @@ JOIN "user" u ON u.id = s.user_id
 LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
 LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = m.user_id
 LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
-WHERE s.token = $1
+WHERE s.token = $1::text
   AND s.expires_at > $2
 `
 
@@ -140,7 +140,7 @@ func (q *Queries) CountSessions(ctx context.Context, arg CountSessionsParams) (i
 const createSession = `-- name: CreateSession :one
 INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
     active_organization_id, active_team_id)
-VALUES ($1, $2, $3, $4, $4, $5, $6, $7,
+VALUES ($1, $2, $3::text, $4, $4, $5, $6, $7,
     $8, $9)
 RETURNING id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id
 `
@@ -310,7 +310,7 @@ func (q *Queries) DeleteSession(ctx context.Context, arg DeleteSessionParams) (i
 }
 
 const deleteSessionByToken = `-- name: DeleteSessionByToken :execrows
-DELETE FROM session WHERE token = $1
+DELETE FROM session WHERE token = $1::text
 `
 
 func (q *Queries) DeleteSessionByToken(ctx context.Context, token string) (int64, error) {
@@ -414,7 +414,7 @@ func (q *Queries) DeleteSessionsOfUnverified(ctx context.Context, arg DeleteSess
 }
 
 const getLiveSession = `-- name: GetLiveSession :one
-SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session WHERE token = $1 AND user_id = $2 AND expires_at > $3
+SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session WHERE token = $1::text AND user_id = $2 AND expires_at > $3
 `
 
 type GetLiveSessionParams struct {
@@ -442,7 +442,7 @@ func (q *Queries) GetLiveSession(ctx context.Context, arg GetLiveSessionParams) 
 }
 
 const getLiveSessionByToken = `-- name: GetLiveSessionByToken :one
-SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session WHERE token = $1 AND expires_at > $2
+SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session WHERE token = $1::text AND expires_at > $2
 `
 
 type GetLiveSessionByTokenParams struct {
@@ -496,37 +496,23 @@ func (q *Queries) GetSession(ctx context.Context, arg GetSessionParams) (Session
 }
 
 const getSessionByToken = `-- name: GetSessionByToken :one
-SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM session s JOIN "user" u ON u.id = s.user_id
-WHERE s.token = $1
+SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session WHERE token = $1::text
 `
 
-type GetSessionByTokenRow struct {
-	Session Session
-	User    User
-}
-
-func (q *Queries) GetSessionByToken(ctx context.Context, token string) (GetSessionByTokenRow, error) {
+func (q *Queries) GetSessionByToken(ctx context.Context, token string) (Session, error) {
 	row := q.db.QueryRow(ctx, getSessionByToken, token)
-	var i GetSessionByTokenRow
+	var i Session
 	err := row.Scan(
-		&i.Session.ID,
-		&i.Session.ExpiresAt,
-		&i.Session.Token,
-		&i.Session.CreatedAt,
-		&i.Session.UpdatedAt,
-		&i.Session.IPAddress,
-		&i.Session.UserAgent,
-		&i.Session.UserID,
-		&i.Session.ActiveOrganizationID,
-		&i.Session.ActiveTeamID,
-		&i.User.ID,
-		&i.User.Name,
-		&i.User.Email,
-		&i.User.EmailVerified,
-		&i.User.Image,
-		&i.User.CreatedAt,
-		&i.User.UpdatedAt,
+		&i.ID,
+		&i.ExpiresAt,
+		&i.Token,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.IPAddress,
+		&i.UserAgent,
+		&i.UserID,
+		&i.ActiveOrganizationID,
+		&i.ActiveTeamID,
 	)
 	return i, err
 }
@@ -717,7 +703,7 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, userIds []string) ([]S
 }
 
 const lockLiveSession = `-- name: LockLiveSession :exec
-SELECT id FROM session WHERE token = $1 AND user_id = $2 AND expires_at > $3 FOR NO KEY UPDATE
+SELECT id FROM session WHERE token = $1::text AND user_id = $2 AND expires_at > $3 FOR NO KEY UPDATE
 `
 
 type LockLiveSessionParams struct {
@@ -796,7 +782,7 @@ func (q *Queries) PickSessionsByUsers(ctx context.Context, arg PickSessionsByUse
 const refreshSession = `-- name: RefreshSession :one
 WITH refreshed AS (
     UPDATE session SET expires_at = $1, updated_at = $2
-    WHERE token = $3
+    WHERE token = $3::text
       AND expires_at > $2
       AND expires_at <= $4
       AND expires_at - created_at > $5::timestamp - $2::timestamp
@@ -833,7 +819,7 @@ func (q *Queries) RefreshSession(ctx context.Context, arg RefreshSessionParams) 
 const setActiveOrganization = `-- name: SetActiveOrganization :one
 WITH target AS (
     SELECT s.id FROM session s
-    WHERE s.token = $1
+    WHERE s.token = $1::text
       AND s.user_id = $2
       AND s.expires_at > $3
 ), verdict AS (
@@ -884,7 +870,7 @@ func (q *Queries) SetActiveOrganization(ctx context.Context, arg SetActiveOrgani
 const setActiveTeam = `-- name: SetActiveTeam :one
 WITH target AS (
     SELECT s.id, s.active_organization_id FROM session s
-    WHERE s.token = $1
+    WHERE s.token = $1::text
       AND s.user_id = $2
       AND s.expires_at > $3
 ), verdict AS (
@@ -932,7 +918,7 @@ SET expires_at = coalesce($1, expires_at),
     ip_address = CASE WHEN $2::boolean THEN $3 ELSE ip_address END,
     user_agent = CASE WHEN $4::boolean THEN $5 ELSE user_agent END,
     updated_at = $6
-WHERE token = $7
+WHERE token = $7::text
 RETURNING id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id
 `
 

@@ -218,37 +218,6 @@ func (q *Queries) ListTeams(ctx context.Context, arg ListTeamsParams) ([]Team, e
 	return items, nil
 }
 
-const listTeamsByIDs = `-- name: ListTeamsByIDs :many
-SELECT id, name, organization_id, created_at, updated_at, member_count FROM team WHERE id = ANY($1::text[])
-`
-
-func (q *Queries) ListTeamsByIDs(ctx context.Context, ids []string) ([]Team, error) {
-	rows, err := q.db.Query(ctx, listTeamsByIDs, ids)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Team{}
-	for rows.Next() {
-		var i Team
-		if err := rows.Scan(
-			&i.ID,
-			&i.Name,
-			&i.OrganizationID,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.MemberCount,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listTeamsByOrganizations = `-- name: ListTeamsByOrganizations :many
 SELECT id, name, organization_id, created_at, updated_at, member_count FROM team WHERE organization_id = ANY($1::text[])
 ORDER BY created_at, id

@@ -187,8 +187,7 @@ func (q *Queries) GetTeamMember(ctx context.Context, arg GetTeamMemberParams) (T
 }
 
 const getTeamMemberByUser = `-- name: GetTeamMemberByUser :one
-SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
-FROM team_member tm JOIN team t ON t.id = tm.team_id
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = $1 AND tm.user_id = $2 AND t.organization_id = $3
 `
 
@@ -198,26 +197,15 @@ type GetTeamMemberByUserParams struct {
 	OrganizationID string
 }
 
-type GetTeamMemberByUserRow struct {
-	TeamMember TeamMember
-	Team       Team
-}
-
-func (q *Queries) GetTeamMemberByUser(ctx context.Context, arg GetTeamMemberByUserParams) (GetTeamMemberByUserRow, error) {
+func (q *Queries) GetTeamMemberByUser(ctx context.Context, arg GetTeamMemberByUserParams) (TeamMember, error) {
 	row := q.db.QueryRow(ctx, getTeamMemberByUser, arg.TeamID, arg.UserID, arg.OrganizationID)
-	var i GetTeamMemberByUserRow
+	var i TeamMember
 	err := row.Scan(
-		&i.TeamMember.ID,
-		&i.TeamMember.TeamID,
-		&i.TeamMember.UserID,
-		&i.TeamMember.CreatedAt,
-		&i.TeamMember.MembershipKey,
-		&i.Team.ID,
-		&i.Team.Name,
-		&i.Team.OrganizationID,
-		&i.Team.CreatedAt,
-		&i.Team.UpdatedAt,
-		&i.Team.MemberCount,
+		&i.ID,
+		&i.TeamID,
+		&i.UserID,
+		&i.CreatedAt,
+		&i.MembershipKey,
 	)
 	return i, err
 }

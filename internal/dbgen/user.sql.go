@@ -256,38 +256,6 @@ func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]User, e
 	return items, nil
 }
 
-const listUsersByIDs = `-- name: ListUsersByIDs :many
-SELECT id, name, email, email_verified, image, created_at, updated_at FROM "user" WHERE id = ANY($1::text[])
-`
-
-func (q *Queries) ListUsersByIDs(ctx context.Context, ids []string) ([]User, error) {
-	rows, err := q.db.Query(ctx, listUsersByIDs, ids)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []User{}
-	for rows.Next() {
-		var i User
-		if err := rows.Scan(
-			&i.ID,
-			&i.Name,
-			&i.Email,
-			&i.EmailVerified,
-			&i.Image,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const lockUser = `-- name: LockUser :exec
 SELECT id FROM "user" WHERE id = $1
 FOR UPDATE

@@ -8,6 +8,8 @@ package dbgen
 import (
 	"context"
 	"time"
+
+	"github.com/zerostarter/authdb/secret"
 )
 
 const consumeCode = `-- name: ConsumeCode :one
@@ -15,9 +17,9 @@ WITH newest AS (
     SELECT v.id, v.value, pg_catalog.regexp_replace(v.value, ':\d{1,6}$', '') AS code,
         coalesce(substring(v.value FROM ':(\d{1,6})$'), '0')::integer AS attempts
     FROM verification v
-    WHERE v.identifier = $1
+    WHERE v.identifier = $1::text
       AND v.id = (
-        SELECT n.id FROM verification n WHERE n.identifier = $1
+        SELECT n.id FROM verification n WHERE n.identifier = $1::text
         ORDER BY n.created_at DESC, n.id DESC LIMIT 1)
       AND v.expires_at > $2
     FOR UPDATE
@@ -29,12 +31,12 @@ WITH newest AS (
         ELSE ''
     END::text AS outcome
 ), gone AS (
-    DELETE FROM verification WHERE identifier = $1
+    DELETE FROM verification WHERE identifier = $1::text
       AND (SELECT outcome FROM verdict) = ''
 ), missed AS (
     UPDATE verification
     SET value = (SELECT newest.code || ':' || (newest.attempts + 1)::text FROM newest), updated_at = $2
-    WHERE identifier = $1
+    WHERE identifier = $1::text
       AND id = (SELECT newest.id FROM newest)
       AND (SELECT outcome FROM verdict) = 'wrong code'
 )
@@ -65,14 +67,14 @@ func (q *Queries) ConsumeCode(ctx context.Context, arg ConsumeCodeParams) (strin
 const consumeVerification = `-- name: ConsumeVerification :one
 WITH newest AS (
     SELECT v.id, v.value FROM verification v
-    WHERE v.identifier = $2
+    WHERE v.identifier = $2::text
       AND v.id = (
-        SELECT n.id FROM verification n WHERE n.identifier = $2
+        SELECT n.id FROM verification n WHERE n.identifier = $2::text
         ORDER BY n.created_at DESC, n.id DESC LIMIT 1)
     FOR UPDATE
 ), gone AS (
     DELETE FROM verification v
-    WHERE v.identifier = $2
+    WHERE v.identifier = $2::text
       AND EXISTS (SELECT 1 FROM newest)
       AND ($3::text IS NULL OR $3::text = (SELECT newest.value FROM newest))
     RETURNING id, identifier, value, expires_at, created_at, updated_at
@@ -90,8 +92,8 @@ type ConsumeVerificationParams struct {
 
 type ConsumeVerificationRow struct {
 	ID         string
-	Identifier string
-	Value      string
+	Identifier secret.Text
+	Value      secret.Text
 	ExpiresAt  time.Time
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
@@ -114,7 +116,7 @@ func (q *Queries) ConsumeVerification(ctx context.Context, arg ConsumeVerificati
 }
 
 const countVerifications = `-- name: CountVerifications :one
-SELECT pg_catalog.count(*) FROM verification WHERE identifier = $1
+SELECT pg_catalog.count(*) FROM verification WHERE identifier = $1::text
 `
 
 func (q *Queries) CountVerifications(ctx context.Context, identifier string) (int64, error) {
@@ -126,9 +128,9 @@ func (q *Queries) CountVerifications(ctx context.Context, identifier string) (in
 
 const createVerification = `-- name: CreateVerification :one
 INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
-SELECT $1, $2, $3, $4, made.at, made.at
+SELECT $1, $2::text, $3::text, $4, made.at, made.at
 FROM (SELECT greatest($5::timestamp, pg_catalog.max(v.created_at) + interval '1 millisecond') AS at
-    FROM verification v WHERE v.identifier = $2) made
+    FROM verification v WHERE v.identifier = $2::text) made
 RETURNING id, identifier, value, expires_at, created_at, updated_at
 `
 
@@ -171,8 +173,12 @@ DELETE FROM verification WHERE id = ANY(ARRAY(
         LIMIT $2
         FOR UPDATE SKIP LOCKED
     ) expired
-    JOIN verification past ON past.identifier = expired.identifier
-        AND (past.created_at, past.id) <= (expired.created_at, expired.id)
+    CROSS JOIN LATERAL (
+        SELECT replaced.id FROM verification replaced
+        WHERE replaced.identifier = expired.identifier
+          AND (replaced.created_at, replaced.id) <= (expired.created_at, expired.id)
+        OFFSET 0
+    ) past
 ))
 `
 
@@ -181,7 +187,8 @@ type DeleteExpiredVerificationsParams struct {
 	RowLimit int32
 }
 
-// As for sessions. What an expired one had replaced goes with it, so that it does not count again.
+// As for sessions. What an expired one had replaced goes with it, so that it does not count again; OFFSET 0 has it
+// looked up by its identifier.
 func (q *Queries) DeleteExpiredVerifications(ctx context.Context, arg DeleteExpiredVerificationsParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteExpiredVerifications, arg.Now, arg.RowLimit)
 	if err != nil {
@@ -203,7 +210,7 @@ func (q *Queries) DeleteVerification(ctx context.Context, id string) (int64, err
 }
 
 const deleteVerificationsByIdentifier = `-- name: DeleteVerificationsByIdentifier :execrows
-DELETE FROM verification WHERE identifier = $1
+DELETE FROM verification WHERE identifier = $1::text
 `
 
 func (q *Queries) DeleteVerificationsByIdentifier(ctx context.Context, identifier string) (int64, error) {
@@ -236,10 +243,10 @@ const getVerificationByIdentifier = `-- name: GetVerificationByIdentifier :one
 SELECT v.id, v.identifier, v.value, v.expires_at, v.created_at, v.updated_at FROM verification v
 WHERE v.id = (
     SELECT newest.id FROM verification newest
-    WHERE newest.identifier = $1
+    WHERE newest.identifier = $1::text
     ORDER BY newest.created_at DESC, newest.id DESC
     LIMIT 1
-) AND v.identifier = $1 AND v.expires_at > $2
+) AND v.identifier = $1::text AND v.expires_at > $2
 `
 
 type GetVerificationByIdentifierParams struct {
@@ -264,7 +271,7 @@ func (q *Queries) GetVerificationByIdentifier(ctx context.Context, arg GetVerifi
 
 const listVerifications = `-- name: ListVerifications :many
 SELECT id, identifier, value, expires_at, created_at, updated_at FROM verification
-WHERE identifier = $1
+WHERE identifier = $1::text
   AND (created_at, id) > ($2::timestamp, $3::text)
 ORDER BY created_at, id
 LIMIT $4
@@ -310,7 +317,7 @@ func (q *Queries) ListVerifications(ctx context.Context, arg ListVerificationsPa
 }
 
 const lockVerifications = `-- name: LockVerifications :exec
-SELECT id FROM verification WHERE identifier = $1
+SELECT id FROM verification WHERE identifier = $1::text
 ORDER BY id
 FOR UPDATE
 `
@@ -323,7 +330,7 @@ func (q *Queries) LockVerifications(ctx context.Context, identifier string) erro
 const reserveVerification = `-- name: ReserveVerification :one
 WITH reserved AS (
     INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $5)
+    VALUES ($1, $2::text, $3::text, $4, $5, $5)
     ON CONFLICT DO NOTHING
     RETURNING id
 )
@@ -354,7 +361,7 @@ func (q *Queries) ReserveVerification(ctx context.Context, arg ReserveVerificati
 
 const updateVerification = `-- name: UpdateVerification :one
 UPDATE verification
-SET value = coalesce($1, value),
+SET value = coalesce($1::text, value),
     expires_at = coalesce($2, expires_at),
     updated_at = $3
 WHERE id = $4
@@ -389,10 +396,10 @@ func (q *Queries) UpdateVerification(ctx context.Context, arg UpdateVerification
 
 const updateVerificationsByIdentifier = `-- name: UpdateVerificationsByIdentifier :execrows
 UPDATE verification
-SET value = coalesce($1, value),
+SET value = coalesce($1::text, value),
     expires_at = coalesce($2, expires_at),
     updated_at = $3
-WHERE identifier = $4
+WHERE identifier = $4::text
 `
 
 type UpdateVerificationsByIdentifierParams struct {

@@ -44,16 +44,16 @@ func authenticate(ctx context.Context, store *authdb.Store) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range sent[:2] {
-		session, err := call("Sessions.GetByToken", func() (authdb.SessionWithUser, error) {
-			return store.Sessions.GetByToken(ctx, c.Token)
-		})
-		if err != nil {
-			return err
-		}
+	sessions, err := call("Sessions.ListByTokens", func() ([]authdb.SessionWithUser, error) {
+		return store.Sessions.ListByTokens(ctx, []string{sent[0].Token, sent[1].Token})
+	})
+	if err != nil {
+		return err
+	}
+	for _, session := range sessions {
 		line("%s <%s>, until %s", session.User.Name, session.User.Email, session.ExpiresAt.Format("2006-01-02 15:04"))
 	}
-	return fails("Sessions.GetByToken, a token nobody has", authdb.ErrNotFound, func() (authdb.SessionWithUser, error) {
+	return fails("Sessions.GetByToken, a token nobody has", authdb.ErrNotFound, func() (authdb.Session, error) {
 		return store.Sessions.GetByToken(ctx, "QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ")
 	})
 }
@@ -66,7 +66,7 @@ func page(ctx context.Context, store *authdb.Store) error {
 	if err != nil {
 		return err
 	}
-	count, err := call("Members.Count", func() (int64, error) { return store.Members.Count(ctx, org.ID) })
+	count, err := call("Members.Count", func() (int64, error) { return store.Members.Count(ctx, authdb.ListMembersParams{OrganizationID: org.ID}) })
 	if err != nil {
 		return err
 	}
@@ -253,7 +253,7 @@ func join(ctx context.Context, store *authdb.Store) error {
 		return err
 	}
 	auth, err := call("Sessions.Authenticate", func() (authdb.Authentication, error) {
-		return store.Sessions.Authenticate(ctx, session.Token)
+		return store.Sessions.Authenticate(ctx, string(session.Token))
 	})
 	if err != nil {
 		return err
@@ -278,7 +278,7 @@ func owners(ctx context.Context, store *authdb.Store) error {
 		return err
 	}
 	return fails("Users.Delete, the only owner", authdb.ErrLastOwner, func() (authdb.DeletedUser, error) {
-		return store.Users.Delete(ctx, ada.ID, authdb.DeleteUserParams{})
+		return store.Users.Delete(ctx, authdb.DeleteUserParams{UserID: ada.ID})
 	})
 }
 
@@ -301,7 +301,7 @@ func conflicts(ctx context.Context, store *authdb.Store) error {
 
 func transaction(ctx context.Context, store *authdb.Store) error {
 	heading("A transaction that fails leaves nothing")
-	before, err := store.Users.Count(ctx)
+	before, err := store.Users.Count(ctx, authdb.ListUsersParams{})
 	if err != nil {
 		return err
 	}
@@ -319,7 +319,7 @@ func transaction(ctx context.Context, store *authdb.Store) error {
 	})); err != nil {
 		return err
 	}
-	after, err := store.Users.Count(ctx)
+	after, err := store.Users.Count(ctx, authdb.ListUsersParams{})
 	line("users before %d, after %d", before, after)
 	return err
 }
@@ -347,16 +347,16 @@ func cascade(ctx context.Context, store *authdb.Store) error {
 	if err != nil {
 		return err
 	}
-	sessions, err := call("Organizations.Delete", func() ([]authdb.Session, error) {
+	gone, err := call("Organizations.Delete", func() (authdb.DeletedOrganization, error) {
 		return store.Organizations.Delete(ctx, org.ID)
 	})
 	if err != nil {
 		return err
 	}
-	line("no longer active in %d session", len(sessions))
-	members, err1 := store.Members.Count(ctx, org.ID)
-	teams, err2 := store.Teams.Count(ctx, org.ID)
-	invitations, err3 := store.Invitations.Count(ctx, authdb.CountInvitationsParams{OrganizationID: org.ID})
+	line("no longer active in %d session", len(gone.Sessions))
+	members, err1 := store.Members.Count(ctx, authdb.ListMembersParams{OrganizationID: org.ID})
+	teams, err2 := store.Teams.Count(ctx, authdb.ListTeamsParams{OrganizationID: org.ID})
+	invitations, err3 := store.Invitations.Count(ctx, authdb.ListInvitationsParams{OrganizationID: org.ID})
 	line("left of it: %d members, %d teams, %d invitations", members, teams, invitations)
 	return errors.Join(err1, err2, err3)
 }

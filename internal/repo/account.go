@@ -10,7 +10,7 @@ func (r *Repo) CreateAccount(
 	ctx context.Context, name string, p dbgen.CreateAccountParams,
 ) (row dbgen.Account, err error) {
 	name = about(ctx, name, p)
-	p.ID, p.Now = r.sources.ID(), r.Now()
+	p.ID, p.Now = r.idOr(p.ID), r.Now()
 	p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = UTC(p.AccessTokenExpiresAt), UTC(p.RefreshTokenExpiresAt)
 	done, err := r.write(ctx, name, Key{"account", p.ID}, ask((*queries).CreateAccount, p, &row))
 	if done != "" {
@@ -23,7 +23,7 @@ func (r *Repo) LinkAccount(
 	ctx context.Context, name string, p dbgen.LinkAccountParams,
 ) (row dbgen.Account, err error) {
 	name = about(ctx, name, p)
-	p.ID, p.Now = r.sources.ID(), r.Now()
+	p.ID, p.Now = r.idOr(p.ID), r.Now()
 	p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = UTC(p.AccessTokenExpiresAt), UTC(p.RefreshTokenExpiresAt)
 	err = r.writeThenRead(ctx, name, ask((*queries).GetLinkedAccount, dbgen.GetLinkedAccountParams{
 		ProviderID: p.ProviderID, AccountID: p.AccountID, UserID: p.UserID,

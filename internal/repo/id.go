@@ -25,3 +25,11 @@ func RandomID() string {
 		}
 	}
 }
+
+// idOr returns the caller's id of a new row, or else makes one.
+func (r *Repo) idOr(id string) string {
+	if id != "" {
+		return id
+	}
+	return r.sources.ID()
+}

@@ -11,7 +11,7 @@ func (r *Repo) CreateInvitation(
 	ctx context.Context, name string, p dbgen.CreateInvitationParams,
 ) (row dbgen.Invitation, err error) {
 	name = about(ctx, name, p)
-	p.ID, p.Now, p.ExpiresAt = r.sources.ID(), r.Now(), utc(p.ExpiresAt)
+	p.ID, p.Now, p.ExpiresAt = r.idOr(p.ID), r.Now(), utc(p.ExpiresAt)
 	p.OwnerPattern, p.PlainPattern = ownerPattern, plainPattern
 	err = r.writeThenRead(ctx, name, ask((*queries).GetPendingInvitation, dbgen.GetPendingInvitationParams{
 		OrganizationID: p.OrganizationID, Email: p.Email, Now: p.Now,

@@ -10,7 +10,7 @@ func (r *Repo) CreateMember(
 	ctx context.Context, name string, p dbgen.CreateMemberParams,
 ) (row dbgen.Member, err error) {
 	name = about(ctx, name, p)
-	p.ID, p.Now = r.sources.ID(), r.Now()
+	p.ID, p.Now = r.idOr(p.ID), r.Now()
 	read := dbgen.GetMemberParams{ID: p.ID, OrganizationID: p.OrganizationID}
 	done, err := r.write(ctx, name, Key{"member", p.ID},
 		lock((*queries).LockOrganization, p.OrganizationID),
@@ -32,7 +32,7 @@ func (r *Repo) CreateMembers(
 	p := dbgen.CreateMembersParams{Now: r.Now(), MaxMembers: limits}
 	for i := range rows {
 		m := &rows[i]
-		m.ID, m.CreatedAt = r.sources.ID(), p.Now
+		m.ID, m.CreatedAt = r.idOr(m.ID), p.Now
 		p.Ids, p.OrganizationIds = append(p.Ids, m.ID), append(p.OrganizationIds, m.OrganizationID)
 		p.UserIds, p.Roles = append(p.UserIds, m.UserID), append(p.Roles, m.Role)
 	}

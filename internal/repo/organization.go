@@ -10,7 +10,7 @@ func (r *Repo) CreateOrganization(
 	ctx context.Context, name string, p dbgen.CreateOrganizationParams,
 ) (dbgen.Organization, error) {
 	name = about(ctx, name, p)
-	p.ID, p.MemberID, p.TeamID, p.TeamMemberID = r.sources.ID(), r.sources.ID(), r.sources.ID(), r.sources.ID()
+	p.ID, p.MemberID, p.TeamID, p.TeamMemberID = r.idOr(p.ID), r.sources.ID(), r.sources.ID(), r.sources.ID()
 	p.Now = r.Now()
 	var row dbgen.CreateOrganizationRow
 	done, err := r.write(ctx, name, Key{"organization", p.ID}, ask((*queries).CreateOrganization, p, &row))

@@ -60,33 +60,6 @@ func ToMany[P, R, T any](
 	return m
 }
 
-// One is the row of a relation, by its key. Nil, the relation was not asked for.
-type One[T any] struct{ found map[string]*T }
-
-// Of returns the row; nil if it was not asked for, or is not there. Whoever has the same key shares it.
-func (o *One[T]) Of(key string) *T {
-	if o == nil {
-		return nil
-	}
-	return o.found[key]
-}
-
-// ToOne adds a query for a relation of one row.
-func ToOne[P, R, T any](
-	g *Graph, query func(*queries, context.Context, P) ([]R, error), p P, item func(R) T, key func(*T) string,
-) *One[T] {
-	o := &One[T]{}
-	g.add(Step{run: func(ctx context.Context, q *queries) error {
-		rows, err := items(ctx, q, query, p, item)
-		o.found = make(map[string]*T, len(rows))
-		for i := range rows {
-			o.found[key(&rows[i])] = &rows[i]
-		}
-		return err
-	}})
-	return o
-}
-
 func items[P, R, T any](
 	ctx context.Context, q *queries, query func(*queries, context.Context, P) ([]R, error), p P, item func(R) T,
 ) ([]T, error) {

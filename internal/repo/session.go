@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/zerostarter/authdb/internal/dbgen"
+	"github.com/zerostarter/authdb/secret"
 )
 
 func (r *Repo) CreateSession(
 	ctx context.Context, name string, p dbgen.CreateSessionParams,
 ) (row dbgen.Session, err error) {
 	name = about(ctx, name, p)
-	p.ID, p.Token, p.Now, p.ExpiresAt = r.sources.ID(), r.sources.Token(), r.Now(), utc(p.ExpiresAt)
+	p.ID, p.Token, p.Now, p.ExpiresAt = r.idOr(p.ID), r.sources.Token(), r.Now(), utc(p.ExpiresAt)
 	done, err := r.write(ctx, name, Key{"session", p.ID}, ask((*queries).CreateSession, p, &row))
 	if done != "" {
 		return Read(ctx, r, (*queries).GetSession, dbgen.GetSessionParams{ID: done, UserID: p.UserID})
@@ -25,9 +26,9 @@ func (r *Repo) CreateSessions(ctx context.Context, name string, rows []dbgen.Ses
 	p := dbgen.CreateSessionsParams{Now: r.Now()}
 	for i := range rows {
 		s := &rows[i]
-		s.ID, s.Token, s.ExpiresAt = r.sources.ID(), r.sources.Token(), utc(s.ExpiresAt)
+		s.ID, s.Token, s.ExpiresAt = r.idOr(s.ID), secret.Text(r.sources.Token()), utc(s.ExpiresAt)
 		s.CreatedAt, s.UpdatedAt = p.Now, p.Now
-		p.Ids, p.Tokens, p.Expiries = append(p.Ids, s.ID), append(p.Tokens, s.Token), append(p.Expiries, s.ExpiresAt)
+		p.Ids, p.Tokens, p.Expiries = append(p.Ids, s.ID), append(p.Tokens, string(s.Token)), append(p.Expiries, s.ExpiresAt)
 		p.IPAddresses, p.UserAgents = append(p.IPAddresses, s.IPAddress), append(p.UserAgents, s.UserAgent)
 		p.UserIds, p.ActiveTeamIds = append(p.UserIds, s.UserID), append(p.ActiveTeamIds, s.ActiveTeamID)
 		p.ActiveOrganizationIds = append(p.ActiveOrganizationIds, s.ActiveOrganizationID)

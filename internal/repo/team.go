@@ -8,7 +8,7 @@ import (
 
 func (r *Repo) CreateTeam(ctx context.Context, name string, p dbgen.CreateTeamParams) (row dbgen.Team, err error) {
 	name = about(ctx, name, p)
-	p.ID, p.Now = r.sources.ID(), r.Now()
+	p.ID, p.Now = r.idOr(p.ID), r.Now()
 	read := dbgen.GetTeamParams{ID: p.ID, OrganizationID: p.OrganizationID}
 	done, err := r.write(ctx, name, Key{"team", p.ID},
 		lock((*queries).LockOrganization, p.OrganizationID),
@@ -47,9 +47,9 @@ func (r *Repo) CreateTeamMembers(
 	ctx context.Context, name string, p dbgen.CreateTeamMembersParams,
 ) (rows []dbgen.TeamMember, err error) {
 	name = about(ctx, name, p)
-	p.Ids, p.Now = make([]string, len(p.UserIds)), r.Now()
-	for i := range p.Ids {
-		p.Ids[i] = r.sources.ID()
+	p.Now = r.Now()
+	for i, id := range p.Ids {
+		p.Ids[i] = r.idOr(id)
 	}
 	err = r.writeThenRead(ctx, name, ask((*queries).ListTeamMembersOfUsers, dbgen.ListTeamMembersOfUsersParams{
 		OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserIds: p.UserIds,

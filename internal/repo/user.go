@@ -8,7 +8,7 @@ import (
 
 func (r *Repo) CreateUser(ctx context.Context, name string, p dbgen.CreateUserParams) (row dbgen.User, err error) {
 	name = about(ctx, name, p)
-	p.ID, p.Now = r.sources.ID(), r.Now()
+	p.ID, p.Now = r.idOr(p.ID), r.Now()
 	done, err := r.write(ctx, name, Key{"user", p.ID}, ask((*queries).CreateUser, p, &row))
 	if done != "" {
 		return Read(ctx, r, (*queries).GetUser, done)
@@ -22,8 +22,8 @@ func (r *Repo) CreateUserWithAccount(
 	ctx context.Context, name string, u dbgen.CreateUserParams, a dbgen.CreateAccountParams,
 ) (user dbgen.User, account dbgen.Account, err error) {
 	name = about(ctx, name, u)
-	u.ID, u.Now = r.sources.ID(), r.Now()
-	a.ID, a.UserID, a.Now = r.sources.ID(), u.ID, u.Now
+	u.ID, u.Now = r.idOr(u.ID), r.Now()
+	a.ID, a.UserID, a.Now = r.idOr(a.ID), u.ID, u.Now
 	a.AccessTokenExpiresAt, a.RefreshTokenExpiresAt = UTC(a.AccessTokenExpiresAt), UTC(a.RefreshTokenExpiresAt)
 	isCredential := a.AccountID == ""
 	if isCredential {
@@ -49,7 +49,7 @@ func (r *Repo) CreateUsers(ctx context.Context, name string, rows []dbgen.User) 
 	p := dbgen.CreateUsersParams{Now: r.Now()}
 	for i := range rows {
 		u := &rows[i]
-		u.ID, u.CreatedAt, u.UpdatedAt = r.sources.ID(), p.Now, p.Now
+		u.ID, u.CreatedAt, u.UpdatedAt = r.idOr(u.ID), p.Now, p.Now
 		p.Ids, p.Names, p.Emails = append(p.Ids, u.ID), append(p.Names, u.Name), append(p.Emails, u.Email)
 		p.EmailsVerified, p.Images = append(p.EmailsVerified, u.EmailVerified), append(p.Images, u.Image)
 	}

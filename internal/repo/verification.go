@@ -11,7 +11,7 @@ import (
 func (r *Repo) CreateVerification(
 	ctx context.Context, name string, p dbgen.CreateVerificationParams,
 ) (row dbgen.Verification, err error) {
-	p.ID, p.Now, p.ExpiresAt = r.sources.ID(), r.Now(), utc(p.ExpiresAt)
+	p.ID, p.Now, p.ExpiresAt = r.idOr(p.ID), r.Now(), utc(p.ExpiresAt)
 	done, err := r.write(ctx, name, Key{"verification", p.ID}, ask((*queries).CreateVerification, p, &row))
 	if done != "" {
 		return Read(ctx, r, (*queries).GetVerification, done)

@@ -23,7 +23,7 @@ import (
 func (w *world) cookiesAgree() {
 	user := one[authdb.User](w.check)(w.Users.Create(w.ctx, authdb.CreateUserParams{Name: "Cookie", Email: "cookie@example.com"}))
 	token := func() string {
-		return one[authdb.Session](w.check)(w.Sessions.Create(w.ctx, authdb.CreateSessionParams{UserID: user.ID})).Token
+		return string(one[authdb.Session](w.check)(w.Sessions.Create(w.ctx, authdb.CreateSessionParams{UserID: user.ID})).Token)
 	}
 	name := w.cookies.Name()
 	live := token()
@@ -203,8 +203,8 @@ func (w *world) sameAnswers() {
 	}
 	// Two states that differ are not the same.
 	role := "member"
-	m := one[authdb.MemberWithUser](w.check)(w.Members.GetByEmail(w.ctx, here.org, "mate-go@example.com"))
-	one[authdb.Member](w.check)(w.Members.Update(w.ctx, here.org, m.ID, authdb.UpdateMemberParams{Role: &role}))
+	m := one[authdb.Member](w.check)(w.Members.GetByEmail(w.ctx, here.org, "mate-go@example.com"))
+	one[authdb.Member](w.check)(w.Members.Update(w.ctx, here.org, m.ID, authdb.UpdateMemberParams{Role: authdb.Set(role)}))
 	path := "/organization/get-full-organization"
 	w.ok(!cmp.Equal(server.plain(server.owner.get(path).body, ""), here.plain(here.owner.get(path).body, "")), "control: a role that differs is not noticed")
 }
@@ -266,7 +266,7 @@ func (w *world) byServer() *pair {
 	id := w.done("invite", p.owner.post("/organization/invite-member",
 		object{"email": "mate-server@example.com", "role": "admin", "organizationId": p.org, "teamId": team})).text("id")
 	w.done("accept", p.mate.post("/organization/accept-invitation", object{"invitationId": id}))
-	m := one[authdb.MemberWithUser](w.check)(w.Members.GetByEmail(w.ctx, p.org, "mate-server@example.com"))
+	m := one[authdb.Member](w.check)(w.Members.GetByEmail(w.ctx, p.org, "mate-server@example.com"))
 	w.done("update role", p.owner.post("/organization/update-member-role", object{"memberId": m.ID, "role": []string{"admin", "member"}, "organizationId": p.org}))
 	p.named("invitation", w.done("invite", p.owner.post("/organization/invite-member",
 		object{"email": "guest-server@example.com", "role": "member", "organizationId": p.org, "teamId": []string{team}})).text("id"))
@@ -278,14 +278,14 @@ func (w *world) byGo() *pair {
 	users := map[string]authdb.User{}
 	person := func(name string) *browser {
 		hash := one[string](w.check)(betterauth.HashPassword(w.ctx, password))
-		user, _, err := w.Users.CreateWithAccount(w.ctx,
-			authdb.CreateUserParams{Name: name, Email: p.named(name+" address", name+"-go@example.com"), EmailVerified: true},
-			authdb.CreateAccountParams{ProviderID: authdb.ProviderCredential, Password: &hash})
-		w.must(w.is("create user", err, nil))
+		user := one[authdb.UserWithAccount](w.check)(w.Users.CreateWithAccount(w.ctx, authdb.CreateUserWithAccountParams{
+			User:    authdb.CreateUserParams{Name: name, Email: p.named(name+" address", name+"-go@example.com"), EmailVerified: true},
+			Account: authdb.CreateAccountParams{ProviderID: authdb.ProviderCredential, Password: (*authdb.Secret)(&hash)},
+		})).User
 		session := one[authdb.Session](w.check)(w.Sessions.Create(w.ctx, authdb.CreateSessionParams{UserID: user.ID}))
 		p.named(name, user.ID)
 		users[name] = user
-		return w.with(session.Token)
+		return w.with(string(session.Token))
 	}
 	p.owner, p.mate, p.guest = person("owner"), person("mate"), person("guest")
 	metadata := `{"plan":"pro"}`
@@ -294,8 +294,8 @@ func (w *world) byGo() *pair {
 	}))
 	p.org = p.named("org", org.ID)
 	activate := func(b *browser, user authdb.User, team string) {
-		one[authdb.Session](w.check)(w.Sessions.SetActiveOrganization(w.ctx, authdb.SetActiveOrganizationParams{UserID: user.ID, Token: b.token(), OrganizationID: org.ID}))
-		one[authdb.Session](w.check)(w.Sessions.SetActiveTeam(w.ctx, authdb.SetActiveTeamParams{UserID: user.ID, Token: b.token(), TeamID: team}))
+		one[authdb.Session](w.check)(w.Sessions.SetActiveOrganization(w.ctx, authdb.SetActiveOrganizationParams{UserID: user.ID, Token: authdb.Secret(b.token()), OrganizationID: org.ID}))
+		one[authdb.Session](w.check)(w.Sessions.SetActiveTeam(w.ctx, authdb.SetActiveTeamParams{UserID: user.ID, Token: authdb.Secret(b.token()), TeamID: team}))
 	}
 	activate(p.owner, users["owner"], w.team(org.ID).ID)
 	team := one[authdb.Team](w.check)(w.Teams.Create(w.ctx, authdb.CreateTeamParams{OrganizationID: org.ID, Name: "Two"}))
@@ -308,7 +308,7 @@ func (w *world) byGo() *pair {
 	accepted := one[authdb.AcceptedInvitation](w.check)(w.Invitations.Accept(w.ctx, authdb.AcceptInvitationParams{InvitationID: invite("mate", "admin").ID, UserID: users["mate"].ID, AllowUnverified: true}))
 	activate(p.mate, users["mate"], team.ID)
 	role := "admin,member"
-	one[authdb.Member](w.check)(w.Members.Update(w.ctx, org.ID, accepted.Member.ID, authdb.UpdateMemberParams{Role: &role}))
+	one[authdb.Member](w.check)(w.Members.Update(w.ctx, org.ID, accepted.Member.ID, authdb.UpdateMemberParams{Role: authdb.Set(role)}))
 	p.named("invitation", invite("guest", "member").ID)
 	return p
 }

@@ -53,7 +53,7 @@ func isError(err, want error) bool {
 func (w *world) suite() {
 	for _, run := range []func(){
 		w.serverWritesAccounts, w.serverWritesOrganizations, w.goWritesAccounts, w.goWritesOrganizations,
-		w.invitationsAcross, w.counts, w.removals, w.deletions, w.sameAnswers, w.cookiesAgree, w.races,
+		w.rowsInJSON, w.invitationsAcross, w.counts, w.removals, w.deletions, w.sameAnswers, w.cookiesAgree, w.races,
 	} {
 		w.group(run)
 	}

@@ -68,11 +68,11 @@ func (w *world) serverWritesOrganizations() {
 	org := one[authdb.Organization](w.check)(w.Organizations.GetBySlug(w.ctx, "acme"))
 	w.equal("organization", org.ID, made.text("id"))
 	w.ok(org.Metadata != nil && *org.Metadata == `{"plan":"pro"}`, "metadata %v", org.Metadata)
-	member := one[authdb.MemberWithUser](w.check)(w.Members.GetByUser(w.ctx, org.ID, evesUser.ID))
+	member := one[authdb.Member](w.check)(w.Members.GetByUser(w.ctx, org.ID, evesUser.ID))
 	w.equal("role of the creator", member.Role, authdb.RoleOwner)
 	team := w.team(org.ID)
 	w.equal("default team", team.Name, "Acme")
-	seat := one[authdb.TeamMemberWithTeam](w.check)(w.TeamMembers.GetByUser(w.ctx, org.ID, team.ID, evesUser.ID))
+	seat := one[authdb.TeamMember](w.check)(w.TeamMembers.GetByUser(w.ctx, org.ID, team.ID, evesUser.ID))
 	w.equal("key of the server", seat.MembershipKey != nil, w.is17())
 	w.seats("create by the server", org.ID)
 	auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, eve.token()))
@@ -92,8 +92,8 @@ func (w *world) serverWritesOrganizations() {
 	w.ok(len(received.Items) == 1 && received.Items[0].Organization.ID == org.ID && received.Items[0].Inviter.ID == evesUser.ID, "received %v", received.Items)
 	w.done("accept", mia.post("/organization/accept-invitation", object{"invitationId": invited}))
 	w.equal("status", one[authdb.Invitation](w.check)(w.Invitations.Get(w.ctx, org.ID, invited)).Status, authdb.StatusAccepted)
-	miasMember := one[authdb.MemberWithUser](w.check)(w.Members.GetByUser(w.ctx, org.ID, miasUser.ID))
-	one[authdb.TeamMemberWithTeam](w.check)(w.TeamMembers.GetByUser(w.ctx, org.ID, second, miasUser.ID))
+	miasMember := one[authdb.Member](w.check)(w.Members.GetByUser(w.ctx, org.ID, miasUser.ID))
+	one[authdb.TeamMember](w.check)(w.TeamMembers.GetByUser(w.ctx, org.ID, second, miasUser.ID))
 	auth = one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, mia.token()))
 	w.ok(auth.Member != nil && auth.Team != nil && auth.Team.ID == second, "active after accepting: %v", auth)
 	w.seats("accept on the server", org.ID)
@@ -126,8 +126,8 @@ func (w *world) serverWritesOrganizations() {
 	w.done("update team", eve.post("/organization/update-team", object{"teamId": second, "data": object{"name": "Deux", "organizationId": org.ID}}))
 	w.equal("team by the server", one[authdb.Team](w.check)(w.Teams.Get(w.ctx, org.ID, second)).Name, "Deux")
 	name, dos := "Acme Inc", "Dos"
-	one[authdb.Organization](w.check)(w.Organizations.Update(w.ctx, org.ID, authdb.UpdateOrganizationParams{Name: &name, Metadata: authdb.Set(`{"plan":"free"}`)}))
-	one[authdb.Team](w.check)(w.Teams.Update(w.ctx, org.ID, second, authdb.UpdateTeamParams{Name: &dos}))
+	one[authdb.Organization](w.check)(w.Organizations.Update(w.ctx, org.ID, authdb.UpdateOrganizationParams{Name: authdb.Set(name), Metadata: authdb.Set(`{"plan":"free"}`)}))
+	one[authdb.Team](w.check)(w.Teams.Update(w.ctx, org.ID, second, authdb.UpdateTeamParams{Name: authdb.Set(dos)}))
 	shown := w.done("full", eve.full(org.ID))
 	w.equal("name by Go", shown.text("name"), name)
 	w.equal("teams by Go", sorted(shown.texts("name", "teams")), []string{"Acme", "Dos"})
@@ -165,7 +165,7 @@ func (w *world) serverWritesOrganizations() {
 	w.seats("remove team on the server", org.ID)
 	w.done("set active team to none", eve.post("/organization/set-active-team", object{"teamId": nil}))
 	w.refused("remove the last team", eve.post("/organization/remove-team", object{"teamId": team.ID, "organizationId": org.ID}), 400)
-	w.is("the same in Go", w.Teams.Delete(w.ctx, org.ID, team.ID, authdb.DeleteTeamParams{}), authdb.ErrLastTeam)
+	w.is("the same in Go", w.Teams.Delete(w.ctx, authdb.DeleteTeamParams{OrganizationID: org.ID, TeamID: team.ID}), authdb.ErrLastTeam)
 }
 
 func (w *world) goWritesOrganizations() {
@@ -187,8 +187,8 @@ func (w *world) goWritesOrganizations() {
 	w.refused("check its slug", ivy.post("/organization/check-slug", object{"slug": "globex"}), 400)
 
 	// What is active in Go is active on the server.
-	one[authdb.Session](w.check)(w.Sessions.SetActiveOrganization(w.ctx, authdb.SetActiveOrganizationParams{UserID: ivysUser.ID, Token: ivy.token(), OrganizationID: org.ID}))
-	one[authdb.Session](w.check)(w.Sessions.SetActiveTeam(w.ctx, authdb.SetActiveTeamParams{UserID: ivysUser.ID, Token: ivy.token(), TeamID: team.ID}))
+	one[authdb.Session](w.check)(w.Sessions.SetActiveOrganization(w.ctx, authdb.SetActiveOrganizationParams{UserID: ivysUser.ID, Token: authdb.Secret(ivy.token()), OrganizationID: org.ID}))
+	one[authdb.Session](w.check)(w.Sessions.SetActiveTeam(w.ctx, authdb.SetActiveTeamParams{UserID: ivysUser.ID, Token: authdb.Secret(ivy.token()), TeamID: team.ID}))
 	session := w.done("get session", ivy.get("/get-session"))
 	w.equal("active organization", session.text("session", "activeOrganizationId"), org.ID)
 	w.equal("active team", session.text("session", "activeTeamId"), team.ID)
@@ -202,7 +202,7 @@ func (w *world) goWritesOrganizations() {
 	w.equal("members", sorted(w.done("members", leo.get("/organization/list-members?organizationId="+org.ID)).texts("userId", "members")), sorted([]string{ivysUser.ID, leosUser.ID}))
 	w.refused("a member may not invite", leo.post("/organization/invite-member", object{"email": "x@example.com", "role": "member", "organizationId": org.ID}), 403)
 	role := "admin,member"
-	one[authdb.Member](w.check)(w.Members.Update(w.ctx, org.ID, member.ID, authdb.UpdateMemberParams{Role: &role}))
+	one[authdb.Member](w.check)(w.Members.Update(w.ctx, org.ID, member.ID, authdb.UpdateMemberParams{Role: authdb.Set(role)}))
 	invited := w.done("an admin may", leo.post("/organization/invite-member", object{"email": "x@example.com", "role": "member", "organizationId": org.ID})).text("id")
 	w.refused("an admin may not invite an owner", leo.post("/organization/invite-member", object{"email": "y@example.com", "role": "owner", "organizationId": org.ID}), 403)
 	_, err := w.Invitations.Create(w.ctx, authdb.CreateInvitationParams{OrganizationID: org.ID, InviterID: leosUser.ID, Email: "y@example.com", Role: "owner"})
@@ -231,22 +231,22 @@ func (w *world) goWritesOrganizations() {
 	w.is("the same in Go", err, authdb.ErrAlreadyMember)
 
 	// The only owner stays, on both sides.
-	owner := one[authdb.MemberWithUser](w.check)(w.Members.GetByUser(w.ctx, org.ID, ivysUser.ID))
+	owner := one[authdb.Member](w.check)(w.Members.GetByUser(w.ctx, org.ID, ivysUser.ID))
 	w.denied("leave as the only owner", ivy.post("/organization/leave", object{"organizationId": org.ID}))
 	w.is("the same in Go", w.Members.Leave(w.ctx, org.ID, ivysUser.ID), authdb.ErrLastOwner)
 	w.denied("demote the only owner", ivy.post("/organization/update-member-role", object{"memberId": owner.ID, "role": "member", "organizationId": org.ID}))
 	plain := "member"
-	_, err = w.Members.Update(w.ctx, org.ID, owner.ID, authdb.UpdateMemberParams{Role: &plain})
+	_, err = w.Members.Update(w.ctx, org.ID, owner.ID, authdb.UpdateMemberParams{Role: authdb.Set(plain)})
 	w.is("the same in Go", err, authdb.ErrLastOwner)
 	w.denied("remove the only owner", ivy.post("/organization/remove-member", object{"memberIdOrEmail": owner.ID, "organizationId": org.ID}))
 	w.is("the same in Go", w.Members.Delete(w.ctx, org.ID, owner.ID), authdb.ErrLastOwner)
 
 	// Go removes the team.
-	one[authdb.Session](w.check)(w.Sessions.SetActiveOrganization(w.ctx, authdb.SetActiveOrganizationParams{UserID: leosUser.ID, Token: leo.token(), OrganizationID: org.ID}))
-	one[authdb.Session](w.check)(w.Sessions.SetActiveTeam(w.ctx, authdb.SetActiveTeamParams{UserID: leosUser.ID, Token: leo.token(), TeamID: second.ID}))
+	one[authdb.Session](w.check)(w.Sessions.SetActiveOrganization(w.ctx, authdb.SetActiveOrganizationParams{UserID: leosUser.ID, Token: authdb.Secret(leo.token()), OrganizationID: org.ID}))
+	one[authdb.Session](w.check)(w.Sessions.SetActiveTeam(w.ctx, authdb.SetActiveTeamParams{UserID: leosUser.ID, Token: authdb.Secret(leo.token()), TeamID: second.ID}))
 	both := w.done("invite to two teams", ivy.post("/organization/invite-member",
 		object{"email": "z@example.com", "role": "member", "organizationId": org.ID, "teamId": []string{team.ID, second.ID}})).text("id")
-	w.is("delete team", w.Teams.Delete(w.ctx, org.ID, second.ID, authdb.DeleteTeamParams{}), nil)
+	w.is("delete team", w.Teams.Delete(w.ctx, authdb.DeleteTeamParams{OrganizationID: org.ID, TeamID: second.ID}), nil)
 	w.equal("teams", w.done("teams", ivy.get("/organization/list-teams?organizationId="+org.ID)).texts("name"), []string{"Globex"})
 	w.equal("active team after it is gone", leo.get("/get-session").at("session", "activeTeamId"), nil)
 	for _, row := range w.done("invitations", ivy.get("/organization/list-invitations?organizationId="+org.ID)).list() {
@@ -295,7 +295,7 @@ func (w *world) invitationsAcross() {
 	w.refused("accept another's", other.post("/organization/accept-invitation", object{"invitationId": inv.ID}), 403)
 	w.done("accept", guest.post("/organization/accept-invitation", object{"invitationId": inv.ID}))
 	w.equal("status", one[authdb.Invitation](w.check)(w.Invitations.Get(w.ctx, org.ID, inv.ID)).Status, authdb.StatusAccepted)
-	w.equal("role", one[authdb.MemberWithUser](w.check)(w.Members.GetByUser(w.ctx, org.ID, user.ID)).Role, "admin")
+	w.equal("role", one[authdb.Member](w.check)(w.Members.GetByUser(w.ctx, org.ID, user.ID)).Role, "admin")
 	auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, guest.token()))
 	w.ok(auth.Member != nil && auth.Team != nil && auth.Team.ID == team.ID, "active: %v", auth)
 	w.seats("Go invites, the server accepts", org.ID)
@@ -359,7 +359,7 @@ func (w *world) invitationsAcross() {
 	next := onServer(user.Email, nil)
 	w.ok(next != inv.ID, "a new invitation after expiry: %s", next)
 	w.equal("pending in Go", one[authdb.Invitation](w.check)(w.Invitations.GetPending(w.ctx, org.ID, user.Email)).ID, next)
-	count := one[int64](w.check)(w.Invitations.Count(w.ctx, authdb.CountInvitationsParams{OrganizationID: org.ID, Pending: true}))
+	count := one[int64](w.check)(w.Invitations.Count(w.ctx, authdb.ListInvitationsParams{OrganizationID: org.ID, Pending: true}))
 	w.equal("pending", count, int64(1))
 	one[authdb.Invitation](w.check)(w.Invitations.Cancel(w.ctx, org.ID, next))
 
@@ -427,7 +427,7 @@ func (w *world) counts() {
 	w.seats("the server removes", org.ID)
 	w.is("Go takes it", addGo(users[3]), nil)
 	full("the server removed, Go added")
-	one[authdb.DeletedUser](w.check)(w.Users.Delete(w.ctx, users[2].ID, authdb.DeleteUserParams{}))
+	one[authdb.DeletedUser](w.check)(w.Users.Delete(w.ctx, authdb.DeleteUserParams{UserID: users[2].ID}))
 	w.seats("Go deletes a user", org.ID)
 	w.done("the server takes the seat", add(users[1]))
 	full("Go deleted a user")
@@ -435,7 +435,7 @@ func (w *world) counts() {
 	w.seats("Go removes a member", org.ID)
 	w.is("Go takes the seat", addGo(users[0]), nil)
 	full("Go removed a member")
-	member := one[authdb.MemberWithUser](w.check)(w.Members.GetByUser(w.ctx, org.ID, users[3].ID))
+	member := one[authdb.Member](w.check)(w.Members.GetByUser(w.ctx, org.ID, users[3].ID))
 	w.done("the server removes a member", zoe.post("/organization/remove-member", object{"memberIdOrEmail": member.ID, "organizationId": org.ID}))
 	left := w.number(`SELECT count(*) FROM team_member WHERE user_id = $1`, users[3].ID)
 	if w.version[1] == 3 { // leaves the seat behind
@@ -445,7 +445,7 @@ func (w *world) counts() {
 		w.equal("seats of who was removed", left, 0)
 	}
 	w.seats("the server removes a member", org.ID)
-	added := one[[]authdb.TeamMember](w.check)(w.TeamMembers.CreateMany(w.ctx, authdb.CreateTeamMembersParams{OrganizationID: org.ID, TeamID: team.ID, UserIDs: []string{users[4].ID}, MaxMembers: 2}))
+	added := one[[]authdb.TeamMember](w.check)(w.TeamMembers.CreateMany(w.ctx, []authdb.CreateTeamMemberParams{{OrganizationID: org.ID, TeamID: team.ID, UserID: users[4].ID, MaxMembers: 2}}))
 	w.equal("added", len(added), 1)
 	w.equal("seats", w.number(`SELECT count(*) FROM team_member WHERE team_id = $1`, team.ID), 2)
 	w.seats("CreateMany", org.ID)
@@ -525,7 +525,7 @@ func (w *world) deletions() {
 	tom, tomsUser := w.goUser("Tom", false)
 	org := w.goOrg("Wonka", tomsUser.ID)
 	w.done("set active", tom.post("/organization/set-active", object{"organizationId": org.ID}))
-	ended := one[[]authdb.Session](w.check)(w.Organizations.Delete(w.ctx, org.ID))
+	ended := one[authdb.DeletedOrganization](w.check)(w.Organizations.Delete(w.ctx, org.ID)).Sessions
 	w.equal("sessions that had it active", len(ended), 1)
 	w.equal("list", len(w.done("list", tom.get("/organization/list")).list()), 0)
 	w.equal("active", tom.get("/get-session").at("session", "activeOrganizationId"), nil)
@@ -544,16 +544,16 @@ func (w *world) deletions() {
 	sue, suesUser := w.goUser("Sue", true)
 	heir, heirsUser := w.goUser("Heir", false)
 	org = w.goOrg("Stark", suesUser.ID)
-	_, err = w.Users.Delete(w.ctx, suesUser.ID, authdb.DeleteUserParams{})
+	_, err = w.Users.Delete(w.ctx, authdb.DeleteUserParams{UserID: suesUser.ID})
 	w.is("delete an only owner", err, authdb.ErrLastOwner)
 	w.equal("still signed in", sue.get("/get-session").text("user", "id"), suesUser.ID)
-	one[authdb.DeletedUser](w.check)(w.Users.Delete(w.ctx, suesUser.ID, authdb.DeleteUserParams{SuccessorID: heirsUser.ID}))
+	one[authdb.DeletedUser](w.check)(w.Users.Delete(w.ctx, authdb.DeleteUserParams{UserID: suesUser.ID, SuccessorID: heirsUser.ID}))
 	w.equal("session of who is deleted", sue.get("/get-session").body, nil)
 	w.refused("sign in of who is deleted", w.browser().post("/sign-in/email", object{"email": suesUser.Email, "password": password}), 401)
 	shown := w.done("full for the heir", heir.full(org.ID))
 	w.equal("roles", shown.texts("role", "members"), []string{"owner"})
 	w.done("the heir is an owner", heir.post("/organization/update", object{"organizationId": org.ID, "data": object{"name": "Stark II"}}))
-	deleted := one[authdb.DeletedUser](w.check)(w.Users.Delete(w.ctx, heirsUser.ID, authdb.DeleteUserParams{DeleteOrganizations: true}))
+	deleted := one[authdb.DeletedUser](w.check)(w.Users.Delete(w.ctx, authdb.DeleteUserParams{UserID: heirsUser.ID, DeleteOrganizations: true}))
 	w.equal("deleted organizations", deleted.OrganizationIDs, []string{org.ID})
 	w.equal("session", heir.get("/get-session").body, nil)
 	w.done("sign up with the address that is free", w.browser().post("/sign-up/email", object{"name": "Sue", "email": suesUser.Email, "password": password}))
@@ -568,7 +568,7 @@ func (w *world) deletions() {
 	// Expired sessions: the purge of Go leaves the live ones.
 	old := time.Now().Add(-time.Minute)
 	stale := one[authdb.Session](w.check)(w.Sessions.Create(w.ctx, authdb.CreateSessionParams{UserID: tomsUser.ID}))
-	one[authdb.Session](w.check)(w.Sessions.UpdateByToken(w.ctx, stale.Token, authdb.UpdateSessionParams{ExpiresAt: &old}))
+	one[authdb.Session](w.check)(w.Sessions.UpdateByToken(w.ctx, string(stale.Token), authdb.UpdateSessionParams{ExpiresAt: authdb.Set(old)}))
 	w.equal("purged", one[int64](w.check)(w.Sessions.DeleteExpired(w.ctx, 1000)), int64(1))
 	w.equal("live", tom.get("/get-session").text("user", "id"), tomsUser.ID)
 }

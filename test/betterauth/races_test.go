@@ -131,7 +131,7 @@ func (r *round) organization(owners int, metadata *string) (org string, people [
 		r.goMember(made.ID, p.ID, authdb.RoleOwner)
 	}
 	one[authdb.Session](r.check)(r.Sessions.SetActiveOrganization(r.ctx, authdb.SetActiveOrganizationParams{
-		UserID: people[0].ID, Token: people[0].token(), OrganizationID: made.ID,
+		UserID: people[0].ID, Token: authdb.Secret(people[0].token()), OrganizationID: made.ID,
 	}))
 	return made.ID, people
 }
@@ -297,7 +297,7 @@ func (w *world) allRaces() []race {
 			org, people := r.organization(2, nil)
 			var members []authdb.Member
 			for _, p := range people {
-				members = append(members, one[authdb.MemberWithUser](r.check)(r.Members.GetByUser(r.ctx, org, p.ID)).Member)
+				members = append(members, one[authdb.Member](r.check)(r.Members.GetByUser(r.ctx, org, p.ID)))
 			}
 			r.atOnce(2, func(i int) error { return here(r, org, members, people, i) },
 				func(i int) answer { return there(org, members, people, i) }, authdb.ErrLastOwner)
@@ -375,7 +375,7 @@ func (w *world) allRaces() []race {
 			return people[i].post("/organization/leave", object{"organizationId": org})
 		}),
 		lastOwner("R6 two owners demote themselves", true, func(r *round, org string, members []authdb.Member, _ []person, i int) error {
-			_, err := r.Members.Update(r.ctx, org, members[i].ID, authdb.UpdateMemberParams{Role: &role})
+			_, err := r.Members.Update(r.ctx, org, members[i].ID, authdb.UpdateMemberParams{Role: authdb.Set(role)})
 			return err
 		}, func(org string, members []authdb.Member, people []person, i int) answer {
 			return people[i].post("/organization/update-member-role", object{"memberId": members[i].ID, "role": "member", "organizationId": org})
@@ -501,7 +501,7 @@ func (w *world) allRaces() []race {
 			user := r.person("User")
 			token := betterauth.NewID()[:24]
 			one[authdb.Verification](r.check)(r.Verifications.Create(r.ctx, authdb.CreateVerificationParams{
-				Identifier: r.version.ResetPassword(token), Value: user.ID, ExpiresAt: time.Now().Add(time.Hour),
+				Identifier: authdb.Secret(r.version.ResetPassword(token)), Value: authdb.Secret(user.ID), ExpiresAt: time.Now().Add(time.Hour),
 			}))
 			r.atOnce(4, func(int) error {
 				_, err := r.Verifications.Consume(r.ctx, r.version.ResetPassword(token))
@@ -523,7 +523,9 @@ func (w *world) allRaces() []race {
 			first := r.team(org)
 			second := one[authdb.Team](r.check)(r.Teams.Create(r.ctx, authdb.CreateTeamParams{OrganizationID: org, Name: "Two"}))
 			teams := []string{first.ID, second.ID}
-			r.atOnce(2, func(i int) error { return r.Teams.Delete(r.ctx, org, teams[i], authdb.DeleteTeamParams{}) },
+			r.atOnce(2, func(i int) error {
+				return r.Teams.Delete(r.ctx, authdb.DeleteTeamParams{OrganizationID: org, TeamID: teams[i]})
+			},
 				func(i int) answer {
 					return owners[0].post("/organization/remove-team", object{"teamId": teams[i], "organizationId": org})
 				}, authdb.ErrLastTeam)

@@ -62,7 +62,7 @@ var writes = map[string]write{
 			if _, err := tx.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: "org", UserID: user.ID}); err != nil {
 				return err
 			}
-			if _, err := tx.Organizations.Update(ctx, "org", authdb.UpdateOrganizationParams{Name: new("x")}); err != nil {
+			if _, err := tx.Organizations.Update(ctx, "org", authdb.UpdateOrganizationParams{Name: authdb.Set("x")}); err != nil {
 				return err
 			}
 			return tx.Sessions.DeleteByToken(ctx, "token")
@@ -83,26 +83,27 @@ var writes = map[string]write{
 	"Users.Create": makes(func(ctx context.Context, s *authdb.Store) (authdb.User, error) {
 		return s.Users.Create(ctx, authdb.CreateUserParams{Email: "new@example.com"})
 	}),
-	"Users.CreateWithAccount": makes(func(ctx context.Context, s *authdb.Store) ([]any, error) {
-		user, account, err := s.Users.CreateWithAccount(ctx, authdb.CreateUserParams{Email: "new@example.com"},
-			authdb.CreateAccountParams{ProviderID: authdb.ProviderCredential, Password: new("hash")})
-		return []any{user, account}, err
+	"Users.CreateWithAccount": makes(func(ctx context.Context, s *authdb.Store) (authdb.UserWithAccount, error) {
+		return s.Users.CreateWithAccount(ctx, authdb.CreateUserWithAccountParams{
+			User:    authdb.CreateUserParams{Email: "new@example.com"},
+			Account: authdb.CreateAccountParams{ProviderID: authdb.ProviderCredential, Password: new(authdb.Secret("hash"))},
+		})
 	}),
 	"Users.CreateMany": takes(func(ctx context.Context, s *authdb.Store) ([]authdb.User, error) {
 		return s.Users.CreateMany(ctx, []authdb.CreateUserParams{{Email: "new1@example.com"}, {Email: "new2@example.com"}})
 	}),
 	"Users.Update": makes(func(ctx context.Context, s *authdb.Store) (authdb.User, error) {
-		return s.Users.Update(ctx, "owner", authdb.UpdateUserParams{Name: new("x")})
+		return s.Users.Update(ctx, "owner", authdb.UpdateUserParams{Name: authdb.Set("x")})
 	}),
 	"Users.SetEmail": makes(func(ctx context.Context, s *authdb.Store) (authdb.User, error) {
-		return s.Users.SetEmail(ctx, "owner", "new@example.com", true)
+		return s.Users.SetEmail(ctx, "owner", authdb.SetEmailParams{Email: "new@example.com", Verified: true})
 	}),
 	"Users.VerifyEmail": makes(func(ctx context.Context, s *authdb.Store) (authdb.User, error) {
 		got, err := s.Users.VerifyEmail(ctx, "idle", authdb.VerifyEmailParams{Email: "idle@example.com"})
 		return got.User, err
 	}),
 	"Users.Delete": takes(func(ctx context.Context, s *authdb.Store) (authdb.DeletedUser, error) {
-		return s.Users.Delete(ctx, "owner", authdb.DeleteUserParams{SuccessorID: "heir"})
+		return s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: "owner", SuccessorID: "heir"})
 	}),
 
 	"Sessions.Create": makes(func(ctx context.Context, s *authdb.Store) (authdb.Session, error) {
@@ -163,7 +164,7 @@ var writes = map[string]write{
 		return s.Accounts.SetPassword(ctx, "owner", "another hash")
 	}),
 	"Accounts.Delete": ends(func(ctx context.Context, s *authdb.Store) error {
-		return s.Accounts.Delete(ctx, "owner", "identity", authdb.DeleteAccountParams{})
+		return s.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: "owner", ID: "identity"})
 	}),
 	"Accounts.DeleteByUser": takes(func(ctx context.Context, s *authdb.Store) (int64, error) {
 		return s.Accounts.DeleteByUser(ctx, "owner")
@@ -191,10 +192,10 @@ var writes = map[string]write{
 		},
 	},
 	"Verifications.Update": makes(func(ctx context.Context, s *authdb.Store) (authdb.Verification, error) {
-		return s.Verifications.Update(ctx, "proof", authdb.UpdateVerificationParams{Value: new("x")})
+		return s.Verifications.Update(ctx, "proof", authdb.UpdateVerificationParams{Value: authdb.Set(authdb.Secret("x"))})
 	}),
 	"Verifications.UpdateByIdentifier": takes(func(ctx context.Context, s *authdb.Store) (int64, error) {
-		return s.Verifications.UpdateByIdentifier(ctx, "proof", authdb.UpdateVerificationParams{Value: new("x")})
+		return s.Verifications.UpdateByIdentifier(ctx, "proof", authdb.UpdateVerificationParams{Value: authdb.Set(authdb.Secret("x"))})
 	}),
 	"Verifications.Delete": ends(func(ctx context.Context, s *authdb.Store) error {
 		return s.Verifications.Delete(ctx, "proof")
@@ -210,9 +211,9 @@ var writes = map[string]write{
 		return s.Organizations.Create(ctx, authdb.CreateOrganizationParams{Slug: "new", OwnerID: "owner", DefaultTeam: true})
 	}),
 	"Organizations.Update": makes(func(ctx context.Context, s *authdb.Store) (authdb.Organization, error) {
-		return s.Organizations.Update(ctx, "org", authdb.UpdateOrganizationParams{Name: new("x")})
+		return s.Organizations.Update(ctx, "org", authdb.UpdateOrganizationParams{Name: authdb.Set("x")})
 	}),
-	"Organizations.Delete": takes(func(ctx context.Context, s *authdb.Store) ([]authdb.Session, error) {
+	"Organizations.Delete": takes(func(ctx context.Context, s *authdb.Store) (authdb.DeletedOrganization, error) {
 		return s.Organizations.Delete(ctx, "org")
 	}),
 
@@ -225,7 +226,7 @@ var writes = map[string]write{
 		})
 	}),
 	"Members.Update": makes(func(ctx context.Context, s *authdb.Store) (authdb.Member, error) {
-		return s.Members.Update(ctx, "org", "owner", authdb.UpdateMemberParams{Role: new(authdb.RoleAdmin)})
+		return s.Members.Update(ctx, "org", "owner", authdb.UpdateMemberParams{Role: authdb.Set(authdb.RoleAdmin)})
 	}),
 	"Members.Delete": ends(func(ctx context.Context, s *authdb.Store) error {
 		return s.Members.Delete(ctx, "org", "owner")
@@ -238,10 +239,10 @@ var writes = map[string]write{
 		return s.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: "org", MaxTeams: 1_000})
 	}),
 	"Teams.Update": makes(func(ctx context.Context, s *authdb.Store) (authdb.Team, error) {
-		return s.Teams.Update(ctx, "org", "team", authdb.UpdateTeamParams{Name: new("x")})
+		return s.Teams.Update(ctx, "org", "team", authdb.UpdateTeamParams{Name: authdb.Set("x")})
 	}),
 	"Teams.Delete": ends(func(ctx context.Context, s *authdb.Store) error {
-		return s.Teams.Delete(ctx, "org", "team", authdb.DeleteTeamParams{})
+		return s.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: "org", TeamID: "team"})
 	}),
 	"Teams.RecountMembers": takes(func(ctx context.Context, s *authdb.Store) (int64, error) {
 		return s.Teams.RecountMembers(ctx, "org")
@@ -253,8 +254,9 @@ var writes = map[string]write{
 		})
 	}),
 	"TeamMembers.CreateMany": makes(func(ctx context.Context, s *authdb.Store) ([]authdb.TeamMember, error) {
-		return s.TeamMembers.CreateMany(ctx, authdb.CreateTeamMembersParams{
-			OrganizationID: "org", TeamID: "team", UserIDs: []string{"idle", "heir"}, MaxMembers: 1_000,
+		return s.TeamMembers.CreateMany(ctx, []authdb.CreateTeamMemberParams{
+			{OrganizationID: "org", TeamID: "team", UserID: "idle", MaxMembers: 1_000},
+			{OrganizationID: "org", TeamID: "team", UserID: "heir", MaxMembers: 1_000},
 		})
 	}),
 	"TeamMembers.Delete": ends(func(ctx context.Context, s *authdb.Store) error {

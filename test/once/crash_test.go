@@ -204,7 +204,7 @@ func do(ctx context.Context, s *authdb.Store, worker, i int) deed {
 		_, d.err = s.Users.Create(ctx, authdb.CreateUserParams{Name: tag, Email: tag + "@example.com"})
 	case 1:
 		d.traces = []string{"user " + tag}
-		_, d.err = s.Users.Update(ctx, own, authdb.UpdateUserParams{Name: &tag})
+		_, d.err = s.Users.Update(ctx, own, authdb.UpdateUserParams{Name: authdb.Set(tag)})
 	case 2:
 		guest := fmt.Sprintf("guest.%d.%d", worker, i/4)
 		d.traces = []string{"member " + guest, "invitation " + guest}
@@ -217,11 +217,11 @@ func do(ctx context.Context, s *authdb.Store, worker, i int) deed {
 				return err
 			}
 			if _, err := tx.Verifications.Create(ctx, authdb.CreateVerificationParams{
-				Identifier: tag, ExpiresAt: time.Now().Add(time.Hour),
+				Identifier: authdb.Secret(tag), ExpiresAt: time.Now().Add(time.Hour),
 			}); err != nil {
 				return err
 			}
-			_, err := tx.Users.Update(ctx, own, authdb.UpdateUserParams{Name: &other})
+			_, err := tx.Users.Update(ctx, own, authdb.UpdateUserParams{Name: authdb.Set(other)})
 			return err
 		})
 	}

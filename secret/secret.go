@@ -1,0 +1,27 @@
+// Package secret has the type of a value that must not be shown. It is authdb.Secret; nothing else is here.
+package secret
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Text is a session token, a password hash, a token of a provider, or what a verification holds. Whatever prints, logs
+// or encodes it shows "[secret]" in its place, but for what sees no methods: fmt in a field of the caller's own whose name
+// is not exported, and a dumper that goes by reflection alone. string(t) is the value. It decodes as a string.
+type Text string
+
+const hidden = "[secret]"
+
+// Format prints "[secret]", whatever the verb.
+func (Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
+
+// LogValue logs "[secret]".
+func (Text) LogValue() slog.Value { return slog.StringValue(hidden) }
+
+// MarshalText encodes "[secret]".
+func (Text) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// MarshalBinary encodes "[secret]"; encoding/gob does not ask for text.
+func (Text) MarshalBinary() ([]byte, error) { return []byte(hidden), nil }
