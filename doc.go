@@ -63,6 +63,17 @@
 //		Image: authdb.SetNull[string](),
 //	})
 //
+// # Columns of your own
+//
+// [NewColumns] looks up what additionalFields and plugins have added to a table. Then a context asks for them, or stores
+// them, in whatever call it is passed to:
+//
+//	profiles, err := authdb.NewColumns[Profile](ctx, store, "user") // at the start
+//	...
+//	ctx, found := profiles.Read(ctx)
+//	me, err := store.Sessions.Authenticate(ctx, token)
+//	fmt.Println(found[me.User.ID].Plan)
+//
 // # Transactions
 //
 // [Store.InTx] runs several writes as one; inside another transaction it is a savepoint. Where the caller's own tables

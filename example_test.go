@@ -411,3 +411,39 @@ func acme(ctx context.Context, store *authdb.Store, names ...string) (org authdb
 	}
 	return org, people
 }
+
+// Profile are the columns that the application's Better Auth has added to the user table.
+type Profile struct {
+	Plan   string
+	Banned *bool // the column is banned
+}
+
+func ExampleColumns() {
+	ctx := context.Background()
+	store := exampleStore(ctx)
+	defer store.Close()
+	if _, err := store.Pool().Exec(ctx, `ALTER TABLE "user" ADD COLUMN plan text NOT NULL, ADD COLUMN banned boolean`); err != nil {
+		log.Fatal(err)
+	}
+
+	profiles, err := authdb.NewColumns[Profile](ctx, store, "user") // at the start
+	if err != nil {
+		log.Fatal(err)
+	}
+	ada, err := store.Users.Create(profiles.Write(ctx, Profile{Plan: "pro"}), authdb.CreateUserParams{Email: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	session, err := store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: ada.ID})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	ctx, found := profiles.Read(ctx)
+	me, err := store.Sessions.Authenticate(ctx, string(session.Token))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(me.User.Email, found[me.User.ID].Plan)
+	// Output: ada@example.com pro
+}

@@ -15,8 +15,8 @@ type Team struct {
 	Name           string     `json:"name"`
 	OrganizationID string     `json:"organizationId"` // references organization
 	CreatedAt      time.Time  `json:"createdAt"`
-	UpdatedAt      *time.Time `json:"updatedAt"`   // nil only in rows that neither authdb nor Drizzle wrote
-	MemberCount    int32      `json:"memberCount"` // kept by authdb and Better Auth 1.7; see TeamRepository.RecountMembers
+	UpdatedAt      *time.Time `json:"updatedAt"` // nil only in rows that neither authdb nor Drizzle wrote
+	MemberCount    int32      `json:"-"`         // kept by authdb and Better Auth 1.7; see TeamRepository.RecountMembers
 }
 
 func (t Team) cursor() Cursor { return Cursor{t.CreatedAt, t.ID} }

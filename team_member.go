@@ -17,7 +17,7 @@ type TeamMember struct {
 	CreatedAt *time.Time `json:"createdAt"` // nil only in rows that neither authdb nor Drizzle wrote; they sort first
 
 	// Better Auth 1.7's key of the two ids: base64url of the SHA-256 of ["TeamID","UserID"]. Nil in rows of 1.3 to 1.6.
-	MembershipKey *string `json:"membershipKey"`
+	MembershipKey *string `json:"-"`
 }
 
 func (m TeamMember) cursor() Cursor {

@@ -66,7 +66,9 @@ func page(ctx context.Context, store *authdb.Store) error {
 	if err != nil {
 		return err
 	}
-	count, err := call("Members.Count", func() (int64, error) { return store.Members.Count(ctx, authdb.ListMembersParams{OrganizationID: org.ID}) })
+	count, err := call("Members.Count", func() (int64, error) {
+		return store.Members.Count(ctx, authdb.ListMembersParams{OrganizationID: org.ID})
+	})
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
 const (
@@ -140,7 +139,7 @@ func Read[P, R any](
 			return err
 		}
 		defer on.release()
-		answer, err = query(dbgen.New(on.DB), ctx, p)
+		answer, err = query(generated(ctx, on.DB), ctx, p)
 		return Failed(ctx, on.conn, err, false)
 	})
 	if err != nil {

@@ -87,9 +87,9 @@ func (h held) run(ctx context.Context, commits bool, steps []Step) error {
 		return fly(ctx, h, commits, steps)
 	}
 	if commits {
-		return steps[0].run(ctx, dbgen.New(&confirmed{held: h}))
+		return steps[0].run(ctx, generated(ctx, &confirmed{held: h}))
 	}
-	return steps[0].run(ctx, dbgen.New(h.DB))
+	return steps[0].run(ctx, generated(ctx, h.DB))
 }
 
 // flight is a batch under way.
@@ -123,7 +123,7 @@ func fly(ctx context.Context, db DB, commits bool, steps []Step) error {
 	}
 	run := func(i int) {
 		f.seats[i].flight = f
-		f.seats[i].err = steps[i].run(ctx, dbgen.New(&f.seats[i]))
+		f.seats[i].err = steps[i].run(ctx, generated(ctx, &f.seats[i]))
 	}
 	queue := func(i int) {
 		if steps[i].run == nil {

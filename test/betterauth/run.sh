@@ -27,4 +27,4 @@ install .
 install suite
 cp ../drizzle/latest.ts node_modules/schema.mjs # which has nothing of TypeScript but its name
 
-go test -count=1 -timeout 10m -tags betterauth "$@" # without a package, so that it prints what it found
+go test -count=1 -timeout 20m -tags betterauth "$@" # without a package, so that it prints what it found

@@ -1,0 +1,286 @@
+package authdb_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/authdbtest"
+)
+
+// extra are columns of each table: one that can be NULL, a list, and one whose name must be in quotes.
+type extra struct {
+	Plan  *string
+	Tags  []string
+	Level int    `db:"Level Of"`
+	other string //nolint:unused // not exported, and so no column
+}
+
+// withExtra returns a store whose tables have those columns.
+func withExtra(t *testing.T) *fixture {
+	t.Helper()
+	s := newFixture(t)
+	exec(t, s.Store, onAllTables(`ALTER TABLE TABLE_NAME ADD COLUMN plan text, ADD COLUMN tags text[],
+		ADD COLUMN "Level Of" integer NOT NULL DEFAULT 0`))
+	return s
+}
+
+func columnsOf[T any](t *testing.T, s *authdb.Store, table string) *authdb.Columns[T] {
+	t.Helper()
+	return must[*authdb.Columns[T]](t)(authdb.NewColumns[T](t.Context(), s, table))
+}
+
+// TestColumnsAreRead: every method that returns rows of a table brings their columns, by the id of the row, in as many
+// round trips and with the same answer as without.
+func TestColumnsAreRead(t *testing.T) {
+	t.Parallel()
+	s := withExtra(t)
+	c := newCast(t, s.Store)
+	exec(t, s.Store, onAllTables(`UPDATE TABLE_NAME SET plan = 'of ' || id, tags = ARRAY[id], "Level Of" = length(id)`))
+	columns := map[string]*authdb.Columns[extra]{}
+	for _, table := range allTables {
+		columns[table] = columnsOf[extra](t, s.Store, table)
+	}
+	a := arguments{t, parameterNames(t), func(method, leaf string, at any) bool {
+		switch at := at.(type) {
+		case *string:
+			*at = c.text(method, leaf)
+			return *at != ""
+		case *bool:
+			*at = leaf == "p.AllowUnverified"
+			return true
+		case *time.Time:
+			*at = s.now.Add(time.Hour)
+		case *int:
+			*at = 1_000
+		case *authdb.Rows:
+			*at = authdb.All()
+		case *time.Duration:
+			return false
+		}
+		return true
+	}}
+	seen := map[string]int{}
+	allMethods(s.Store, func(method string, _ reflect.Value) {
+		call := func(on *authdb.Store, ctx context.Context) []reflect.Value {
+			f := reflect.ValueOf(on).Elem().FieldByName(method[:strings.Index(method, ".")]).Elem()
+			return f.Addr().MethodByName(method[strings.Index(method, ".")+1:]).Call(a.of(ctx, method, f.Addr().MethodByName(method[strings.Index(method, ".")+1:])))
+		}
+		undo := errors.New("undo")
+		var plain, asked []any
+		run := func(ctx context.Context, got *[]any) {
+			if err := s.InTx(t.Context(), func(tx *authdb.Store) error {
+				for _, out := range call(tx, ctx) {
+					if out.Kind() != reflect.Func {
+						*got = append(*got, out.Interface())
+					}
+				}
+				return undo
+			}); !errors.Is(err, undo) {
+				t.Errorf("%s: %v", method, err)
+			}
+		}
+		run(t.Context(), &plain)
+		ctx, found := t.Context(), map[string]map[string]extra{}
+		for _, table := range allTables {
+			ctx, found[table] = columns[table].Read(ctx)
+		}
+		run(ctx, &asked)
+		if strings.Contains(method, ".Create") || method == "Accounts.Link" || method == "Invitations.Accept" {
+			return // which make rows, of other ids and without values
+		}
+		if diff := cmp.Diff(jsonOf(t, plain), jsonOf(t, asked)); diff != "" {
+			t.Errorf("%s answers otherwise with columns:\n%s", method, diff)
+		}
+		for table, rows := range found {
+			for id, row := range rows {
+				seen[table]++
+				if row.Plan == nil || *row.Plan != "of "+id || !slices.Equal(row.Tags, []string{id}) || row.Level != len(id) {
+					t.Errorf("%s: %s %s has %v %v %d", method, table, id, row.Plan, row.Tags, row.Level)
+				}
+			}
+		}
+		for table, ids := range idsIn(reflect.ValueOf(asked)) {
+			for id := range ids {
+				if _, ok := found[table][id]; !ok && !strings.Contains(method, ".Load") {
+					t.Errorf("%s returns %s %s without its columns", method, table, id)
+				}
+			}
+		}
+	})
+	for _, table := range allTables {
+		if seen[table] == 0 {
+			t.Errorf("no method returns columns of %s", table)
+		}
+	}
+	t.Logf("rows with columns: %v", seen)
+}
+
+func jsonOf(t *testing.T, v any) string { return string(must[[]byte](t)(json.Marshal(v))) }
+
+// idsIn are the ids of the rows in v, by their tables.
+func idsIn(v reflect.Value) map[string]map[string]bool {
+	ids := map[string]map[string]bool{}
+	var walk func(v reflect.Value)
+	walk = func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Interface, reflect.Pointer:
+			if !v.IsNil() {
+				walk(v.Elem())
+			}
+		case reflect.Slice:
+			for i := range v.Len() {
+				walk(v.Index(i))
+			}
+		case reflect.Struct:
+			if table := column(v.Type().Name()); slices.Contains(allTables, table) && v.FieldByName("ID").String() != "" {
+				if ids[table] == nil {
+					ids[table] = map[string]bool{}
+				}
+				ids[table][v.FieldByName("ID").String()] = true
+			}
+			for i := range v.NumField() {
+				if v.Type().Field(i).IsExported() {
+					walk(v.Field(i))
+				}
+			}
+		}
+	}
+	walk(v)
+	return ids
+}
+
+// TestColumnsAreWritten: every method that makes a row stores them, a required one included, and Update sets them.
+func TestColumnsAreWritten(t *testing.T) {
+	t.Parallel()
+	type required struct {
+		Region string
+		Since  time.Time
+	}
+	s := newFixture(t)
+	ctx := t.Context()
+	exec(t, s.Store, onAllTables(`ALTER TABLE TABLE_NAME ADD COLUMN region varchar(20) NOT NULL, ADD COLUMN since timestamp NOT NULL`))
+	since := s.now.UTC().Truncate(time.Second)
+	for _, table := range allTables {
+		ctx = columnsOf[required](t, s.Store, table).Write(ctx, required{"eu " + table, since})
+	}
+	user := must[authdb.UserWithAccount](t)(s.Users.CreateWithAccount(ctx, authdb.CreateUserWithAccountParams{
+		User: authdb.CreateUserParams{Email: "a@x.io", EmailVerified: true}, Account: authdb.CreateAccountParams{ProviderID: "github", AccountID: "1"},
+	})).User
+	guest := must[authdb.User](t)(s.Users.Create(ctx, authdb.CreateUserParams{Email: "b@x.io", EmailVerified: true}))
+	many := must[[]authdb.User](t)(s.Users.CreateMany(ctx, []authdb.CreateUserParams{{Email: "c@x.io"}, {Email: "d@x.io"}}))
+	org := must[authdb.Organization](t)(s.Organizations.Create(ctx, authdb.CreateOrganizationParams{Slug: "x", OwnerID: user.ID, DefaultTeam: true}))
+	must[authdb.Member](t)(s.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: org.ID, UserID: many[0].ID}))
+	must[[]authdb.Member](t)(s.Members.CreateMany(ctx, []authdb.CreateMemberParams{{OrganizationID: org.ID, UserID: many[1].ID}}))
+	team := must[authdb.Team](t)(s.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: org.ID}))
+	must[authdb.TeamMember](t)(s.TeamMembers.Create(ctx, authdb.CreateTeamMemberParams{OrganizationID: org.ID, TeamID: team.ID, UserID: many[0].ID}))
+	must[authdb.Session](t)(s.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: user.ID}))
+	must[[]authdb.Session](t)(s.Sessions.CreateMany(ctx, []authdb.CreateSessionParams{{UserID: user.ID}}))
+	must[authdb.Account](t)(s.Accounts.Create(ctx, authdb.CreateAccountParams{UserID: user.ID, ProviderID: "gitlab", AccountID: "1"}))
+	must[authdb.Account](t)(s.Accounts.Link(ctx, authdb.CreateAccountParams{UserID: user.ID, ProviderID: "google", AccountID: "1"}))
+	must[authdb.Verification](t)(s.Verifications.Create(ctx, authdb.CreateVerificationParams{Identifier: "a", ExpiresAt: since.Add(time.Hour)}))
+	if err := s.Verifications.Reserve(ctx, authdb.CreateVerificationParams{Identifier: "b", ExpiresAt: since.Add(time.Hour)}); err != nil {
+		t.Error(err)
+	}
+	invitation := must[authdb.Invitation](t)(s.Invitations.Create(ctx, authdb.CreateInvitationParams{
+		OrganizationID: org.ID, InviterID: user.ID, Email: guest.Email, TeamIDs: []string{team.ID},
+	}))
+	must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: invitation.ID, UserID: guest.ID}))
+	rows := 0
+	tables := readTables(t, s.Store)
+	for table, all := range tables {
+		for id, row := range all {
+			rows++
+			if row["region"] != "eu "+table || row["since"] != jsonTime(since) {
+				t.Errorf("%s %s has %v %v", table, id, row["region"], row["since"])
+			}
+		}
+	}
+	if rows < 20 {
+		t.Errorf("only %d rows", rows)
+	}
+	users := columnsOf[required](t, s.Store, "user")
+	moved, found := users.Read(users.Write(t.Context(), required{"us", since.Add(time.Hour)}))
+	must[authdb.User](t)(s.Users.Update(moved, guest.ID, authdb.UpdateUserParams{Name: authdb.Set("B")}))
+	if diff := cmp.Diff(map[string]required{guest.ID: {"us", since.Add(time.Hour)}}, found); diff != "" {
+		t.Error(diff)
+	}
+	want := tables
+	want["user"][guest.ID] = maps.Clone(want["user"][guest.ID])
+	want["user"][guest.ID]["region"], want["user"][guest.ID]["since"], want["user"][guest.ID]["name"] = "us", jsonTime(since.Add(time.Hour)), "B"
+	want["user"][guest.ID]["updated_at"] = readTables(t, s.Store)["user"][guest.ID]["updated_at"]
+	s.holds(t, want)
+	for name, call := range map[string]func() error{
+		"without": func() error {
+			return errOf(s.Users.Create(t.Context(), authdb.CreateUserParams{Email: "none@x.io"}))
+		},
+		"too long": func() error {
+			return errOf(s.Users.Create(users.Write(t.Context(), required{strings.Repeat("x", 21), since}), authdb.CreateUserParams{Email: "none@x.io"}))
+		},
+	} {
+		if err := call(); err == nil {
+			t.Errorf("%s: stored", name)
+		}
+	}
+	s.holds(t, want)
+}
+
+// TestColumnsAreLookedUp: at the start, not at a request.
+func TestColumnsAreLookedUp(t *testing.T) {
+	t.Parallel()
+	s, ctx := withExtra(t), t.Context()
+	field := func(_ any, err error) string {
+		e, _ := errors.AsType[*authdb.Error](err)
+		if e == nil || !errors.Is(err, authdb.ErrInvalidInput) {
+			return err.Error()
+		}
+		return e.Field + ": " + e.Reason
+	}
+	for want, got := range map[string]string{
+		"table: unknown":          field(authdb.NewColumns[extra](ctx, s.Store, "users")),
+		"missing: no such column": field(authdb.NewColumns[struct{ Missing string }](ctx, s.Store, "user")),
+		"name: authdb's own":      field(authdb.NewColumns[struct{ Name string }](ctx, s.Store, "user")),
+		"plan: of type text":      field(authdb.NewColumns[struct{ Plan *int }](ctx, s.Store, "user")),
+		"columns: empty":          field(authdb.NewColumns[struct{ plan string }](ctx, s.Store, "user")),
+		"columns: malformed":      field(authdb.NewColumns[string](ctx, s.Store, "user")),
+		`a"; DROP TABLE: no such column`: field(authdb.NewColumns[struct {
+			X string `db:"a\"; DROP TABLE"`
+		}](ctx, s.Store, "user")),
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// TestColumnsInEachMode: also with the simple protocol, and of two tables at once.
+func TestColumnsInEachMode(t *testing.T) {
+	t.Parallel()
+	s := withExtra(t)
+	session := authdbtest.Session(t, s.Store)
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeCacheDescribe} {
+		store := authdb.New(poolIn(t, s.Store, "UTC", mode))
+		users, sessions := columnsOf[extra](t, store, "user"), columnsOf[extra](t, store, "session")
+		ctx := sessions.Write(users.Write(t.Context(), extra{Plan: new(mode.String()), Tags: []string{"a", "b"}, Level: 7}), extra{Level: 8})
+		must[authdb.User](t)(store.Users.Update(ctx, session.UserID, authdb.UpdateUserParams{}))
+		must[authdb.Session](t)(store.Sessions.UpdateByToken(ctx, string(session.Token), authdb.UpdateSessionParams{ExpiresAt: authdb.Set(time.Now().Add(time.Hour))}))
+		ctx, ofUser := users.Read(t.Context())
+		ctx, ofSession := sessions.Read(ctx)
+		me := must[authdb.Authentication](t)(store.Sessions.Authenticate(ctx, string(session.Token)))
+		if diff := cmp.Diff(extra{Plan: new(mode.String()), Tags: []string{"a", "b"}, Level: 7}, ofUser[me.User.ID], cmp.AllowUnexported(extra{})); diff != "" {
+			t.Errorf("%v: %s", mode, diff)
+		}
+		if got := ofSession[me.Session.ID]; got.Level != 8 || got.Plan != nil {
+			t.Errorf("%v: %v", mode, got)
+		}
+	}
+}
