@@ -248,6 +248,9 @@ func (m *Migrator) fix(ctx context.Context, dryRun bool) (done []Fix, err error)
 			m.opts.LockTimeout.Milliseconds())); err != nil {
 			return lockTimeout(err)
 		}
+		if err := m.trust(ctx, true, false); err != nil { // again: whoever it waited for has hung what there is to hang
+			return err
+		}
 		rows, err := tx.Query(ctx, m.in(duplicateTeams))
 		if err != nil {
 			return err

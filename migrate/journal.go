@@ -62,6 +62,12 @@ func (m *Migrator) noteJournal(ctx context.Context, list []drizzleMigration) ([]
 				return err
 			}
 		}
+		if _, err := tx.Exec(ctx, `LOCK TABLE "drizzle"."__drizzle_migrations" IN ROW EXCLUSIVE MODE`); err != nil {
+			return lockTimeout(err)
+		}
+		if err := m.trust(ctx, true, true); err != nil { // again: the fixes may have waited for others
+			return err
+		}
 		var last int64
 		if err := tx.QueryRow(ctx, `SELECT coalesce(pg_catalog.max(created_at), 0) FROM "drizzle"."__drizzle_migrations"`).Scan(&last); err != nil {
 			return err

@@ -280,15 +280,23 @@ func (m *Migrator) open(ctx context.Context) (err error) {
 	if err := m.trust(ctx, true, false); err != nil {
 		return err
 	}
-	for _, o := range own {
-		var there bool
-		err := m.conn.QueryRow(ctx, o.is).Scan(&there)
-		if err == nil && !there {
-			_, err = m.conn.Exec(ctx, o.make)
+	if err := pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
+		for _, o := range own {
+			var there bool
+			err := tx.QueryRow(ctx, o.is).Scan(&there)
+			if err == nil && !there {
+				_, err = tx.Exec(ctx, o.make)
+			}
+			if err != nil {
+				return fmt.Errorf("make the version table: %w", plain(err))
+			}
 		}
-		if err != nil {
-			return fmt.Errorf("make the version table: %w", plain(err))
+		if _, err := tx.Exec(ctx, "LOCK TABLE "+versionTable+", "+historyTable+" IN ROW EXCLUSIVE MODE"); err != nil {
+			return lockTimeout(plain(err))
 		}
+		return m.trust(ctx, true, false)
+	}); err != nil {
+		return err
 	}
 	cfg := m.cfg.Copy()
 	cfg.RuntimeParams["application_name"] = m.name

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"time"
 
 	"github.com/golang-migrate/migrate/v4"
@@ -27,8 +28,9 @@ const stall = 150 * time.Millisecond
 // Up applies every migration that the database lacks; none is no error.
 //
 // It returns [ErrDirty], [ErrForeignTables], [ErrNotOurs], [ErrNoTables], a [*DuplicatesError] for rows that a unique
-// index will refuse, all five before anything is changed, [ErrLockTimeout], or what the server said to a migration. A migration that the server
-// refused leaves nothing behind, and those before it stay applied. ctx ends it after the migration that is under way;
+// index will refuse, all five before anything is changed, [ErrLockTimeout], or what the server said to a migration. A
+// migration that the server refused leaves nothing behind, and those before it stay applied; so do they where what one of
+// them made is not ours ([ErrNotOurs]), as default privileges have it. ctx ends it after the migration that is under way;
 // see [Migrator.Cancel].
 func (m *Migrator) Up(ctx context.Context) error { return m.UpTo(ctx, m.Latest()) }
 
@@ -148,6 +150,9 @@ func (m *Migrator) next(ctx context.Context, current, version int) (int, error) 
 		return current, err
 	}
 	if there > current {
+		if err := m.trust(ctx, true, false); err != nil { // of what was looked for: it may be a stranger's
+			return current, err
+		}
 		m.log.Info("already there", "from", current+1, "to", there)
 		if err := m.force(there); err != nil {
 			return current, err
@@ -168,6 +173,9 @@ func (m *Migrator) next(ctx context.Context, current, version int) (int, error) 
 // for a lock only briefly, since every reader queues behind it; but for an index that is built CONCURRENTLY, which
 // blocks nobody.
 func (m *Migrator) run(ctx context.Context, step migrations.Migration, target int) error {
+	if err := m.ready(ctx, step); err != nil {
+		return err
+	}
 	start := time.Now()
 	wait := stall
 	if step.Index != nil {
@@ -204,6 +212,22 @@ func (m *Migrator) run(ctx context.Context, step migrations.Migration, target in
 			return err
 		}
 	}
+}
+
+// writtenTables finds the tables whose rows a migration writes.
+var writtenTables = regexp.MustCompile(`(?m)^(?:INSERT INTO|UPDATE|DELETE FROM) ("\w+")`)
+
+// ready asks before each migration whether all is ours still: those before it made tables, and waited for others. It asks
+// under a lock of the tables that it will write to, which no reader and no writer waits for.
+func (m *Migrator) ready(ctx context.Context, step migrations.Migration) error {
+	return pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
+		for _, table := range writtenTables.FindAllStringSubmatch(step.Up+step.Down, -1) {
+			if _, err := tx.Exec(ctx, m.in("LOCK TABLE SCHEMA."+table[1]+" IN ROW EXCLUSIVE MODE")); err != nil {
+				return lockTimeout(plain(err))
+			}
+		}
+		return m.trust(ctx, true, false)
+	})
 }
 
 // migrate is golang-migrate's step to target.

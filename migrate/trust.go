@@ -12,69 +12,86 @@ import (
 )
 
 // ErrNotOurs says that something which the migrator relies on, or would run, was made by a role that it does not work
-// for: whoever made it would act with the rights of this session. Nothing was changed.
-var ErrNotOurs = errors.New("what is there was made by somebody else; nothing was changed")
+// for, or may be at any time: whoever makes it acts with the rights of this session. Nothing was changed from then on;
+// between two migrations it comes where the first of them made what is not ours.
+var ErrNotOurs = errors.New("what is there was made by somebody else, or may be; nothing more was changed")
 
 // ErrNoTables says that tables are missing which the version table says were made.
 var ErrNoTables = errors.New("tables are missing that migrations were noted to have made")
 
-// trusted are the roles that the migrator works for: its own and those that it is a member of, where the rights of a
-// superuser make it no member, nor, from PostgreSQL 16 on, the right to administer one; superusers; the owner of the
-// database, whoever that is, as the owner of public says it.
-// That of the tables' schema is none for that reason: whoever may create one names it as search_path has it.
+// trusted are the roles that the migrator works for: its own; superusers; the owner of the database, whoever that is, as
+// the owner of public says it; and those that one of these made it a member of. A stranger's GRANT of a role of his own
+// asks nobody, so it makes nobody trusted; nor does, from PostgreSQL 16 on, the right to administer a role.
+// The owner of the tables' schema is none for that reason: whoever may create one names it as search_path has it.
 const trusted = `
-WITH RECURSIVE mine (oid) AS (
+WITH RECURSIVE sure (oid) AS (
+	SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper OR rolname IN (current_user, 'pg_database_owner')
+	UNION SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
+), mine (oid) AS (
 	SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user
 	UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN mine ON m.member = mine.oid
-	WHERE pg_catalog.to_jsonb(m) ->> 'inherit_option' IS DISTINCT FROM 'false' OR pg_catalog.to_jsonb(m) ->> 'set_option' IS DISTINCT FROM 'false'
+	WHERE m.grantor IN (SELECT oid FROM sure) AND (pg_catalog.to_jsonb(m) ->> 'inherit_option' IS DISTINCT FROM 'false'
+		OR pg_catalog.to_jsonb(m) ->> 'set_option' IS DISTINCT FROM 'false')
 ), trusted (oid) AS (
-	SELECT oid FROM mine
-	UNION SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper
-	UNION SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
-	UNION SELECT oid FROM pg_catalog.pg_roles WHERE rolname = 'pg_database_owner'
+	SELECT oid FROM sure UNION SELECT oid FROM mine
 )`
 
 // objections lists what is not ours, and whether already a look believes it, runs somebody's code or shows somebody's
-// rows. The tables $2 are an application's too, with triggers of its own; the migrator's, and drizzle-kit's journal, are
-// plain.
-const objections = trusted + `, relied AS (
-	SELECT c.*, n.nspname <> $1 OR c.relname <> ALL ($2::text[]) AS plain, pg_catalog.format('table %I.%I ', n.nspname, c.relname) AS what,
-		n.nspname = 'authdb' AND c.relname <> 'mark' AS looked
+// rows. Relied on are the tables that the migrator names, and what a change of their rows leads to: heirs, tables that
+// refer to them, relations in their rules and policies, and so on from there. The tables $2 are an application's too,
+// with triggers of its own; the migrator's, and drizzle-kit's journal, are plain. Who makes a trigger or a rule, nobody
+// notes; so nobody else may have the right to: what it calls may all be PostgreSQL's own, as query_to_xml is.
+const objections = trusted + `, named AS (
+	SELECT c.oid, n.nspname <> $1 OR c.relname <> ALL ($2::text[]) AS plain, n.nspname = 'authdb' AND c.relname <> 'mark' AS looked
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	WHERE n.nspname = 'authdb' AND c.relname IN ('schema_migrations', 'schema_history', 'mark')
-		OR n.nspname = 'drizzle' AND c.relname = '__drizzle_migrations'
+		OR $3 AND n.nspname = 'drizzle' AND c.relname = '__drizzle_migrations'
 		OR n.nspname = $1 AND c.relname = ANY ($2::text[])
 ), part AS (
-	SELECT oid AS rel, 'pg_class'::regclass::oid AS class, oid FROM relied
+	SELECT oid AS rel, 'pg_class'::regclass::oid AS class, oid FROM pg_catalog.pg_class
 	UNION ALL SELECT indrelid, 'pg_class'::regclass, indexrelid FROM pg_catalog.pg_index
 	UNION ALL SELECT adrelid, 'pg_attrdef'::regclass, oid FROM pg_catalog.pg_attrdef
 	UNION ALL SELECT conrelid, 'pg_constraint'::regclass, oid FROM pg_catalog.pg_constraint
 	UNION ALL SELECT tgrelid, 'pg_trigger'::regclass, oid FROM pg_catalog.pg_trigger
 	UNION ALL SELECT ev_class, 'pg_rewrite'::regclass, oid FROM pg_catalog.pg_rewrite
 	UNION ALL SELECT polrelid, 'pg_policy'::regclass, oid FROM pg_catalog.pg_policy
+), leads (rel, oid) AS (
+	SELECT inhparent, inhrelid FROM pg_catalog.pg_inherits
+	UNION ALL SELECT confrelid, conrelid FROM pg_catalog.pg_constraint WHERE contype = 'f'
+	UNION ALL SELECT part.rel, d.refobjid FROM part JOIN pg_catalog.pg_depend d ON d.classid = part.class AND d.objid = part.oid
+	WHERE part.class IN ('pg_rewrite'::regclass, 'pg_policy'::regclass) AND d.refclassid = 'pg_class'::regclass
+), reached (oid) AS (
+	SELECT oid FROM named UNION SELECT leads.oid FROM leads JOIN reached ON leads.rel = reached.oid
+), relied AS (
+	SELECT c.*, named.oid IS NOT NULL AS named, coalesce(named.plain, false) AS plain, coalesce(named.looked, false) AS looked,
+		pg_catalog.format('table %I.%I ', n.nspname, c.relname) AS what
+	FROM pg_catalog.pg_class c JOIN reached ON reached.oid = c.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	LEFT JOIN named ON named.oid = c.oid
 )
-SELECT pg_catalog.format('schema %I belongs to %I', nspname, pg_catalog.pg_get_userbyid(nspowner)), nspname::text, nspname <> 'drizzle'
-FROM pg_catalog.pg_namespace WHERE nspname IN ($1, 'authdb', 'drizzle') AND nspowner NOT IN (SELECT oid FROM trusted)
+SELECT pg_catalog.format('schema %I belongs to %I', nspname, pg_catalog.pg_get_userbyid(nspowner)), true
+FROM pg_catalog.pg_namespace WHERE (nspname IN ($1, 'authdb') OR $3 AND nspname = 'drizzle') AND nspowner NOT IN (SELECT oid FROM trusted)
 UNION ALL
-SELECT what || 'belongs to ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(relowner)), relnamespace::regnamespace::text, looked
+SELECT what || CASE WHEN named THEN '' ELSE 'is changed or read along, and ' END || 'belongs to ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(relowner)), looked
 FROM relied WHERE relowner NOT IN (SELECT oid FROM trusted)
 UNION ALL
-SELECT what || 'is no plain table', relnamespace::regnamespace::text, relnamespace::regnamespace::text = 'authdb'
-FROM relied WHERE relkind <> 'r' AND (plain OR relkind <> 'p') OR plain AND (relrowsecurity
+SELECT what || 'is no plain table', plain AND relnamespace::regnamespace::text = 'authdb'
+FROM relied WHERE named AND relkind <> 'r' AND (plain OR relkind <> 'p') OR plain AND (relrowsecurity
 	OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid = relied.oid OR inhparent = relied.oid))
 UNION ALL
-SELECT what || 'has the trigger ' || pg_catalog.quote_ident(g.tgname), relnamespace::regnamespace::text, looked
+SELECT what || 'has the trigger ' || pg_catalog.quote_ident(g.tgname), looked
 FROM relied JOIN pg_catalog.pg_trigger g ON g.tgrelid = relied.oid AND NOT g.tgisinternal
 JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid WHERE plain OR p.proowner NOT IN (SELECT oid FROM trusted)
 UNION ALL
-SELECT what || 'has the rule ' || pg_catalog.quote_ident(r.rulename), relnamespace::regnamespace::text, looked
+SELECT what || 'lets others hang triggers or keys on it: REVOKE TRIGGER, REFERENCES ON ' || pg_catalog.rtrim(pg_catalog.substr(what, 7)) || ' FROM ' ||
+	CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END, false
+FROM relied, LATERAL (SELECT * FROM pg_catalog.aclexplode(relied.relacl) UNION ALL
+	SELECT e.* FROM pg_catalog.pg_attribute c, pg_catalog.aclexplode(c.attacl) e WHERE c.attrelid = relied.oid) a
+WHERE a.privilege_type IN ('TRIGGER', 'REFERENCES') AND a.grantee NOT IN (SELECT oid FROM trusted) AND relowner IN (SELECT oid FROM trusted)
+UNION ALL
+SELECT what || 'has the rule ' || pg_catalog.quote_ident(r.rulename), looked
 FROM relied JOIN pg_catalog.pg_rewrite r ON r.ev_class = relied.oid WHERE plain AND relkind = 'r'
 UNION ALL
-SELECT what || pg_catalog.format('is referred to by %s of %I', k.conrelid::regclass, pg_catalog.pg_get_userbyid(f.relowner)), relied.relnamespace::regnamespace::text, looked
-FROM relied JOIN pg_catalog.pg_constraint k ON k.confrelid = relied.oid AND k.contype = 'f'
-JOIN pg_catalog.pg_class f ON f.oid = k.conrelid WHERE f.relowner NOT IN (SELECT oid FROM trusted)
-UNION ALL
-SELECT what || 'uses ' || pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0), relnamespace::regnamespace::text, looked
+SELECT what || 'uses ' || pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0), looked
 FROM relied JOIN part ON part.rel = relied.oid
 JOIN pg_catalog.pg_depend d ON d.classid = part.class AND d.objid = part.oid
 	AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_opclass'::regclass)
@@ -85,17 +102,19 @@ WHERE plain OR CASE d.refclassid
 	ELSE (SELECT opcowner FROM pg_catalog.pg_opclass WHERE oid = d.refobjid) END NOT IN (SELECT oid FROM trusted)`
 
 // trust returns [ErrNotOurs] with what is not ours: to the eyes of who only looks at the migrator's own tables and where
-// the others are, or else of who writes. With drizzle, its journal is relied on too. To tables that nobody has made, there is no objection.
+// the others are, or else of who writes. With drizzle, its journal is relied on too. To tables that nobody has made, there
+// is no objection. It asks in the transaction of the connection, if there is one: under the lock of a table whoever was
+// hanging something on it is done, and whoever has no right to does not begin.
 func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
-	rows, err := m.conn.Query(ctx, objections, m.schema, m.tables(m.Latest()))
+	rows, err := m.conn.Query(ctx, objections, m.schema, m.tables(m.Latest()), drizzle)
 	if err != nil {
 		return plain(err)
 	}
 	var found []string
-	var text, schema string
+	var text string
 	var looks bool
-	_, err = pgx.ForEachRow(rows, []any{&text, &schema, &looks}, func() error {
-		if schema == "drizzle" && drizzle || schema != "drizzle" && (writes || looks) {
+	_, err = pgx.ForEachRow(rows, []any{&text, &looks}, func() error {
+		if writes || looks {
 			found = append(found, text)
 		}
 		return nil
@@ -104,7 +123,8 @@ func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
 		return plain(err)
 	}
 	slices.Sort(found)
-	return fmt.Errorf("%w: %s. Drop it, or ALTER … OWNER TO a role of yours; or connect as the owner, which a superuser does with role=… in the DSN; or name another schema in search_path",
+	return fmt.Errorf("%w: %s. Drop it, or ALTER … OWNER TO a role of yours, and look at each trigger that another role could make; "+
+		"or connect as the owner, which a superuser does with role=… in the DSN; or name another schema in search_path",
 		ErrNotOurs, strings.Join(slices.Compact(found), "; "))
 }
 
@@ -118,8 +138,8 @@ func (m *Migrator) tables(version int) (names []string) {
 	return names
 }
 
-// CheckTables returns [ErrNoTables] where the version table says that there are tables which are not there. It changes
-// nothing.
+// CheckTables returns [ErrNoTables] where the version table says that there are tables which are not there, authdb.mark
+// among them. It changes nothing.
 func (m *Migrator) CheckTables(ctx context.Context) error {
 	version, _, err := m.Version(ctx)
 	if err != nil {
@@ -130,14 +150,19 @@ func (m *Migrator) CheckTables(ctx context.Context) error {
 
 // checkTables returns [ErrNoTables] where a version is a number and nothing else.
 func (m *Migrator) checkTables(ctx context.Context, version int) error {
-	names := m.tables(version)
 	if version == 0 {
 		return nil
+	}
+	names := m.tables(version)
+	for _, f := range m.known(version) {
+		if f.Kind == "table" && strings.HasPrefix(f.Name, catalog.Own+".") {
+			names = append(names, f.Name)
+		}
 	}
 	missing := []string{}
 	if err := m.conn.QueryRow(ctx, `SELECT pg_catalog.array_agg(name) FROM pg_catalog.unnest($2::text[]) name WHERE NOT EXISTS (
 		SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1 AND c.relname = name AND c.relkind IN ('r', 'p'))`, m.schema, names).Scan(&missing); err != nil || len(missing) == 0 {
+		WHERE (n.nspname = $1 AND c.relname = name OR n.nspname = 'authdb' AND name = 'authdb.' || c.relname) AND c.relkind IN ('r', 'p'))`, m.schema, names).Scan(&missing); err != nil || len(missing) == 0 {
 		return plain(err)
 	}
 	return fmt.Errorf("%w: the version table says %d, and in schema %s there is no %s. If another schema has them, name it in search_path; "+

@@ -89,7 +89,46 @@ func TestWhatAStrangerMade(t *testing.T) {
 		{
 			"a table that changes along", 15, `GRANT REFERENCES ON account TO mallory`,
 			`CREATE TABLE public.along (p text, a text, FOREIGN KEY (p, a) REFERENCES account (provider_id, account_id) ON UPDATE CASCADE)`,
-			adopt(migrate.AdoptOptions{Fix: true, DryRun: true}), "table public.account is referred to by public.along",
+			adopt(migrate.AdoptOptions{Fix: true, DryRun: true}), "table public.along is changed or read along, and belongs to",
+		},
+		{
+			"a trigger of PostgreSQL's own functions", 3, `GRANT TRIGGER ON team TO mallory`,
+			`CREATE TRIGGER t BEFORE UPDATE ON team FOR EACH ROW WHEN (pg_catalog.query_to_xml('SELECT public.sprung()', false, false, '') IS NOT NULL)
+			EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()`, up, "table public.team lets others hang triggers or keys on it",
+		},
+		{"the right to a trigger", 3, `GRANT TRIGGER ON authdb.schema_history TO PUBLIC`, ``, up, "REVOKE TRIGGER, REFERENCES ON authdb.schema_history FROM PUBLIC"},
+		{"the right to a key", 3, `GRANT REFERENCES (id) ON "user" TO mallory`, ``, up, `REVOKE TRIGGER, REFERENCES ON public."user" FROM`},
+		{"an heir of a table", 3, `CREATE TABLE heir () INHERITS (team); ALTER TABLE heir OWNER TO mallory`, ``, up, "table public.heir is changed or read along, and belongs to"},
+		{
+			"a trigger on an heir", 3, `CREATE TABLE heir () INHERITS (team); GRANT TRIGGER ON heir TO mallory`,
+			`CREATE TRIGGER t BEFORE UPDATE ON heir FOR EACH ROW EXECUTE FUNCTION public.spring()`, up, "table public.heir has the trigger t",
+		},
+		{
+			"a default of an heir's heir", 3, `CREATE TABLE heir () INHERITS (team); CREATE TABLE heirs () INHERITS (heir); ALTER TABLE heirs ADD CHECK (public.sprung() > 0)`,
+			``, up, "table public.heirs uses function public.sprung()",
+		},
+		{
+			"a trigger on a partition", 3, `ALTER TABLE team_member RENAME TO old; CREATE TABLE team_member (LIKE old) PARTITION BY LIST (id);
+			CREATE TABLE part PARTITION OF team_member DEFAULT; GRANT TRIGGER ON part TO mallory`,
+			`CREATE TRIGGER t BEFORE UPDATE ON part FOR EACH ROW EXECUTE FUNCTION public.spring()`, up, "table public.part has the trigger t",
+		},
+		{
+			"a table that a rule of ours writes to", 3, `CREATE TABLE log (id text); CREATE RULE r AS ON UPDATE TO team DO ALSO INSERT INTO log VALUES (old.id);
+			ALTER TABLE log OWNER TO mallory`, ``, up, "table public.log is changed or read along, and belongs to",
+		},
+		{
+			"a view that a policy of ours reads", 3, `CREATE VIEW v AS SELECT 't' AS id; CREATE POLICY p ON team USING (id IN (SELECT id FROM v)); ALTER VIEW v OWNER TO mallory`,
+			``, up, "table public.v is changed or read along, and belongs to",
+		},
+		{
+			"a trigger on a table that refers to ours", 6, `CREATE TABLE seat (id text PRIMARY KEY, member text REFERENCES member ON DELETE CASCADE); GRANT TRIGGER ON seat TO mallory`,
+			`CREATE TRIGGER t BEFORE DELETE ON seat FOR EACH ROW EXECUTE FUNCTION public.spring()`,
+			adopt(migrate.AdoptOptions{Fix: true, DryRun: true}), "table public.seat has the trigger t",
+		},
+		{
+			"a table that refers to one that refers to ours", 6, `CREATE TABLE seat (id text PRIMARY KEY, member text REFERENCES member ON DELETE CASCADE); GRANT REFERENCES ON seat TO mallory`,
+			`CREATE TABLE public.along (seat text REFERENCES seat ON DELETE CASCADE)`,
+			adopt(migrate.AdoptOptions{Fix: true, DryRun: true}), "table public.along is changed or read along, and belongs to",
 		},
 		{"a table", 3, `ALTER TABLE team OWNER TO mallory`, ``, up, "table public.team belongs to"},
 		{"the tables", 0, ``, file(t, "0001_baseline.up.sql"), adopt(migrate.AdoptOptions{}), "table public.account belongs to"},
@@ -204,6 +243,98 @@ func TestWhoMadeARole(t *testing.T) {
 	}
 }
 
+// TestWhoMadeUsAMember: a role that somebody administers and grants to the migrator's is not ours for that, nor where the
+// migrator is a superuser. One that a superuser grants is.
+func TestWhoMadeUsAMember(t *testing.T) {
+	t.Parallel()
+	for _, super := range []bool{false, true} {
+		conn, dsn := database(t)
+		evil, _ := role(t, conn, dsn)
+		victim, as := role(t, conn, dsn)
+		mallory, _ := role(t, conn, dsn)
+		if super {
+			victim, as = collect(t, conn, `SELECT pg_catalog.quote_ident(session_user)`)[0], dsn
+		}
+		exec(t, conn, `GRANT CREATE, USAGE ON SCHEMA public TO `+victim+`, `+evil+`; GRANT `+evil+` TO `+mallory+` WITH ADMIN OPTION;
+			DO $$ BEGIN EXECUTE pg_catalog.format('GRANT CREATE ON DATABASE %I TO `+victim+`', pg_catalog.current_database()); END $$`)
+		m := migrator(t, as, migrate.Options{})
+		mustGoto(t, m, 3)
+		exec(t, conn, `ALTER TABLE team OWNER TO `+evil+`; SET ROLE `+mallory+`; GRANT `+evil+` TO `+victim+`; RESET ROLE`)
+		if err := m.Up(t.Context()); !errors.Is(err, migrate.ErrNotOurs) || !strings.Contains(err.Error(), "table public.team belongs to "+evil) {
+			t.Errorf("got %v", err)
+		}
+		exec(t, conn, `SET ROLE `+mallory+`; REVOKE `+evil+` FROM `+victim+`; RESET ROLE; GRANT `+evil+` TO `+victim)
+		if err := m.Up(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestWhoIsWaitedFor has made a trigger that nobody sees yet: it is looked for again when the lock is there, before any
+// row is written.
+func TestWhoIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	adopt := func(opts migrate.AdoptOptions) func(m *migrate.Migrator) error {
+		return func(m *migrate.Migrator) error { _, err := m.Adopt(t.Context(), opts); return err }
+	}
+	for _, tt := range []struct {
+		name    string
+		version int
+		table   string
+		run     func(*migrate.Migrator) error
+	}{
+		{"by a file", 3, "public.team", func(m *migrate.Migrator) error { return m.Goto(t.Context(), 4) }},
+		{"by a file, down", 4, "public.team_member", func(m *migrate.Migrator) error { return m.Goto(t.Context(), 3) }},
+		{"by the version table", 3, "authdb.schema_migrations", func(m *migrate.Migrator) error { return m.Force(t.Context(), 2) }},
+		{"by a fix", 6, "public.member", adopt(migrate.AdoptOptions{Fix: true})},
+		{"by drizzle's journal", 3, "drizzle.__drizzle_migrations", adopt(migrate.AdoptOptions{DrizzleJournal: drizzleFolder(t)})},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			conn, dsn := database(t)
+			mallory, _ := role(t, conn, dsn)
+			exec(t, conn, `CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint);
+				CREATE SEQUENCE sprung; GRANT ALL ON SEQUENCE sprung TO PUBLIC; GRANT CREATE ON SCHEMA public TO `+mallory)
+			exec(t, conn, counting)
+			m := migrator(t, dsn, migrate.Options{})
+			mustGoto(t, m, tt.version)
+			_ = m.Close()
+			const make = `CREATE TRIGGER t BEFORE INSERT OR UPDATE OR DELETE ON `
+			exec(t, conn, people+make+tt.table+` EXECUTE FUNCTION spring(); DROP TRIGGER t ON `+tt.table+`; ALTER FUNCTION spring() OWNER TO `+mallory+`;
+				GRANT USAGE ON SCHEMA authdb, drizzle TO `+mallory+`; GRANT TRIGGER ON `+tt.table+` TO `+mallory)
+			commit := with(t, conn, `SET LOCAL ROLE `+mallory+`; `+make+tt.table+` EXECUTE FUNCTION public.spring()`)
+			exec(t, conn, `REVOKE TRIGGER ON `+tt.table+` FROM `+mallory)
+			done := inBackground(func() error { return tt.run(migrator(t, dsn, migrate.Options{})) })
+			await(t, conn, `SELECT FROM pg_locks WHERE NOT granted AND relation = '`+tt.table+`'::regclass`)
+			commit()
+			if err := <-done; !errors.Is(err, migrate.ErrNotOurs) || !strings.Contains(err.Error(), "table "+tt.table+" has the trigger t") {
+				t.Errorf("got %v", err)
+			}
+			if got := collect(t, conn, `SELECT is_called::text FROM public.sprung`); got[0] != "false" {
+				t.Error("what a stranger made has run")
+			}
+		})
+	}
+}
+
+// TestWhatIsMadeMeanwhile is looked at before the next migration: default privileges may give to others what the tables
+// before had given to nobody.
+func TestWhatIsMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	conn, dsn := database(t)
+	mallory, _ := role(t, conn, dsn)
+	exec(t, conn, `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO `+mallory)
+	m := migrator(t, dsn, migrate.Options{})
+	if err := m.Up(t.Context()); !errors.Is(err, migrate.ErrNotOurs) || !strings.Contains(err.Error(), "ON public.team FROM "+mallory) {
+		t.Errorf("got %v", err)
+	}
+	wantVersion(t, m, 1)
+	exec(t, conn, `REVOKE TRIGGER, REFERENCES ON ALL TABLES IN SCHEMA public FROM `+mallory)
+	if err := m.Up(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestTheOwnerOfTheDatabase is who owns public, from PostgreSQL 15 on: no other.
 func TestTheOwnerOfTheDatabase(t *testing.T) {
 	t.Parallel()
@@ -237,6 +368,13 @@ func TestTablesAreLookedFor(t *testing.T) {
 		}
 		_ = m.Close()
 		exec(t, conn, `ALTER TABLE IF EXISTS verification RENAME TO gone`)
+	}
+	exec(t, conn, `ALTER TABLE gone RENAME TO verification; DROP TABLE authdb.mark`)
+	m := migrator(t, dsn, migrate.Options{})
+	for _, err := range []error{m.Up(t.Context()), m.CheckTables(t.Context())} {
+		if !errors.Is(err, migrate.ErrNoTables) || !strings.Contains(err.Error(), "there is no authdb.mark") {
+			t.Errorf("got %v", err)
+		}
 	}
 }
 
