@@ -124,7 +124,9 @@ func Open(ctx context.Context, dsn string, opts Options) (*Migrator, error) {
 		return nil, fmt.Errorf("%w: malformed DSN", ErrConnect) // pgx's text may quote the password
 	}
 	if connect.Ambiguous(dsn) {
-		return nil, fmt.Errorf("%w: malformed DSN: an @ behind the host; in a user, password or database write %%40 for it, and %%2F for /", ErrConnect)
+		return nil, fmt.Errorf("%w: malformed DSN (not shown, as it may hold a password): it must begin with postgres:// or be a list of name=value; "+
+			"in a URL's user, password and database write %%40 for @, %%2F for / and %%3F for ?; in a list, quote a value with spaces; "+
+			"parameters that are not known go in options=-c name=value", ErrConnect)
 	}
 	if err := connect.Apply(cfg, opts.InsecureTLS); err != nil {
 		return nil, err

@@ -212,6 +212,9 @@ func TestNoConnection(t *testing.T) {
 		{"host=h user=u password = hunter2 sslmode=bogus", "malformed DSN"},
 		{"postgres://ada:1/hunter2@127.0.0.1/x", "malformed DSN"},
 		{"postgresql://ada:1?hunter2@127.0.0.1/x", "malformed DSN"},
+		{"postgresql://ada:a@hunter2@127.0.0.1:1/x", "malformed DSN"},
+		{"'postgres://ada:hunter2@127.0.0.1:1/x?sslmode=prefer'", "malformed DSN"},
+		{"host=127.0.0.1 port=1 password=a hunter2=b", "malformed DSN"},
 	} {
 		for _, format := range []string{"--json=false", "--json"} {
 			cmd := exec.Command(binary, "up", format)

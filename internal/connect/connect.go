@@ -95,7 +95,7 @@ func verified(t *tls.Config, host string) *tls.Config {
 }
 
 func isLocal(host string) bool {
-	if strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || host == "localhost" {
+	if strings.HasPrefix(host, "/") || host == "localhost" {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)

@@ -1,6 +1,7 @@
 package pgserver
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -49,6 +50,21 @@ func TestWithDatabaseKeepsTheRest(t *testing.T) {
 			if c.Port != 6543 {
 				t.Errorf("%s: got port %d", dsn, c.Port)
 			}
+		}
+	}
+}
+
+// TestExternalDSN: one whose password errors would show is refused, and not shown.
+func TestExternalDSN(t *testing.T) {
+	for _, dsn := range []string{
+		"postgres://127.0.0.1:1/s3cret@127.0.0.1:1/app",
+		"postgres://app:pa@s3cret@127.0.0.1:1/app",
+		"'postgres://app:s3cret@127.0.0.1:1/app?sslmode=prefer'",
+		"host=127.0.0.1 port=1 password=a s3cret=b",
+		"host=127.0.0.1 port=1 sslmode=s3cret",
+	} {
+		if _, err := external(t.Context(), dsn); err == nil || !strings.Contains(err.Error(), "is no connection string") || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", dsn, err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/zerostarter/authdb/internal/connect"
 )
 
 const externalTimeout = 10 * time.Second
@@ -15,12 +16,10 @@ const externalTimeout = 10 * time.Second
 func external(ctx context.Context, dsn string) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, externalTimeout)
 	defer cancel()
-	version, err := ping(ctx, dsn)
-	var parse *pgconn.ParseConfigError
-	if errors.As(err, &parse) {
-		// pgx quotes the text, and hides the password only where it recognizes one.
+	if connect.Ambiguous(dsn) {
 		return nil, errors.New("DATABASE_URL is no connection string (not shown, as it may hold a password)")
 	}
+	version, err := ping(ctx, dsn)
 	if err != nil {
 		return nil, fmt.Errorf("the server that DATABASE_URL names does not answer: %w", err)
 	}
