@@ -100,7 +100,8 @@ func (d *Database) Drop(ctx context.Context) error {
 
 // makeTemplate makes the database that holds the schema. The name carries a hash of the migrations, so that processes on
 // one server share it; the lock lets one of them build it. One of that name which another role made is not believed: its
-// triggers and functions would act with the rights of the tests.
+// triggers and functions would act with the rights of the tests. Nobody else ever gets in: whoever stayed would keep every
+// test from a clone.
 func (h *host) makeTemplate(ctx context.Context, name string) error {
 	conn, err := h.admin.Acquire(ctx)
 	if err != nil {
@@ -117,20 +118,33 @@ func (h *host) makeTemplate(ctx context.Context, name string) error {
 	switch {
 	case err == nil && !ours:
 		return fmt.Errorf("database %s, the template of the tests, belongs to another role: drop it, or run the tests as that role", name)
-	case !errors.Is(err, pgx.ErrNoRows):
+	case err != nil && !errors.Is(err, pgx.ErrNoRows):
 		return err
+	case err != nil:
+		if err := h.build(ctx, conn, name); err != nil {
+			return err
+		}
 	}
+	_, err = conn.Exec(ctx, "ALTER DATABASE "+quote(name)+" ALLOW_CONNECTIONS false")
+	return err
+}
+
+func (h *host) build(ctx context.Context, conn *pgxpool.Conn, name string) error {
 	building := name + "_building"
-	if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(building)); err != nil {
-		return err
-	}
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+quote(building)+" TEMPLATE template0"); err != nil {
-		return err
+	for _, sql := range []string{
+		"DROP DATABASE IF EXISTS " + quote(building),
+		"CREATE DATABASE " + quote(building) + " TEMPLATE template0 ALLOW_CONNECTIONS false",
+		"REVOKE CONNECT, TEMPORARY ON DATABASE " + quote(building) + " FROM PUBLIC",
+		"ALTER DATABASE " + quote(building) + " ALLOW_CONNECTIONS true",
+	} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return err
+		}
 	}
 	if err := migrateUp(ctx, h.server.DSNFor(building)); err != nil {
 		return err
 	}
-	_, err = conn.Exec(ctx, "ALTER DATABASE "+quote(building)+" RENAME TO "+quote(name))
+	_, err := conn.Exec(ctx, "ALTER DATABASE "+quote(building)+" RENAME TO "+quote(name))
 	return err
 }
 
