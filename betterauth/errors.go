@@ -25,7 +25,8 @@ var (
 	ErrBusy = errors.New("betterauth: busy")
 	// ErrMalformedHash: a stored password hash is not one of Better Auth's. [CheckHash] says so.
 	ErrMalformedHash = errors.New("betterauth: malformed password hash")
-	// ErrInvalidPassword: a password cannot be one. The next two are it, more closely; else it is not UTF-8.
+	// ErrInvalidPassword: a password cannot be one. The next two are it, more closely; else it is not
+	// UTF-8, or has more than 30 combining marks in a row.
 	ErrInvalidPassword = errors.New("betterauth: invalid password")
 	// ErrPasswordTooShort: a new password has less than [Hasher.MinLength].
 	ErrPasswordTooShort = fmt.Errorf("%w: too short", ErrInvalidPassword)

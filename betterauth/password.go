@@ -25,9 +25,9 @@ const (
 	keyLength  = 64 // bytes, stored as hexadecimal digits
 )
 
-// Hasher hashes and verifies passwords as Better Auth 1.3 to 1.7 does: what one side stores, the other verifies. The
-// zero value has Better Auth's limits. It is safe for concurrent use, and must not be copied or changed after its first
-// use.
+// Hasher hashes and verifies passwords as Better Auth 1.3 to 1.7 does: what one side stores, the other verifies, but for
+// passwords with more than 30 combining marks in a row, which are refused here. The zero value has Better Auth's limits.
+// It is safe for concurrent use, and must not be copied or changed after its first use.
 type Hasher struct {
 	// Concurrency is how many hashes are made at a time. Each takes 32 MiB and a processor for some 100 ms; the others
 	// wait. Zero: GOMAXPROCS, at most 4.
@@ -60,8 +60,8 @@ func VerifyPassword(ctx context.Context, hash, password string) (bool, error) {
 }
 
 // Hash returns what to store for a password, in an account whose provider id is credential and whose account id is the
-// user's id. It returns [ErrPasswordTooShort], [ErrPasswordTooLong], [ErrInvalidPassword] if it is not UTF-8,
-// [ErrBusy], or the context's error if that ends while others hash.
+// user's id. It returns [ErrPasswordTooShort], [ErrPasswordTooLong], [ErrInvalidPassword] if it is not UTF-8 or has more
+// than 30 combining marks in a row, [ErrBusy], or the context's error if that ends while others hash.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err := h.check(password); err != nil {
 		return "", err
@@ -87,8 +87,9 @@ const noSalt = "00000000000000000000000000000000"
 // long and reports false, as for a wrong password. So does a hash that is none of Better Auth's, which [CheckHash]
 // tells.
 //
-// It returns [ErrPasswordTooLong], [ErrInvalidPassword] if the password is not UTF-8, [ErrBusy], or the context's error
-// if that ends while others hash. There is no minimum: the password may be older than it.
+// It returns [ErrPasswordTooLong], [ErrInvalidPassword] if the password is not UTF-8 or has more than 30 combining marks
+// in a row, which the server takes and this package cannot, [ErrBusy], or the context's error if that ends while others
+// hash. There is no minimum: the password may be older than it.
 //
 // So neither the time nor the error tells anything of the hash, not even whether there is one: each call that is not
 // turned away as busy or canceled derives one key, from what is bounded, whatever hash and password are.
@@ -127,6 +128,10 @@ func (h *Hasher) check(password string) error {
 		return fmt.Errorf("%w: not UTF-8", ErrInvalidPassword)
 	case utf16Length(password) > limit:
 		return ErrPasswordTooLong
+	// Package norm breaks such a row up with U+034F, which JavaScript does not: what one side hashes, the other would
+	// never verify.
+	case strings.Count(norm.NFKC.String(password), "\u034f") != strings.Count(password, "\u034f"):
+		return fmt.Errorf("%w: more than 30 combining marks in a row", ErrInvalidPassword)
 	}
 	return nil
 }

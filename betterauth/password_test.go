@@ -55,6 +55,9 @@ func TestPasswordLimits(t *testing.T) {
 		{&h, strings.Repeat("あ", 129), ErrPasswordTooLong, ErrPasswordTooLong},
 		{&h, strings.Repeat("a", 1<<20), ErrPasswordTooLong, ErrPasswordTooLong},
 		{&h, "not UTF-8 \xff", ErrInvalidPassword, ErrInvalidPassword},
+		{&h, "password a" + strings.Repeat("\u0301", 31), ErrInvalidPassword, ErrInvalidPassword},
+		{&h, "password \u01df" + strings.Repeat("\u0301", 29), ErrInvalidPassword, ErrInvalidPassword}, // it has two in it
+		{&h, "password \u034f\u034f", nil, nil},
 		{&narrow, "a", ErrPasswordTooShort, nil},
 		{&narrow, "ab", nil, nil},
 		{&narrow, "abcd", ErrPasswordTooLong, ErrPasswordTooLong},
@@ -77,6 +80,15 @@ func TestPasswordLimits(t *testing.T) {
 	}
 	if !errors.Is(ErrPasswordTooShort, ErrInvalidPassword) || !errors.Is(ErrPasswordTooLong, ErrInvalidPassword) {
 		t.Error("the errors are not of one kind")
+	}
+}
+
+// TestCombiningMarks: the hash is that of node 20, whose NFKC is the same for so many and for no more.
+func TestCombiningMarks(t *testing.T) {
+	const hash = "00112233445566778899aabbccddeeff:66121a27a5905204037416a899496a146f2779a216f4bb1844df2e14273d49f1" +
+		"290916f10e719da9dfad91eba7ee47006c14c7fe3fdff4a611dfefcb2334f5bf"
+	if ok, err := VerifyPassword(t.Context(), hash, "password a"+strings.Repeat("\u0301", 30)); !ok || err != nil {
+		t.Errorf("%v, %v", ok, err)
 	}
 }
 
