@@ -104,7 +104,7 @@ func TestWhatAStrangerMade(t *testing.T) {
 			`CREATE TRIGGER t BEFORE UPDATE ON heir FOR EACH ROW EXECUTE FUNCTION public.spring()`, up, "table public.heir has the trigger t",
 		},
 		{
-			"a default of an heir's heir", 3, `CREATE TABLE heir () INHERITS (team); CREATE TABLE heirs () INHERITS (heir); ALTER TABLE heirs ADD CHECK (public.sprung() > 0)`,
+			"a check of an heir's heir", 3, `CREATE TABLE heir () INHERITS (team); CREATE TABLE heirs () INHERITS (heir); ALTER TABLE heirs ADD CHECK (public.sprung() > 0)`,
 			``, up, "table public.heirs uses function public.sprung()",
 		},
 		{
