@@ -299,10 +299,10 @@ func TestWhoIsWaitedFor(t *testing.T) {
 			m := migrator(t, dsn, migrate.Options{})
 			mustGoto(t, m, tt.version)
 			_ = m.Close()
-			const make = `CREATE TRIGGER t BEFORE INSERT OR UPDATE OR DELETE ON `
-			exec(t, conn, people+make+tt.table+` EXECUTE FUNCTION spring(); DROP TRIGGER t ON `+tt.table+`; ALTER FUNCTION spring() OWNER TO `+mallory+`;
+			const create = `CREATE TRIGGER t BEFORE INSERT OR UPDATE OR DELETE ON `
+			exec(t, conn, people+create+tt.table+` EXECUTE FUNCTION spring(); DROP TRIGGER t ON `+tt.table+`; ALTER FUNCTION spring() OWNER TO `+mallory+`;
 				GRANT USAGE ON SCHEMA authdb, drizzle TO `+mallory+`; GRANT TRIGGER ON `+tt.table+` TO `+mallory)
-			commit := with(t, conn, `SET LOCAL ROLE `+mallory+`; `+make+tt.table+` EXECUTE FUNCTION public.spring()`)
+			commit := with(t, conn, `SET LOCAL ROLE `+mallory+`; `+create+tt.table+` EXECUTE FUNCTION public.spring()`)
 			exec(t, conn, `REVOKE TRIGGER ON `+tt.table+` FROM `+mallory)
 			done := inBackground(func() error { return tt.run(migrator(t, dsn, migrate.Options{})) })
 			await(t, conn, `SELECT FROM pg_locks WHERE NOT granted AND relation = '`+tt.table+`'::regclass`)
