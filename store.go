@@ -20,7 +20,7 @@ type DB interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// Store holds one repository per table, all on the same [DB]. It has no state of its own: on a pool it may be used
+// Store holds one repository per table, all on the same [DB]; make it with [Open] or [New]. It has no state of its own: on a pool it may be used
 // by any number of goroutines, on a connection or a transaction by one at a time.
 type Store struct {
 	Users         *UserRepository
@@ -78,6 +78,44 @@ func (s *Store) InTx(ctx context.Context, fn func(tx *Store) error) error {
 		return err
 	}
 	return translate("InTx", err)
+}
+
+// Tx returns the transaction that the store is on, for the caller's own SQL and for other libraries, such as sqlc's
+// New and River's InsertTx; nil on a store that is on none.
+//
+//	err := store.InTx(ctx, func(tx *authdb.Store) error {
+//		user, err := tx.Users.Create(ctx, params)
+//		if err != nil {
+//			return err
+//		}
+//		_, err = tx.Tx().Exec(ctx, "INSERT INTO customer (user_id) VALUES ($1)", user.ID)
+//		return err
+//	})
+//
+// What fails there is pgx's error, as pgx returns it: if fn returns it, wrapped or not, InTx rolls back, and calls fn
+// again where it does so for an error of its own. Begin makes a savepoint, which the caller ends. The transaction of an
+// InTx is ended by InTx alone: its Commit and Rollback do nothing and return [ErrInvalidInput]. On a store of New or
+// WithTx, Tx is the caller's transaction itself.
+func (s *Store) Tx() pgx.Tx {
+	tx, begun := s.repo.Tx()
+	if begun {
+		return lentTx{tx}
+	}
+	return tx
+}
+
+// WithTx returns a store on the caller's transaction, which stays the caller's to end. It has the clock, the ids, the
+// tokens and all else of s, where [New] would take the defaults. tx may be a savepoint of the transaction that s is on.
+func (s *Store) WithTx(tx pgx.Tx) *Store { return newStore(s.repo.On(tx)) }
+
+// lentTx is the transaction of an InTx in the hands of its function.
+type lentTx struct{ pgx.Tx }
+
+func (lentTx) Commit(context.Context) error   { return errLent("Tx.Commit") }
+func (lentTx) Rollback(context.Context) error { return errLent("Tx.Rollback") }
+
+func errLent(op string) error {
+	return check(op, fault{field: "tx", reason: "InTx ends it: return nil to commit, an error to roll back"})
 }
 
 // Ping reports whether the database answers: nil, or an [*Error].

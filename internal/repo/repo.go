@@ -39,6 +39,7 @@ type Repo struct {
 	marks   bool         // leave a mark with every write
 	strict  *atomic.Bool // the sessions' default isolation is not READ COMMITTED
 	tx      *transaction // nil outside of one
+	begun   bool         // InTx began what the handle is, and ends it
 }
 
 // transaction is what the Repo of a transaction, and of each savepoint in it, knows of it.
@@ -58,6 +59,23 @@ func New(db DB, s Sources, marks bool) *Repo {
 		r.tx = &transaction{}
 	}
 	return r
+}
+
+// On returns a Repo that is like r, but on a transaction of the caller's. What r knows of a transaction holds for a
+// savepoint in it, too, but for the rows that were made: a savepoint may be rolled back.
+func (r *Repo) On(tx pgx.Tx) *Repo {
+	on := *r
+	on.db, on.tx, on.begun = tx, &transaction{}, false
+	if r.tx != nil && connOf(r.db) == tx.Conn() {
+		on.tx.own, on.tx.named = r.tx.own, r.tx.named
+	}
+	return &on
+}
+
+// Tx returns the transaction that the handle is, nil if it is none, and whether InTx ends it.
+func (r *Repo) Tx() (tx pgx.Tx, begun bool) {
+	tx, _ = r.db.(pgx.Tx)
+	return tx, r.begun
 }
 
 // where is r, or, where the caller has begun a transaction on r's connection itself, a Repo that knows of it.

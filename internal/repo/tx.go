@@ -51,7 +51,7 @@ func (r *Repo) transact(ctx context.Context, m *mark, fn func(in *Repo) error) e
 		return NotSent(ctx, err)
 	}
 	in := *r
-	in.db = tx
+	in.db, in.begun = tx, true
 	if r.tx == nil {
 		in.tx = &transaction{own: true}
 	}
