@@ -133,6 +133,10 @@ func translate(op string, err error) error {
 		e.refuse(refusal)
 		return e
 	}
+	if misuse, ok := errors.AsType[repo.MisuseError](err); ok {
+		e.kinds, e.Field, e.Reason = []error{ErrInvalidInput}, misuse.Field, misuse.Reason
+		return e
+	}
 	if reason, ok := errors.AsType[repo.KeyError](err); ok {
 		e.kinds, e.Field, e.Reason = []error{ErrInvalidInput}, "once", string(reason)
 		return e

@@ -34,7 +34,7 @@ func Once(ctx context.Context, key string) context.Context { return repo.WithKey
 
 // WithOnce lets every write of the store leave a mark, as if each were under [Once] with a key of its own. So no answer
 // that is lost stays unknown once the server can be reached. The store cannot be on a standby then: every InTx leaves a
-// mark, also one that only reads.
+// mark, also one that only reads, unless it is begun as [TxOptions] ReadOnly.
 func WithOnce() Option {
 	return func(c *config) { c.once = true }
 }

@@ -66,18 +66,43 @@ func newStore(r *repo.Repo) *Store {
 //
 // fn may run more than once, so it should do nothing that a rollback does not undo: InTx calls it again where nothing
 // was applied for a reason that may pass. PostgreSQL ended the transaction for another's sake (SQLSTATE 40001, 40P01),
-// a table had changed, or the connection was lost before the commit. It pauses in between, and gives up after 10 calls
-// or when ctx is over. Inside another transaction fn runs once, for that one has failed as a whole.
+// a table had changed, or the connection was lost before the commit. It pauses in between, and gives up after 10 calls,
+// after 5 seconds, or when ctx is over. Inside another transaction fn runs once, for that one has failed as a whole.
 //
 // It returns the error of fn unchanged, or the [*Error] of the begin or the commit. If the answer to the commit was
 // lost, that is [ErrCommitUnknown], and [Store.Resolve] tells what became of it. All other errors mean that nothing was
 // applied. Under [Once], a second call returns [ErrAlreadyDone] without calling fn.
 func (s *Store) InTx(ctx context.Context, fn func(tx *Store) error) error {
-	own, err := s.repo.InTx(ctx, func(tx *repo.Repo) error { return fn(newStore(tx)) })
+	return s.inTx(ctx, "InTx", TxOptions{}, fn)
+}
+
+// TxOptions say what the transaction of [Store.InTxWith] is to be. The zero value is that of [Store.InTx].
+type TxOptions struct {
+	// IsoLevel is pgx.ReadCommitted, which is the default, pgx.RepeatableRead or pgx.Serializable. Of this package's
+	// methods, reads and those that write without a lock work in all of them; what relies on its locks returns
+	// [ErrIsolation] in the latter two.
+	IsoLevel pgx.TxIsoLevel
+	// ReadOnly lets PostgreSQL refuse whatever writes, with SQLSTATE 25006. Such a transaction leaves no mark of [Once] or
+	// [WithOnce], and may be on a standby.
+	ReadOnly bool
+	// Attempts is how often fn may run, however long that takes: 1 is once, 0 leaves it at 10 times in 5 seconds. Under
+	// Once, it is also how often an answer that is lost is asked for again.
+	Attempts int
+}
+
+// InTxWith is [Store.InTx] with options. On a store that is in a transaction it is a savepoint, of which options can ask
+// only for what the transaction is: IsoLevel and ReadOnly as InTxWith began it, and one attempt. For anything else, and
+// for a level or a number that is none, it returns [ErrInvalidInput], with Field "iso_level", "read_only" or "attempts".
+func (s *Store) InTxWith(ctx context.Context, options TxOptions, fn func(tx *Store) error) error {
+	return s.inTx(ctx, "InTxWith", options, fn)
+}
+
+func (s *Store) inTx(ctx context.Context, op string, o TxOptions, fn func(tx *Store) error) error {
+	own, err := s.repo.InTx(ctx, repo.TxOptions(o), func(tx *repo.Repo) error { return fn(newStore(tx)) })
 	if own {
 		return err
 	}
-	return translate("InTx", err)
+	return translate(op, err)
 }
 
 // Tx returns the transaction that the store is on, for the caller's own SQL and for other libraries, such as sqlc's

@@ -25,6 +25,11 @@ const (
 // where a mark tells the attempts apart. The pauses between grow and vary, and end with ctx. In a transaction nothing
 // is repeated: it has failed as a whole.
 func (r *Repo) try(ctx context.Context, m *mark, attempt func() error) error {
+	return r.tryTimes(ctx, 0, m, attempt)
+}
+
+// tryTimes is try, but for so many attempts that are asked for, however long they take; 0 leaves it to try.
+func (r *Repo) tryTimes(ctx context.Context, times int, m *mark, attempt func() error) error {
 	if r.where().tx != nil {
 		return attempt()
 	}
@@ -37,11 +42,15 @@ func (r *Repo) try(ctx context.Context, m *mark, attempt func() error) error {
 		if !m.isLost() && !repeats(err) {
 			return err
 		}
-		limit := patience
-		if m.isLost() {
-			n, limit = 1, lostCause
+		ends := n == times
+		switch {
+		case times > 0:
+		case m.isLost():
+			n, ends = 1, time.Since(begin) > lostCause
+		default:
+			ends = n == maxTries || time.Since(begin) > patience
 		}
-		if n == maxTries || time.Since(begin) > limit {
+		if ends {
 			return m.unknown(err)
 		}
 		if ctxErr := wait(ctx, rand.N(pause)); ctxErr != nil {
@@ -244,7 +253,7 @@ func (r *Repo) once(ctx context.Context, made Key, steps []Step) error {
 	defer on.release()
 	alone, begun := r.tx == nil, false
 	switch {
-	case !slices.ContainsFunc(steps, Step.locks) || !alone && r.tx.own:
+	case !slices.ContainsFunc(steps, Step.locks) || !alone && r.tx.level == pgx.ReadCommitted:
 	case alone && r.strict.Load() && on.conn != nil:
 		steps, begun = within(beginReadCommitted, steps, commit), true
 	default:

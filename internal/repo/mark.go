@@ -109,12 +109,13 @@ func (r *Repo) takes(m *mark) Step {
 	})
 }
 
-// take makes the mark, if there is one, in the transaction that the Repo is on.
+// take makes the mark, if there is one, in the transaction that the Repo is on. It suits every isolation level: a unique
+// index goes by what is there, not by a snapshot.
 func (r *Repo) take(ctx context.Context, m *mark) error {
 	if m == nil {
 		return nil
 	}
-	err := r.once(ctx, Key{}, []Step{r.takes(m)})
+	err := Failed(ctx, connOf(r.db), r.takes(m).run(ctx, dbgen.New(r.db)), false)
 	if err == nil {
 		m.lost = false // whoever else tried has failed
 	}

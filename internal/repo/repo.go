@@ -44,9 +44,10 @@ type Repo struct {
 
 // transaction is what the Repo of a transaction, and of each savepoint in it, knows of it.
 type transaction struct {
-	own   bool  // begun here, so READ COMMITTED
-	named bool  // under a key
-	made  []Key // the rows that it has made so far
+	level    pgx.TxIsoLevel // as which InTx began it; empty: the caller began it
+	readOnly bool           // InTx began it so
+	named    bool           // under a key
+	made     []Key          // the rows that it has made so far
 }
 
 // New returns a Repo on db. With marks, every write that has no key of its own gets one; see [WithKey].
@@ -67,7 +68,7 @@ func (r *Repo) On(tx pgx.Tx) *Repo {
 	on := *r
 	on.db, on.tx, on.begun = tx, &transaction{}, false
 	if r.tx != nil && connOf(r.db) == tx.Conn() {
-		on.tx.own, on.tx.named = r.tx.own, r.tx.named
+		on.tx.level, on.tx.readOnly, on.tx.named = r.tx.level, r.tx.readOnly, r.tx.named
 	}
 	return &on
 }

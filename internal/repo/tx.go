@@ -1,8 +1,10 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,20 +19,58 @@ type fnError struct {
 
 func (e fnError) Unwrap() error { return e.error }
 
-// InTx calls fn in a transaction, READ COMMITTED, and again where nothing was applied for a reason that may pass. On a
-// Repo that is in a transaction it is a savepoint. It says whether an error is fn's own, which is returned unchanged.
-func (r *Repo) InTx(ctx context.Context, fn func(in *Repo) error) (own bool, err error) {
+// TxOptions are what a transaction is to be.
+type TxOptions struct {
+	IsoLevel pgx.TxIsoLevel
+	ReadOnly bool
+	Attempts int
+}
+
+// check returns a MisuseError for what cannot be had, on the Repo that begins.
+func (o TxOptions) check(r *Repo) error {
+	levels := []pgx.TxIsoLevel{"", pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable}
+	_, begins := r.db.(beginner)
+	switch nested := r.tx != nil; {
+	case !slices.Contains(levels, o.IsoLevel):
+		return MisuseError{"iso_level", "none of read committed, repeatable read and serializable"}
+	case o.Attempts < 0:
+		return MisuseError{"attempts", "out of range"}
+	case nested && o.IsoLevel != "" && o.IsoLevel != r.tx.level:
+		return MisuseError{"iso_level", notSo}
+	case nested && o.ReadOnly && !r.tx.readOnly:
+		return MisuseError{"read_only", notSo}
+	case nested && o.Attempts > 1:
+		return MisuseError{"attempts", "in a transaction, which is repeated as a whole or not at all"}
+	case !nested && !begins && o.IsoLevel != "":
+		return MisuseError{"iso_level", "handle without BeginTx"}
+	case !nested && !begins && o.ReadOnly:
+		return MisuseError{"read_only", "handle without BeginTx"}
+	}
+	return nil
+}
+
+const notSo = "in a transaction that InTxWith did not begin so"
+
+// InTx calls fn in a transaction, READ COMMITTED unless o says otherwise, and again where nothing was applied for a
+// reason that may pass. On a Repo that is in a transaction it is a savepoint. It says whether an error is fn's own,
+// which is returned unchanged. What only reads leaves no mark.
+func (r *Repo) InTx(ctx context.Context, o TxOptions, fn func(in *Repo) error) (own bool, err error) {
 	const name = "InTx"
 	r = r.where()
 	if _, begins := r.db.(beginner); begins && r.tx != nil { // no savepoint can be had from a connection
 		return false, ErrInTransaction
 	}
-	m, err := r.newMark(ctx, name, "")
-	if err != nil {
+	if err := o.check(r); err != nil {
 		return false, err
 	}
-	err = r.try(ctx, m, func() error {
-		err := r.transact(ctx, m, fn)
+	var m *mark
+	if !o.ReadOnly {
+		if m, err = r.newMark(ctx, name, ""); err != nil {
+			return false, err
+		}
+	}
+	err = r.tryTimes(ctx, o.Attempts, m, func() error {
+		err := r.transact(ctx, o, m, fn)
 		if isTaken(err) {
 			var done string
 			if done, err = r.answered(ctx, m); done != "" {
@@ -45,15 +85,15 @@ func (r *Repo) InTx(ctx context.Context, fn func(in *Repo) error) (own bool, err
 	return false, err
 }
 
-func (r *Repo) transact(ctx context.Context, m *mark, fn func(in *Repo) error) error {
-	tx, err := r.begin(ctx)
+func (r *Repo) transact(ctx context.Context, o TxOptions, m *mark, fn func(in *Repo) error) error {
+	tx, level, err := r.begin(ctx, o)
 	if err != nil {
 		return NotSent(ctx, err)
 	}
 	in := *r
 	in.db, in.begun = tx, true
 	if r.tx == nil {
-		in.tx = &transaction{own: true}
+		in.tx = &transaction{level: level, readOnly: o.ReadOnly}
 	}
 	made, ended := len(in.tx.made), false
 	defer func() {
@@ -81,11 +121,19 @@ type beginner interface {
 	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
 }
 
-func (r *Repo) begin(ctx context.Context) (pgx.Tx, error) {
-	if db, ok := r.db.(beginner); ok {
-		return db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+// begin begins a transaction, or a savepoint, and returns the isolation level if it has chosen that.
+func (r *Repo) begin(ctx context.Context, o TxOptions) (tx pgx.Tx, level pgx.TxIsoLevel, err error) {
+	db, ok := r.db.(beginner)
+	if !ok {
+		tx, err = r.db.Begin(ctx)
+		return tx, "", err
 	}
-	return r.db.Begin(ctx) // a savepoint
+	options := pgx.TxOptions{IsoLevel: cmp.Or(o.IsoLevel, pgx.ReadCommitted)}
+	if o.ReadOnly {
+		options.AccessMode = pgx.ReadOnly
+	}
+	tx, err = db.BeginTx(ctx, options)
+	return tx, options.IsoLevel, err
 }
 
 // commit looks first whether there is anything to commit: fn may have kept an error to itself, and a savepoint that is

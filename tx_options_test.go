@@ -1,0 +1,292 @@
+package authdb
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// begun are what a server says of the transaction that a store is on.
+func begun(t *testing.T, tx *Store) (level, readOnly string) {
+	t.Helper()
+	if err := tx.Tx().QueryRow(t.Context(),
+		"SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only')").Scan(&level, &readOnly); err != nil {
+		t.Fatal(err)
+	}
+	return level, readOnly
+}
+
+func sqlState(err error) string {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Code
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.SQLState
+	}
+	return ""
+}
+
+func TestTxOptions(t *testing.T) {
+	t.Parallel()
+	dsn := newDSN(t)
+	cfg := parsePool(t, dsn)
+	cfg.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
+	s := New(openPool(t, cfg))
+	ctx := t.Context()
+	ada, err := s.Users.Create(ctx, newUser("ada@example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, level := range []pgx.TxIsoLevel{"", pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable} {
+		for _, readOnly := range []bool{false, true} {
+			want, wantReadOnly := string(level), "off"
+			if level == "" {
+				want = "read committed"
+			}
+			if readOnly {
+				wantReadOnly = "on"
+			}
+			if err := s.InTxWith(ctx, TxOptions{IsoLevel: level, ReadOnly: readOnly}, func(tx *Store) error {
+				if is, isReadOnly := begun(t, tx); is != want || isReadOnly != wantReadOnly {
+					t.Errorf("%s, read only %s; want %s, %s", is, isReadOnly, want, wantReadOnly)
+				}
+				_, err := tx.Users.Get(ctx, ada.ID)
+				return err
+			}); err != nil {
+				t.Errorf("%s: %v", level, err)
+			}
+		}
+	}
+
+	t.Run("read only", func(t *testing.T) {
+		err := s.InTxWith(ctx, TxOptions{ReadOnly: true}, func(tx *Store) error {
+			_, err := tx.Users.Create(ctx, newUser("never@example.com"))
+			return err
+		})
+		if e := asError(t, err); e.SQLState != "25006" || e.Outcome != OutcomeNotApplied || e.Retry != RetryNever {
+			t.Errorf("%v, %s, %s", err, e.Outcome, e.Retry)
+		}
+	})
+	t.Run("one snapshot", func(t *testing.T) {
+		for level, want := range map[pgx.TxIsoLevel]int64{pgx.ReadCommitted: 1, pgx.RepeatableRead: 0} {
+			var before, after int64
+			err := s.InTxWith(ctx, TxOptions{IsoLevel: level}, func(tx *Store) (err error) {
+				before, err = tx.Users.Count(ctx)
+				if err != nil {
+					return err
+				}
+				if _, err := s.Users.Create(ctx, newUser(string(level[:4])+"@example.com")); err != nil {
+					return err
+				}
+				after, err = tx.Users.Count(ctx)
+				return err
+			})
+			if err != nil || after-before != want {
+				t.Errorf("%s: %d rows came, want %d; %v", level, after-before, want, err)
+			}
+		}
+	})
+	t.Run("writes", func(t *testing.T) {
+		name := "Ada"
+		for _, level := range []pgx.TxIsoLevel{pgx.RepeatableRead, pgx.Serializable} {
+			for what, test := range map[string]struct {
+				write func(tx *Store) error
+				want  error
+			}{
+				"without a lock": {func(tx *Store) error {
+					_, err := tx.Users.Update(ctx, ada.ID, UpdateUserParams{Name: &name})
+					return err
+				}, nil},
+				"with a lock": {func(tx *Store) error {
+					_, err := tx.Sessions.DeleteByUser(ctx, ada.ID)
+					return err
+				}, ErrIsolation},
+				"with a lock, on a savepoint": {func(tx *Store) error {
+					return tx.InTx(ctx, func(tx *Store) error {
+						_, err := tx.Sessions.DeleteByUser(ctx, ada.ID)
+						return err
+					})
+				}, ErrIsolation},
+				"with a lock, on a savepoint of the caller's": {func(tx *Store) error {
+					return pgx.BeginFunc(ctx, tx.Tx(), func(sp pgx.Tx) error {
+						_, err := tx.WithTx(sp).Sessions.DeleteByUser(ctx, ada.ID)
+						return err
+					})
+				}, ErrIsolation},
+			} {
+				if err := s.InTxWith(ctx, TxOptions{IsoLevel: level}, test.write); !errors.Is(err, test.want) {
+					t.Errorf("%s %s: %v, want %v", level, what, err, test.want)
+				}
+			}
+		}
+	})
+	t.Run("a conflict of the caller's own is repeated", func(t *testing.T) {
+		o := newObserver(t, dsn)
+		o.exec(t, "CREATE TABLE seat (taken_by text)")
+		book := func(tx *Store, who string) (taken int, err error) {
+			if err := tx.Tx().QueryRow(ctx, "SELECT count(*) FROM seat").Scan(&taken); err != nil || taken > 0 {
+				return taken, err
+			}
+			_, err = tx.Tx().Exec(ctx, "INSERT INTO seat VALUES ($1)", who)
+			return 0, err
+		}
+		calls := 0
+		err := s.InTxWith(ctx, TxOptions{IsoLevel: pgx.Serializable}, func(tx *Store) error {
+			calls++
+			_, err := book(tx, "one")
+			if calls == 1 && err == nil {
+				err = s.InTxWith(ctx, TxOptions{IsoLevel: pgx.Serializable}, func(tx *Store) error {
+					_, err := book(tx, "other")
+					return err
+				})
+			}
+			return err
+		})
+		if err != nil || calls != 2 || o.count(t, "SELECT count(*) FROM seat") != 1 {
+			t.Errorf("%d calls, %v", calls, err)
+		}
+	})
+	t.Run("attempts", func(t *testing.T) {
+		for attempts, want := range map[int]int{0: 10, 1: 1, 3: 3, 11: 11} {
+			calls := 0
+			err := s.InTxWith(ctx, TxOptions{Attempts: attempts}, func(tx *Store) error {
+				calls++
+				_, err := tx.Tx().Exec(ctx, "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END $$")
+				return err
+			})
+			if calls != want || sqlState(err) != "40001" {
+				t.Errorf("%d: %d calls, %v", attempts, calls, err)
+			}
+		}
+	})
+}
+
+func TestTxOptionsThatCannotBeHad(t *testing.T) {
+	t.Parallel()
+	pool := openPool(t, parsePool(t, newDSN(t)))
+	s := New(pool)
+	ctx := t.Context()
+	ran := false
+	try := func(t *testing.T, s *Store, o TxOptions, field string) {
+		t.Helper()
+		ran = false
+		err := s.InTxWith(ctx, o, func(*Store) error { ran = true; return nil })
+		if field == "" {
+			if err != nil || !ran {
+				t.Errorf("%+v: %v", o, err)
+			}
+			return
+		}
+		if e := asError(t, err); !errors.Is(err, ErrInvalidInput) || e.Op != "InTxWith" || e.Field != field || e.Reason == "" || ran {
+			t.Errorf("%+v: %v, want field %s", o, err, field)
+		}
+	}
+	try(t, s, TxOptions{IsoLevel: pgx.ReadUncommitted}, "iso_level")
+	try(t, s, TxOptions{IsoLevel: "read committed; DROP TABLE x"}, "iso_level")
+	try(t, s, TxOptions{Attempts: -1}, "attempts")
+
+	type options struct {
+		TxOptions
+		field string
+	}
+	nested := func(outer TxOptions, inner ...options) {
+		t.Helper()
+		if err := s.InTxWith(ctx, outer, func(tx *Store) error {
+			for _, o := range inner {
+				try(t, tx, o.TxOptions, o.field)
+				try(t, tx.WithTx(tx.Tx()), o.TxOptions, o.field)
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+	nested(TxOptions{},
+		options{TxOptions{}, ""}, options{TxOptions{Attempts: 1}, ""}, options{TxOptions{IsoLevel: pgx.ReadCommitted}, ""},
+		options{TxOptions{Attempts: 2}, "attempts"}, options{TxOptions{ReadOnly: true}, "read_only"},
+		options{TxOptions{IsoLevel: pgx.Serializable}, "iso_level"})
+	nested(TxOptions{IsoLevel: pgx.Serializable, ReadOnly: true},
+		options{TxOptions{}, ""}, options{TxOptions{IsoLevel: pgx.Serializable, ReadOnly: true}, ""},
+		options{TxOptions{IsoLevel: pgx.ReadCommitted}, "iso_level"})
+
+	// What the caller began may be anything.
+	tx, err := pool.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	try(t, New(tx), TxOptions{}, "")
+	try(t, New(tx), TxOptions{Attempts: 1}, "")
+	try(t, New(tx), TxOptions{IsoLevel: pgx.ReadCommitted}, "iso_level")
+	try(t, New(tx), TxOptions{ReadOnly: true}, "read_only")
+
+	// A handle that can only Begin takes what the session has.
+	begins := New(struct{ DB }{openPool(t, parsePool(t, newDSN(t)))})
+	try(t, begins, TxOptions{Attempts: 2}, "")
+	try(t, begins, TxOptions{IsoLevel: pgx.ReadCommitted}, "iso_level")
+	try(t, begins, TxOptions{ReadOnly: true}, "read_only")
+}
+
+// A handle that can only Begin has the isolation of the session, and operations that lock look at it.
+func TestIsolationOfAHandleThatOnlyBegins(t *testing.T) {
+	t.Parallel()
+	cfg := parsePool(t, newDSN(t))
+	cfg.ConnConfig.RuntimeParams["default_transaction_isolation"] = "repeatable read"
+	err := New(struct{ DB }{openPool(t, cfg)}).InTx(t.Context(), func(tx *Store) error {
+		_, err := tx.Sessions.DeleteByUser(t.Context(), "nobody")
+		return err
+	})
+	if !errors.Is(err, ErrIsolation) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTxOptionsAndMarks(t *testing.T) {
+	t.Parallel()
+	dsn := newDSN(t)
+	o := newObserver(t, dsn)
+	s := New(openPool(t, parsePool(t, dsn)), WithOnce())
+	marks := func() int { return o.count(t, "SELECT count(*) FROM authdb.mark") }
+	ctx := t.Context()
+
+	if err := s.InTxWith(ctx, TxOptions{ReadOnly: true}, func(tx *Store) error {
+		_, err := tx.Users.Count(ctx)
+		return err
+	}); err != nil || marks() != 0 {
+		t.Errorf("%d marks of what only reads, %v", marks(), err)
+	}
+	for i, level := range []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable} {
+		ctx := Once(ctx, string(level))
+		for _, want := range []error{nil, ErrAlreadyDone} {
+			err := s.InTxWith(ctx, TxOptions{IsoLevel: level}, func(tx *Store) error {
+				_, err := tx.Users.Create(ctx, newUser(string(level[:4])+"@example.com"))
+				return err
+			})
+			if !errors.Is(err, want) || marks() != i+1 {
+				t.Errorf("%s: %d marks, %v, want %v", level, marks(), err, want)
+			}
+		}
+	}
+
+	t.Run("one attempt leaves a lost answer to Resolve", func(t *testing.T) {
+		f := newFaultyPool(t, dsn, pgx.QueryExecModeExec, false)
+		ctx := Once(ctx, "lost")
+		calls := 0
+		err := f.InTxWith(ctx, TxOptions{Attempts: 1}, func(tx *Store) error {
+			calls++
+			_, err := tx.Users.Create(ctx, newUser("lost@example.com"))
+			f.conn.arm(cut{"drop read", 0})
+			return err
+		})
+		if !errors.Is(err, ErrCommitUnknown) || calls != 1 {
+			t.Fatalf("%d calls, %v", calls, err)
+		}
+		if outcome, err := f.Resolve(t.Context(), err); outcome != OutcomeApplied || err != nil {
+			t.Errorf("%s, %v", outcome, err)
+		}
+	})
+}
