@@ -62,7 +62,7 @@ type Error struct {
 	Op         string     // the method that failed, such as "Users.Create"
 	Table      string     // the table at fault; empty if not known
 	Field      string     // the column at fault; empty if not known
-	Reason     string     // why ErrInvalidInput: empty, too long, NUL byte, not UTF-8, malformed or out of range
+	Reason     string     // why ErrInvalidInput: a word such as empty, too long, malformed, out of range, or what to do
 	Constraint string     // the constraint or index that refused, as the database names it
 	SQLState   string     // PostgreSQL's code; empty if the server did not refuse
 	Outcome    Outcome    // whether the write was applied
@@ -79,7 +79,7 @@ func (e *Error) Error() string {
 	b.WriteString("authdb: " + e.Op + ": ")
 	if kind := e.Kind(); kind != nil {
 		b.WriteString(kind.Error())
-		if isOneOf(kind, ErrCommitUnknown, ErrUnavailable, ErrTimeout) {
+		if e.cause != nil && isOneOf(kind, ErrCommitUnknown, ErrUnavailable, ErrTimeout) {
 			b.WriteString(": " + safeText(e.cause)) // what happened to the connection
 		}
 	} else {
@@ -134,7 +134,7 @@ func translate(op string, err error) error {
 		return e
 	}
 	if misuse, ok := errors.AsType[repo.MisuseError](err); ok {
-		e.kinds, e.Field, e.Reason = []error{ErrInvalidInput}, misuse.Field, misuse.Reason
+		e.misuse(err, misuse)
 		return e
 	}
 	if reason, ok := errors.AsType[repo.KeyError](err); ok {
@@ -168,6 +168,17 @@ func translate(op string, err error) error {
 	}
 	e.addContextErrors()
 	return e
+}
+
+// misuse makes the error that of a call that was wrong. That a store is closed is no fault of the request that meets it.
+func (e *Error) misuse(err error, misuse repo.MisuseError) {
+	e.kinds, e.Field, e.Reason = []error{ErrInvalidInput}, misuse.Field, misuse.Reason
+	if misuse == repo.ErrClosed {
+		e.kinds = []error{ErrUnavailable}
+	}
+	if failure, ok := errors.AsType[*repo.FailureError](err); ok {
+		e.kinds, e.Outcome, e.Retry, e.lost = append(e.kinds, ErrCommitUnknown), OutcomeUnknown, RetryResolve, failure.Lost
+	}
 }
 
 // deleted is translate for a delete. It inserts nothing, so a foreign key that it violates is that of a row which
@@ -286,7 +297,7 @@ func safeText(err error) string {
 		return err.Error()
 	}
 	if _, ok := errors.AsType[net.Error](err); ok || isOneOf(err, context.Canceled, io.EOF, io.ErrUnexpectedEOF,
-		pgconn.ErrConnClosed, pgx.ErrTxClosed, pgx.ErrTxCommitRollback) {
+		pgconn.ErrConnClosed, pgx.ErrTxCommitRollback) {
 		return err.Error()
 	}
 	return fmt.Sprintf("unexpected error of type %T", repo.Cause(err))

@@ -20,7 +20,9 @@ type DB interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// Store holds one repository per table, all on the same [DB]; make it with [Open] or [New]. It has no state of its own: on a pool it may be used
+// Store holds one repository per table, all on the same [DB]; make it with [Open] or [New]. Its methods return
+// [ErrInvalidInput] with Field "store" where it has no DB, where its transaction has ended, and where its connection is
+// busy, with rows that are still open or with another goroutine; a closed one returns [ErrUnavailable]. It has no state of its own: on a pool it may be used
 // by any number of goroutines, on a connection or a transaction by one at a time.
 type Store struct {
 	Users         *UserRepository
@@ -98,7 +100,10 @@ func (s *Store) InTxWith(ctx context.Context, options TxOptions, fn func(tx *Sto
 }
 
 func (s *Store) inTx(ctx context.Context, op string, o TxOptions, fn func(tx *Store) error) error {
-	own, err := s.repo.InTx(ctx, repo.TxOptions(o), func(tx *repo.Repo) error { return fn(newStore(tx)) })
+	if fn == nil {
+		return check(op, fault{field: "fn", reason: "nil"})
+	}
+	own, err := s.door().InTx(ctx, repo.TxOptions(o), func(tx *repo.Repo) error { return fn(newStore(tx)) })
 	if own {
 		return err
 	}
@@ -122,7 +127,7 @@ func (s *Store) inTx(ctx context.Context, op string, o TxOptions, fn func(tx *St
 // InTx is ended by InTx alone: its Commit and Rollback do nothing and return [ErrInvalidInput]. On a store of New or
 // WithTx, Tx is the caller's transaction itself.
 func (s *Store) Tx() pgx.Tx {
-	tx, begun := s.repo.Tx()
+	tx, begun := s.door().Tx()
 	if begun {
 		return lentTx{tx}
 	}
@@ -131,7 +136,7 @@ func (s *Store) Tx() pgx.Tx {
 
 // WithTx returns a store on the caller's transaction, which stays the caller's to end. It has the clock, the ids, the
 // tokens and all else of s, where [New] would take the defaults. tx may be a savepoint of the transaction that s is on.
-func (s *Store) WithTx(tx pgx.Tx) *Store { return newStore(s.repo.On(tx)) }
+func (s *Store) WithTx(tx pgx.Tx) *Store { return newStore(s.door().On(tx)) }
 
 // lentTx is the transaction of an InTx in the hands of its function.
 type lentTx struct{ pgx.Tx }
@@ -145,15 +150,28 @@ func errLent(op string) error {
 
 // Ping reports whether the database answers: nil, or an [*Error].
 func (s *Store) Ping(ctx context.Context) error {
-	return translate("Ping", s.repo.Ping(ctx))
+	return translate("Ping", s.door().Ping(ctx))
 }
 
 // Pool returns the pool that [Open] made, for the caller's own queries; nil on any other store.
-func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+func (s *Store) Pool() *pgxpool.Pool {
+	if s == nil {
+		return nil
+	}
+	return s.pool
+}
 
 // Close closes the pool that [Open] made, waiting for connections in use. It does nothing on any other store.
 func (s *Store) Close() {
-	if s.pool != nil {
-		s.pool.Close()
+	if pool := s.Pool(); pool != nil {
+		pool.Close()
 	}
+}
+
+// door is the store's Repo; one that refuses everything on a store that nobody made.
+func (s *Store) door() *repo.Repo {
+	if s == nil || s.repo == nil {
+		return repo.New(nil, repo.DefaultSources(), false)
+	}
+	return s.repo
 }

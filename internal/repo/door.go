@@ -30,6 +30,9 @@ func (r *Repo) try(ctx context.Context, m *mark, attempt func() error) error {
 
 // tryTimes is try, but for so many attempts that are asked for, however long they take; 0 leaves it to try.
 func (r *Repo) tryTimes(ctx context.Context, times int, m *mark, attempt func() error) error {
+	if err := r.check(ctx); err != nil {
+		return err
+	}
 	if r.where().tx != nil {
 		return attempt()
 	}

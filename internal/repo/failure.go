@@ -3,7 +3,6 @@ package repo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -78,13 +77,16 @@ func (e scanError) Unwrap() error { return e.error }
 
 // Failed says what became of what conn, nil if not known, was given under ctx. A write that made is to be found by is
 // lost unless something proves that it was not applied. It returns nil, [pgx.ErrNoRows] and a RefusalError as they are:
-// those are answers.
+// those are answers. What pgx refused to send is a MisuseError.
 func Failed(ctx context.Context, conn *pgx.Conn, err error, writes bool, made ...Key) error {
 	if err == nil || err == pgx.ErrNoRows { //nolint:errorlint // as a query returns it
 		return err
 	}
 	if _, ok := err.(RefusalError); ok { //nolint:errorlint // as a query returns it
 		return err
+	}
+	if misuse, ok := misuse(err); ok {
+		return misuse
 	}
 	f := &FailureError{err: err, NotSent: isNotSent(err)}
 	if ctxErr := ctx.Err(); ctxErr != nil && !errors.Is(err, ctxErr) && isByContext(err) {
@@ -137,35 +139,13 @@ func isNotSent(err error) bool {
 	if _, ok := errors.AsType[preparing](err); ok {
 		return true
 	}
-	return isAlreadyDone(err)
+	return hasType(err, "*pgconn.contextAlreadyDoneError") // of a context that was over; a test fails if it is renamed
 }
 
 // preparing is the error of a statement that was being prepared, and so was not run.
 type preparing struct{ error }
 
 func (e preparing) Unwrap() error { return e.error }
-
-// isAlreadyDone tells the error with which pgconn refuses a context that is over before it sends anything. pgx has no
-// exported name for it; a change of the type's would make outcomes unknown, and fail a test.
-func isAlreadyDone(err error) bool {
-	if err == nil {
-		return false
-	}
-	if fmt.Sprintf("%T", err) == "*pgconn.contextAlreadyDoneError" {
-		return true
-	}
-	switch w := err.(type) { //nolint:errorlint // walks the tree itself
-	case interface{ Unwrap() error }:
-		return isAlreadyDone(w.Unwrap())
-	case interface{ Unwrap() []error }:
-		for _, inner := range w.Unwrap() {
-			if isAlreadyDone(inner) {
-				return true
-			}
-		}
-	}
-	return false
-}
 
 // isByContext reports whether a context that is over can be why err happened: the server answers a cancelled statement
 // like this, and pgx the next one. Any other answer of the server's is its own.

@@ -41,11 +41,19 @@ func WithKey(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, keyName{}, key)
 }
 
+// keyOf is the key of a context. One that is nil has none, and is refused later.
+func keyOf(ctx context.Context) (key string, named bool) {
+	if ctx != nil {
+		key, named = ctx.Value(keyName{}).(string)
+	}
+	return key, named
+}
+
 // about is what a call under a key is about: its method, and a digest of the ids, addresses and codes that it was
 // given. What else it was given may be another each time, such as the hash of a password. Without a key it is the
 // method.
 func about[P any](ctx context.Context, name string, p P) string {
-	if _, named := ctx.Value(keyName{}).(string); !named {
+	if _, named := keyOf(ctx); !named {
 		return name
 	}
 	h := sha256.New()
@@ -79,7 +87,10 @@ func digest(w io.Writer, v reflect.Value) {
 
 // newMark returns the mark of a write, nil if it leaves none: it has no key, or is part of an InTx that has.
 func (r *Repo) newMark(ctx context.Context, operation, answer string) (*mark, error) {
-	key, named := ctx.Value(keyName{}).(string)
+	if err := r.check(ctx); err != nil {
+		return nil, err
+	}
+	key, named := keyOf(ctx)
 	if !named && !r.marks || r.tx != nil && (r.tx.named || !named) {
 		return nil, nil
 	}

@@ -52,6 +52,7 @@ type transaction struct {
 
 // New returns a Repo on db. With marks, every write that has no key of its own gets one; see [WithKey].
 func New(db DB, s Sources, marks bool) *Repo {
+	db = nonNil(db)
 	r := &Repo{db: db, sources: s, marks: marks, strict: new(atomic.Bool)}
 	// What can be committed is a transaction.
 	if _, ok := db.(interface {
@@ -66,6 +67,10 @@ func New(db DB, s Sources, marks bool) *Repo {
 // savepoint in it, too, but for the rows that were made: a savepoint may be rolled back.
 func (r *Repo) On(tx pgx.Tx) *Repo {
 	on := *r
+	if r.db == nil || nonNil(tx) == nil {
+		on.db = nil
+		return &on
+	}
 	on.db, on.tx, on.begun = tx, &transaction{}, false
 	if r.tx != nil && connOf(r.db) == tx.Conn() {
 		on.tx.level, on.tx.readOnly, on.tx.named = r.tx.level, r.tx.readOnly, r.tx.named

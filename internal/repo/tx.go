@@ -60,6 +60,9 @@ func (r *Repo) InTx(ctx context.Context, o TxOptions, fn func(in *Repo) error) (
 	if _, begins := r.db.(beginner); begins && r.tx != nil { // no savepoint can be had from a connection
 		return false, ErrInTransaction
 	}
+	if err := r.check(ctx); err != nil {
+		return false, err
+	}
 	if err := o.check(r); err != nil {
 		return false, err
 	}
@@ -105,7 +108,7 @@ func (r *Repo) transact(ctx context.Context, o TxOptions, m *mark, fn func(in *R
 	if err := in.take(ctx, m); err != nil {
 		return err
 	}
-	_, named := ctx.Value(keyName{}).(string)
+	_, named := keyOf(ctx)
 	in.tx.named = in.tx.named || m != nil && named
 	if err := fn(&in); err != nil {
 		return fnError{err, tx.Conn().IsClosed()}
@@ -123,6 +126,9 @@ type beginner interface {
 
 // begin begins a transaction, or a savepoint, and returns the isolation level if it has chosen that.
 func (r *Repo) begin(ctx context.Context, o TxOptions) (tx pgx.Tx, level pgx.TxIsoLevel, err error) {
+	if conn := connOf(r.db); conn != nil && conn.PgConn().IsBusy() { // for which pgx would close it
+		return nil, "", errBusy
+	}
 	db, ok := r.db.(beginner)
 	if !ok {
 		tx, err = r.db.Begin(ctx)
@@ -143,6 +149,10 @@ func (r *Repo) commit(ctx context.Context, tx pgx.Tx, in *Repo) error {
 	switch {
 	case conn.IsClosed():
 		return NotSent(ctx, pgconn.ErrConnClosed)
+	case conn.PgConn().IsBusy():
+		return errBusy
+	case conn.PgConn().TxStatus() == 'I': // what became of it, the caller's statement knows
+		return &FailureError{err: errEndedIn, Lost: &Lost{made: in.tx.made, at: time.Now()}}
 	case ctx.Err() != nil:
 		return NotSent(ctx, ctx.Err())
 	case conn.PgConn().TxStatus() == 'E':
