@@ -247,7 +247,7 @@ func (r *InvitationRepository) GetByRecipient(
 	if err := check(op, id("invitation_id", p.InvitationID), id("user_id", p.UserID)); err != nil {
 		return ReceivedInvitation{}, err
 	}
-	row, err := repo.OfRecipient(ctx, r.repo, (*queries).GetInvitationByRecipient, dbgen.GetInvitationByRecipientParams{
+	row, err := repo.OfRecipient(ctx, r.repo, op, (*queries).GetInvitationByRecipient, dbgen.GetInvitationByRecipientParams{
 		ID: p.InvitationID, UserID: p.UserID, AllowUnverified: p.AllowUnverified,
 	}, recipient(p.UserID, p.AllowUnverified))
 	return answer(op, row, err, receivedInvitation)
@@ -302,7 +302,7 @@ func (r *InvitationRepository) ListByRecipient(
 		return Page[ReceivedInvitation]{}, err
 	}
 	query := (*queries).ListInvitationsByRecipient
-	rows, err := repo.OfRecipient(ctx, r.repo, query, dbgen.ListInvitationsByRecipientParams{
+	rows, err := repo.OfRecipient(ctx, r.repo, op, query, dbgen.ListInvitationsByRecipientParams{
 		UserID: p.UserID, AllowUnverified: p.AllowUnverified, Pending: p.Pending, Now: r.repo.Now(),
 		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
 	}, recipient(p.UserID, p.AllowUnverified))

@@ -36,7 +36,7 @@ func Once(ctx context.Context, key string) context.Context { return repo.WithKey
 // that is lost stays unknown once the server can be reached. The store cannot be on a standby then: every InTx leaves a
 // mark, also one that only reads, unless it is begun as [TxOptions] ReadOnly.
 func WithOnce() Option {
-	return func(c *config) { c.once = true }
+	return func(c *config) { c.repo.Marks = true }
 }
 
 // DeleteExpiredMarks deletes up to limit marks that are older than [MarkLifetime], the oldest first, and returns how

@@ -52,7 +52,7 @@ func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
 		}
 		return nil, translate("Open", err)
 	}
-	s := newStore(repo.New(pool, c.sources, c.once))
+	s := newStore(repo.New(pool, c.repo))
 	s.pool = pool
 	return s, nil
 }

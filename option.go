@@ -1,6 +1,8 @@
 package authdb
 
 import (
+	"context"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -8,19 +10,18 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// Option changes a default of [New] or [Open]. [WithClock], [WithIDs], [WithTokens] and [WithOnce] serve both;
+// Option changes a default of [New] or [Open]. [WithClock], [WithIDs], [WithTokens], [WithOnce] and [WithLogger] serve both;
 // [WithPoolConfig], [WithTracer] and [WithInsecureTLS] are about the connection and serve Open alone.
 type Option func(*config)
 
 type config struct {
-	sources     repo.Sources
-	once        bool
+	repo        repo.Config
 	poolConfig  []func(*pgxpool.Config)
 	insecureTLS bool
 }
 
 func newConfig(opts []Option) config {
-	c := config{sources: repo.DefaultSources()}
+	c := config{repo: repo.Config{Sources: repo.DefaultSources()}}
 	for _, opt := range opts {
 		opt(&c)
 	}
@@ -30,19 +31,19 @@ func newConfig(opts []Option) config {
 // WithClock sets the clock that stamps rows and judges expiry; the default is [time.Now]. Its times are cut to
 // milliseconds, which is what Better Auth reads.
 func WithClock(now func() time.Time) Option {
-	return func(c *config) { c.sources.Now = now }
+	return func(c *config) { c.repo.Sources.Now = now }
 }
 
 // WithIDs sets the source of row ids; the default gives 32 random characters of a-zA-Z0-9, as Better Auth does. It is
 // called from many goroutines at once.
 func WithIDs(id func() string) Option {
-	return func(c *config) { c.sources.ID = id }
+	return func(c *config) { c.repo.Sources.ID = id }
 }
 
 // WithTokens sets the source of session tokens, which are secrets; the default is as that of [WithIDs]. It is called
 // from many goroutines at once.
 func WithTokens(token func() string) Option {
-	return func(c *config) { c.sources.Token = token }
+	return func(c *config) { c.repo.Sources.Token = token }
 }
 
 // WithPoolConfig lets change edit the pool's configuration after [Open] has set its own: sizes, tracer, logger, and all
@@ -57,6 +58,21 @@ func WithPoolConfig(change func(*pgxpool.Config)) Option {
 func WithTracer(t pgx.QueryTracer) Option {
 	return WithPoolConfig(func(c *pgxpool.Config) { c.ConnConfig.Tracer = t })
 }
+
+// WithLogger sets where the store tells what nobody would see otherwise: an attempt that it repeats (info, with the
+// method, the number of the attempt, the reason and the SQLSTATE) and a connection that it drops since a rollback failed
+// (warn, with the process id of the server's side). Neither shows SQL, an argument or a value of a row.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) { c.repo.Log = l }
+}
+
+// Method returns the method of this package that a tracer's context is of, such as "Users.Get": a name for a span or a
+// metric, of which there are few. It is empty outside of one, as for the caller's own SQL. What an [Store.InTx] sends by
+// itself is "InTx".
+//
+// A tracer of pgx gets such a context from a store of [Open] and [New] if the connections had the tracer when the store
+// was made. Without a tracer, names cost nothing.
+func Method(ctx context.Context) string { return repo.Method(ctx) }
 
 // WithInsecureTLS lets [Open] connect to a remote host by an sslmode weaker than verify-full, as the DSN says it.
 func WithInsecureTLS() Option {

@@ -94,7 +94,7 @@ func get[P, R, T any](
 	ctx context.Context, r *repo.Repo, op string,
 	query func(*queries, context.Context, P) (R, error), p P, item func(R) T,
 ) (T, error) {
-	row, err := repo.Read(ctx, r, query, p)
+	row, err := repo.Read(ctx, r, op, query, p)
 	return answer(op, row, err, item)
 }
 
@@ -103,7 +103,7 @@ func list[P, R, T any](
 	ctx context.Context, r *repo.Repo, op string,
 	query func(*queries, context.Context, P) ([]R, error), p P, limit int, item func(R) T, cursor func(T) Cursor,
 ) (Page[T], error) {
-	rows, err := repo.Read(ctx, r, query, p)
+	rows, err := repo.Read(ctx, r, op, query, p)
 	return page(op, rows, err, limit, item, cursor)
 }
 

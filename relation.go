@@ -62,7 +62,7 @@ func (l *loader) run(ctx context.Context, op string, r *repo.Repo, hasRows bool)
 	if err := check(op, l.fault); err != nil || !hasRows {
 		return err
 	}
-	return translate(op, r.Load(ctx, &l.graph))
+	return translate(op, r.Load(ctx, op, &l.graph))
 }
 
 // first is the one result of a load for one row.

@@ -208,7 +208,7 @@ func (r *SessionRepository) ListByTokens(ctx context.Context, tokens []string) (
 	if err := check(op, eachOf("token", tokens, maxToken)); err != nil {
 		return nil, err
 	}
-	rows, err := repo.Read(ctx, r.repo, (*queries).ListSessionsByTokens, tokens)
+	rows, err := repo.Read(ctx, r.repo, op, (*queries).ListSessionsByTokens, tokens)
 	return answers(op, rows, err, sessionWithUser)
 }
 

@@ -44,7 +44,7 @@ type Store struct {
 // name pg_temp last (see [Open]). The options of the connection have no effect here; see [Option].
 func New(db DB, opts ...Option) *Store {
 	c := newConfig(opts)
-	return newStore(repo.New(db, c.sources, c.once))
+	return newStore(repo.New(db, c.repo))
 }
 
 func newStore(r *repo.Repo) *Store {
@@ -141,7 +141,10 @@ func (s *Store) WithTx(tx pgx.Tx) *Store { return newStore(s.door().On(tx)) }
 // lentTx is the transaction of an InTx in the hands of its function.
 type lentTx struct{ pgx.Tx }
 
-func (lentTx) Commit(context.Context) error   { return errLent("Tx.Commit") }
+// Commit does nothing, and says so.
+func (lentTx) Commit(context.Context) error { return errLent("Tx.Commit") }
+
+// Rollback does nothing, and says so.
 func (lentTx) Rollback(context.Context) error { return errLent("Tx.Rollback") }
 
 func errLent(op string) error {
@@ -171,7 +174,7 @@ func (s *Store) Close() {
 // door is the store's Repo; one that refuses everything on a store that nobody made.
 func (s *Store) door() *repo.Repo {
 	if s == nil || s.repo == nil {
-		return repo.New(nil, repo.DefaultSources(), false)
+		return repo.New(nil, newConfig(nil).repo)
 	}
 	return s.repo
 }

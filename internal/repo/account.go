@@ -14,7 +14,7 @@ func (r *Repo) CreateAccount(
 	p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = UTC(p.AccessTokenExpiresAt), UTC(p.RefreshTokenExpiresAt)
 	done, err := r.write(ctx, name, Key{"account", p.ID}, ask((*queries).CreateAccount, p, &row))
 	if done != "" {
-		return Read(ctx, r, (*queries).GetAccount, dbgen.GetAccountParams{ID: done, UserID: p.UserID})
+		return Read(ctx, r, name, (*queries).GetAccount, dbgen.GetAccountParams{ID: done, UserID: p.UserID})
 	}
 	return row, err
 }

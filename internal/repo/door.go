@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,21 +25,27 @@ const (
 // prepared it for a table that has changed since, or certainly applied nothing because the connection was lost, and
 // where a mark tells the attempts apart. The pauses between grow and vary, and end with ctx. In a transaction nothing
 // is repeated: it has failed as a whole.
-func (r *Repo) try(ctx context.Context, m *mark, attempt func() error) error {
-	return r.tryTimes(ctx, 0, m, attempt)
+func (r *Repo) try(ctx context.Context, name string, m *mark, attempt func(context.Context) error) error {
+	return r.tryTimes(ctx, 0, name, m, attempt)
 }
 
 // tryTimes is try, but for so many attempts that are asked for, however long they take; 0 leaves it to try.
-func (r *Repo) tryTimes(ctx context.Context, times int, m *mark, attempt func() error) error {
+func (r *Repo) tryTimes(
+	ctx context.Context, times int, name string, m *mark, attempt func(context.Context) error,
+) error {
 	if err := r.check(ctx); err != nil {
 		return err
 	}
+	name, _, _ = strings.Cut(name, " ") // about may have added to it
+	if r.traced {
+		ctx = context.WithValue(ctx, methodName{}, name)
+	}
 	if r.where().tx != nil {
-		return attempt()
+		return attempt(ctx)
 	}
 	begin, pause := time.Now(), firstPause
 	for n := 1; ; n++ {
-		err := attempt()
+		err := attempt(ctx)
 		if f, ok := err.(*FailureError); ok && f.Lost != nil && m != nil { //nolint:errorlint // as attempt made it
 			m.lost = true
 		}
@@ -56,6 +63,7 @@ func (r *Repo) tryTimes(ctx context.Context, times int, m *mark, attempt func() 
 		if ends {
 			return m.unknown(err)
 		}
+		r.logRepeat(ctx, name, n, err)
 		if ctxErr := wait(ctx, rand.N(pause)); ctxErr != nil {
 			return m.unknown(&FailureError{err: cause(err), ctx: ctxErr})
 		}
@@ -142,10 +150,10 @@ func connOf(db DB) *pgx.Conn {
 
 // Read runs a query that changes nothing.
 func Read[P, R any](
-	ctx context.Context, r *Repo, query func(*queries, context.Context, P) (R, error), p P,
+	ctx context.Context, r *Repo, name string, query func(*queries, context.Context, P) (R, error), p P,
 ) (R, error) {
 	var answer R
-	err := r.try(ctx, nil, func() error {
+	err := r.try(ctx, name, nil, func(ctx context.Context) error {
 		on, err := r.acquire(ctx)
 		if err != nil {
 			return err
@@ -164,8 +172,8 @@ func Read[P, R any](
 // Snapshot runs steps that change nothing in one round trip (two where a connection has not prepared them yet) and on
 // one snapshot: a read-only REPEATABLE READ transaction that travels along, or the transaction that the Repo is on. On
 // a handle of an unknown type, where a COMMIT could end the caller's transaction, each step has a snapshot of its own.
-func (r *Repo) Snapshot(ctx context.Context, steps ...Step) error {
-	return r.try(ctx, nil, func() error {
+func (r *Repo) Snapshot(ctx context.Context, name string, steps ...Step) error {
+	return r.try(ctx, name, nil, func(ctx context.Context) error {
 		on, err := r.acquire(ctx)
 		if err != nil {
 			return err
@@ -174,7 +182,7 @@ func (r *Repo) Snapshot(ctx context.Context, steps ...Step) error {
 		if len(steps) > 1 && r.tx == nil && on.conn != nil && on.conn.PgConn().TxStatus() == 'I' {
 			err = fly(ctx, on, false, within(beginSnapshot, steps, commit))
 			if err != nil && err != pgx.ErrNoRows { //nolint:errorlint // as fly returns it
-				rollback(ctx, on.conn)
+				r.endOpen(ctx, on.conn)
 			}
 		} else {
 			err = on.run(ctx, false, steps)
@@ -195,7 +203,7 @@ func (r *Repo) write(ctx context.Context, name string, made Key, steps ...Step) 
 		return "", err
 	}
 	if m == nil {
-		return "", r.try(ctx, nil, func() error { return r.once(ctx, made, steps) })
+		return "", r.try(ctx, name, nil, func(ctx context.Context) error { return r.once(ctx, made, steps) })
 	}
 	return r.writeMarked(ctx, m, steps)
 }
@@ -213,7 +221,7 @@ func (r *Repo) writeOnce(ctx context.Context, name string, made Key, steps ...St
 func (r *Repo) writeThenRead(ctx context.Context, name string, read Step, steps ...Step) error {
 	done, err := r.write(ctx, name, Key{}, append(steps, read)...)
 	if done != "" {
-		return r.Snapshot(ctx, read)
+		return r.Snapshot(ctx, name, read)
 	}
 	return err
 }
@@ -225,7 +233,7 @@ func Update[P, K, R any](
 ) (row R, err error) {
 	done, err := r.write(ctx, about(ctx, name, p), Key{}, ask(query, p, &row))
 	if done != "" {
-		return Read(ctx, r, read, key)
+		return Read(ctx, r, name, read, key)
 	}
 	return row, err
 }
@@ -264,7 +272,7 @@ func (r *Repo) once(ctx context.Context, made Key, steps []Step) error {
 	}
 	err = on.run(ctx, alone, steps)
 	if begun && err != nil {
-		rollback(ctx, on.conn)
+		r.endOpen(ctx, on.conn)
 	}
 	if alone && IsIsolation(err) {
 		r.strict.Store(true)
@@ -276,15 +284,15 @@ func (r *Repo) once(ctx context.Context, made Key, steps []Step) error {
 	return err
 }
 
-// rollback ends what an error left open on a connection, or closes that, as pgx does where a rollback fails.
-func rollback(ctx context.Context, conn *pgx.Conn) {
+// endOpen ends what an error left open on a connection, or closes that, as pgx does where a rollback fails.
+func (r *Repo) endOpen(ctx context.Context, conn *pgx.Conn) {
 	if conn == nil || conn.IsClosed() || conn.PgConn().TxStatus() == 'I' {
 		return
 	}
 	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil { // the error that matters is the first one
-		_ = conn.Close(ctx)
+		r.drop(ctx, conn)
 	}
 }
 
 // Ping asks the database for nothing.
-func (r *Repo) Ping(ctx context.Context) error { return r.Snapshot(ctx, raw("SELECT 1")) }
+func (r *Repo) Ping(ctx context.Context) error { return r.Snapshot(ctx, "Ping", raw("SELECT 1")) }

@@ -70,9 +70,9 @@ func (r *Repo) CancelInvitation(
 
 // OfRecipient returns what query finds for a user by whose address it goes, if the user has proved that.
 func OfRecipient[P, R any](
-	ctx context.Context, r *Repo, query func(*queries, context.Context, P) (R, error), p P,
+	ctx context.Context, r *Repo, name string, query func(*queries, context.Context, P) (R, error), p P,
 	recipient dbgen.CheckRecipientParams,
 ) (answer R, err error) {
-	err = r.Snapshot(ctx, verdict((*queries).CheckRecipient, recipient), ask(query, p, &answer))
+	err = r.Snapshot(ctx, name, verdict((*queries).CheckRecipient, recipient), ask(query, p, &answer))
 	return answer, err
 }

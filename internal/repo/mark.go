@@ -143,7 +143,7 @@ const refused = "refused: "
 
 // writeMarked is write for a write that leaves a mark.
 func (r *Repo) writeMarked(ctx context.Context, m *mark, steps []Step) (done string, err error) {
-	err = r.try(ctx, m, func() error {
+	err = r.try(ctx, m.operation, m, func(ctx context.Context) error {
 		err := r.marked(ctx, m, steps)
 		if isTaken(err) {
 			done, err = r.answered(ctx, m)
@@ -169,7 +169,7 @@ func (r *Repo) marked(ctx context.Context, m *mark, steps []Step) error {
 	case isRefusal && refusal == ErrWrongCode:
 		end = append([]Step{r.answers(m, refusal)}, end...)
 	default:
-		rollback(ctx, on.conn)
+		r.endOpen(ctx, on.conn)
 		m.lost = m.lost && !isRefusal
 		return Failed(ctx, on.conn, err, false)
 	}
@@ -189,7 +189,7 @@ func (r *Repo) answers(m *mark, refusal RefusalError) Step {
 // answered is the answer to a call whose mark is there already: empty where an attempt of this call made it, and so has
 // its answers.
 func (r *Repo) answered(ctx context.Context, m *mark) (done string, err error) {
-	there, err := Read(ctx, r, (*queries).GetMark, m.id)
+	there, err := Read(ctx, r, m.operation, (*queries).GetMark, m.id)
 	if err != nil {
 		return "", err
 	}

@@ -18,7 +18,7 @@ func (r *Repo) CreateMember(
 		ask((*queries).GetMember, read, &row))
 	if done != "" {
 		read.ID = done
-		return Read(ctx, r, (*queries).GetMember, read)
+		return Read(ctx, r, name, (*queries).GetMember, read)
 	}
 	return row, err
 }

@@ -15,7 +15,7 @@ func (r *Repo) CreateOrganization(
 	var row dbgen.CreateOrganizationRow
 	done, err := r.write(ctx, name, Key{"organization", p.ID}, ask((*queries).CreateOrganization, p, &row))
 	if done != "" {
-		return Read(ctx, r, (*queries).GetOrganization, done)
+		return Read(ctx, r, name, (*queries).GetOrganization, done)
 	}
 	return dbgen.Organization(row), err
 }

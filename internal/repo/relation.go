@@ -9,11 +9,11 @@ import (
 type Graph struct{ steps []Step }
 
 // Load runs the queries of g in one round trip and on one snapshot; see [Repo.Snapshot].
-func (r *Repo) Load(ctx context.Context, g *Graph) error {
+func (r *Repo) Load(ctx context.Context, name string, g *Graph) error {
 	if len(g.steps) == 0 {
 		return nil
 	}
-	return r.Snapshot(ctx, g.steps...)
+	return r.Snapshot(ctx, name, g.steps...)
 }
 
 // Get adds a query for one row.

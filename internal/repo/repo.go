@@ -6,6 +6,7 @@ package repo
 
 import (
 	"context"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,8 @@ type Repo struct {
 	db      DB
 	sources Sources
 	marks   bool         // leave a mark with every write
+	log     *slog.Logger // nil: nowhere
+	traced  bool         // the name of the method goes along with the context
 	strict  *atomic.Bool // the sessions' default isolation is not READ COMMITTED
 	tx      *transaction // nil outside of one
 	begun   bool         // InTx began what the handle is, and ends it
@@ -50,10 +53,19 @@ type transaction struct {
 	made     []Key          // the rows that it has made so far
 }
 
-// New returns a Repo on db. With marks, every write that has no key of its own gets one; see [WithKey].
-func New(db DB, s Sources, marks bool) *Repo {
+// Config is what a Repo has beside its handle.
+type Config struct {
+	Sources Sources
+	Marks   bool         // every write that has no key of its own gets one; see [WithKey]
+	Log     *slog.Logger // what is repeated or dropped; nil: nowhere
+}
+
+// New returns a Repo on db.
+func New(db DB, c Config) *Repo {
 	db = nonNil(db)
-	r := &Repo{db: db, sources: s, marks: marks, strict: new(atomic.Bool)}
+	r := &Repo{
+		db: db, sources: c.Sources, marks: c.Marks, log: c.Log, traced: hasTracer(db), strict: new(atomic.Bool),
+	}
 	// What can be committed is a transaction.
 	if _, ok := db.(interface {
 		Commit(ctx context.Context) error

@@ -18,6 +18,8 @@ type UnresolvedError string
 
 func (e UnresolvedError) Error() string { return string(e) }
 
+const resolve = "Resolve"
+
 // Resolve reports whether a lost write was applied. When it returns without an error that stays so: with a mark because
 // it makes the mark itself, otherwise because the server's process that got the write has ended.
 func (r *Repo) Resolve(ctx context.Context, lost *Lost) (applied bool, err error) {
@@ -27,7 +29,7 @@ func (r *Repo) Resolve(ctx context.Context, lost *Lost) (applied bool, err error
 			lock((*queries).GiveUpMark, dbgen.GiveUpMarkParams{ID: lost.Mark, Now: r.Now()}),
 			ask((*queries).GetMark, lost.Mark, &there),
 		}
-		err := r.try(ctx, nil, func() error {
+		err := r.try(ctx, resolve, nil, func(ctx context.Context) error {
 			err := r.once(ctx, Key{}, steps)
 			if f, ok := err.(*FailureError); ok { //nolint:errorlint // as once made it
 				f.Lost = nil // made twice, it is there once
@@ -46,7 +48,7 @@ func (r *Repo) Resolve(ctx context.Context, lost *Lost) (applied bool, err error
 			return false, err
 		}
 		for _, key := range lost.made {
-			there, err := Read(ctx, r, (*queries).RowExists, dbgen.RowExistsParams(key))
+			there, err := Read(ctx, r, resolve, (*queries).RowExists, dbgen.RowExistsParams(key))
 			if there || err != nil {
 				return there, err
 			}
@@ -76,7 +78,7 @@ const unfinished = `SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_reco
 
 // elsewhere returns why a row that is not there may still come; empty if it cannot.
 func (r *Repo) elsewhere(ctx context.Context, lost *Lost) (reason UnresolvedError, err error) {
-	err = r.try(ctx, nil, func() error {
+	err = r.try(ctx, resolve, nil, func(ctx context.Context) error {
 		on, err := r.acquire(ctx)
 		if err != nil {
 			return err

@@ -15,7 +15,7 @@ func (r *Repo) CreateSession(
 	p.ID, p.Token, p.Now, p.ExpiresAt = r.idOr(p.ID), r.sources.Token(), r.Now(), utc(p.ExpiresAt)
 	done, err := r.write(ctx, name, Key{"session", p.ID}, ask((*queries).CreateSession, p, &row))
 	if done != "" {
-		return Read(ctx, r, (*queries).GetSession, dbgen.GetSessionParams{ID: done, UserID: p.UserID})
+		return Read(ctx, r, name, (*queries).GetSession, dbgen.GetSessionParams{ID: done, UserID: p.UserID})
 	}
 	return row, err
 }

@@ -16,7 +16,7 @@ func (r *Repo) CreateTeam(ctx context.Context, name string, p dbgen.CreateTeamPa
 		ask((*queries).GetTeam, read, &row))
 	if done != "" {
 		read.ID = done
-		return Read(ctx, r, (*queries).GetTeam, read)
+		return Read(ctx, r, name, (*queries).GetTeam, read)
 	}
 	return row, err
 }

@@ -72,7 +72,7 @@ func (r *Repo) InTx(ctx context.Context, o TxOptions, fn func(in *Repo) error) (
 			return false, err
 		}
 	}
-	err = r.tryTimes(ctx, o.Attempts, m, func() error {
+	err = r.tryTimes(ctx, o.Attempts, name, m, func(ctx context.Context) error {
 		err := r.transact(ctx, o, m, fn)
 		if isTaken(err) {
 			var done string
@@ -160,7 +160,7 @@ func (r *Repo) commit(ctx context.Context, tx pgx.Tx, in *Repo) error {
 	}
 	err := tx.Commit(ctx)
 	if err != nil && !alone && conn.PgConn().TxStatus() == 'T' {
-		_ = conn.Close(ctx) // the savepoint was not released, and pgx would not roll back to it
+		r.drop(ctx, conn) // the savepoint was not released, and pgx would not roll back to it
 	}
 	return Failed(ctx, conn, err, alone, in.tx.made...)
 }
@@ -173,12 +173,15 @@ const rollbackTimeout = 5 * time.Second
 // connection along.
 func (r *Repo) rollback(ctx context.Context, tx pgx.Tx) {
 	if r.tx == nil {
-		_ = tx.Rollback(ctx)
+		open := !tx.Conn().IsClosed()
+		if err := tx.Rollback(ctx); err != nil && open && !errors.Is(err, pgx.ErrTxClosed) {
+			r.logDrop(ctx, tx.Conn())
+		}
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
 	if err := tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
-		_ = tx.Conn().Close(ctx)
+		r.drop(ctx, tx.Conn())
 	}
 }

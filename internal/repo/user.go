@@ -11,7 +11,7 @@ func (r *Repo) CreateUser(ctx context.Context, name string, p dbgen.CreateUserPa
 	p.ID, p.Now = r.idOr(p.ID), r.Now()
 	done, err := r.write(ctx, name, Key{"user", p.ID}, ask((*queries).CreateUser, p, &row))
 	if done != "" {
-		return Read(ctx, r, (*queries).GetUser, done)
+		return Read(ctx, r, name, (*queries).GetUser, done)
 	}
 	return row, err
 }
@@ -35,7 +35,7 @@ func (r *Repo) CreateUserWithAccount(
 		if isCredential {
 			a.AccountID = done
 		}
-		err = r.Snapshot(ctx, ask((*queries).GetUser, done, &user),
+		err = r.Snapshot(ctx, name, ask((*queries).GetUser, done, &user),
 			ask((*queries).GetLinkedAccount, dbgen.GetLinkedAccountParams{
 				ProviderID: a.ProviderID, AccountID: a.AccountID, UserID: done,
 			}, &account))

@@ -14,7 +14,7 @@ func (r *Repo) CreateVerification(
 	p.ID, p.Now, p.ExpiresAt = r.idOr(p.ID), r.Now(), utc(p.ExpiresAt)
 	done, err := r.write(ctx, name, Key{"verification", p.ID}, ask((*queries).CreateVerification, p, &row))
 	if done != "" {
-		return Read(ctx, r, (*queries).GetVerification, done)
+		return Read(ctx, r, name, (*queries).GetVerification, done)
 	}
 	return row, err
 }
