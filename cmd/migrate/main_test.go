@@ -421,3 +421,24 @@ func await(t *testing.T, dsn, query string) {
 	}
 	t.Fatalf("never: %s", query)
 }
+
+// TestSchema: it prints SQL, with no database anywhere.
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	want, err := migrate.Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "schema")
+	cmd.Env = []string{}
+	if out, errs, code := output(t, cmd); out != want || errs != "" || code != 0 {
+		t.Errorf("exit %d, %s%s", code, out, errs)
+	}
+	cmd = exec.Command(binary, "schema", "--json")
+	cmd.Env = []string{}
+	out, _, code := output(t, cmd)
+	var got struct{ SQL string }
+	if err := json.Unmarshal([]byte(out), &got); err != nil || got.SQL != want || code != 0 {
+		t.Errorf("exit %d, %v", code, err)
+	}
+}

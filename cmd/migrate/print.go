@@ -189,3 +189,9 @@ func (p *printer) checked(n int, faults []migrations.Fault) error {
 		fmt.Fprintf(w, "%d migrations, %d faults\n", n, len(faults))
 	})
 }
+
+func (p *printer) schema(sql string) error {
+	return p.print(struct {
+		SQL string `json:"sql"`
+	}{sql}, func(w io.Writer) { fmt.Fprint(w, sql) })
+}

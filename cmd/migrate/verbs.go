@@ -46,6 +46,7 @@ func init() { // the verbs print the usage, which names them
 		"repair":  {"repair takes nothing", 0, 0, "", repair, nil},
 		"create":  {"create takes a name", 1, 1, "dir", nil, create},
 		"check":   {"check takes nothing", 0, 0, "dir", nil, check},
+		"schema":  {"schema takes nothing", 0, 0, "", nil, schema},
 	}
 }
 
@@ -274,4 +275,13 @@ func check(c config, _ []string, p *printer) error {
 		return fmt.Errorf("%d faults", len(faults))
 	}
 	return nil
+}
+
+// schema needs no database.
+func schema(_ config, _ []string, p *printer) error {
+	sql, err := migrate.Schema()
+	if err != nil {
+		return err
+	}
+	return p.schema(sql)
 }
