@@ -25,6 +25,10 @@ example: ## Show a Better Auth server and a Go service on the same rows (needs n
 test: ## Run the tests
 	@$(withpg) go test -timeout 30m ./...
 
+.PHONY: test/examples
+test/examples: ## Run the examples that are modules of their own: tracing, and a sqlc project beside authdb
+	@$(withpg) sh -c 'for e in tracing sqlc; do go -C examples/$$e test ./... || exit 1; done'
+
 .PHONY: test/hard
 test/hard: ## Run the races, the guards and the random inputs at full size, and print their figures
 	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v -run '$(hard)' . ./betterauth
@@ -70,9 +74,10 @@ bench: ## Measure Load beside a pgx.Batch written by hand
 	@$(withpg) go test -run '^$$' -bench . -benchtime 300x .
 
 .PHONY: generate
-generate: ## Compile db/queries into internal/dbgen
-	@rm -f internal/dbgen/*.go
+generate: ## Compile db/queries into internal/dbgen, and the queries of examples/sqlc
+	@rm -f internal/dbgen/*.go examples/sqlc/billing/*.go
 	@$(sqlc) generate
+	@$(sqlc) -f examples/sqlc/sqlc.yaml generate
 
 .PHONY: verify
 verify: ## Check that generated code, go.mod files and formatting are fresh

@@ -12,12 +12,25 @@ cp -R db/sqlc.sql db/migrations db/queries "$copy/db"
 CGO_ENABLED=0 go tool -modfile=tools/go.mod sqlc -f "$copy/sqlc.yaml" generate
 diff -r "$copy/internal/dbgen" internal/dbgen || { echo 'verify: internal/dbgen is stale: run make generate' >&2; exit 1; }
 
-for mod in . tools tools/lint tools/vuln; do
+# The same from the one file that cmd/migrate prints for other tools.
+go run ./cmd/migrate schema >"$copy/schema.sql"
+sed 's#\[db/sqlc.sql, db/migrations\]#schema.sql#; s#internal/dbgen#printed#' "$copy/sqlc.yaml" >"$copy/printed.yaml"
+CGO_ENABLED=0 go tool -modfile=tools/go.mod sqlc -f "$copy/printed.yaml" generate
+diff -r "$copy/printed" internal/dbgen || { echo 'verify: sqlc makes something else of migrate schema' >&2; exit 1; }
+
+mkdir "$copy/examples"
+cp -R examples/sqlc "$copy/examples"
+rm -r "$copy/examples/sqlc/billing"
+CGO_ENABLED=0 go tool -modfile=tools/go.mod sqlc -f "$copy/examples/sqlc/sqlc.yaml" generate
+diff -r "$copy/examples/sqlc/billing" examples/sqlc/billing ||
+	{ echo 'verify: examples/sqlc/billing is stale: run make generate' >&2; exit 1; }
+
+for mod in . examples/sqlc examples/tracing tools tools/lint tools/vuln; do
 	(cd "$mod" && go mod tidy -diff) || { echo "verify: $mod/go.mod is not tidy" >&2; exit 1; }
 done
 
 unformatted=$(gofmt -l .)
 [[ -z $unformatted ]] || { echo "verify: gofmt would change: $unformatted" >&2; exit 1; }
 
-go vet ./...
+for mod in . examples/sqlc examples/tracing; do (cd "$mod" && go vet ./...); done
 echo 'verify: all fresh'
