@@ -76,8 +76,23 @@
 //
 // # Transactions
 //
-// [Store.InTx] runs several writes as one; inside another transaction it is a savepoint. Where the caller's own tables
-// take part, New on a pgx.Tx gives the same repositories.
+// [Store.InTx] runs several writes as one, and all of it again where nothing was applied for a reason that may pass;
+// inside another transaction it is a savepoint. The caller's own SQL, and that of other libraries, takes part by
+// [Store.Tx]. On a transaction that the caller began, [Store.WithTx] gives the same store. [Store.InTxWith] begins one
+// that only reads, or is REPEATABLE READ or SERIALIZABLE.
+//
+//	err := store.InTx(ctx, func(tx *authdb.Store) error {
+//		user, err := tx.Users.Create(ctx, params)
+//		if err != nil {
+//			return err
+//		}
+//		_, err = tx.Tx().Exec(ctx, "INSERT INTO customer (user_id) VALUES ($1)", user.ID)
+//		return err
+//	})
+//
+// # Traces and logs
+//
+// A tracer learns by [Method] which method it traces; [WithLogger] tells what was repeated.
 //
 // # Errors
 //

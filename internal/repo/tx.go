@@ -149,8 +149,6 @@ func (r *Repo) commit(ctx context.Context, tx pgx.Tx, in *Repo) error {
 	switch {
 	case conn.IsClosed():
 		return NotSent(ctx, pgconn.ErrConnClosed)
-	case conn.PgConn().IsBusy():
-		return errBusy
 	case conn.PgConn().TxStatus() == 'I': // what became of it, the caller's statement knows
 		return &FailureError{err: errEndedIn, Lost: &Lost{made: in.tx.made, at: time.Now()}}
 	case ctx.Err() != nil:
