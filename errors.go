@@ -170,7 +170,8 @@ func translate(op string, err error) error {
 	return e
 }
 
-// misuse makes the error that of a call that was wrong. That a store is closed is no fault of the request that meets it.
+// misuse makes the error that of a call that was wrong. That a store is closed is no fault of the request that meets
+// it.
 func (e *Error) misuse(err error, misuse repo.MisuseError) {
 	e.kinds, e.Field, e.Reason = []error{ErrInvalidInput}, misuse.Field, misuse.Reason
 	if misuse == repo.ErrClosed {

@@ -247,7 +247,8 @@ func (r *InvitationRepository) GetByRecipient(
 	if err := check(op, id("invitation_id", p.InvitationID), id("user_id", p.UserID)); err != nil {
 		return ReceivedInvitation{}, err
 	}
-	row, err := repo.OfRecipient(ctx, r.repo, op, (*queries).GetInvitationByRecipient, dbgen.GetInvitationByRecipientParams{
+	query := (*queries).GetInvitationByRecipient
+	row, err := repo.OfRecipient(ctx, r.repo, op, query, dbgen.GetInvitationByRecipientParams{
 		ID: p.InvitationID, UserID: p.UserID, AllowUnverified: p.AllowUnverified,
 	}, recipient(p.UserID, p.AllowUnverified))
 	return answer(op, row, err, receivedInvitation)

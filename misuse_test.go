@@ -63,8 +63,8 @@ func TestMisuseWithoutADatabase(t *testing.T) {
 	var noPool *pgxpool.Pool
 	var noConn *pgx.Conn
 	var noTx *pgxpool.Tx
-	real := authdbtest.New(t)
-	tx, err := real.Pool().Begin(ctx)
+	sound := authdbtest.New(t)
+	tx, err := sound.Pool().Begin(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestMisuseWithoutADatabase(t *testing.T) {
 	const reason = "without a database"
 	for name, s := range map[string]*authdb.Store{
 		"nil": authdb.New(nil), "nil pool": authdb.New(noPool), "nil connection": authdb.New(noConn), "nil tx": authdb.New(noTx),
-		"marks": authdb.New(nil, authdb.WithOnce()), "WithTx(nil)": real.WithTx(nil), "WithTx(nil tx)": real.WithTx(noTx),
+		"marks": authdb.New(nil, authdb.WithOnce()), "WithTx(nil)": sound.WithTx(nil), "WithTx(nil tx)": sound.WithTx(noTx),
 		"WithTx of none": authdb.New(nil).WithTx(tx), "WithTx of nil": (*authdb.Store)(nil).WithTx(tx),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -206,12 +206,21 @@ func TestMisuseOfABusyConnection(t *testing.T) {
 	})
 	t.Run("two goroutines", func(t *testing.T) {
 		err := store.InTx(ctx, func(tx *authdb.Store) error {
-			var sleeps sync.WaitGroup
-			sleeps.Go(func() { _, _ = tx.Tx().Exec(ctx, "SELECT pg_sleep(0.5)") })
-			for !tx.Tx().Conn().PgConn().IsBusy() {
-			}
+			reading, asked := make(chan struct{}), make(chan struct{})
+			var other sync.WaitGroup
+			other.Go(func() {
+				rows, err := tx.Tx().Query(ctx, "SELECT 1")
+				if err != nil {
+					t.Error(err)
+				}
+				close(reading)
+				<-asked
+				rows.Close()
+			})
+			<-reading
 			says(t, map[string]error{"Users.Get": errOf(tx.Users.Get(ctx, "id"))}, authdb.ErrInvalidInput, "store", reason)
-			sleeps.Wait()
+			close(asked)
+			other.Wait()
 			return nil
 		})
 		if err != nil {

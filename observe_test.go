@@ -41,12 +41,15 @@ func (m *methodTracer) seen() []string {
 func (m *methodTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
 	return m.add(ctx)
 }
+
 func (m *methodTracer) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
 	return m.add(ctx)
 }
+
 func (m *methodTracer) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
 	return m.add(ctx)
 }
+
 func (*methodTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData)             {}
 func (*methodTracer) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData)         {}
 func (*methodTracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)             {}

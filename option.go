@@ -10,8 +10,8 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// Option changes a default of [New] or [Open]. [WithClock], [WithIDs], [WithTokens], [WithOnce] and [WithLogger] serve both;
-// [WithPoolConfig], [WithTracer] and [WithInsecureTLS] are about the connection and serve Open alone.
+// Option changes a default of [New] or [Open]. [WithClock], [WithIDs], [WithTokens], [WithOnce] and [WithLogger] serve
+// both; [WithPoolConfig], [WithTracer] and [WithInsecureTLS] are about the connection and serve Open alone.
 type Option func(*config)
 
 type config struct {
@@ -59,18 +59,18 @@ func WithTracer(t pgx.QueryTracer) Option {
 	return WithPoolConfig(func(c *pgxpool.Config) { c.ConnConfig.Tracer = t })
 }
 
-// WithLogger sets where the store tells what nobody would see otherwise: an attempt that it repeats (info, with the
-// method, the number of the attempt, the reason and the SQLSTATE) and a connection that it drops since a rollback failed
-// (warn, with the process id of the server's side). Neither shows SQL, an argument or a value of a row.
+// WithLogger sets where the store tells what nobody would see otherwise: an attempt that it repeats (info, with method,
+// number of the attempt, reason and SQLSTATE), and a connection that it drops since a rollback failed (warn, with the
+// process id of the server's side). Neither shows SQL, an argument or a value of a row.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) { c.repo.Log = l }
 }
 
 // Method returns the method of this package that a tracer's context is of, such as "Users.Get": a name for a span or a
-// metric, of which there are few. It is empty outside of one, as for the caller's own SQL. What an [Store.InTx] sends by
-// itself is "InTx".
+// metric, of which there are few. It is empty outside of one, as for the caller's own SQL. What a [Store.InTx] sends
+// by itself is "InTx".
 //
-// A tracer of pgx gets such a context from a store of [Open] and [New] if the connections had the tracer when the store
+// A tracer of pgx gets such a context from a store of [Open] or [New] if the connections had the tracer when the store
 // was made. Without a tracer, names cost nothing.
 func Method(ctx context.Context) string { return repo.Method(ctx) }
 

@@ -20,10 +20,12 @@ type DB interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// Store holds one repository per table, all on the same [DB]; make it with [Open] or [New]. Its methods return
-// [ErrInvalidInput] with Field "store" where it has no DB, where its transaction has ended, and where its connection is
-// busy, with rows that are still open or with another goroutine; a closed one returns [ErrUnavailable]. It has no state of its own: on a pool it may be used
-// by any number of goroutines, on a connection or a transaction by one at a time.
+// Store holds one repository per table, all on the same [DB]; make it with [Open] or [New]. It has no state of its own:
+// on a pool it may be used by any number of goroutines, on a connection or a transaction by one at a time.
+//
+// Its methods return [ErrInvalidInput] with Field "store" where it has no DB, where its transaction has ended, and
+// where its connection is busy, with rows that are still open or with another goroutine. If it is closed, they return
+// [ErrUnavailable].
 type Store struct {
 	Users         *UserRepository
 	Sessions      *SessionRepository
@@ -92,9 +94,10 @@ type TxOptions struct {
 	Attempts int
 }
 
-// InTxWith is [Store.InTx] with options. On a store that is in a transaction it is a savepoint, of which options can ask
-// only for what the transaction is: IsoLevel and ReadOnly as InTxWith began it, and one attempt. For anything else, and
-// for a level or a number that is none, it returns [ErrInvalidInput], with Field "iso_level", "read_only" or "attempts".
+// InTxWith is [Store.InTx] with options. On a store that is in a transaction it is a savepoint, of which options can
+// ask only for what the transaction is: IsoLevel and ReadOnly as InTxWith began it, and one attempt. For anything else,
+// and for a level or a number that is none, it returns [ErrInvalidInput] with Field "iso_level", "read_only" or
+// "attempts".
 func (s *Store) InTxWith(ctx context.Context, options TxOptions, fn func(tx *Store) error) error {
 	return s.inTx(ctx, "InTxWith", options, fn)
 }

@@ -120,8 +120,8 @@ func (r *Repo) takes(m *mark) Step {
 	})
 }
 
-// take makes the mark, if there is one, in the transaction that the Repo is on. It suits every isolation level: a unique
-// index goes by what is there, not by a snapshot.
+// take makes the mark, if there is one, in the transaction that the Repo is on. It suits every isolation level: a
+// unique index goes by what is there, not by a snapshot.
 func (r *Repo) take(ctx context.Context, m *mark) error {
 	if m == nil {
 		return nil

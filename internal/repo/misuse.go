@@ -21,8 +21,8 @@ var ErrClosed = MisuseError{"store", "closed: use it before Close, or open anoth
 
 var (
 	errNoDB      = MisuseError{"store", "without a database: make it by Open, or by New with one that is not nil"}
-	errEnded     = MisuseError{"store", "its transaction has ended: use it in the function of InTx only, or before the commit"}
-	errBusy      = MisuseError{"store", "its connection is busy: close the rows that are open, and use it from one goroutine at a time"}
+	errEnded     = MisuseError{"store", "its transaction has ended: use it in the function of InTx, or before the commit"}
+	errBusy      = MisuseError{"store", "its connection is busy: close rows, and use it from one goroutine at a time"}
 	errEndedIn   = MisuseError{"tx", "a statement of the function has ended it, which InTx does"}
 	errNoContext = MisuseError{"ctx", "nil: pass context.Background() where there is none"}
 )
