@@ -60,10 +60,10 @@ func ExampleStore_InTxWith() {
 
 	var users, organizations int64
 	err := store.InTxWith(ctx, authdb.TxOptions{IsoLevel: pgx.RepeatableRead, ReadOnly: true}, func(tx *authdb.Store) (err error) {
-		if users, err = tx.Users.Count(ctx); err != nil {
+		if users, err = tx.Users.Count(ctx, authdb.ListUsersParams{}); err != nil {
 			return err
 		}
-		organizations, err = tx.Organizations.Count(ctx)
+		organizations, err = tx.Organizations.Count(ctx, authdb.ListOrganizationsParams{})
 		return err
 	})
 	fmt.Println(users, organizations, err)

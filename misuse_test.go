@@ -130,7 +130,7 @@ func TestMisuseAfterTheTransaction(t *testing.T) {
 		errs := calls(ctx, inner)
 		delete(errs, "InTxWith") // which asks for what this transaction is not
 		says(t, errs, authdb.ErrInvalidInput, "store", "its transaction has ended")
-		_, err := tx.Users.Count(ctx) // which is as sound as before
+		_, err := tx.Users.Count(ctx, authdb.ListUsersParams{}) // which is as sound as before
 		return err
 	}); err != nil {
 		t.Fatal(err)
@@ -172,7 +172,7 @@ func TestMisuseOfABusyConnection(t *testing.T) {
 			delete(errs, "InTxWith")
 			says(t, errs, authdb.ErrInvalidInput, "store", reason)
 			rows.Close()
-			_, err := tx.Users.Count(ctx) // nothing was sent, so nothing is lost
+			_, err := tx.Users.Count(ctx, authdb.ListUsersParams{}) // nothing was sent, so nothing is lost
 			return err
 		}); err != nil {
 			t.Error(err)
@@ -187,7 +187,7 @@ func TestMisuseOfABusyConnection(t *testing.T) {
 			return nil
 		})
 		says(t, map[string]error{"InTx": err}, authdb.ErrInvalidInput, "store", reason)
-		if n, err := store.Users.Count(ctx); runs != 1 || n != 0 || err != nil {
+		if n, err := store.Users.Count(ctx, authdb.ListUsersParams{}); runs != 1 || n != 0 || err != nil {
 			t.Errorf("%d runs, %d users, %v", runs, n, err)
 		}
 	})

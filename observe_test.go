@@ -99,8 +99,8 @@ func TestMethod(t *testing.T) {
 				"Users.LoadMany": func() {
 					_, _ = s.Users.LoadMany(ctx, []authdb.User{user}, authdb.UserWith{Sessions: authdb.All(), Accounts: authdb.All()})
 				},
-				"Users.Delete":          func() { _, _ = s.Users.Delete(ctx, "id", authdb.DeleteUserParams{}) },
-				"Users.SetEmail":        func() { _, _ = s.Users.SetEmail(ctx, "id", "x@example.com", true) },
+				"Users.Delete":          func() { _, _ = s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: "id"}) },
+				"Users.SetEmail":        func() { _, _ = s.Users.SetEmail(ctx, "id", authdb.SetEmailParams{Email: "x@example.com", Verified: true}) },
 				"Sessions.Authenticate": func() { _, _ = s.Sessions.Authenticate(ctx, "token") },
 				"Sessions.ListByTokens": func() { _, _ = s.Sessions.ListByTokens(ctx, []string{"token"}) },
 				"Invitations.GetByRecipient": func() {
@@ -118,7 +118,7 @@ func TestMethod(t *testing.T) {
 			}
 			// Under a key a method's name is written with a digest of what it is about, which is none of a tracer's.
 			tracer.seen()
-			_, _ = s.Users.SetEmail(authdb.Once(ctx, name), "id", "x@example.com", true)
+			_, _ = s.Users.SetEmail(authdb.Once(ctx, name), "id", authdb.SetEmailParams{Email: "x@example.com", Verified: true})
 			if got := tracer.seen(); len(got) > 0 && !slices.Equal(got, []string{"Users.SetEmail"}) {
 				t.Errorf("under Once: got %v", got)
 			}

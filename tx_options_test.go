@@ -75,14 +75,14 @@ func TestTxOptions(t *testing.T) {
 		for level, want := range map[pgx.TxIsoLevel]int64{pgx.ReadCommitted: 1, pgx.RepeatableRead: 0} {
 			var before, after int64
 			err := s.InTxWith(ctx, TxOptions{IsoLevel: level}, func(tx *Store) (err error) {
-				before, err = tx.Users.Count(ctx)
+				before, err = tx.Users.Count(ctx, ListUsersParams{})
 				if err != nil {
 					return err
 				}
 				if _, err := s.Users.Create(ctx, newUser(string(level[:4])+"@example.com")); err != nil {
 					return err
 				}
-				after, err = tx.Users.Count(ctx)
+				after, err = tx.Users.Count(ctx, ListUsersParams{})
 				return err
 			})
 			if err != nil || after-before != want {
@@ -98,7 +98,7 @@ func TestTxOptions(t *testing.T) {
 				want  error
 			}{
 				"without a lock": {func(tx *Store) error {
-					_, err := tx.Users.Update(ctx, ada.ID, UpdateUserParams{Name: &name})
+					_, err := tx.Users.Update(ctx, ada.ID, UpdateUserParams{Name: Set(name)})
 					return err
 				}, nil},
 				"with a lock": {func(tx *Store) error {
@@ -254,7 +254,7 @@ func TestTxOptionsAndMarks(t *testing.T) {
 	ctx := t.Context()
 
 	if err := s.InTxWith(ctx, TxOptions{ReadOnly: true}, func(tx *Store) error {
-		_, err := tx.Users.Count(ctx)
+		_, err := tx.Users.Count(ctx, ListUsersParams{})
 		return err
 	}); err != nil || marks() != 0 {
 		t.Errorf("%d marks of what only reads, %v", marks(), err)

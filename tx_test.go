@@ -145,7 +145,7 @@ func TestTxTakesSavepoints(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	if n, err := store.Users.Count(ctx); n != 1 || err != nil || count() != 1 {
+	if n, err := store.Users.Count(ctx, authdb.ListUsersParams{}); n != 1 || err != nil || count() != 1 {
 		t.Errorf("%d users, %d customers, %v", n, count(), err)
 	}
 }
@@ -215,7 +215,7 @@ func TestWithTxKeepsWhatTheStoreHas(t *testing.T) {
 			t.Errorf("id %s at %s, want %s at %s", user.ID, user.CreatedAt, want, s.now)
 		}
 		session := authdbtest.Session(t, store, func(p *authdb.CreateSessionParams) { p.UserID = user.ID })
-		if want := s.token(0); session.Token != want {
+		if want := s.token(0); string(session.Token) != want {
 			t.Errorf("token %s, want %s", session.Token, want)
 		}
 		return store.InTx(ctx, func(inner *authdb.Store) error {
@@ -227,7 +227,7 @@ func TestWithTxKeepsWhatTheStoreHas(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := s.Users.Count(ctx); n != 2 || err != nil {
+	if n, err := s.Users.Count(ctx, authdb.ListUsersParams{}); n != 2 || err != nil {
 		t.Errorf("%d users, %v", n, err)
 	}
 }

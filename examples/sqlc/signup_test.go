@@ -30,7 +30,7 @@ func TestSignUp(t *testing.T) {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); !ok || pgErr.Code != "23514" {
 		t.Errorf("no seats: %v", err)
 	}
-	if n, err := store.Users.Count(ctx); n != 0 || err != nil {
+	if n, err := store.Users.Count(ctx, authdb.ListUsersParams{}); n != 0 || err != nil {
 		t.Errorf("%d users, %v", n, err)
 	}
 

@@ -80,7 +80,7 @@ func (r *Repo) NewColumns(ctx context.Context, table string, names []string, des
 }
 
 func (r *Repo) lookUp(ctx context.Context, c *Columns, names []string, dests []any) error {
-	return r.try(ctx, nil, func() error {
+	return r.try(ctx, "NewColumns", nil, func(ctx context.Context) error {
 		on, err := r.acquire(ctx)
 		if err != nil {
 			return err
