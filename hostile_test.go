@@ -25,7 +25,7 @@ func methods(store *authdb.Store, f func(op string, method reflect.Value)) {
 			continue
 		}
 		for j := range repositories.Field(i).NumMethod() {
-			if name := repositories.Field(i).Type().Method(j).Name; !strings.HasPrefix(name, "All") {
+			if name := repositories.Field(i).Type().Method(j).Name; !strings.HasPrefix(name, "All") && name != "Settings" {
 				f(field.Name+"."+name, repositories.Field(i).Method(j))
 			}
 		}

@@ -111,8 +111,8 @@ type CreateInvitationParams struct {
 	Email          string    // stored in lower case; at most 254 characters
 	Role           string    // empty: RoleMember; at most 1,024 characters
 	TeamIDs        []string  // teams of the organization, to join on acceptance
-	ExpiresAt      time.Time // zero: InvitationLifetime from now
-	MaxPending     int       // of the organization, the new one included; zero: no limit
+	ExpiresAt      time.Time // zero: the InvitationLifetime of Settings from now
+	MaxPending     int       // of the organization, the new one included; zero: that of Settings
 }
 
 // AcceptInvitationParams say which invitation is accepted by whom, and on what conditions.
@@ -120,8 +120,8 @@ type AcceptInvitationParams struct {
 	InvitationID    string
 	UserID          string // the user to whose address it was sent
 	AllowUnverified bool   // also if the user has not proved that address
-	MaxMembers      int    // of the organization, the new one included; zero: no limit
-	MaxTeamMembers  int    // of each team that the user joins; zero: no limit
+	MaxMembers      int    // of the organization, the new one included; zero: that of Settings
+	MaxTeamMembers  int    // of each team that the user joins; zero: that of Settings
 }
 
 // RejectInvitationParams say which invitation is rejected by whom.
@@ -186,14 +186,14 @@ func (r *InvitationRepository) Create(ctx context.Context, p CreateInvitationPar
 	}
 	row, err := r.repo.CreateInvitation(ctx, op, dbgen.CreateInvitationParams{
 		ID: p.ID, OrganizationID: p.OrganizationID, InviterID: p.InviterID, Email: p.Email, Role: p.Role,
-		TeamIds: distinct(p.TeamIDs, itself), ExpiresAt: p.ExpiresAt, MaxPending: limit(p.MaxPending),
+		TeamIds: distinct(p.TeamIDs, itself), ExpiresAt: p.ExpiresAt, MaxPending: limit(p.MaxPending, r.repo.Settings().MaxPendingInvitations),
 	})
 	return answer(op, row, err, toInvitation)
 }
 
 // standing sets when a new invitation expires, and refuses one that nobody could accept.
 func (r *InvitationRepository) standing(p *CreateInvitationParams) fault {
-	p.ExpiresAt = r.repo.NowOr(p.ExpiresAt, InvitationLifetime)
+	p.ExpiresAt = r.repo.NowOr(p.ExpiresAt, r.repo.Settings().InvitationLifetime)
 	if !p.ExpiresAt.After(r.repo.Now()) {
 		return fault{field: "expires_at", reason: "out of range"}
 	}
@@ -346,7 +346,7 @@ func (r *InvitationRepository) Accept(ctx context.Context, p AcceptInvitationPar
 	}
 	row, err := r.repo.AcceptInvitation(ctx, op, dbgen.AcceptInvitationParams{
 		ID: p.InvitationID, UserID: p.UserID, AllowUnverified: p.AllowUnverified,
-		MaxMembers: limit(p.MaxMembers), MaxTeamMembers: limit(p.MaxTeamMembers),
+		MaxMembers: limit(p.MaxMembers, r.repo.Settings().MaxMembers), MaxTeamMembers: limit(p.MaxTeamMembers, r.repo.Settings().MaxTeamMembers),
 	})
 	again := errors.Is(err, repo.ErrAlreadyAccepted)
 	if err != nil && !again {

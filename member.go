@@ -1,6 +1,7 @@
 package authdb
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"strings"
@@ -99,7 +100,7 @@ type CreateMemberParams struct {
 	OrganizationID string
 	UserID         string
 	Role           string // empty: RoleMember; at most 1,024 characters
-	MaxMembers     int    // of the organization, the new one included; zero: no limit
+	MaxMembers     int    // of the organization, the new one included; zero: that of Settings
 }
 
 func (p *CreateMemberParams) check(op string) error {
@@ -142,7 +143,7 @@ func (r *MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Me
 		return Member{}, err
 	}
 	row, err := r.repo.CreateMember(ctx, op, dbgen.CreateMemberParams{
-		ID: p.ID, OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role, MaxMembers: limit(p.MaxMembers),
+		ID: p.ID, OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role, MaxMembers: limit(p.MaxMembers, r.repo.Settings().MaxMembers),
 	})
 	return answer(op, row, err, toMember)
 }
@@ -158,7 +159,7 @@ func (r *MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberPara
 			return nil, err
 		}
 		rows[i] = dbgen.Member{ID: p.ID, OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role}
-		limits[i] = int64(p.MaxMembers)
+		limits[i] = int64(cmp.Or(p.MaxMembers, r.repo.Settings().MaxMembers))
 	}
 	created, err := r.repo.CreateMembers(ctx, op, rows, limits)
 	return answers(op, created, err, toMember)
@@ -272,7 +273,7 @@ func (r *MemberRepository) CountByUser(ctx context.Context, p ListMembersByUserP
 }
 
 // Update changes what p says of an organization's member and returns it. It returns [ErrNotFound], [ErrLastOwner] if
-// it would take RoleOwner from the only one who has it, or [ErrInvalidInput].
+// it would take the CreatorRole of Settings from the only one who has it, or [ErrInvalidInput].
 func (r *MemberRepository) Update(
 	ctx context.Context, organizationID, memberID string, p UpdateMemberParams,
 ) (Member, error) {

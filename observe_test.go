@@ -99,8 +99,10 @@ func TestMethod(t *testing.T) {
 				"Users.LoadMany": func() {
 					_, _ = s.Users.LoadMany(ctx, []authdb.User{user}, authdb.UserWith{Sessions: authdb.All(), Accounts: authdb.All()})
 				},
-				"Users.Delete":          func() { _, _ = s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: "id"}) },
-				"Users.SetEmail":        func() { _, _ = s.Users.SetEmail(ctx, "id", authdb.SetEmailParams{Email: "x@example.com", Verified: true}) },
+				"Users.Delete": func() { _, _ = s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: "id"}) },
+				"Users.SetEmail": func() {
+					_, _ = s.Users.SetEmail(ctx, "id", authdb.SetEmailParams{Email: "x@example.com", Verified: true})
+				},
 				"Sessions.Authenticate": func() { _, _ = s.Sessions.Authenticate(ctx, "token") },
 				"Sessions.ListByTokens": func() { _, _ = s.Sessions.ListByTokens(ctx, []string{"token"}) },
 				"Invitations.GetByRecipient": func() {

@@ -559,7 +559,9 @@ func methodNames() (names []string) {
 	for i := range repositories.NumField() {
 		if field := repositories.Field(i); field.IsExported() {
 			for j := range field.Type.NumMethod() {
-				names = append(names, field.Name+"."+field.Type.Method(j).Name)
+				if name := field.Type.Method(j).Name; name != "Settings" { // which asks nothing
+					names = append(names, field.Name+"."+name)
+				}
 			}
 		}
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// Option changes a default of [New] or [Open]. [WithClock], [WithIDs], [WithTokens], [WithOnce] and [WithLogger] serve
+// Option changes a default of [New] or [Open]. [WithClock], [WithIDs], [WithTokens], [WithOnce], [WithSettings] and
+// [WithLogger] serve
 // both; [WithPoolConfig], [WithTracer] and [WithInsecureTLS] are about the connection and serve Open alone.
 type Option func(*config)
 
@@ -25,6 +26,7 @@ func newConfig(opts []Option) config {
 	for _, opt := range opts {
 		opt(&c)
 	}
+	c.repo.Settings = withDefaults(c.repo.Settings)
 	return c
 }
 

@@ -43,7 +43,7 @@ type CreateOrganizationParams struct {
 	Slug     string  // at most 63 characters
 	Logo     *string // at most 2,048 characters
 	Metadata *string // JSON text, which is not parsed; at most 65,536 characters
-	OwnerID  string  // the user who becomes its first member, with RoleOwner
+	OwnerID  string  // the user who becomes its first member, with the CreatorRole of Settings
 
 	// Also make a team of the same name, with the owner in it, as Better Auth does where teams are enabled.
 	DefaultTeam bool
@@ -90,7 +90,7 @@ func (r *OrganizationRepository) Create(ctx context.Context, p CreateOrganizatio
 	}
 	row, err := r.repo.CreateOrganization(ctx, op, dbgen.CreateOrganizationParams{
 		ID: p.ID, Name: p.Name, Slug: p.Slug, Logo: p.Logo, Metadata: p.Metadata,
-		OwnerID: p.OwnerID, OwnerRole: RoleOwner, DefaultTeam: p.DefaultTeam,
+		OwnerID: p.OwnerID, OwnerRole: r.repo.Settings().CreatorRole, DefaultTeam: p.DefaultTeam,
 	})
 	return answer(op, row, err, toOrganization)
 }

@@ -1,6 +1,7 @@
 package authdb
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -88,7 +89,8 @@ func (e *Error) refuse(word repo.RefusalError) {
 }
 
 // limit is what a query takes for a limit: NULL for none.
-func limit(n int) *int64 {
+func limit(n, otherwise int) *int64 {
+	n = cmp.Or(n, otherwise)
 	if n == 0 {
 		return nil
 	}

@@ -72,8 +72,8 @@ func authentication(row dbgen.AuthenticateSessionRow) Authentication {
 // RefreshSessionParams say which session to prolong, and by what rule.
 type RefreshSessionParams struct {
 	Token     Secret
-	Lifetime  time.Duration // from now, if it is due, and what it was made for; zero: SessionLifetime
-	UpdateAge time.Duration // it is due this long after it was prolonged last; zero: SessionUpdateAge
+	Lifetime  time.Duration // from now, if it is due, and what it was made for; zero: that of Settings
+	UpdateAge time.Duration // it is due this long after it was prolonged last; zero: that of Settings
 }
 
 // RefreshedSession is a live session, and whether it was due.
@@ -100,7 +100,7 @@ type SetActiveTeamParams struct {
 type CreateSessionParams struct {
 	ID                   string // empty: a new one
 	UserID               string
-	ExpiresAt            time.Time // zero: SessionLifetime from now
+	ExpiresAt            time.Time // zero: the SessionLifetime of Settings from now
 	IPAddress            string    // empty if not known; at most 255 characters
 	UserAgent            string    // empty if not known; at most 1,024 characters
 	ActiveOrganizationID *string   // not looked at: Authenticate believes no id without a membership
@@ -143,7 +143,7 @@ func (r *SessionRepository) Create(ctx context.Context, p CreateSessionParams) (
 		return Session{}, err
 	}
 	row, err := r.repo.CreateSession(ctx, op, dbgen.CreateSessionParams{
-		ID: p.ID, UserID: p.UserID, ExpiresAt: r.repo.NowOr(p.ExpiresAt, SessionLifetime),
+		ID: p.ID, UserID: p.UserID, ExpiresAt: r.repo.NowOr(p.ExpiresAt, r.repo.Settings().SessionLifetime),
 		IPAddress: &p.IPAddress, UserAgent: &p.UserAgent,
 		ActiveOrganizationID: p.ActiveOrganizationID, ActiveTeamID: p.ActiveTeamID,
 	})
@@ -160,7 +160,7 @@ func (r *SessionRepository) CreateMany(ctx context.Context, ps []CreateSessionPa
 			return nil, err
 		}
 		rows[i] = dbgen.Session{
-			ID: p.ID, UserID: p.UserID, ExpiresAt: r.repo.NowOr(p.ExpiresAt, SessionLifetime),
+			ID: p.ID, UserID: p.UserID, ExpiresAt: r.repo.NowOr(p.ExpiresAt, r.repo.Settings().SessionLifetime),
 			IPAddress: &p.IPAddress, UserAgent: &p.UserAgent,
 			ActiveOrganizationID: p.ActiveOrganizationID, ActiveTeamID: p.ActiveTeamID,
 		}
@@ -276,10 +276,10 @@ func (r *SessionRepository) UpdateByToken(ctx context.Context, token string, p U
 func (r *SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams) (RefreshedSession, error) {
 	const op = "Sessions.Refresh"
 	if p.Lifetime == 0 {
-		p.Lifetime = SessionLifetime
+		p.Lifetime = r.repo.Settings().SessionLifetime
 	}
 	if p.UpdateAge == 0 {
-		p.UpdateAge = SessionUpdateAge
+		p.UpdateAge = r.repo.Settings().SessionUpdateAge
 	}
 	if err := check(op, key("token", string(p.Token), maxToken), duration("lifetime", p.Lifetime),
 		duration("update_age", p.UpdateAge)); err != nil {

@@ -38,7 +38,7 @@ type CreateTeamParams struct {
 	ID             string // empty: a new one
 	OrganizationID string
 	Name           string // at most 255 characters
-	MaxTeams       int    // of the organization, the new one included; zero: no limit
+	MaxTeams       int    // of the organization, the new one included; zero: that of Settings
 }
 
 // UpdateTeamParams says what to change; the zero value changes nothing but UpdatedAt.
@@ -72,7 +72,7 @@ func (r *TeamRepository) Create(ctx context.Context, p CreateTeamParams) (Team, 
 		return Team{}, err
 	}
 	row, err := r.repo.CreateTeam(ctx, op, dbgen.CreateTeamParams{
-		ID: p.ID, OrganizationID: p.OrganizationID, Name: p.Name, MaxTeams: limit(p.MaxTeams),
+		ID: p.ID, OrganizationID: p.OrganizationID, Name: p.Name, MaxTeams: limit(p.MaxTeams, r.repo.Settings().MaxTeams),
 	})
 	return answer(op, row, err, toTeam)
 }

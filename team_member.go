@@ -70,7 +70,7 @@ type CreateTeamMemberParams struct {
 	OrganizationID string // of the team
 	TeamID         string
 	UserID         string
-	MaxMembers     int // of the team, the new one included; zero: no limit
+	MaxMembers     int // of the team, the new one included; zero: the MaxTeamMembers of Settings
 }
 
 // ListTeamMembersParams selects a page of a team's members.
@@ -125,7 +125,7 @@ func (r *TeamMemberRepository) create(
 		}
 		seen[p.UserID] = true
 		all.UserIds, all.Ids = append(all.UserIds, p.UserID), append(all.Ids, p.ID)
-		if most := limit(p.MaxMembers); most != nil && (all.MaxMembers == nil || *most < *all.MaxMembers) {
+		if most := limit(p.MaxMembers, r.repo.Settings().MaxTeamMembers); most != nil && (all.MaxMembers == nil || *most < *all.MaxMembers) {
 			all.MaxMembers = most
 		}
 	}

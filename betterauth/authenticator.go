@@ -15,6 +15,7 @@ import (
 type Sessions interface {
 	Authenticate(ctx context.Context, token string) (authdb.Authentication, error)
 	Refresh(ctx context.Context, p authdb.RefreshSessionParams) (authdb.RefreshedSession, error)
+	Settings() authdb.Settings // how long sessions live, and when they are prolonged
 }
 
 var _ Sessions = (*authdb.SessionRepository)(nil)
@@ -43,9 +44,6 @@ type Authenticator struct {
 	Cookies  *Cookies
 	Bearer   Bearer // zero: cookies only
 
-	// Lifetime and UpdateAge are the other side's session.expiresIn and session.updateAge. Zero:
-	// [authdb.SessionLifetime] and [authdb.SessionUpdateAge].
-	Lifetime, UpdateAge time.Duration
 	// NoRefresh leaves it to others to prolong sessions: to the other side, as its session.disableSessionRefresh does, or
 	// to a program that keeps short ones alive by [authdb.SessionRepository.UpdateByToken].
 	NoRefresh bool
@@ -133,9 +131,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (au
 	if !a.isDue(r, found.Session) {
 		return found, nil
 	}
-	refreshed, err := a.Sessions.Refresh(r.Context(), authdb.RefreshSessionParams{
-		Token: authdb.Secret(token), Lifetime: a.Lifetime, UpdateAge: a.UpdateAge,
-	})
+	refreshed, err := a.Sessions.Refresh(r.Context(), authdb.RefreshSessionParams{Token: authdb.Secret(token)})
 	switch {
 	case errors.Is(err, authdb.ErrNotFound): // signed out meanwhile
 		return authdb.Authentication{}, ErrNoSession
@@ -150,7 +146,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (au
 	found.Session.ExpiresAt, found.Session.UpdatedAt = refreshed.ExpiresAt, refreshed.UpdatedAt
 	if byCookie && prolonged {
 		notForCaches(w.Header())
-		http.SetCookie(w, a.Cookies.Cookie(token, a.lifetime()))
+		http.SetCookie(w, a.Cookies.Cookie(token, a.Sessions.Settings().SessionLifetime))
 	}
 	return found, nil
 }
@@ -187,22 +183,12 @@ func (a *Authenticator) bearer(r *http.Request) (string, error) {
 // isDue is Better Auth's rule, expiresAt - expiresIn + updateAge <= now (1.7.25: dist/api/routes/session.mjs), for the
 // sessions that Refresh prolongs at all.
 func (a *Authenticator) isDue(r *http.Request, s authdb.Session) bool {
-	now, age, lifetime := time.Now, a.UpdateAge, a.lifetime()
+	now, other := time.Now, a.Sessions.Settings()
 	if a.Now != nil {
 		now = a.Now
 	}
-	if age == 0 {
-		age = authdb.SessionUpdateAge
-	}
-	return !a.NoRefresh && !s.ExpiresAt.Add(age-lifetime).After(now()) &&
-		s.ExpiresAt.Sub(s.CreatedAt) > lifetime-time.Second && !a.Cookies.DontRemember(r)
-}
-
-func (a *Authenticator) lifetime() time.Duration {
-	if a.Lifetime == 0 {
-		return authdb.SessionLifetime
-	}
-	return a.Lifetime
+	return !a.NoRefresh && !s.ExpiresAt.Add(other.SessionUpdateAge-other.SessionLifetime).After(now()) &&
+		s.ExpiresAt.Sub(s.CreatedAt) > other.SessionLifetime-time.Second && !a.Cookies.DontRemember(r)
 }
 
 func (a *Authenticator) refuse(w http.ResponseWriter, r *http.Request, err error) {

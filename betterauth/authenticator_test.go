@@ -26,12 +26,16 @@ type fakeSessions struct {
 	late       bool // somebody else refreshed just before
 	leaves     bool // Refresh prolongs none, as one that impersonates
 
+	settings  authdb.Settings
 	asked     []string
 	refreshed []authdb.RefreshSessionParams
 }
 
+func (f *fakeSessions) Settings() authdb.Settings { return f.settings }
+
 func fakeOf(token string, expiresAt time.Time) *fakeSessions {
-	return &fakeSessions{rows: map[string]authdb.Authentication{token: {
+	usual := authdb.Settings{SessionLifetime: authdb.SessionLifetime, SessionUpdateAge: authdb.SessionUpdateAge}
+	return &fakeSessions{settings: usual, rows: map[string]authdb.Authentication{token: {
 		Session: authdb.Session{ID: "s1", Token: authdb.Secret(token), ExpiresAt: expiresAt, UserID: "u1", ActiveOrganizationID: new("o1")},
 		User:    authdb.User{ID: "u1", Name: "Ada"},
 		Member:  &authdb.Member{OrganizationID: "o1", UserID: "u1", Role: authdb.RoleOwner},
@@ -229,11 +233,11 @@ func TestRefresh(t *testing.T) {
 		{"left to the other side", due, func(a *betterauth.Authenticator, _ *fakeSessions, _ *http.Request) { a.NoRefresh = true }, 0, false, 200},
 		{"signed out meanwhile", due, func(_ *betterauth.Authenticator, f *fakeSessions, _ *http.Request) { f.refreshErr = errGone }, 0, true, 401},
 		{"cannot be written", due, func(_ *betterauth.Authenticator, f *fakeSessions, _ *http.Request) { f.refreshErr = errOfPG }, 0, true, 200},
-		{"other lifetime, not due", now.Add(21 * time.Minute), func(a *betterauth.Authenticator, _ *fakeSessions, _ *http.Request) {
-			a.Lifetime, a.UpdateAge = 30*time.Minute, 10*time.Minute
+		{"other lifetime, not due", now.Add(21 * time.Minute), func(_ *betterauth.Authenticator, f *fakeSessions, _ *http.Request) {
+			f.settings.SessionLifetime, f.settings.SessionUpdateAge = 30*time.Minute, 10*time.Minute
 		}, 0, false, 200},
-		{"other lifetime, due", now.Add(20 * time.Minute), func(a *betterauth.Authenticator, _ *fakeSessions, _ *http.Request) {
-			a.Lifetime, a.UpdateAge = 30*time.Minute, 10*time.Minute
+		{"other lifetime, due", now.Add(20 * time.Minute), func(_ *betterauth.Authenticator, f *fakeSessions, _ *http.Request) {
+			f.settings.SessionLifetime, f.settings.SessionUpdateAge = 30*time.Minute, 10*time.Minute
 		}, 1800, true, 200},
 		{"by bearer token", due, func(a *betterauth.Authenticator, _ *fakeSessions, r *http.Request) {
 			a.Bearer = betterauth.BearerSigned
@@ -250,7 +254,7 @@ func TestRefresh(t *testing.T) {
 		{"made for the lifetime", due, made(authdb.SessionLifetime, false), 604800, true, 200},
 		{"made for more", due, made(30*24*time.Hour, false), 604800, true, 200},
 		{"made for less than another lifetime", now.Add(20 * time.Minute), func(a *betterauth.Authenticator, f *fakeSessions, r *http.Request) {
-			a.Lifetime, a.UpdateAge = 30*time.Minute, 10*time.Minute
+			f.settings.SessionLifetime, f.settings.SessionUpdateAge = 30*time.Minute, 10*time.Minute
 			made(25*time.Minute, false)(a, f, r)
 		}, 0, false, 200},
 		{"impersonates", due, func(_ *betterauth.Authenticator, f *fakeSessions, _ *http.Request) { f.leaves = true }, 0, true, 200},
@@ -274,7 +278,7 @@ func TestRefresh(t *testing.T) {
 		if (len(sessions.refreshed) == 1) != test.asks {
 			t.Errorf("%s: refreshed %v", test.what, sessions.refreshed)
 		}
-		if test.asks && sessions.refreshed[0] != (authdb.RefreshSessionParams{Token: "token", Lifetime: auth.Lifetime, UpdateAge: auth.UpdateAge}) {
+		if test.asks && sessions.refreshed[0] != (authdb.RefreshSessionParams{Token: "token"}) {
 			t.Errorf("%s: refreshed %v", test.what, sessions.refreshed)
 		}
 		want, cache := "", ""

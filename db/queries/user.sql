@@ -94,11 +94,11 @@ WITH sole AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
     SELECT pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
             @seed::text || owned.organization_id, 'UTF8')), 'hex'), 32),
-        owned.organization_id, sqlc.narg('successor_id')::text, 'owner', @now::timestamp
+        owned.organization_id, sqlc.narg('successor_id')::text, @owner_role::text, @now::timestamp
     FROM owned
     WHERE sqlc.narg('successor_id')::text IS NOT NULL
     ON CONFLICT (organization_id, user_id) DO UPDATE
-    SET role = pg_catalog.concat_ws(',', nullif(member.role, ''), 'owner')
+    SET role = pg_catalog.concat_ws(',', nullif(member.role, ''), @owner_role::text)
 ), closed AS (
     UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = @now
     WHERE s.user_id = ANY(ARRAY(

@@ -115,13 +115,13 @@ WITH sole AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
     SELECT pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
             $5::text || owned.organization_id, 'UTF8')), 'hex'), 32),
-        owned.organization_id, $3::text, 'owner', $6::timestamp
+        owned.organization_id, $3::text, $6::text, $7::timestamp
     FROM owned
     WHERE $3::text IS NOT NULL
     ON CONFLICT (organization_id, user_id) DO UPDATE
-    SET role = pg_catalog.concat_ws(',', nullif(member.role, ''), 'owner')
+    SET role = pg_catalog.concat_ws(',', nullif(member.role, ''), $6::text)
 ), closed AS (
-    UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = $6
+    UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = $7
     WHERE s.user_id = ANY(ARRAY(
         SELECT m.user_id FROM member m
         WHERE m.organization_id IN (SELECT owned.organization_id FROM owned) AND m.user_id <> $1))
@@ -137,7 +137,7 @@ WITH sole AS (
       AND (SELECT outcome FROM verdict) = ''
     RETURNING team_id
 ), counted AS (
-    UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = $6::timestamp
+    UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = $7::timestamp
     WHERE id IN (SELECT seats.team_id FROM seats)
       AND NOT ($4::boolean AND organization_id IN (SELECT owned.organization_id FROM owned))
 ), gone AS (
@@ -155,6 +155,7 @@ type DeleteUserParams struct {
 	SuccessorID         *string
 	DeleteOrganizations bool
 	Seed                string
+	OwnerRole           string
 	Now                 time.Time
 }
 
@@ -170,6 +171,7 @@ func (q *Queries) DeleteUser(ctx context.Context, arg DeleteUserParams) (DeleteU
 		arg.SuccessorID,
 		arg.DeleteOrganizations,
 		arg.Seed,
+		arg.OwnerRole,
 		arg.Now,
 	)
 	var i DeleteUserRow

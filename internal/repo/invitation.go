@@ -12,7 +12,7 @@ func (r *Repo) CreateInvitation(
 ) (row dbgen.Invitation, err error) {
 	name = about(ctx, name, p)
 	p.ID, p.Now, p.ExpiresAt = r.idOr(p.ID), r.Now(), utc(p.ExpiresAt)
-	p.OwnerPattern, p.PlainPattern = ownerPattern, plainPattern
+	p.OwnerPattern, p.PlainPattern = r.owners, plainPattern
 	err = r.writeThenRead(ctx, name, ask((*queries).GetPendingInvitation, dbgen.GetPendingInvitationParams{
 		OrganizationID: p.OrganizationID, Email: p.Email, Now: p.Now,
 	}, &row),
@@ -33,7 +33,7 @@ func (r *Repo) AcceptInvitation(
 ) (row dbgen.GetAcceptedInvitationRow, err error) {
 	name = about(ctx, name, p)
 	p.Now, p.MemberID = r.Now(), r.sources.ID()
-	p.OwnerPattern, p.PlainPattern = ownerPattern, plainPattern
+	p.OwnerPattern, p.PlainPattern = r.owners, plainPattern
 	read := dbgen.GetAcceptedInvitationParams{ID: p.ID, UserID: p.UserID}
 	err = r.writeThenRead(ctx, name, ask((*queries).GetAcceptedInvitation, read, &row),
 		lock((*queries).LockOrganizationOfInvitation, p.ID),

@@ -44,7 +44,7 @@ func (r *Repo) UpdateMember(
 	ctx context.Context, name string, p dbgen.UpdateMemberParams,
 ) (row dbgen.Member, err error) {
 	name = about(ctx, name, p)
-	p.OwnerPattern = ownerPattern
+	p.OwnerPattern = r.owners
 	read := dbgen.GetMemberParams{ID: p.ID, OrganizationID: p.OrganizationID}
 	err = r.writeThenRead(ctx, name, ask((*queries).GetMember, read, &row),
 		lock((*queries).LockOrganization, p.OrganizationID), verdict((*queries).UpdateMember, p))
@@ -53,7 +53,7 @@ func (r *Repo) UpdateMember(
 
 func (r *Repo) DeleteMember(ctx context.Context, name string, p dbgen.DeleteMemberParams) error {
 	name = about(ctx, name, p)
-	p.Now, p.OwnerPattern = r.Now(), ownerPattern
+	p.Now, p.OwnerPattern = r.Now(), r.owners
 	_, err := r.write(ctx, name, Key{},
 		lock((*queries).LockOrganization, p.OrganizationID),
 		lock((*queries).LockMember, dbgen.LockMemberParams{OrganizationID: p.OrganizationID, ID: p.ID, UserID: p.UserID}),

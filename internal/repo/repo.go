@@ -37,7 +37,9 @@ type DB interface {
 type Repo struct {
 	db      DB
 	sources Sources
-	marks   bool         // leave a mark with every write
+	marks   bool // leave a mark with every write
+	other   *Settings
+	owners  string       // the pattern of the roles of an owner
 	log     *slog.Logger // nil: nowhere
 	traced  bool         // the name of the method goes along with the context
 	strict  *atomic.Bool // the sessions' default isolation is not READ COMMITTED
@@ -53,18 +55,27 @@ type transaction struct {
 	made     []Key          // the rows that it has made so far
 }
 
+// Settings are those of the other side; see the type of that name in the root, which has the same fields.
+type Settings struct {
+	CreatorRole                                           string
+	SessionLifetime, SessionUpdateAge, InvitationLifetime time.Duration
+	MaxMembers, MaxPendingInvitations                     int
+	MaxTeams, MaxTeamMembers                              int
+}
+
 // Config is what a Repo has beside its handle.
 type Config struct {
-	Sources Sources
-	Marks   bool         // every write that has no key of its own gets one; see [WithKey]
-	Log     *slog.Logger // what is repeated or dropped; nil: nowhere
+	Settings Settings
+	Sources  Sources
+	Marks    bool         // every write that has no key of its own gets one; see [WithKey]
+	Log      *slog.Logger // what is repeated or dropped; nil: nowhere
 }
 
 // New returns a Repo on db.
 func New(db DB, c Config) *Repo {
 	db = nonNil(db)
 	r := &Repo{
-		db: db, sources: c.Sources, marks: c.Marks, log: c.Log, traced: hasTracer(db), strict: new(atomic.Bool),
+		db: db, sources: c.Sources, other: &c.Settings, owners: RolePattern(c.Settings.CreatorRole), marks: c.Marks, log: c.Log, traced: hasTracer(db), strict: new(atomic.Bool),
 	}
 	// What can be committed is a transaction.
 	if _, ok := db.(interface {
@@ -139,3 +150,6 @@ func deref(s *string) string {
 	}
 	return *s
 }
+
+// Settings are those of the other side.
+func (r *Repo) Settings() Settings { return *r.other }

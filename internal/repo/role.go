@@ -23,6 +23,3 @@ func RolePattern(role string) string {
 
 // plainPattern decides who is nothing but a member: by Better Auth's own roles, who may not invite.
 const plainPattern = "^[" + spaces + ",]*(member[" + spaces + "]*(,[" + spaces + ",]*|$))*$"
-
-// ownerPattern decides who is an owner, in every query that asks.
-var ownerPattern = RolePattern("owner")

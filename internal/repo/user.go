@@ -78,7 +78,7 @@ func (r *Repo) DeleteUser(
 	ctx context.Context, name string, p dbgen.DeleteUserParams,
 ) (row dbgen.DeleteUserRow, sessions []dbgen.Session, err error) {
 	name = about(ctx, name, p)
-	p.Now, p.Seed, p.OwnerPattern = r.Now(), r.sources.ID(), ownerPattern
+	p.Now, p.Seed, p.OwnerPattern, p.OwnerRole = r.Now(), r.sources.ID(), r.owners, r.other.CreatorRole
 	organizations := lock((*queries).LockOrganizationsOfUser, p.ID)
 	if p.DeleteOrganizations {
 		organizations = lock((*queries).LockOrganizationsOfUserToDelete, p.ID)

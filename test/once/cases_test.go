@@ -300,7 +300,9 @@ func methodNames() (names []string) {
 	for i := range store.NumField() {
 		if field := store.Field(i); field.IsExported() {
 			for j := range field.Type.NumMethod() {
-				names = append(names, field.Name+"."+field.Type.Method(j).Name)
+				if name := field.Type.Method(j).Name; name != "Settings" { // which asks nothing
+					names = append(names, field.Name+"."+name)
+				}
 			}
 		}
 	}

@@ -1,0 +1,45 @@
+package authdb
+
+import (
+	"time"
+
+	"github.com/zerostarter/authdb/internal/repo"
+)
+
+// Settings are what the other side is configured with and this side must know as well: said once, to the store, from
+// which a betterauth.Authenticator has them too. A zero value is Better Auth's default; of a limit, none.
+type Settings struct {
+	CreatorRole           string        // the organization plugin's creatorRole, the one role of owners; empty: RoleOwner
+	SessionLifetime       time.Duration // session.expiresIn; zero: SessionLifetime
+	SessionUpdateAge      time.Duration // session.updateAge; zero: SessionUpdateAge
+	InvitationLifetime    time.Duration // invitationExpiresIn; zero: InvitationLifetime
+	MaxMembers            int           // membershipLimit: of an organization
+	MaxPendingInvitations int           // invitationLimit: of an organization
+	MaxTeams              int           // teams.maximumTeams: of an organization
+	MaxTeamMembers        int           // teams.maximumMembersPerTeam
+}
+
+// WithSettings tells the store what the other side is configured with. A limit counts where a call's own is zero.
+func WithSettings(s Settings) Option {
+	return func(c *config) { c.repo.Settings = repo.Settings(s) }
+}
+
+// Settings returns the store's settings, with the defaults where they are zero.
+func (r *SessionRepository) Settings() Settings { return Settings(r.repo.Settings()) }
+
+func withDefaults(s repo.Settings) repo.Settings {
+	if s.CreatorRole == "" {
+		s.CreatorRole = RoleOwner
+	}
+	for _, d := range []struct {
+		at      *time.Duration
+		initial time.Duration
+	}{
+		{&s.SessionLifetime, SessionLifetime}, {&s.SessionUpdateAge, SessionUpdateAge}, {&s.InvitationLifetime, InvitationLifetime},
+	} {
+		if *d.at == 0 {
+			*d.at = d.initial
+		}
+	}
+	return s
+}
