@@ -718,7 +718,7 @@ func (a *aviary) storeFails() {
 	t := a.t
 	t.Helper()
 	ctx := t.Context()
-	known := []string{"Close", "DeleteExpiredMarks", "InTx", "Ping", "Pool", "Resolve"}
+	known := []string{"Close", "DeleteExpiredMarks", "InTx", "InTxWith", "Ping", "Pool", "Resolve", "Tx", "WithTx"}
 	for m := range reflect.TypeFor[*authdb.Store]().Methods() {
 		if !slices.Contains(known, m.Name) {
 			t.Errorf("Store.%s is not scanned", m.Name)
@@ -731,6 +731,16 @@ func (a *aviary) storeFails() {
 	key := authdb.Once(ctx, newCanary(secretCanary))
 	for _, in := range []context.Context{key, key, authdb.Once(ctx, "")} {
 		a.failed("once", "InTx", a.store.InTx(in, func(*authdb.Store) error { return nil }))
+	}
+	a.failed("misuse", "InTxWith", a.store.InTxWith(ctx, authdb.TxOptions{IsoLevel: pgx.TxIsoLevel(newCanary(valueCanary))},
+		func(*authdb.Store) error { return nil }))
+	a.failed("misuse", "Ping", a.store.WithTx(nil).Ping(ctx))
+	if err := a.store.InTx(ctx, func(tx *authdb.Store) error {
+		a.failed("misuse", "Tx.Commit", tx.Tx().Commit(ctx))
+		a.failed("misuse", "Tx.Rollback", tx.Tx().Rollback(ctx))
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 	a.failed("canceled context", "InTx", a.store.InTx(canceled, func(*authdb.Store) error { return nil }))
 	a.failed("swallowed error", "InTx", a.store.InTx(ctx, func(tx *authdb.Store) error {
