@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -91,9 +94,9 @@ func TestOnceAtOnce(t *testing.T) {
 	var ids sync.Map
 	var ran atomic.Int64
 	var wg sync.WaitGroup
-	for i := range 16 {
+	for range 16 {
 		wg.Go(func() {
-			user, err := store.Users.Create(key, authdb.CreateUserParams{Name: fmt.Sprint(i), Email: "same@example.com"})
+			user, err := store.Users.Create(key, authdb.CreateUserParams{Email: "same@example.com"})
 			if err != nil {
 				t.Error(err)
 			}
@@ -232,5 +235,239 @@ func TestWithoutMarksNothingIsNeeded(t *testing.T) {
 	_, err := store.Users.Create(authdb.Once(t.Context(), "x"), authdb.CreateUserParams{Email: "x@example.com"})
 	if err == nil || !strings.Contains(err.Error(), `relation "authdb.mark" does not exist`) {
 		t.Error(err)
+	}
+}
+
+// keyedCalls are the arguments of each writing method, behind the context, in an estate where it succeeds once.
+func keyedCalls(w estate) map[string][]any {
+	secret := func(s string) authdb.Secret { return authdb.Secret(w.of(s)) }
+	some := new(authdb.Secret("x"))
+	return map[string][]any{
+		"Users.Create": {authdb.CreateUserParams{Email: w.mail("new")}},
+		"Users.CreateWithAccount": {authdb.CreateUserWithAccountParams{
+			User:    authdb.CreateUserParams{Email: w.mail("new")},
+			Account: authdb.CreateAccountParams{ProviderID: "gitlab", AccountID: w.of("new"), Password: some, AccessToken: some},
+		}},
+		"Users.CreateMany":  {[]authdb.CreateUserParams{{Email: w.mail("new")}}},
+		"Users.Update":      {w.owner, authdb.UpdateUserParams{Name: authdb.Set("x")}},
+		"Users.SetEmail":    {w.owner, authdb.SetEmailParams{Email: w.mail("new")}},
+		"Users.VerifyEmail": {w.owner, authdb.VerifyEmailParams{Email: w.email}},
+		"Users.Delete":      {authdb.DeleteUserParams{UserID: w.owner, SuccessorID: w.of("heir")}},
+
+		"Sessions.Create":                {authdb.CreateSessionParams{UserID: w.owner}},
+		"Sessions.CreateMany":            {[]authdb.CreateSessionParams{{UserID: w.owner}}},
+		"Sessions.UpdateByToken":         {w.of("token"), authdb.UpdateSessionParams{ExpiresAt: authdb.Set(today)}},
+		"Sessions.Refresh":               {authdb.RefreshSessionParams{Token: secret("token")}},
+		"Sessions.SetActiveOrganization": {authdb.SetActiveOrganizationParams{UserID: w.owner, Token: secret("token"), OrganizationID: w.org}},
+		"Sessions.SetActiveTeam":         {authdb.SetActiveTeamParams{UserID: w.owner, Token: secret("token"), TeamID: w.of("team")}},
+		"Sessions.Delete":                {w.owner, w.of("session")},
+		"Sessions.DeleteByToken":         {w.of("token")},
+		"Sessions.DeleteByTokens":        {[]string{w.of("token"), w.of("guest")}},
+		"Sessions.DeleteByUser":          {w.owner},
+		"Sessions.DeleteOthers":          {w.owner, w.of("session")},
+		"Sessions.DeleteExpired":         {1_000},
+
+		"Accounts.Create": {authdb.CreateAccountParams{UserID: w.owner, ProviderID: "gitlab", AccountID: w.of("new"), RefreshToken: some}},
+		"Accounts.Link":   {authdb.CreateAccountParams{UserID: w.owner, ProviderID: "github", AccountID: w.of("identity"), IDToken: some}},
+		"Accounts.Update": {w.owner, w.of("identity"), authdb.UpdateAccountParams{
+			AccessToken: authdb.Set(*some), RefreshTokenExpiresAt: authdb.Set(today),
+		}},
+		"Accounts.SetPassword":  {w.owner, *some},
+		"Accounts.Delete":       {authdb.DeleteAccountParams{UserID: w.owner, ID: w.of("identity")}},
+		"Accounts.DeleteByUser": {w.owner},
+
+		"Verifications.Create":             {authdb.CreateVerificationParams{Identifier: secret("new"), ExpiresAt: today.Add(time.Hour)}},
+		"Verifications.Reserve":            {authdb.CreateVerificationParams{Identifier: secret("new"), ExpiresAt: today.Add(time.Hour)}},
+		"Verifications.Consume":            {w.of("proof")},
+		"Verifications.ConsumeValue":       {w.of("proof"), "value"},
+		"Verifications.ConsumeCode":        {authdb.ConsumeCodeParams{Identifier: secret("code"), Code: "123456"}},
+		"Verifications.Update":             {w.of("proof"), authdb.UpdateVerificationParams{Value: authdb.Set(*some)}},
+		"Verifications.UpdateByIdentifier": {w.of("proof"), authdb.UpdateVerificationParams{Value: authdb.Set(*some)}},
+		"Verifications.Delete":             {w.of("proof")},
+		"Verifications.DeleteByIdentifier": {w.of("proof")},
+		"Verifications.DeleteExpired":      {1_000},
+
+		"Organizations.Create": {authdb.CreateOrganizationParams{Slug: w.of("new"), OwnerID: w.owner}},
+		"Organizations.Update": {w.org, authdb.UpdateOrganizationParams{Logo: authdb.SetNull[string]()}},
+		"Organizations.Delete": {w.org},
+
+		"Members.Create":     {authdb.CreateMemberParams{OrganizationID: w.org, UserID: w.of("stranger")}},
+		"Members.CreateMany": {[]authdb.CreateMemberParams{{OrganizationID: w.org, UserID: w.of("stranger")}}},
+		"Members.Update":     {w.org, w.member, authdb.UpdateMemberParams{Role: authdb.Set(authdb.RoleAdmin)}},
+		"Members.Delete":     {w.org, w.member},
+		"Members.Leave":      {w.org, w.owner},
+
+		"Teams.Create":         {authdb.CreateTeamParams{OrganizationID: w.org}},
+		"Teams.Update":         {w.org, w.of("team"), authdb.UpdateTeamParams{Name: authdb.Set("x")}},
+		"Teams.Delete":         {authdb.DeleteTeamParams{OrganizationID: w.org, TeamID: w.of("team")}},
+		"Teams.RecountMembers": {w.org},
+
+		"TeamMembers.Create":       {authdb.CreateTeamMemberParams{OrganizationID: w.org, TeamID: w.of("team"), UserID: w.of("idle")}},
+		"TeamMembers.CreateMany":   {[]authdb.CreateTeamMemberParams{{OrganizationID: w.org, TeamID: w.of("team"), UserID: w.of("idle")}}},
+		"TeamMembers.Delete":       {w.org, w.of("seat")},
+		"TeamMembers.DeleteByUser": {w.org, w.of("team"), w.owner},
+
+		"Invitations.Create": {authdb.CreateInvitationParams{
+			OrganizationID: w.org, InviterID: w.owner, Email: w.mail("new"), TeamIDs: []string{w.of("team")}, ExpiresAt: today.Add(time.Hour),
+		}},
+		"Invitations.Accept":        {authdb.AcceptInvitationParams{InvitationID: w.of("invitation"), UserID: w.of("joiner")}},
+		"Invitations.Reject":        {authdb.RejectInvitationParams{InvitationID: w.of("invitation"), UserID: w.of("joiner")}},
+		"Invitations.Cancel":        {w.org, w.of("invitation")},
+		"Invitations.CancelExpired": {w.org},
+		"Invitations.Delete":        {w.org, w.of("invitation")},
+	}
+}
+
+// other is an argument that differs in one thing, which is at path.
+type other struct {
+	path  string
+	value reflect.Value
+}
+
+// others are what may stand in place of v.
+func others(path string, v reflect.Value) (all []other) {
+	add := func(path string, value any) { all = append(all, other{path, reflect.ValueOf(value)}) }
+	switch change := v.Interface().(type) {
+	case authdb.Change[string]:
+		add(path, authdb.Set("other"))
+		return all
+	case authdb.Change[authdb.Secret]:
+		if change.IsZero() {
+			path += " or not"
+		}
+		add(path, authdb.Set(authdb.Secret("other")))
+		return all
+	case authdb.Change[time.Time]:
+		if path += ".time"; change.IsZero() {
+			path += " or not"
+		}
+		add(path, authdb.Set(today.Add(time.Hour)))
+		return all
+	case time.Time:
+		add(path+".time", change.Add(time.Hour))
+		return all
+	}
+	within := func(path string, set func(c, v reflect.Value), inner ...other) {
+		for _, o := range inner {
+			c := reflect.New(v.Type()).Elem()
+			c.Set(v)
+			set(c, o.value)
+			all = append(all, other{path + o.path, c})
+		}
+	}
+	switch v.Kind() {
+	case reflect.String:
+		add(path, reflect.ValueOf("x"+v.String()).Convert(v.Type()).Interface())
+	case reflect.Bool:
+		add(path, !v.Bool())
+	case reflect.Int, reflect.Int64:
+		add(path, reflect.ValueOf(v.Int()+1).Convert(v.Type()).Interface())
+	case reflect.Pointer:
+		point := func(c, to reflect.Value) { c.Set(reflect.New(to.Type())); c.Elem().Set(to) }
+		if v.IsNil() {
+			within(path+" or not", point, others("", reflect.Zero(v.Type().Elem()))...)
+		} else {
+			all = append(all, other{path + " or not", reflect.Zero(v.Type())})
+			within(path, point, others("", v.Elem())...)
+		}
+	case reflect.Struct:
+		for i, field := range reflect.VisibleFields(v.Type()) {
+			within(path, func(c, to reflect.Value) { c.Field(i).Set(to) }, others("."+field.Name, v.Field(i))...)
+		}
+	case reflect.Slice:
+		first := func(c, to reflect.Value) { c.Set(reflect.Append(reflect.MakeSlice(v.Type(), 0, 1), to)) }
+		if v.Len() == 0 {
+			within(path, first, other{"", reflect.Zero(v.Type().Elem())})
+		} else {
+			within(path, first, others("", v.Index(0))...)
+		}
+	default:
+		panic(path)
+	}
+	return all
+}
+
+// mayDiffer is what another call may be given and yet be the same.
+var mayDiffer = regexp.MustCompile(`^[^ ]*\.time$|\.(Password|AccessToken|RefreshToken|IDToken)$|^Accounts\.SetPassword 1$`)
+
+// refusedAnyway are arguments that the method takes of nobody.
+var refusedAnyway = strings.Fields(`Users.CreateWithAccount.Account.UserID Users.Delete.DeleteOrganizations
+	Accounts.Link.Password Verifications.Reserve.ID`)
+
+// TestKeyIsOfEveryArgument: under the key of a call, no other call of its method is taken for it, whatever it was given.
+func TestKeyIsOfEveryArgument(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store := authdbtest.New(t)
+	at := authdb.New(store.Pool(), authdb.WithClock(func() time.Time { return today }))
+	call := func(ctx context.Context, name string, args []reflect.Value) error {
+		repository, method, _ := strings.Cut(name, ".")
+		results := reflect.ValueOf(at).Elem().FieldByName(repository).MethodByName(method).
+			Call(append([]reflect.Value{reflect.ValueOf(ctx)}, args...))
+		err, _ := results[len(results)-1].Interface().(error)
+		return err
+	}
+	reads := regexp.MustCompile(`\.(Get|List|All|Count|Load|Authenticate)`)
+	calls, same := 0, 0
+	for i, name := range keysOf(methodCalls) {
+		if reads.MatchString(name) {
+			continue
+		}
+		n := fmt.Sprintf(".%d", i)
+		w, err := newEstate(ctx, store.Pool(), n, "org"+n, "user"+n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var args []reflect.Value
+		for _, arg := range keyedCalls(w)[name] {
+			args = append(args, reflect.ValueOf(arg))
+		}
+		if len(args) == 0 {
+			t.Errorf("%s has no arguments here", name)
+			continue
+		}
+		key := authdb.Once(ctx, "key of "+name)
+		if err := call(key, name, args); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for i := range args {
+			path := name
+			if args[i].Kind() != reflect.Struct && args[i].Kind() != reflect.Slice {
+				path += fmt.Sprint(" ", i)
+			}
+			for _, o := range others(path, args[i]) {
+				calls++
+				err := call(key, name, slices.Replace(slices.Clone(args), i, i+1, o.value))
+				e, _ := errors.AsType[*authdb.Error](err)
+				isOther := e != nil && e.Field == "once" && e.Reason == "of another call"
+				switch {
+				case slices.Contains(refusedAnyway, strings.TrimSuffix(o.path, " or not")):
+					isOther = !errors.Is(err, authdb.ErrInvalidInput)
+				case mayDiffer.MatchString(o.path):
+					same++
+				default:
+					isOther = !isOther
+				}
+				if isOther {
+					t.Errorf("%s: %v", o.path, err)
+				}
+			}
+		}
+	}
+	if calls < 200 || same < 12 {
+		t.Errorf("only %d calls, of which %d are the same", calls, same)
+	}
+	t.Logf("%d calls, %d of them the same as the first", calls, same)
+}
+
+// TestPrintedContextShowsNoKey: whoever knows a key can read its answer.
+func TestPrintedContextShowsNoKey(t *testing.T) {
+	t.Parallel()
+	ctx := authdb.Once(t.Context(), "canary")
+	for _, text := range []string{fmt.Sprint(ctx), fmt.Sprintf("%+v %#v", ctx, ctx)} {
+		if strings.Contains(text, "canary") {
+			t.Error(text)
+		}
 	}
 }

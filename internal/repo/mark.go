@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -36,43 +37,57 @@ func (e KeyError) Error() string { return string(e) }
 
 type keyName struct{}
 
+// key is a pointer's, so that a context which is printed does not show it.
+type key struct{ text *string }
+
 // WithKey returns a context under which each write has that key.
-func WithKey(ctx context.Context, key string) context.Context {
-	return context.WithValue(ctx, keyName{}, key)
+func WithKey(ctx context.Context, text string) context.Context {
+	return context.WithValue(ctx, keyName{}, key{&text})
 }
 
 // keyOf is the key of a context. One that is nil has none, and is refused later.
-func keyOf(ctx context.Context) (key string, named bool) {
+func keyOf(ctx context.Context) (text string, named bool) {
 	if ctx != nil {
-		key, named = ctx.Value(keyName{}).(string)
+		if k, ok := ctx.Value(keyName{}).(key); ok {
+			return *k.text, true
+		}
 	}
-	return key, named
+	return "", false
 }
 
-// about is what a call under a key is about: its method, and a digest of the ids, addresses and codes that it was
-// given. What else it was given may be another each time, such as the hash of a password. Without a key it is the
+// about is what a call under a key is about: its method, and a digest of all that it was given. Without a key it is the
 // method.
-func about[P any](ctx context.Context, name string, p P) string {
+func about(ctx context.Context, name string, args ...any) string {
 	if _, named := keyOf(ctx); !named {
 		return name
 	}
 	h := sha256.New()
-	digest(h, reflect.ValueOf(p))
+	for _, arg := range args {
+		digest(h, reflect.ValueOf(arg))
+	}
 	return name + " " + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
 }
 
-var identifies = regexp.MustCompile(`(ID|Id|Ids|IDs)$|^(Email|Identifier|Token|Tokens|Code)$`)
+// varies is what may be another when the same call is made again, as are times: the hash of a password has a new salt.
+// Whether there is one counts.
+var varies = regexp.MustCompile(`^(Password|AccessToken|RefreshToken|IDToken)$`)
 
 func digest(w io.Writer, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
+		_, _ = fmt.Fprintf(w, "%t;", v.IsNil())
 		if !v.IsNil() {
 			digest(w, v.Elem())
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if identifies.MatchString(v.Type().Field(i).Name) {
-				digest(w, v.Field(i))
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for field, value := range v.Fields() {
+			if !varies.MatchString(field.Name) {
+				digest(w, value)
+			} else if value.Kind() == reflect.Pointer {
+				_, _ = fmt.Fprintf(w, "%t;", value.IsNil())
 			}
 		}
 	case reflect.Slice:
@@ -80,8 +95,10 @@ func digest(w io.Writer, v reflect.Value) {
 		for i := range v.Len() {
 			digest(w, v.Index(i))
 		}
+	case reflect.String:
+		_, _ = fmt.Fprintf(w, "%q;", v.String())
 	default:
-		_, _ = fmt.Fprintf(w, "%#v;", v.Interface())
+		_, _ = fmt.Fprintf(w, "%v;", v.Interface())
 	}
 }
 
@@ -90,7 +107,7 @@ func (r *Repo) newMark(ctx context.Context, operation, answer string) (*mark, er
 	if err := r.check(ctx); err != nil {
 		return nil, err
 	}
-	key, named := keyOf(ctx)
+	text, named := keyOf(ctx)
 	if !named && !r.marks || r.tx != nil && (r.tx.named || !named) {
 		return nil, nil
 	}
@@ -100,12 +117,12 @@ func (r *Repo) newMark(ctx context.Context, operation, answer string) (*mark, er
 		return nil, KeyError("in a transaction without one")
 	case !pool && connOf(r.db) == nil:
 		return nil, KeyError("handle of an unknown type")
-	case named && key == "":
+	case named && text == "":
 		return nil, KeyError("empty")
 	}
 	m := &mark{id: RandomID(), operation: operation, answer: answer}
 	if named {
-		digest := sha256.Sum256([]byte(key)) // of any length, and nothing to read in it
+		digest := sha256.Sum256([]byte(text)) // of any length, and nothing to read in it
 		m.id = base64.RawURLEncoding.EncodeToString(digest[:])
 	}
 	if answer == "" {

@@ -28,7 +28,7 @@ func (r *Repo) CreateMember(
 func (r *Repo) CreateMembers(
 	ctx context.Context, name string, rows []dbgen.Member, limits []int64,
 ) ([]dbgen.Member, error) {
-	name = about(ctx, name, rows)
+	name = about(ctx, name, rows, limits)
 	p := dbgen.CreateMembersParams{Now: r.Now(), MaxMembers: limits}
 	for i := range rows {
 		m := &rows[i]

@@ -42,7 +42,7 @@ func (r *Repo) CreateSessions(ctx context.Context, name string, rows []dbgen.Ses
 func (r *Repo) RefreshSession(
 	ctx context.Context, name, token string, lifetime, updateAge time.Duration,
 ) (row dbgen.Session, refreshed bool, err error) {
-	name = about(ctx, name, token)
+	name = about(ctx, name, token, lifetime, updateAge)
 	now := r.Now()
 	read := ask((*queries).GetLiveSessionByToken, dbgen.GetLiveSessionByTokenParams{Token: token, Now: now}, &row)
 	err = r.writeThenRead(ctx, name, read, ask((*queries).RefreshSession, dbgen.RefreshSessionParams{
@@ -85,7 +85,7 @@ func (r *Repo) activate(
 
 // DeleteSessionsByUser also ends a sign-in that is under way: it waits for it, and those after it wait for this.
 func (r *Repo) DeleteSessionsByUser(ctx context.Context, name, userID string) (rows []dbgen.Session, err error) {
-	name = about(ctx, name, rows)
+	name = about(ctx, name, userID)
 	err = r.writeOnce(ctx, name, Key{},
 		lock((*queries).LockUser, userID), ask((*queries).DeleteSessionsByUser, userID, &rows))
 	return rows, err

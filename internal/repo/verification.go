@@ -11,6 +11,7 @@ import (
 func (r *Repo) CreateVerification(
 	ctx context.Context, name string, p dbgen.CreateVerificationParams,
 ) (row dbgen.Verification, err error) {
+	name = about(ctx, name, p)
 	p.ID, p.Now, p.ExpiresAt = r.idOr(p.ID), r.Now(), utc(p.ExpiresAt)
 	done, err := r.write(ctx, name, Key{"verification", p.ID}, ask((*queries).CreateVerification, p, &row))
 	if done != "" {
@@ -46,7 +47,7 @@ const ErrInTransaction RefusalError = "in a transaction"
 
 // ConsumeCode takes the guesses at a code one after the other, so that each is counted.
 func (r *Repo) ConsumeCode(ctx context.Context, name string, p dbgen.ConsumeCodeParams, inTx bool) error {
-	name = about(ctx, name, p)
+	name = about(ctx, name, p, inTx)
 	if !inTx && r.where().IsTx() {
 		return ErrInTransaction
 	}
