@@ -1717,7 +1717,16 @@ func scenarios(t *testing.T) []scenario {
 			do: func(ctx context.Context, s *authdb.Store) error {
 				return s.Verifications.Delete(ctx, "reset-a")
 			},
-			changes: `- verification reset-a`,
+			changes: `
+				- verification reset-a
+				- verification reset-b`,
+		},
+		{
+			name: "what has replaced a verification stays without it",
+			do: func(ctx context.Context, s *authdb.Store) error {
+				return s.Verifications.Delete(ctx, "reset-b")
+			},
+			changes: `- verification reset-b`,
 		},
 		{
 			name: "the verifications of an identifier are deleted",

@@ -395,3 +395,25 @@ func TestUnprovedAddressFindsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestOldCodesStayReplaced: taking away the newest code brings none back.
+func TestOldCodesStayReplaced(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	create := func(identifier, value string) string {
+		return must[authdb.Verification](t)(s.Verifications.Create(ctx, authdb.CreateVerificationParams{
+			Identifier: authdb.Secret(identifier), Value: authdb.Secret(value), ExpiresAt: s.now.Add(time.Hour),
+		})).ID
+	}
+	create("mail", "111111:0")
+	create("other", "111111:0")
+	if err := s.Verifications.Delete(ctx, create("mail", "222222:0")); err != nil {
+		t.Fatal(err)
+	}
+	guess := authdb.ConsumeCodeParams{Identifier: "mail", Code: "111111"}
+	fails(t, s.Verifications.ConsumeCode(ctx, guess), authdb.ErrNotFound, "Verifications.ConsumeCode", "")
+	guess.Identifier = "other"
+	if err := s.Verifications.ConsumeCode(ctx, guess); err != nil {
+		t.Error(err)
+	}
+}

@@ -221,7 +221,8 @@ func (r *VerificationRepository) UpdateByIdentifier(
 	return n, translate(op, err)
 }
 
-// Delete removes the verification with that id. It returns [ErrNotFound].
+// Delete removes the verification with that id, and with it those of the same identifier that it had replaced: none of
+// them counts again. It returns [ErrNotFound].
 func (r *VerificationRepository) Delete(ctx context.Context, verificationID string) error {
 	const op = "Verifications.Delete"
 	if err := check(op, id("verification_id", verificationID)); err != nil {

@@ -84,8 +84,8 @@ FOR UPDATE;
 -- The value is a code, a colon and the number of wrong guesses so far. FOR UPDATE: the newest may have been made, and
 -- guessed at, since the lock on the older ones was asked for.
 WITH newest AS (
-    SELECT v.id, v.value, pg_catalog.regexp_replace(v.value, ':\d{1,6}$', '') AS code,
-        coalesce(substring(v.value FROM ':(\d{1,6})$'), '0')::integer AS attempts
+    SELECT v.id, v.value, pg_catalog.regexp_replace(v.value, ':[0-9]{1,6}$', '') AS code,
+        coalesce(substring(v.value FROM ':([0-9]{1,6})$'), '0')::integer AS attempts
     FROM verification v
     WHERE v.identifier = @identifier::text
       AND v.id = (
@@ -133,7 +133,17 @@ DELETE FROM verification WHERE id = ANY(ARRAY(
 ));
 
 -- name: DeleteVerification :execrows
-DELETE FROM verification WHERE id = @id;
+-- With what it had replaced; see DeleteExpiredVerifications.
+DELETE FROM verification WHERE id = ANY(ARRAY(
+    SELECT past.id
+    FROM (SELECT named.id, named.identifier, named.created_at FROM verification named WHERE named.id = @id) gone
+    CROSS JOIN LATERAL (
+        SELECT replaced.id FROM verification replaced
+        WHERE replaced.identifier = gone.identifier
+          AND (replaced.created_at, replaced.id) <= (gone.created_at, gone.id)
+        OFFSET 0
+    ) past
+));
 
 -- name: DeleteVerificationsByIdentifier :execrows
 DELETE FROM verification WHERE identifier = @identifier::text;

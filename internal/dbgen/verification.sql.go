@@ -14,8 +14,8 @@ import (
 
 const consumeCode = `-- name: ConsumeCode :one
 WITH newest AS (
-    SELECT v.id, v.value, pg_catalog.regexp_replace(v.value, ':\d{1,6}$', '') AS code,
-        coalesce(substring(v.value FROM ':(\d{1,6})$'), '0')::integer AS attempts
+    SELECT v.id, v.value, pg_catalog.regexp_replace(v.value, ':[0-9]{1,6}$', '') AS code,
+        coalesce(substring(v.value FROM ':([0-9]{1,6})$'), '0')::integer AS attempts
     FROM verification v
     WHERE v.identifier = $1::text
       AND v.id = (
@@ -198,9 +198,19 @@ func (q *Queries) DeleteExpiredVerifications(ctx context.Context, arg DeleteExpi
 }
 
 const deleteVerification = `-- name: DeleteVerification :execrows
-DELETE FROM verification WHERE id = $1
+DELETE FROM verification WHERE id = ANY(ARRAY(
+    SELECT past.id
+    FROM (SELECT named.id, named.identifier, named.created_at FROM verification named WHERE named.id = $1) gone
+    CROSS JOIN LATERAL (
+        SELECT replaced.id FROM verification replaced
+        WHERE replaced.identifier = gone.identifier
+          AND (replaced.created_at, replaced.id) <= (gone.created_at, gone.id)
+        OFFSET 0
+    ) past
+))
 `
 
+// With what it had replaced; see DeleteExpiredVerifications.
 func (q *Queries) DeleteVerification(ctx context.Context, id string) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteVerification, id)
 	if err != nil {
