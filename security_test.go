@@ -417,3 +417,24 @@ func TestOldCodesStayReplaced(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSetEmailIsNoSecondDoor: an address that a squatter signed up with is proved by VerifyEmail alone.
+func TestSetEmailIsNoSecondDoor(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	for _, proved := range []bool{false, true} {
+		u := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.EmailVerified = proved })
+		set := func(email string, verified bool) authdb.User {
+			return must[authdb.User](t)(s.Users.SetEmail(ctx, u.ID, authdb.SetEmailParams{Email: email, Verified: verified}))
+		}
+		if got := set(strings.ToUpper(u.Email), true); got.EmailVerified != proved {
+			t.Errorf("the same address: proved %v, was %v", got.EmailVerified, proved)
+		}
+		if got := set("new-"+u.Email, true); !got.EmailVerified {
+			t.Error("another address: not proved")
+		}
+		if got := set("new-"+u.Email, false); got.EmailVerified {
+			t.Error("the same address: still proved")
+		}
+	}
+}

@@ -59,7 +59,7 @@ type UpdateUserParams struct {
 // SetEmailParams are a new address.
 type SetEmailParams struct {
 	Email    string // stored in lower case; at most 254 characters
-	Verified bool   // the user has proved it
+	Verified bool   // the user has proved it; without effect on an address that the user has and has not proved
 }
 
 // VerifyEmailParams say what was proved, and how.
@@ -222,8 +222,9 @@ func (r *UserRepository) Update(ctx context.Context, userID string, p UpdateUser
 	return answer(op, row, err, toUser)
 }
 
-// SetEmail changes the address of a user together with whether it is proved, and returns the user. It returns
-// [ErrNotFound], [ErrEmailTaken] or [ErrInvalidInput].
+// SetEmail changes the address of a user together with whether it is proved, and returns the user. An address that the
+// user has and has not proved is proved by VerifyEmail alone, and stays unproved here. It returns [ErrNotFound],
+// [ErrEmailTaken] or [ErrInvalidInput].
 func (r *UserRepository) SetEmail(ctx context.Context, userID string, p SetEmailParams) (User, error) {
 	const op = "Users.SetEmail"
 	p.Email = canonicalEmail(p.Email)
@@ -240,6 +241,8 @@ func (r *UserRepository) SetEmail(ctx context.Context, userID string, p SetEmail
 // since whoever made them had not proved the address, unless p keeps them. Better Auth 1.7.25 does so where a magic
 // link or a code by mail signs in. If it was, nothing changes. It returns [ErrNotFound] if the user has another
 // address, or [ErrInvalidInput].
+//
+// A verification that names the user by its value, such as a reset token, stays: none is found by that.
 //
 // It waits for sign-ins that are under way and ends them too. A program that has read the password before and makes its
 // session after is not among those.

@@ -33,7 +33,12 @@ WHERE id = @id
 RETURNING *;
 
 -- name: SetUserEmail :one
-UPDATE "user" SET email = @email, email_verified = @email_verified, updated_at = @now
+-- An address that the user has and has not proved is proved by VerifyUserEmail alone, which takes away what a squatter
+-- left.
+UPDATE "user"
+SET email = @email,
+    email_verified = CASE WHEN email = @email AND NOT email_verified THEN false ELSE @email_verified::boolean END,
+    updated_at = @now
 WHERE id = @id
 RETURNING *;
 

@@ -291,7 +291,10 @@ func (q *Queries) LockUserAsIs(ctx context.Context, id string) error {
 }
 
 const setUserEmail = `-- name: SetUserEmail :one
-UPDATE "user" SET email = $1, email_verified = $2, updated_at = $3
+UPDATE "user"
+SET email = $1,
+    email_verified = CASE WHEN email = $1 AND NOT email_verified THEN false ELSE $2::boolean END,
+    updated_at = $3
 WHERE id = $4
 RETURNING id, name, email, email_verified, image, created_at, updated_at
 `
@@ -303,6 +306,8 @@ type SetUserEmailParams struct {
 	ID            string
 }
 
+// An address that the user has and has not proved is proved by VerifyUserEmail alone, which takes away what a squatter
+// left.
 func (q *Queries) SetUserEmail(ctx context.Context, arg SetUserEmailParams) (User, error) {
 	row := q.db.QueryRow(ctx, setUserEmail,
 		arg.Email,
