@@ -32,6 +32,7 @@ var rules = func() map[string]rule {
 	}
 	m["member_organizationId_userId_uidx"] = rule{ErrAlreadyMember, "user_id"}
 	m["teamMember_teamId_userId_uidx"] = rule{ErrConflict, "user_id"}
+	m["team_member_membership_key_unique"] = rule{ErrConflict, "membership_key"}
 	m["account_providerId_accountId_uidx"] = rule{ErrAccountTaken, "account_id"}
 	// The slug has this second unique index; PostgreSQL reports whichever was made first.
 	m["organization_slug_uidx"] = rule{ErrSlugTaken, "slug"}

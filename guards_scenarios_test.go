@@ -1713,7 +1713,7 @@ func scenarios(t *testing.T) []scenario {
 				~ verification reset-b updated value=third`,
 		},
 		{
-			name: "a verification is deleted",
+			name: "a verification is deleted, and what it had replaced",
 			do: func(ctx context.Context, s *authdb.Store) error {
 				return s.Verifications.Delete(ctx, "reset-a")
 			},
@@ -2395,6 +2395,21 @@ func scenarios(t *testing.T) []scenario {
 				~ team red member_count=1 updated`,
 		},
 		{
+			name: "who is removed does not come back by what is pending",
+			given: `INSERT INTO invitation (id, organization_id, email, role, status, expires_at, inviter_id)
+				SELECT id, organization_id, 'bob@x.io', 'admin', status, '2026-06-03', 'olga' FROM (VALUES
+				('to-bob', 'acme', 'pending'), ('to-bob-2', 'globex', 'pending'), ('to-bob-3', 'acme', 'rejected')) i (id, organization_id, status)`,
+			do: doRemoveMember("acme", "acme-bob"),
+			changes: `
+				- member acme-bob
+				- team_member red-bob
+				~ invitation to-bob status=canceled
+				~ session bob-old active_organization_id=NULL updated
+				~ session bob1 active_organization_id=NULL active_team_id=NULL updated
+				~ session bob3 active_team_id=NULL updated
+				~ team red member_count=1 updated`,
+		},
+		{
 			name: "a member leaves",
 			free: []string{"member acme-bob", "organization acme"},
 			do:   doLeave("acme", "bob"),
@@ -2715,6 +2730,54 @@ func scenarios(t *testing.T) []scenario {
 			do:      doJoin("acme", "blue", 0, "bob"),
 			fails:   authdb.ErrNotMember,
 			changes: `- member acme-bob`,
+		},
+		{
+			name:  "joining waits for a server that removes the member, and then the seats",
+			rival: "DELETE FROM member WHERE id = 'acme-bob'",
+			then:  "SELECT FROM team WHERE id = 'blue' FOR NO KEY UPDATE NOWAIT",
+			do:    doJoin("acme", "blue", 0, "bob"),
+			fails: authdb.ErrNotMember, changes: `- member acme-bob`,
+		},
+		{
+			name: "joining holds a membership that came while it waited",
+			run: func(ctx context.Context, s *stage) error {
+				var others []*actor
+				for i, begun := range []string{
+					`UPDATE team SET member_count = member_count WHERE id = 'blue'`,
+					`INSERT INTO team_member (id, team_id, user_id) VALUES ('blue-dan', 'blue', 'dan')`,
+				} {
+					other, err := s.actor(ctx, i+1)
+					if err != nil {
+						return err
+					}
+					if _, err := other.conn.Exec(ctx, "BEGIN;"+begun); err != nil {
+						return err
+					}
+					defer func() { _, _ = other.conn.Exec(ctx, "ROLLBACK") }()
+					others = append(others, other)
+				}
+				joins, err := s.actor(ctx, 0)
+				if err != nil {
+					return err
+				}
+				op := joins.start(ctx, doJoin("acme", "blue", 0, "dan"))
+				for i, meanwhile := range []string{
+					`INSERT INTO member (id, organization_id, user_id, created_at) VALUES ('acme-dan', 'acme', 'dan', '2026-06-01')`,
+					`SELECT FROM member WHERE id = 'acme-dan' FOR UPDATE NOWAIT`,
+				} {
+					if waits, err := op.waits(ctx, others[i]); err != nil || !waits {
+						return fmt.Errorf("waits for the other: %v (%w)", waits, errors.Join(err, op.ended()))
+					}
+					_, err := s.admin.Exec(ctx, meanwhile)
+					if locked := strings.Contains(fmt.Sprint(err), "could not obtain lock"); locked != (i == 1) || err != nil && !locked {
+						return fmt.Errorf("the membership is locked: %v (%w)", locked, err)
+					}
+					if _, err := others[i].conn.Exec(ctx, "ROLLBACK"); err != nil {
+						return err
+					}
+				}
+				return op.wait(ctx)
+			},
 		},
 		{
 			name:  "joining waits for another that takes the last seat",
@@ -3169,6 +3232,19 @@ func scenarios(t *testing.T) []scenario {
 				~ team red member_count=3 updated`,
 		},
 		{
+			name: "accepting closes what else the address has pending there",
+			given: `INSERT INTO invitation (id, organization_id, email, role, status, expires_at, inviter_id)
+				SELECT id, 'acme', 'cyd@x.io', 'admin', status, '2026-06-03', 'olga' FROM (VALUES
+				('twice', 'pending'), ('refused', 'rejected')) i (id, status)`,
+			do: doAccept("to-cyd", "cyd", false),
+			changes: `
+				+ member new1 organization_id=acme role=member user_id=cyd
+				+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
+				~ invitation to-cyd status=accepted
+				~ invitation twice status=canceled
+				~ team red member_count=3 updated`,
+		},
+		{
 			name:  "no invitation is accepted beyond the limit",
 			do:    doAccept("to-cyd", "cyd", false, within(3, 0)),
 			fails: authdb.ErrLimitReached,
@@ -3322,6 +3398,13 @@ func scenarios(t *testing.T) []scenario {
 			do:      doReject("to-cyd", "cyd"),
 			fails:   authdb.ErrNotPending,
 			changes: `~ invitation to-cyd status=accepted`,
+		},
+		{
+			name:    "rejecting waits for a server that changes the address",
+			rival:   `UPDATE "user" SET email = 'cydney@x.io' WHERE id = 'cyd'`,
+			do:      doReject("to-cyd", "cyd"),
+			fails:   authdb.ErrNotRecipient,
+			changes: `~ user cyd email=cydney@x.io`,
 		},
 		{
 			name:    "an invitation is canceled",

@@ -331,7 +331,8 @@ func (r *InvitationRepository) Count(ctx context.Context, p ListInvitationsParam
 }
 
 // Accept makes the user to whose address an invitation was sent a member, with the role and in the teams that the
-// invitation names; teams that are gone are passed over. Of any number of calls one does it, and the same user's others
+// invitation names; teams that are gone are passed over. What else the address has pending in the organization is
+// canceled. Of any number of calls one does it, and the same user's others
 // return the same with AlreadyAccepted. The organization is not made active; see
 // [SessionRepository.SetActiveOrganization].
 //

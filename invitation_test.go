@@ -477,10 +477,11 @@ func testInvitationAccept(t *testing.T, s *fixture) {
 		t.Run(name, func(t *testing.T) {
 			g := newGuest(t, s)
 			exec(t, s.Store, `UPDATE invitation SET role = $1 WHERE id = $2`, role.invited, g.inv.ID)
-			plant(t, s, g.org.ID, g.tenant.user.ID, g.user.Email, "pending", s.now.Add(time.Hour)) // is not touched
+			twice := plant(t, s, g.org.ID, g.tenant.user.ID, g.user.Email, "pending", s.now.Add(time.Hour))
 			s.now = g.inv.ExpiresAt.Add(-time.Millisecond)
 			want := readTables(t, s.Store)
-			g.inv.Role, g.inv.Status = role.invited, "accepted"
+			g.inv.Role, g.inv.Status, twice.Status = role.invited, "accepted", "canceled"
+			want["invitation"][twice.ID] = asRow(twice)
 			accepted := authdb.AcceptedInvitation{Invitation: g.inv, Member: authdb.Member{
 				ID: s.id(1), OrganizationID: g.org.ID, UserID: g.user.ID, Role: role.want, CreatedAt: s.now,
 			}}

@@ -293,7 +293,8 @@ func (r *MemberRepository) Update(
 }
 
 // Delete ends a membership, and with it the user's memberships in the organization's teams; in the user's sessions the
-// organization and its teams are active no longer. It returns [ErrNotFound], or [ErrLastOwner] for the only owner.
+// organization and its teams are active no longer, and what the user's address has pending there is canceled. It returns
+// [ErrNotFound], or [ErrLastOwner] for the only owner.
 func (r *MemberRepository) Delete(ctx context.Context, organizationID, memberID string) error {
 	const op = "Members.Delete"
 	if err := check(op, id("organization_id", organizationID), id("member_id", memberID)); err != nil {

@@ -475,13 +475,12 @@ func testIndexes(t *testing.T, conn *pgx.Conn, p *planner, of estate) {
 }
 
 // queryPlans are the indexes that each query searches.
-const queryPlans = `AcceptInvitation: invitation_pkey member_organizationId_idx member_organizationId_userId_uidx member_userId_idx teamMember_teamId_idx teamMember_userId_idx team_organizationId_idx team_pkey user_pkey
+const queryPlans = `AcceptInvitation: invitation_email_idx invitation_pkey member_organizationId_idx member_organizationId_userId_uidx member_userId_idx teamMember_teamId_idx teamMember_userId_idx team_organizationId_idx team_pkey user_pkey
 AnswerMark: mark_pkey
 AuthenticateSession: member_userId_idx session_token_unique teamMember_userId_idx team_pkey user_pkey
 CancelExpiredInvitations: invitation_organizationId_idx
 CancelInvitation: invitation_pkey
 CheckRecipient: user_pkey
-CheckSeats: teamMember_teamId_userId_uidx team_pkey
 ClearActiveOrganization: member_organizationId_userId_uidx session_userId_idx
 ConsumeCode: verification_identifier_idx
 ConsumeVerification: verification_identifier_idx
@@ -503,7 +502,7 @@ CreateOrganization:
 CreateSession:
 CreateSessions:
 CreateTeam: team_organizationId_idx
-CreateTeamMembers: member_organizationId_userId_uidx teamMember_teamId_idx teamMember_teamId_userId_uidx team_member_membership_key_unique team_pkey
+CreateTeamMembers: member_organizationId_idx teamMember_teamId_idx team_pkey
 CreateUser:
 CreateUsers:
 CreateVerification: verification_identifier_idx
@@ -513,7 +512,7 @@ DeleteExpiredMarks: mark_createdAt_idx mark_pkey
 DeleteExpiredSessions: session_expiresAt_idx session_pkey
 DeleteExpiredVerifications: verification_expiresAt_idx verification_identifier_idx verification_pkey
 DeleteInvitation: invitation_pkey
-DeleteMember: member_organizationId_idx member_pkey member_userId_idx session_userId_idx teamMember_userId_idx team_organizationId_idx team_pkey
+DeleteMember: invitation_email_idx member_organizationId_idx member_pkey member_userId_idx session_userId_idx teamMember_userId_idx team_organizationId_idx team_pkey user_pkey
 DeleteOrganization: organization_pkey
 DeleteOtherSessions: session_userId_idx
 DeleteSession: session_pkey
@@ -598,7 +597,6 @@ LockOrganizations: organization_pkey
 LockOrganizationsOfUser: member_userId_idx organization_pkey
 LockOrganizationsOfUserToDelete: member_userId_idx organization_pkey
 LockPendingInvitations: invitation_email_idx
-LockSeats: teamMember_teamId_idx
 LockTeam: team_pkey
 LockTeamMember: teamMember_teamId_userId_uidx team_member_pkey team_pkey
 LockTeamMembership: member_userId_idx organization_pkey teamMember_teamId_userId_uidx team_organizationId_idx

@@ -67,7 +67,6 @@ var refusals = map[repo.RefusalError]refusal{
 	"too many members":  {ErrLimitReached, "max_members"},
 	"too many pending":  {ErrLimitReached, "max_pending"},
 	"team full":         {ErrLimitReached, "max_team_members"},
-	"key taken":         {ErrConflict, "membership_key"},
 	"not the recipient": {ErrNotRecipient, ""},
 	"not verified":      {ErrEmailNotVerified, ""},
 	"not pending":       {ErrNotPending, ""},

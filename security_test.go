@@ -438,3 +438,61 @@ func TestSetEmailIsNoSecondDoor(t *testing.T) {
 		}
 	}
 }
+
+// TestSeatsAllOrNone: a server that adds one of the seats and takes it away leaves the others refused or made, not both.
+func TestSeatsAllOrNone(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	org, _ := owned(t, s)
+	team := must[authdb.Team](t)(s.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: org.ID}))
+	exec(t, s.Store, `INSERT INTO "user" (id, name, email) SELECT 'u' || i, '', 'u' || i || '@x.io' FROM generate_series(1, 3000) i`)
+	exec(t, s.Store, `INSERT INTO member (id, organization_id, user_id, created_at)
+		SELECT 'm' || i, $1, 'u' || i, now() FROM generate_series(1, 3000) i`, org.ID)
+	var ids []string
+	for i := range 3000 {
+		ids = append(ids, fmt.Sprintf("u%d", i+1))
+	}
+	conn := must[*pgx.Conn](t)(pgx.Connect(ctx, s.Pool().Config().ConnString()))
+	defer func() { _ = conn.Close(context.Background()) }()
+	other := func(sql string, args ...any) { t.Helper(); must[any](t)(conn.Exec(ctx, sql, args...)) }
+	other(`BEGIN`)
+	other(`INSERT INTO team_member (id, team_id, user_id) VALUES ('other', $1, 'u1')`, team.ID)
+	done := make(chan error)
+	go func() { done <- errOf(s.TeamMembers.CreateMany(ctx, seatsOf(org.ID, team.ID, 0, ids...))) }()
+	for waits := 0; waits == 0; time.Sleep(time.Millisecond) {
+		waits = count(t, s.Store, `SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))`, conn.PgConn().PID())
+	}
+	other(`COMMIT`)
+	other(`DELETE FROM team_member WHERE id = 'other'`)
+	err, n := <-done, count(t, s.Store, `SELECT count(*) FROM team_member WHERE team_id = $1`, team.ID)
+	if (err == nil) != (n >= 2999) || err != nil && n > 0 {
+		t.Errorf("%v, and %d have joined", err, n)
+	}
+}
+
+// TestRemovedStayRemoved: what was pending beside the membership is no way back.
+func TestRemovedStayRemoved(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	for name, join := range map[string]func(g guest) authdb.Member{
+		"added": func(g guest) authdb.Member {
+			return must[authdb.Member](t)(s.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: g.org.ID, UserID: g.user.ID}))
+		},
+		"invited twice": func(g guest) authdb.Member {
+			exec(t, s.Store, `INSERT INTO invitation (id, organization_id, email, role, status, expires_at, created_at, inviter_id)
+				SELECT 'second', organization_id, email, 'admin', status, expires_at, created_at, inviter_id FROM invitation WHERE id = $1`, g.inv.ID)
+			return must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(ctx,
+				authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID})).Member
+		},
+	} {
+		g := newGuest(t, s)
+		if err := s.Members.Delete(ctx, g.org.ID, join(g).ID); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{g.inv.ID, "second"} {
+			if back, err := s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id, UserID: g.user.ID}); err == nil {
+				t.Errorf("%s, removed, and back as %s", name, back.Member.Role)
+			}
+		}
+	}
+}

@@ -79,8 +79,9 @@ FOR NO KEY UPDATE;
 SELECT id FROM invitation WHERE id = @id FOR NO KEY UPDATE;
 
 -- name: AcceptInvitation :one
--- Organization, role and teams come from the row alone; teams that are gone are passed over, as Better Auth does. The
--- inviter must still be one who could send it; see CreateInvitation.
+-- What else the address has pending in the organization is closed. Organization, role and teams come from the row alone; teams that are gone are passed over, as Better Auth does. The
+-- inviter must still be one who could send it; see CreateInvitation. A membership that another server adds meanwhile is
+-- locked (DO UPDATE), since the seats rest on it.
 WITH invited AS (
     SELECT i.organization_id, i.email = u.email AS is_recipient, u.email_verified AS is_verified,
         i.status = 'pending' AS is_pending, i.status = 'accepted' AS is_accepted, i.expires_at <= @now AS has_expired,
@@ -90,7 +91,7 @@ WITH invited AS (
 ), open_teams AS (
     SELECT t.id, t.member_count FROM invitation i
     JOIN team t ON t.organization_id = i.organization_id
-        AND t.id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(i.team_id), '\s*,\s*'))
+        AND t.id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(i.team_id), '[[:space:]]*,[[:space:]]*'))
     WHERE i.id = @id
       AND t.id <> ALL(ARRAY(SELECT tm.team_id FROM team_member tm WHERE tm.user_id = @user_id))
 ), verdict AS (
@@ -125,12 +126,18 @@ WITH invited AS (
     UPDATE invitation SET status = 'accepted'
     WHERE id = @id
       AND (SELECT outcome FROM verdict) = ''
-    RETURNING organization_id, role
+    RETURNING organization_id, email, role
+), closed AS (
+    UPDATE invitation SET status = 'canceled'
+    WHERE organization_id = (SELECT claimed.organization_id FROM claimed)
+      AND email = (SELECT claimed.email FROM claimed)
+      AND status = 'pending'
+      AND id <> @id
 ), joined AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
     SELECT @member_id::text, claimed.organization_id, @user_id, coalesce(nullif(claimed.role, ''), 'member'), @now
     FROM claimed
-    ON CONFLICT (organization_id, user_id) DO NOTHING
+    ON CONFLICT (organization_id, user_id) DO UPDATE SET user_id = excluded.user_id
 ), seats AS (
     INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
     SELECT pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(

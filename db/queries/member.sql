@@ -135,6 +135,7 @@ WITH target AS (
 SELECT outcome FROM verdict;
 
 -- name: DeleteMember :one
+-- What the address has pending goes along, or who was removed would come back by it.
 WITH target AS (
     SELECT m.id, m.user_id, m.role FROM member m
     WHERE m.organization_id = @organization_id
@@ -172,6 +173,11 @@ WITH target AS (
     WHERE s.user_id = (SELECT gone.user_id FROM gone)
       AND (s.active_organization_id = @organization_id
         OR s.active_team_id IN (SELECT t.id FROM team t WHERE t.organization_id = @organization_id))
+), uninvited AS (
+    UPDATE invitation SET status = 'canceled'
+    WHERE organization_id = @organization_id
+      AND email = (SELECT u.email FROM "user" u WHERE u.id = (SELECT gone.user_id FROM gone))
+      AND status = 'pending'
 )
 SELECT outcome FROM verdict;
 

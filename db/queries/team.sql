@@ -58,7 +58,7 @@ SELECT id FROM team WHERE id = @id AND organization_id = @organization_id FOR NO
 -- name: LockTeamsOfInvitation :exec
 SELECT t.id FROM team t
 WHERE t.id = ANY(pg_catalog.regexp_split_to_array(
-    pg_catalog.btrim((SELECT i.team_id FROM invitation i WHERE i.id = @invitation_id)), '\s*,\s*'))
+    pg_catalog.btrim((SELECT i.team_id FROM invitation i WHERE i.id = @invitation_id)), '[[:space:]]*,[[:space:]]*'))
   AND t.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = @invitation_id)
 ORDER BY t.id
 FOR NO KEY UPDATE;
@@ -84,10 +84,10 @@ WITH verdict AS (
 ), rewritten AS (
     UPDATE invitation
     SET team_id = nullif(pg_catalog.array_to_string(pg_catalog.array_remove(
-        pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '\s*,\s*'), @id), ','), '')
+        pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '[[:space:]]*,[[:space:]]*'), @id), ','), '')
     WHERE organization_id = @organization_id
       AND status = 'pending'
-      AND @id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '\s*,\s*'))
+      AND @id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '[[:space:]]*,[[:space:]]*'))
       AND (SELECT outcome FROM verdict) = ''
 ), gone AS (
     DELETE FROM team

@@ -2,19 +2,28 @@
 -- so that no tenant reaches another's teams.
 
 -- name: CreateTeamMembers :one
--- No conflict target: the key of Better Auth 1.7 is unique as well, and a row of that server's may arrive meanwhile.
-WITH wanted AS (
+-- What it rests on is locked here, also what has come since the locks before it: memberships, seats that are there, and
+-- those that another server adds meanwhile (DO UPDATE). So nothing is left to check behind it.
+WITH members AS (
+    SELECT m.user_id FROM member m
+    WHERE m.organization_id = @organization_id AND m.user_id = ANY(@user_ids::text[])
+    FOR KEY SHARE
+), present AS (
+    SELECT tm.user_id FROM team_member tm
+    WHERE tm.team_id = @team_id AND tm.user_id = ANY(@user_ids::text[])
+    ORDER BY tm.id
+    FOR KEY SHARE
+), wanted AS (
     SELECT w.id, w.user_id
     FROM (SELECT pg_catalog.unnest(@ids::text[]) AS id, pg_catalog.unnest(@user_ids::text[]) AS user_id) w
-    JOIN member m ON m.user_id = w.user_id AND m.organization_id = @organization_id
+    JOIN members ON members.user_id = w.user_id
 ), fresh AS (
     SELECT wanted.id, wanted.user_id,
         pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
             '[' || pg_catalog.to_json(@team_id::text)::text || ',' || pg_catalog.to_json(wanted.user_id)::text || ']',
             'UTF8')), 'base64'), '='), '+/', '-_') AS key
     FROM wanted
-    WHERE wanted.user_id <> ALL(ARRAY(SELECT tm.user_id FROM team_member tm WHERE tm.team_id = @team_id
-        AND tm.user_id = ANY(@user_ids::text[])))
+    WHERE wanted.user_id <> ALL(ARRAY(SELECT present.user_id FROM present))
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (
@@ -26,8 +35,6 @@ WITH wanted AS (
                 (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = @team_id
                     AND sqlc.narg('max_members')::bigint IS NOT NULL)
             ) > sqlc.narg('max_members')::bigint THEN 'too many members'
-        WHEN EXISTS (
-            SELECT 1 FROM team_member tm WHERE tm.membership_key IN (SELECT fresh.key FROM fresh)) THEN 'key taken'
         ELSE ''
     END::text AS outcome
 ), seats AS (
@@ -35,26 +42,16 @@ WITH wanted AS (
     SELECT fresh.id, @team_id, fresh.user_id, @now::timestamp, fresh.key
     FROM fresh
     WHERE (SELECT outcome FROM verdict) = ''
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (team_id, user_id) DO UPDATE SET user_id = excluded.user_id
     RETURNING id
+), made AS (
+    SELECT seats.id FROM seats JOIN fresh ON fresh.id = seats.id
 ), counted AS (
-    UPDATE team SET member_count = member_count + (SELECT pg_catalog.count(*) FROM seats), updated_at = @now::timestamp
+    UPDATE team SET member_count = member_count + (SELECT pg_catalog.count(*) FROM made), updated_at = @now::timestamp
     WHERE id = @team_id
-      AND EXISTS (SELECT 1 FROM seats)
+      AND EXISTS (SELECT 1 FROM made)
 )
 SELECT outcome FROM verdict;
-
--- name: CheckSeats :one
--- Another server may have added a seat meanwhile, and taken it away again. Those that are there stay.
-SELECT CASE
-    WHEN EXISTS (
-        SELECT 1 FROM pg_catalog.unnest(@user_ids::text[]) wanted (user_id)
-        WHERE NOT EXISTS (
-            SELECT 1 FROM team_member tm JOIN team t ON t.id = tm.team_id
-            WHERE tm.team_id = @team_id AND t.organization_id = @organization_id AND tm.user_id = wanted.user_id
-            FOR KEY SHARE)) THEN 'not a member'
-    ELSE ''
-END::text AS outcome;
 
 -- name: ListTeamMembersOfUsers :many
 SELECT tm.* FROM team_member tm JOIN team t ON t.id = tm.team_id
@@ -115,13 +112,6 @@ JOIN member m ON m.organization_id = o.id
 JOIN team t ON t.organization_id = o.id
 JOIN team_member tm ON tm.team_id = t.id AND tm.user_id = m.user_id
 WHERE tm.team_id = @team_id AND tm.user_id = @user_id
-FOR KEY SHARE;
-
--- name: LockSeats :exec
--- Against another server that takes away a seat which is there.
-SELECT tm.id FROM team_member tm
-WHERE tm.team_id = @team_id AND tm.user_id = ANY(@user_ids::text[])
-ORDER BY tm.id
 FOR KEY SHARE;
 
 -- name: DeleteTeamMember :one

@@ -20,7 +20,7 @@ WITH invited AS (
 ), open_teams AS (
     SELECT t.id, t.member_count FROM invitation i
     JOIN team t ON t.organization_id = i.organization_id
-        AND t.id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(i.team_id), '\s*,\s*'))
+        AND t.id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(i.team_id), '[[:space:]]*,[[:space:]]*'))
     WHERE i.id = $3
       AND t.id <> ALL(ARRAY(SELECT tm.team_id FROM team_member tm WHERE tm.user_id = $2))
 ), verdict AS (
@@ -55,12 +55,18 @@ WITH invited AS (
     UPDATE invitation SET status = 'accepted'
     WHERE id = $3
       AND (SELECT outcome FROM verdict) = ''
-    RETURNING organization_id, role
+    RETURNING organization_id, email, role
+), closed AS (
+    UPDATE invitation SET status = 'canceled'
+    WHERE organization_id = (SELECT claimed.organization_id FROM claimed)
+      AND email = (SELECT claimed.email FROM claimed)
+      AND status = 'pending'
+      AND id <> $3
 ), joined AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
     SELECT $9::text, claimed.organization_id, $2, coalesce(nullif(claimed.role, ''), 'member'), $1
     FROM claimed
-    ON CONFLICT (organization_id, user_id) DO NOTHING
+    ON CONFLICT (organization_id, user_id) DO UPDATE SET user_id = excluded.user_id
 ), seats AS (
     INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
     SELECT pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
@@ -92,8 +98,9 @@ type AcceptInvitationParams struct {
 	MemberID        string
 }
 
-// Organization, role and teams come from the row alone; teams that are gone are passed over, as Better Auth does. The
-// inviter must still be one who could send it; see CreateInvitation.
+// What else the address has pending in the organization is closed. Organization, role and teams come from the row alone; teams that are gone are passed over, as Better Auth does. The
+// inviter must still be one who could send it; see CreateInvitation. A membership that another server adds meanwhile is
+// locked (DO UPDATE), since the seats rest on it.
 func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationParams) (string, error) {
 	row := q.db.QueryRow(ctx, acceptInvitation,
 		arg.Now,

@@ -166,6 +166,11 @@ WITH target AS (
     WHERE s.user_id = (SELECT gone.user_id FROM gone)
       AND (s.active_organization_id = $1
         OR s.active_team_id IN (SELECT t.id FROM team t WHERE t.organization_id = $1))
+), uninvited AS (
+    UPDATE invitation SET status = 'canceled'
+    WHERE organization_id = $1
+      AND email = (SELECT u.email FROM "user" u WHERE u.id = (SELECT gone.user_id FROM gone))
+      AND status = 'pending'
 )
 SELECT outcome FROM verdict
 `
@@ -178,6 +183,7 @@ type DeleteMemberParams struct {
 	Now            time.Time
 }
 
+// What the address has pending goes along, or who was removed would come back by it.
 func (q *Queries) DeleteMember(ctx context.Context, arg DeleteMemberParams) (string, error) {
 	row := q.db.QueryRow(ctx, deleteMember,
 		arg.OrganizationID,

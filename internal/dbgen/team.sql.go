@@ -80,10 +80,10 @@ WITH verdict AS (
 ), rewritten AS (
     UPDATE invitation
     SET team_id = nullif(pg_catalog.array_to_string(pg_catalog.array_remove(
-        pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '\s*,\s*'), $1), ','), '')
+        pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '[[:space:]]*,[[:space:]]*'), $1), ','), '')
     WHERE organization_id = $2
       AND status = 'pending'
-      AND $1 = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '\s*,\s*'))
+      AND $1 = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '[[:space:]]*,[[:space:]]*'))
       AND (SELECT outcome FROM verdict) = ''
 ), gone AS (
     DELETE FROM team
@@ -283,7 +283,7 @@ func (q *Queries) LockTeamToJoin(ctx context.Context, arg LockTeamToJoinParams) 
 const lockTeamsOfInvitation = `-- name: LockTeamsOfInvitation :exec
 SELECT t.id FROM team t
 WHERE t.id = ANY(pg_catalog.regexp_split_to_array(
-    pg_catalog.btrim((SELECT i.team_id FROM invitation i WHERE i.id = $1)), '\s*,\s*'))
+    pg_catalog.btrim((SELECT i.team_id FROM invitation i WHERE i.id = $1)), '[[:space:]]*,[[:space:]]*'))
   AND t.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = $1)
 ORDER BY t.id
 FOR NO KEY UPDATE

@@ -10,32 +10,6 @@ import (
 	"time"
 )
 
-const checkSeats = `-- name: CheckSeats :one
-SELECT CASE
-    WHEN EXISTS (
-        SELECT 1 FROM pg_catalog.unnest($1::text[]) wanted (user_id)
-        WHERE NOT EXISTS (
-            SELECT 1 FROM team_member tm JOIN team t ON t.id = tm.team_id
-            WHERE tm.team_id = $2 AND t.organization_id = $3 AND tm.user_id = wanted.user_id
-            FOR KEY SHARE)) THEN 'not a member'
-    ELSE ''
-END::text AS outcome
-`
-
-type CheckSeatsParams struct {
-	UserIds        []string
-	TeamID         string
-	OrganizationID string
-}
-
-// Another server may have added a seat meanwhile, and taken it away again. Those that are there stay.
-func (q *Queries) CheckSeats(ctx context.Context, arg CheckSeatsParams) (string, error) {
-	row := q.db.QueryRow(ctx, checkSeats, arg.UserIds, arg.TeamID, arg.OrganizationID)
-	var outcome string
-	err := row.Scan(&outcome)
-	return outcome, err
-}
-
 const countTeamMembers = `-- name: CountTeamMembers :one
 SELECT pg_catalog.count(*) FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = $1 AND t.organization_id = $2
@@ -55,66 +29,75 @@ func (q *Queries) CountTeamMembers(ctx context.Context, arg CountTeamMembersPara
 
 const createTeamMembers = `-- name: CreateTeamMembers :one
 
-WITH wanted AS (
+WITH members AS (
+    SELECT m.user_id FROM member m
+    WHERE m.organization_id = $1 AND m.user_id = ANY($2::text[])
+    FOR KEY SHARE
+), present AS (
+    SELECT tm.user_id FROM team_member tm
+    WHERE tm.team_id = $3 AND tm.user_id = ANY($2::text[])
+    ORDER BY tm.id
+    FOR KEY SHARE
+), wanted AS (
     SELECT w.id, w.user_id
-    FROM (SELECT pg_catalog.unnest($1::text[]) AS id, pg_catalog.unnest($2::text[]) AS user_id) w
-    JOIN member m ON m.user_id = w.user_id AND m.organization_id = $3
+    FROM (SELECT pg_catalog.unnest($4::text[]) AS id, pg_catalog.unnest($2::text[]) AS user_id) w
+    JOIN members ON members.user_id = w.user_id
 ), fresh AS (
     SELECT wanted.id, wanted.user_id,
         pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
-            '[' || pg_catalog.to_json($4::text)::text || ',' || pg_catalog.to_json(wanted.user_id)::text || ']',
+            '[' || pg_catalog.to_json($3::text)::text || ',' || pg_catalog.to_json(wanted.user_id)::text || ']',
             'UTF8')), 'base64'), '='), '+/', '-_') AS key
     FROM wanted
-    WHERE wanted.user_id <> ALL(ARRAY(SELECT tm.user_id FROM team_member tm WHERE tm.team_id = $4
-        AND tm.user_id = ANY($2::text[])))
+    WHERE wanted.user_id <> ALL(ARRAY(SELECT present.user_id FROM present))
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (
-            SELECT 1 FROM team t WHERE t.id = $4 AND t.organization_id = $3) THEN 'not found'
+            SELECT 1 FROM team t WHERE t.id = $3 AND t.organization_id = $1) THEN 'not found'
         WHEN (SELECT pg_catalog.count(*) FROM wanted) < pg_catalog.cardinality($2::text[]) THEN 'not a member'
         WHEN (SELECT pg_catalog.count(*) FROM fresh) > 0
             AND (SELECT pg_catalog.count(*) FROM fresh) + greatest(
-                (SELECT t.member_count FROM team t WHERE t.id = $4),
-                (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = $4
+                (SELECT t.member_count FROM team t WHERE t.id = $3),
+                (SELECT pg_catalog.count(*) FROM team_member tm WHERE tm.team_id = $3
                     AND $5::bigint IS NOT NULL)
             ) > $5::bigint THEN 'too many members'
-        WHEN EXISTS (
-            SELECT 1 FROM team_member tm WHERE tm.membership_key IN (SELECT fresh.key FROM fresh)) THEN 'key taken'
         ELSE ''
     END::text AS outcome
 ), seats AS (
     INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
-    SELECT fresh.id, $4, fresh.user_id, $6::timestamp, fresh.key
+    SELECT fresh.id, $3, fresh.user_id, $6::timestamp, fresh.key
     FROM fresh
     WHERE (SELECT outcome FROM verdict) = ''
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (team_id, user_id) DO UPDATE SET user_id = excluded.user_id
     RETURNING id
+), made AS (
+    SELECT seats.id FROM seats JOIN fresh ON fresh.id = seats.id
 ), counted AS (
-    UPDATE team SET member_count = member_count + (SELECT pg_catalog.count(*) FROM seats), updated_at = $6::timestamp
-    WHERE id = $4
-      AND EXISTS (SELECT 1 FROM seats)
+    UPDATE team SET member_count = member_count + (SELECT pg_catalog.count(*) FROM made), updated_at = $6::timestamp
+    WHERE id = $3
+      AND EXISTS (SELECT 1 FROM made)
 )
 SELECT outcome FROM verdict
 `
 
 type CreateTeamMembersParams struct {
-	Ids            []string
-	UserIds        []string
 	OrganizationID string
+	UserIds        []string
 	TeamID         string
+	Ids            []string
 	MaxMembers     *int64
 	Now            time.Time
 }
 
 // team_member has no organization_id: every query but the user's own list reads the team with its organization,
 // so that no tenant reaches another's teams.
-// No conflict target: the key of Better Auth 1.7 is unique as well, and a row of that server's may arrive meanwhile.
+// What it rests on is locked here, also what has come since the locks before it: memberships, seats that are there, and
+// those that another server adds meanwhile (DO UPDATE). So nothing is left to check behind it.
 func (q *Queries) CreateTeamMembers(ctx context.Context, arg CreateTeamMembersParams) (string, error) {
 	row := q.db.QueryRow(ctx, createTeamMembers,
-		arg.Ids,
-		arg.UserIds,
 		arg.OrganizationID,
+		arg.UserIds,
 		arg.TeamID,
+		arg.Ids,
 		arg.MaxMembers,
 		arg.Now,
 	)
@@ -542,24 +525,6 @@ func (q *Queries) ListTeamMembersOfUsers(ctx context.Context, arg ListTeamMember
 		return nil, err
 	}
 	return items, nil
-}
-
-const lockSeats = `-- name: LockSeats :exec
-SELECT tm.id FROM team_member tm
-WHERE tm.team_id = $1 AND tm.user_id = ANY($2::text[])
-ORDER BY tm.id
-FOR KEY SHARE
-`
-
-type LockSeatsParams struct {
-	TeamID  string
-	UserIds []string
-}
-
-// Against another server that takes away a seat which is there.
-func (q *Queries) LockSeats(ctx context.Context, arg LockSeatsParams) error {
-	_, err := q.db.Exec(ctx, lockSeats, arg.TeamID, arg.UserIds)
-	return err
 }
 
 const lockTeamMember = `-- name: LockTeamMember :exec

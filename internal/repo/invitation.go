@@ -55,7 +55,9 @@ func (r *Repo) RejectInvitation(
 		ID: p.ID, UserID: p.UserID,
 	}, &row)
 	err = r.writeThenRead(ctx, name, read,
-		lock((*queries).LockInvitation, p.ID), verdict((*queries).RejectInvitation, p))
+		lock((*queries).LockInvitation, p.ID),
+		lock((*queries).LockUserAsIs, p.UserID), // the answer goes by the address
+		verdict((*queries).RejectInvitation, p))
 	return row, err
 }
 

@@ -2,6 +2,9 @@ package repo_test
 
 import (
 	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"maps"
 	"os"
 	"path/filepath"
@@ -231,7 +234,7 @@ func TestLocks(t *testing.T) {
 				t.Errorf("%s %s: a lock locks once, at its end, and returns nothing", q.name, q.kind)
 			}
 		case skipsLocked[q.name] != "":
-		case slices.Contains([]string{"ConsumeCode", "ConsumeVerification", "CreateInvitation"}, q.name):
+		case slices.Contains([]string{"ConsumeCode", "ConsumeVerification", "CreateInvitation", "CreateTeamMembers"}, q.name):
 			// reads a row that may have been made since the lock under one of its own
 		default:
 			// A row that a decision rests on stays as it is, for the decision's transaction.
@@ -268,7 +271,6 @@ func TestTenantPredicate(t *testing.T) {
 		"LockMembersOfUser":          "keyed by the user, whose memberships they are",
 		"LockMembershipOfInvitation": "keyed by the invitation, whose organization it asks for",
 		"LockTeamsOfInvitation":      "keyed by the invitation; returns nothing, and what follows asks whose they are",
-		"LockSeats":                  "keyed by a team; returns nothing, and what follows asks whose it is",
 		"CreateMembers":              "the organization is a column of each row",
 	}
 	// Where a query is scoped by the user in place of the organization, it says so.
@@ -315,5 +317,69 @@ func TestGeneratedColumnLists(t *testing.T) {
 		if found := star.Find(content); found != nil {
 			t.Errorf("%s: %s", file, found)
 		}
+	}
+}
+
+// writesFirst are flights in which a verdict stands behind a write.
+var writesFirst = map[string]string{
+	"DeleteSessionsOfUnverified": "asks what the verdict asks, of a user who is locked",
+	"ClearActiveOrganization":    "without the organization, which is locked, it has no members",
+}
+
+// TestVerdictsComeFirst: where a flight is refused it has written nothing, so no statement that refuses stands behind one
+// that writes.
+func TestVerdictsComeFirst(t *testing.T) {
+	queries := map[string]string{}
+	for _, q := range readQueries(t) {
+		queries[q.name] = q.sql
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exempt, verdicts := maps.Clone(writesFirst), 0
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range parsed.Decls {
+			var wrote string // by a step before, in the order in which they are written down
+			ast.Inspect(decl, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				name, ok := call.Fun.(*ast.Ident)
+				if !ok || !slices.Contains([]string{"ask", "verdict", "must"}, name.Name) {
+					return true
+				}
+				ast.Inspect(call.Args[0], func(n ast.Node) bool {
+					selector, ok := n.(*ast.SelectorExpr)
+					if !ok || queries[selector.Sel.Name] == "" {
+						return true
+					}
+					query := selector.Sel.Name
+					if name.Name != "ask" {
+						verdicts++
+						if wrote != "" && writesFirst[wrote] == "" {
+							t.Errorf("%s: %s may refuse what %s has written", file, query, wrote)
+						}
+						delete(exempt, wrote)
+					}
+					if regexp.MustCompile(`\b(INSERT INTO|UPDATE "?\w+"?( \w+)?\s+SET|DELETE FROM)\b`).MatchString(queries[query]) {
+						wrote = query
+					}
+					return true
+				})
+				return true
+			})
+		}
+	}
+	if verdicts < 20 {
+		t.Errorf("only %d verdicts found", verdicts)
+	}
+	for name := range exempt {
+		t.Errorf("%s stands before no verdict", name)
 	}
 }

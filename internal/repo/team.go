@@ -59,11 +59,7 @@ func (r *Repo) CreateTeamMembers(
 			OrganizationID: p.OrganizationID, UserIds: p.UserIds,
 		}),
 		lock((*queries).LockTeamToJoin, dbgen.LockTeamToJoinParams{ID: p.TeamID, OrganizationID: p.OrganizationID}),
-		lock((*queries).LockSeats, dbgen.LockSeatsParams{TeamID: p.TeamID, UserIds: p.UserIds}),
-		verdict((*queries).CreateTeamMembers, p),
-		verdict((*queries).CheckSeats, dbgen.CheckSeatsParams{
-			OrganizationID: p.OrganizationID, TeamID: p.TeamID, UserIds: p.UserIds,
-		}))
+		verdict((*queries).CreateTeamMembers, p))
 	return rows, err
 }
 
