@@ -26,7 +26,7 @@ const (
 //
 // Unless dsn says otherwise, connecting may take 10 seconds, idle connections close after 30 seconds and live ones
 // are kept without limit. dsn's pool_ settings and default_query_exec_mode (exec or cache_describe behind PgBouncer)
-// are respected. Every session runs in time zone UTC.
+// are respected. Every session runs in time zone UTC, in UTF-8 and with standard_conforming_strings.
 //
 // Tables are looked for along the search path of dsn, role or database; pg_temp is put last on it, so that no temporary
 // table stands in for one of them. Behind a pooler the path stays as it is.

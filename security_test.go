@@ -496,3 +496,35 @@ func TestRemovedStayRemoved(t *testing.T) {
 		}
 	}
 }
+
+// TestGuessesEndWhateverStringsMean: a limit that a setting of the role or the database takes away is none.
+func TestGuessesEndWhateverStringsMean(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	dsn := s.Pool().Config().ConnString()
+	exec(t, s.Store, `DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET standard_conforming_strings = off', current_database());
+		EXECUTE format('ALTER DATABASE %I SET client_encoding = LATIN1', current_database());
+		END $$`)
+	opened := must[*authdb.Store](t)(authdb.Open(ctx, dsn))
+	defer opened.Close()
+	var strs, encoding string
+	if err := opened.Pool().QueryRow(ctx, `SELECT current_setting('standard_conforming_strings'), current_setting('client_encoding')`).
+		Scan(&strs, &encoding); err != nil || strs != "on" || encoding != "UTF8" {
+		t.Errorf("strings %s, encoding %s, %v", strs, encoding, err)
+	}
+	conn := must[*pgx.Conn](t)(pgx.Connect(ctx, dsn))
+	defer func() { _ = conn.Close(context.Background()) }()
+	for i, db := range []*authdb.Store{opened, authdb.New(conn)} {
+		id := authdb.Secret(fmt.Sprint("code", i))
+		must[authdb.Verification](t)(db.Verifications.Create(ctx, authdb.CreateVerificationParams{
+			Identifier: id, Value: "123456:0", ExpiresAt: time.Now().Add(time.Hour),
+		}))
+		for guess := range 4 {
+			err := db.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: id, Code: "000000"})
+			if guess < 3 != errors.Is(err, authdb.ErrWrongCode) {
+				t.Errorf("%d, guess %d: %v", i, guess, err)
+			}
+		}
+	}
+}

@@ -190,7 +190,7 @@ var fixes = []struct{ table, sql string }{
 			SELECT organization_id, user_id, role, pg_catalog.min(place) AS place FROM (
 				SELECT m.organization_id, m.user_id, r.role,
 					pg_catalog.row_number() OVER (PARTITION BY m.organization_id, m.user_id ORDER BY m.created_at, m.id, r.n) AS place
-				FROM SCHEMA."member" m, pg_catalog.regexp_split_to_table(pg_catalog.btrim(m.role), '\s*,\s*') WITH ORDINALITY r (role, n)
+				FROM SCHEMA."member" m, pg_catalog.regexp_split_to_table(pg_catalog.btrim(m.role), '[[:space:]]*,[[:space:]]*') WITH ORDINALITY r (role, n)
 				WHERE (SELECT pg_catalog.count(*) FROM SCHEMA."member" d
 					WHERE d.organization_id = m.organization_id AND d.user_id = m.user_id) > 1
 			) every GROUP BY organization_id, user_id, role

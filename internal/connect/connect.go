@@ -26,18 +26,20 @@ func Apply(c *pgx.ConnConfig, insecure bool) error {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = Timeout
 	}
-	setUTC(c)
+	pin(c)
 	if insecure {
 		return nil
 	}
 	return requireVerifiedTLS(&c.Config)
 }
 
-// setUTC overrides the DSN's zone in whatever case it is spelled: of several, the server takes the last one sent.
-func setUTC(c *pgx.ConnConfig) {
-	params := map[string]string{"timezone": "UTC"}
+// pin sets what statements and their answers rest on, whatever the DSN, the role or the database says: a start-up
+// parameter counts more than those. The DSN's is dropped in whatever case it is spelled: of several, the server takes
+// the last one sent.
+func pin(c *pgx.ConnConfig) {
+	params := map[string]string{"timezone": "UTC", "client_encoding": "UTF8", "standard_conforming_strings": "on"}
 	for key, value := range c.RuntimeParams {
-		if !strings.EqualFold(key, "timezone") {
+		if _, pinned := params[strings.ToLower(key)]; !pinned {
 			params[key] = value
 		}
 	}

@@ -97,7 +97,7 @@ SELECT 'policy', t.relname || '.' || p.polname::text, pg_catalog.concat_ws(' ',
 	'WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')')
 FROM tables t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
 UNION ALL
-SELECT 'rule', t.relname || '.' || r.rulename::text, pg_catalog.regexp_replace(pg_catalog.pg_get_ruledef(r.oid, true), '\s+', ' ', 'g')
+SELECT 'rule', t.relname || '.' || r.rulename::text, pg_catalog.regexp_replace(pg_catalog.pg_get_ruledef(r.oid, true), '[[:space:]]+', ' ', 'g')
 FROM tables t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid
 UNION ALL
 SELECT 'grant', t.relname || '.PUBLIC', pg_catalog.string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type)

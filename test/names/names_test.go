@@ -23,12 +23,16 @@ var elsewhere = []string{"migrate", "migrate/catalog", "cmd/migrate", "internal/
 
 // TestCalls: every function that is called in a query, a migration or a Go file stands in pg_catalog by name. Only so is
 // it certain which one that is: a function of another schema with just the argument types of a call is preferred to one
-// of pg_catalog that takes any, or others.
+// of pg_catalog that takes any, or others. And no text has a backslash, which means another thing where a role or a
+// database has standard_conforming_strings off.
 func TestCalls(t *testing.T) {
 	lint := func(t *testing.T, texts []text) {
 		for _, x := range texts {
 			for _, name := range shadowable(x.sql) {
 				t.Errorf("%s: %s(…) is looked up along the search path; write pg_catalog.%s", x.at, name, name)
+			}
+			if strings.Contains(x.sql, `\`) {
+				t.Errorf("%s: a backslash", x.at)
 			}
 		}
 	}
