@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -525,6 +526,41 @@ func TestGuessesEndWhateverStringsMean(t *testing.T) {
 			if guess < 3 != errors.Is(err, authdb.ErrWrongCode) {
 				t.Errorf("%d, guess %d: %v", i, guess, err)
 			}
+		}
+	}
+}
+
+// TestLongRolesCostNothing: a length is looked at before anything is made of what is too long.
+func TestLongRolesCostNothing(t *testing.T) { //nolint:paralleltest // it measures what the process allocates
+	s, ctx := newFixture(t), t.Context()
+	long := strings.Repeat(",", 16<<20)
+	for name, call := range map[string]func() error{
+		"Invitations.Create": func() error {
+			return errOf(s.Invitations.Create(ctx, authdb.CreateInvitationParams{OrganizationID: "o", InviterID: "u", Email: "a@x.io", Role: long}))
+		},
+		"Members.Create": func() error {
+			return errOf(s.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: "o", UserID: "u", Role: long}))
+		},
+		"Members.CreateMany": func() error {
+			return errOf(s.Members.CreateMany(ctx, []authdb.CreateMemberParams{{OrganizationID: "o", UserID: "u", Role: long}}))
+		},
+		"Members.Update": func() error {
+			return errOf(s.Members.Update(ctx, "o", "m", authdb.UpdateMemberParams{Role: authdb.Set(long)}))
+		},
+		"Members.List": func() error {
+			return errOf(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: "o", Role: long}))
+		},
+		"Members.Count": func() error {
+			return errOf(s.Members.Count(ctx, authdb.ListMembersParams{OrganizationID: "o", Role: long}))
+		},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := call()
+		runtime.ReadMemStats(&after)
+		fails(t, err, authdb.ErrInvalidInput, name, "role")
+		if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 8 {
+			t.Errorf("%s: %d MB", name, mb)
 		}
 	}
 }
