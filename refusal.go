@@ -34,8 +34,8 @@ var (
 	ErrNotPending = errors.New("not pending")
 	// ErrExpired: the invitation was accepted too late.
 	ErrExpired = errors.New("expired")
-	// ErrNotRecipient: the invitation is to another address than the user's. It is an ErrNotFound.
-	ErrNotRecipient = fmt.Errorf("%w: not the recipient", ErrNotFound)
+	// ErrNotRecipient: the invitation is to another address than the user's. It is an ErrNotFound, and reads like one.
+	ErrNotRecipient = fmt.Errorf("%w", ErrNotFound)
 	// ErrEmailNotVerified: the user has not proved the address that was invited.
 	ErrEmailNotVerified = errors.New("e-mail not verified")
 	// ErrWrongCode: the code is another. The guess was counted.

@@ -564,3 +564,23 @@ func TestLongRolesCostNothing(t *testing.T) { //nolint:paralleltest // it measur
 		}
 	}
 }
+
+// TestRefusalDoesNotTellWhatIsThere: an invitation to somebody else reads like none.
+func TestRefusalDoesNotTellWhatIsThere(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	g, stranger := newGuest(t, s), authdbtest.User(t, s.Store)
+	for name, call := range map[string]func(id string) error{
+		"Accept": func(id string) error {
+			return errOf(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id, UserID: stranger.ID}))
+		},
+		"Reject": func(id string) error {
+			return errOf(s.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: id, UserID: stranger.ID}))
+		},
+	} {
+		there, not := call(g.inv.ID), call("nothing")
+		if there.Error() != not.Error() || !errors.Is(there, authdb.ErrNotRecipient) || errors.Is(not, authdb.ErrNotRecipient) {
+			t.Errorf("%s: %v | %v", name, there, not)
+		}
+	}
+}
