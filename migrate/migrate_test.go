@@ -151,6 +151,8 @@ func TestEachMigration(t *testing.T) {
 			`+index authdb.mark.mark_createdAt_idx CREATE INDEX "mark_createdAt_idx" ON authdb.mark USING btree (created_at)`,
 			`+table authdb.mark`,
 		},
+		{`+index user.user_email_prefix_idx CREATE INDEX user_email_prefix_idx ON "user" USING btree (email text_pattern_ops)`},
+		{`+index user.user_name_prefix_idx CREATE INDEX user_name_prefix_idx ON "user" USING btree (lower(name) text_pattern_ops)`},
 	} {
 		version := i + 2
 		mustGoto(t, m, version)

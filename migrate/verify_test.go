@@ -476,7 +476,7 @@ func TestVerifyWithoutTheRightToCreate(t *testing.T) {
 	name, as := role(t, conn, dsn)
 	exec(t, conn, `GRANT USAGE ON SCHEMA authdb TO `+name+`; GRANT SELECT ON ALL TABLES IN SCHEMA authdb TO `+name)
 	m := migrator(t, as, migrate.Options{})
-	if v := verified(t, m); v.Expected != "program" || v.Version != 15 {
+	if v := verified(t, m); v.Expected != "program" || v.Version != 17 {
 		t.Errorf("got %+v", v)
 	}
 	if s := status(t, m); s.Pending() || s.Troubled() {
@@ -502,7 +502,7 @@ func TestOtherSchema(t *testing.T) {
 				t.Fatal(err)
 			}
 			v := verified(t, m)
-			if v.Version != 15 {
+			if v.Version != 17 {
 				t.Errorf("got %+v", v)
 			}
 			if list := collect(t, conn, `SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace`); len(list) > 0 {

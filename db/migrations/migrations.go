@@ -55,7 +55,7 @@ func sum(s string) string {
 var (
 	fileName    = regexp.MustCompile(`^(\d+)_(\w+)\.up\.sql$`)
 	createIndex = regexp.MustCompile(
-		`(?m)^CREATE (UNIQUE )?INDEX CONCURRENTLY ("\w+") ON ("\w+") USING btree \(("\w+"(?:, "\w+")*)\);$`)
+		`(?m)^CREATE (UNIQUE )?INDEX CONCURRENTLY ("\w+") ON ("\w+") USING btree \(("\w+"(?:, "\w+")*|.+ text_pattern_ops)\);$`)
 )
 
 // Read lists the migrations of a folder, oldest first.

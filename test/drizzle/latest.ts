@@ -1,5 +1,6 @@
 // schema.ts with what the migrations from 2 on add, in the words of README.md. `drizzle-kit push` of this file against a
 // database with every migration must find nothing to change; see run.sh.
+import { sql } from "drizzle-orm"
 import { boolean, index, integer, pgTable, text, timestamp, uniqueIndex } from "drizzle-orm/pg-core"
 
 const now = () => new Date()
@@ -15,7 +16,11 @@ export const user = pgTable(
     createdAt: timestamp("created_at").defaultNow().notNull(),
     updatedAt: timestamp("updated_at").defaultNow().$onUpdate(now).notNull(),
   },
-  (table) => [index("user_createdAt_id_idx").on(table.createdAt, table.id)],
+  (table) => [
+    index("user_createdAt_id_idx").on(table.createdAt, table.id),
+    index("user_email_prefix_idx").on(table.email.op("text_pattern_ops")),
+    index("user_name_prefix_idx").on(sql.raw("lower(name) text_pattern_ops")),
+  ],
 )
 
 export const session = pgTable(

@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS "user_name_prefix_idx";
