@@ -79,6 +79,7 @@ type DeleteAccountParams struct {
 // ListAccountsParams selects a page of a user's accounts.
 type ListAccountsParams struct {
 	UserID string
+	Newest bool // newest first; otherwise oldest first
 	After  Cursor
 	Limit  int // rows in a page; defaults to DefaultLimit
 }
@@ -194,15 +195,21 @@ func (r *AccountRepository) GetCredential(ctx context.Context, userID string) (A
 	return get(ctx, r.repo, op, (*queries).GetCredentialAccount, userID, toAccount)
 }
 
-// List returns a page of a user's accounts, oldest first. It returns [ErrInvalidInput].
+// List returns a page of a user's accounts, oldest first unless p.Newest. It returns [ErrInvalidInput].
 func (r *AccountRepository) List(ctx context.Context, p ListAccountsParams) (Page[Account], error) {
 	const op = "Accounts.List"
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[Account]{}, err
 	}
-	return list(ctx, r.repo, op, (*queries).ListAccounts, dbgen.ListAccountsParams{
-		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, p.Limit, toAccount, Account.cursor)
+	after := p.After.from(p.Newest)
+	args := dbgen.ListAccountsParams{
+		UserID: p.UserID, AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+	}
+	if p.Newest {
+		return list(ctx, r.repo, op, (*queries).ListAccountsNewest, dbgen.ListAccountsNewestParams(args),
+			p.Limit, toAccount, Account.cursor)
+	}
+	return list(ctx, r.repo, op, (*queries).ListAccounts, args, p.Limit, toAccount, Account.cursor)
 }
 
 // All iterates over the accounts of [AccountRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error

@@ -35,7 +35,8 @@
 //
 // # Lists
 //
-// A list gives pages in the order of creation, of any size, each as fast as the first, or iterates over all of them:
+// A list gives pages in the order of creation or, with Newest, against it, of any size, each as fast as the first, or
+// iterates over all of them. What its params select, Count counts:
 //
 //	for member, err := range store.Members.All(ctx, authdb.ListMembersParams{OrganizationID: org.ID}) {
 //		if err != nil {

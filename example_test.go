@@ -2,7 +2,6 @@ package authdb_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -307,12 +306,10 @@ func ExampleCursor() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	sent, err := json.Marshal(first.Next)
-	if err != nil {
-		log.Fatal(err)
-	}
+	link := "/members?after=" + first.Next.String()
 
-	if err := json.Unmarshal(sent, &p.After); err != nil {
+	sent := strings.TrimPrefix(link, "/members?after=")
+	if p.After, err = authdb.ParseCursor(sent); err != nil { // ErrInvalidInput for what is no cursor
 		log.Fatal(err)
 	}
 	second, err := store.Members.List(ctx, p)
@@ -321,6 +318,53 @@ func ExampleCursor() {
 	}
 	fmt.Println(second.Items[0].User.Name, second.Next.IsZero())
 	// Output: Bob true
+}
+
+// A query of one's own, paged by the same cursors.
+func ExampleCursor_Key() {
+	ctx := context.Background()
+	store := exampleStore(ctx)
+	defer store.Close()
+	org, _ := acme(ctx, store, "Ada", "Bob", "Cy")
+
+	const query = `SELECT m.created_at, m.id, u.name FROM member m JOIN "user" u ON u.id = m.user_id
+		WHERE m.organization_id = $1 AND length(u.name) > 2 AND (m.created_at, m.id) > ($2, $3)
+		ORDER BY m.created_at, m.id LIMIT 1`
+	var place authdb.Cursor // from the request, by ParseCursor
+	for {
+		var name, id string
+		var at time.Time
+		after, afterID := place.Key()
+		err := store.Pool().QueryRow(ctx, query, org.ID, after, afterID).Scan(&at, &id, &name)
+		if errors.Is(err, pgx.ErrNoRows) {
+			break
+		} else if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(name)
+		place = authdb.CursorAt(at, id)
+	}
+	// Output:
+	// Ada
+	// Bob
+}
+
+func ExampleUserRepository_Search() {
+	ctx := context.Background()
+	store := exampleStore(ctx)
+	defer store.Close()
+	acme(ctx, store, "Ada", "Bob", "Adam")
+
+	users, err := store.Users.Search(ctx, authdb.SearchUsersParams{Prefix: "AD", Limit: 10})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, user := range users {
+		fmt.Println(user.Name)
+	}
+	// Output:
+	// Ada
+	// Adam
 }
 
 func ExampleOrganizationRepository_Load() {

@@ -191,7 +191,8 @@ func (c *cast) text(method, leaf string) string {
 	case "Accounts.Get id", "Accounts.Update id", "Accounts.Delete p.ID":
 		return c.account.ID
 	case "Verifications.Reserve p.ID", "Accounts.Link p.Password", "Users.CreateWithAccount p.Account.UserID", "Users.Delete p.SuccessorID",
-		"Invitations.List p.TeamID", "Invitations.All p.TeamID", "Members.List p.Role", "Members.All p.Role":
+		"Invitations.List p.TeamID", "Invitations.All p.TeamID", "Members.List p.Role", "Members.All p.Role",
+		"Members.List p.Search", "Members.All p.Search", "Invitations.List p.Status", "Invitations.All p.Status":
 		return ""
 	case "Organizations.GetBySlug slug", "Organizations.GetFullBySlug slug":
 		return c.org.Slug
@@ -279,6 +280,8 @@ Users.CreateWithAccount p.Account.Password text 16384 password account.password
 Users.Get userID key 255 user_id -
 Users.GetByEmail email key 254 email -
 Users.List p.Limit page 0 limit -
+Users.Search p.Prefix required 255 prefix -
+Users.Search p.Limit page 0 limit -
 Users.Count p.Limit page 0 limit -
 Users.Update userID key 255 user_id -
 Users.Update p.Name text 255 name user.name
@@ -451,11 +454,13 @@ Members.GetByEmail organizationID key 255 organization_id -
 Members.GetByEmail email key 254 email -
 Members.List p.OrganizationID key 255 organization_id -
 Members.List p.Role text 1024 role -
+Members.List p.Search text 255 search -
 Members.List p.Limit page 0 limit -
 Members.ListByUser p.UserID key 255 user_id -
 Members.ListByUser p.Limit page 0 limit -
 Members.Count p.OrganizationID key 255 organization_id -
 Members.Count p.Role text 1024 role -
+Members.Count p.Search text 255 search -
 Members.Count p.Limit page 0 limit -
 Members.CountByUser p.UserID key 255 user_id -
 Members.CountByUser p.Limit page 0 limit -
@@ -535,11 +540,14 @@ Invitations.GetPending organizationID key 255 organization_id -
 Invitations.GetPending email key 254 email -
 Invitations.List p.OrganizationID key 255 organization_id -
 Invitations.List p.TeamID text 255 team_id -
+Invitations.List p.Status text 255 status -
 Invitations.List p.Limit page 0 limit -
 Invitations.ListByRecipient p.UserID key 255 user_id -
+Invitations.ListByRecipient p.Status text 255 status -
 Invitations.ListByRecipient p.Limit page 0 limit -
 Invitations.Count p.OrganizationID key 255 organization_id -
 Invitations.Count p.TeamID text 255 team_id -
+Invitations.Count p.Status text 255 status -
 Invitations.Count p.Limit page 0 limit -
 Invitations.Accept p.InvitationID key 255 invitation_id -
 Invitations.Accept p.UserID key 255 user_id -

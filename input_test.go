@@ -198,9 +198,30 @@ func TestCursorAsText(t *testing.T) {
 		if err := json.Unmarshal(encoded, &back); err != nil || back != c {
 			t.Errorf("%v came back as %v, %v", c, back, err)
 		}
+		if text := c.String(); `"`+text+`"` != string(encoded) {
+			t.Errorf("%v: %q, in JSON %s", c, text, encoded)
+		}
+		if back, err := ParseCursor(c.String()); err != nil || back != c || CursorAt(back.Key()) != c {
+			t.Errorf("%v parsed as %v, %v", c, back, err)
+		}
 		if back.IsZero() != (c == Cursor{}) {
 			t.Errorf("%v: IsZero %v", c, back.IsZero())
 		}
+	}
+}
+
+// TestCursorAt: whatever precision and zone a query gives its times in.
+func TestCursorAt(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 7, 1, 12, 0, 0, 123_456_789, time.FixedZone("", 7200))
+	if got, want := CursorAt(at, "x"), (Cursor{time.Date(2026, 7, 1, 10, 0, 0, 123_456_000, time.UTC), "x"}); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if !CursorAt(time.Time{}, "").IsZero() || CursorAt(time.Time{}, "x").IsZero() {
+		t.Error("the start is the zero time without an id")
+	}
+	if _, err := ParseCursor("!"); !errors.Is(err, ErrInvalidInput) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -216,10 +237,12 @@ func FuzzCursor(f *testing.F) {
 			}
 			return
 		}
-		encoded, err := c.MarshalText()
-		var again Cursor
-		if err != nil || again.UnmarshalText(encoded) != nil || again != c {
+		again, err := ParseCursor(c.String())
+		if err != nil || again != c || CursorAt(again.Key()) != c {
 			t.Errorf("%q: decodes to %v, then %v", s, c, again)
+		}
+		if at, _ := c.Key(); !at.Before(latest) || c.from(true).IsZero() || c.from(false) != c || !c.IsZero() && c.from(true) != c {
+			t.Errorf("%q: %v is no place", s, c)
 		}
 		if strings.ContainsRune(c.id, 0) || !utf8.ValidString(c.id) {
 			t.Errorf("%q: an id that PostgreSQL refuses", s)

@@ -149,7 +149,9 @@ type AcceptedInvitation struct {
 type ListInvitationsParams struct {
 	OrganizationID string
 	TeamID         string // only those to this team; empty: to any or none
+	Status         string // only those with it, as stored: pending ones that have expired too; empty: any
 	Pending        bool   // only those that are pending and have not expired
+	Newest         bool   // newest first; otherwise oldest first
 	After          Cursor
 	Limit          int // rows in a page; defaults to DefaultLimit
 }
@@ -157,8 +159,10 @@ type ListInvitationsParams struct {
 // ListInvitationsByRecipientParams selects a page of the invitations to a user's address.
 type ListInvitationsByRecipientParams struct {
 	UserID          string
-	AllowUnverified bool // also if the user has not proved that address
-	Pending         bool // only those that are pending and have not expired
+	AllowUnverified bool   // also if the user has not proved that address
+	Status          string // only those with it, as stored: pending ones that have expired too; empty: any
+	Pending         bool   // only those that are pending and have not expired
+	Newest          bool   // newest first; otherwise oldest first
 	After           Cursor
 	Limit           int // rows in a page; defaults to DefaultLimit
 }
@@ -271,18 +275,24 @@ func (r *InvitationRepository) GetPending(ctx context.Context, organizationID, e
 	}, toInvitation)
 }
 
-// List returns a page of an organization's invitations with their inviters, oldest first. It returns
+// List returns a page of an organization's invitations with their inviters, oldest first unless p.Newest. It returns
 // [ErrInvalidInput].
 func (r *InvitationRepository) List(ctx context.Context, p ListInvitationsParams) (Page[InvitationWithInviter], error) {
 	const op = "Invitations.List"
 	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID),
-		pageSize(p.Limit)); err != nil {
+		text("status", p.Status, maxID), pageSize(p.Limit)); err != nil {
 		return Page[InvitationWithInviter]{}, err
 	}
-	return list(ctx, r.repo, op, (*queries).ListInvitations, dbgen.ListInvitationsParams{
-		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Pending: p.Pending, Now: r.repo.Now(),
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, p.Limit, invitationWithInviter, InvitationWithInviter.cursor)
+	after := p.After.from(p.Newest)
+	args := dbgen.ListInvitationsParams{
+		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Status: nonEmpty(p.Status), Pending: p.Pending, Now: r.repo.Now(),
+		AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+	}
+	if p.Newest {
+		return list(ctx, r.repo, op, (*queries).ListInvitationsNewest, dbgen.ListInvitationsNewestParams(args),
+			p.Limit, invitationWithInviter, InvitationWithInviter.cursor)
+	}
+	return list(ctx, r.repo, op, (*queries).ListInvitations, args, p.Limit, invitationWithInviter, InvitationWithInviter.cursor)
 }
 
 // All iterates over the invitations of [InvitationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An
@@ -294,19 +304,26 @@ func (r *InvitationRepository) All(
 }
 
 // ListByRecipient returns a page of the invitations to a user's address with their organizations and inviters, oldest
-// first. It returns [ErrEmailNotVerified], [ErrNotFound] if there is no such user, or [ErrInvalidInput].
+// first unless p.Newest. It returns [ErrEmailNotVerified], [ErrNotFound] if there is no such user, or
+// [ErrInvalidInput].
 func (r *InvitationRepository) ListByRecipient(
 	ctx context.Context, p ListInvitationsByRecipientParams,
 ) (Page[ReceivedInvitation], error) {
 	const op = "Invitations.ListByRecipient"
-	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("user_id", p.UserID), text("status", p.Status, maxID), pageSize(p.Limit)); err != nil {
 		return Page[ReceivedInvitation]{}, err
 	}
-	query := (*queries).ListInvitationsByRecipient
-	rows, err := repo.OfRecipient(ctx, r.repo, op, query, dbgen.ListInvitationsByRecipientParams{
-		UserID: p.UserID, AllowUnverified: p.AllowUnverified, Pending: p.Pending, Now: r.repo.Now(),
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, recipient(p.UserID, p.AllowUnverified))
+	after, asker := p.After.from(p.Newest), recipient(p.UserID, p.AllowUnverified)
+	args := dbgen.ListInvitationsByRecipientParams{
+		UserID: p.UserID, AllowUnverified: p.AllowUnverified, Status: nonEmpty(p.Status), Pending: p.Pending,
+		Now: r.repo.Now(), AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+	}
+	if p.Newest {
+		rows, err := repo.OfRecipient(ctx, r.repo, op, (*queries).ListInvitationsByRecipientNewest,
+			dbgen.ListInvitationsByRecipientNewestParams(args), asker)
+		return page(op, rows, err, p.Limit, receivedInvitation, ReceivedInvitation.cursor)
+	}
+	rows, err := repo.OfRecipient(ctx, r.repo, op, (*queries).ListInvitationsByRecipient, args, asker)
 	return page(op, rows, err, p.Limit, receivedInvitation, ReceivedInvitation.cursor)
 }
 
@@ -322,11 +339,12 @@ func (r *InvitationRepository) AllByRecipient(
 // Count returns how many invitations [InvitationRepository.List] has on all its pages. It returns [ErrInvalidInput].
 func (r *InvitationRepository) Count(ctx context.Context, p ListInvitationsParams) (int64, error) {
 	const op = "Invitations.Count"
-	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID),
+		text("status", p.Status, maxID), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo, op, (*queries).CountInvitations, dbgen.CountInvitationsParams{
-		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Pending: p.Pending, Now: r.repo.Now(),
+		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Status: nonEmpty(p.Status), Pending: p.Pending, Now: r.repo.Now(),
 	}, itself)
 }
 

@@ -1,8 +1,11 @@
 package authdb_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +39,7 @@ func TestInvitations(t *testing.T) {
 		{"CancelExpired", testInvitationCancelExpired},
 		{"Delete", testInvitationDelete},
 		{"List", testInvitationList},
+		{"list filters", testInvitationFilters},
 		{"ListByRecipient", testInvitationListByRecipient},
 	})
 }
@@ -714,4 +718,45 @@ func testInvitationListByRecipient(t *testing.T, s *fixture) {
 	checkList(t, s, "Invitations.ListByRecipient", "invitation", rows, func(after authdb.Cursor, limit int) params {
 		return params{UserID: recipient.ID, After: after, Limit: limit}
 	}, s.Invitations.ListByRecipient, s.Invitations.AllByRecipient)
+}
+
+func testInvitationFilters(t *testing.T, s *fixture) {
+	org, inviter := owned(t, s)
+	recipient := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = "states@example.com" })
+	inOrg, received := []authdb.InvitationWithInviter{}, []authdb.ReceivedInvitation{}
+	for i, status := range []string{"pending", "accepted", "rejected", "canceled", "pending", "pending"} {
+		inv := plant(t, s, org.ID, inviter.ID, recipient.Email, status, s.now.Add(time.Duration(2*i-9)*time.Millisecond))
+		inOrg = append(inOrg, authdb.InvitationWithInviter{Invitation: inv, Inviter: inviter})
+	}
+	inOrg = spread(t, s, "invitation", inOrg)
+	for _, inv := range inOrg {
+		received = append(received, authdb.ReceivedInvitation{Invitation: inv.Invitation, Organization: org, Inviter: inviter})
+	}
+	other, stranger := owned(t, s)
+	inStates(t, s, other.ID, stranger.ID, "others@example.com")
+	countReceived := func(ctx context.Context, p authdb.ListInvitationsByRecipientParams) (n int64, err error) {
+		for _, err := range s.Invitations.AllByRecipient(ctx, p) {
+			if err != nil {
+				return 0, err
+			}
+			n++
+		}
+		return n, nil
+	}
+	for _, status := range []string{"", "pending", "accepted", "rejected", "canceled", "Pending", "expired"} {
+		for _, pending := range []bool{false, true} {
+			t.Run(fmt.Sprint(status, " ", pending), func(t *testing.T) {
+				out := func(inv authdb.Invitation) bool {
+					return status != "" && inv.Status != status || pending && (inv.Status != "pending" || !inv.ExpiresAt.After(s.now))
+				}
+				checkFilter(t, authdb.ListInvitationsParams{OrganizationID: org.ID, Status: status, Pending: pending},
+					slices.DeleteFunc(slices.Clone(inOrg), func(i authdb.InvitationWithInviter) bool { return out(i.Invitation) }),
+					s.Invitations.All, s.Invitations.Count)
+				checkFilter(t, authdb.ListInvitationsByRecipientParams{
+					UserID: recipient.ID, AllowUnverified: true, Status: status, Pending: pending,
+				}, slices.DeleteFunc(slices.Clone(received), func(i authdb.ReceivedInvitation) bool { return out(i.Invitation) }),
+					s.Invitations.AllByRecipient, countReceived)
+			})
+		}
+	}
 }

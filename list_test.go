@@ -23,14 +23,55 @@ func rowsOf[T any](row func() T) (rows []T) {
 	return rows
 }
 
-// checkList pages in every way that a caller can through a list that must consist of rows. It sets their created_at.
+// checkList pages in every way that a caller can through a list that must consist of rows, in both orders. It sets their
+// created_at.
 func checkList[P, T any](
 	t *testing.T, s *fixture, op, table string, rows []T, params func(after authdb.Cursor, limit int) P,
 	list func(context.Context, P) (authdb.Page[T], error), all func(context.Context, P) iter.Seq2[T, error],
 ) {
 	t.Helper()
-	ctx, n := t.Context(), len(rows)
 	rows = spread(t, s, table, rows)
+	t.Run("oldest first", func(t *testing.T) { checkOrder(t, s, op, table, rows, params, list, all) })
+	back := slices.Clone(rows)
+	slices.Reverse(back)
+	newest := func(after authdb.Cursor, limit int) P { return newestFirst(params(after, limit)) }
+	t.Run("newest first", func(t *testing.T) { checkOrder(t, s, op, table, back, newest, list, all) })
+	t.Run("the other way round", func(t *testing.T) {
+		next := must[authdb.Page[T]](t)(list(t.Context(), params(authdb.Cursor{}, 5))).Next
+		returns(t, rows[5:])(collect(all(t.Context(), params(next, 0)), len(rows)))
+		returns(t, back[len(back)-4:])(collect(all(t.Context(), newest(next, 0)), len(rows)))
+	})
+}
+
+// newestFirst is the params of a list with the other order.
+func newestFirst[P any](p P) P {
+	reflect.ValueOf(&p).Elem().FieldByName("Newest").SetBool(true)
+	return p
+}
+
+// checkFilter: a list has those rows in both orders, and Count counts them.
+func checkFilter[P, T any](
+	t *testing.T, p P, want []T, all func(context.Context, P) iter.Seq2[T, error],
+	count func(context.Context, P) (int64, error),
+) {
+	t.Helper()
+	returns(t, int64(len(want)))(count(t.Context(), p))
+	want = append([]T(nil), want...) // nil for none, as of collect
+	back := slices.Clone(want)
+	slices.Reverse(back)
+	for _, limit := range []int64{0, 2} {
+		reflect.ValueOf(&p).Elem().FieldByName("Limit").SetInt(limit)
+		returns(t, want)(collect(all(t.Context(), p), len(want)+1))
+		returns(t, back)(collect(all(t.Context(), newestFirst(p)), len(want)+1))
+	}
+}
+
+func checkOrder[P, T any](
+	t *testing.T, s *fixture, op, table string, rows []T, params func(after authdb.Cursor, limit int) P,
+	list func(context.Context, P) (authdb.Page[T], error), all func(context.Context, P) iter.Seq2[T, error],
+) {
+	t.Helper()
+	ctx, n := t.Context(), len(rows)
 	page := func(after authdb.Cursor, limit int) authdb.Page[T] {
 		t.Helper()
 		return must[authdb.Page[T]](t)(list(ctx, params(after, limit)))
@@ -98,6 +139,8 @@ func checkList[P, T any](
 		move(table, spare, rows[5]) // where the cursor is
 		move(table, spare, rows[6])
 		returns(t, rows[7:])(collect(all(ctx, params(first.Next, 3)), n))
+		move(spare, table, rows[5])
+		move(spare, table, rows[6])
 	})
 }
 

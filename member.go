@@ -125,6 +125,8 @@ type UpdateMemberParams struct {
 type ListMembersParams struct {
 	OrganizationID string
 	Role           string // only those who have this role, alone or among others; empty: any
+	Search         string // only those whose name or address contains this, in any case; empty: any
+	Newest         bool   // newest first; otherwise oldest first
 	After          Cursor
 	Limit          int // rows in a page; defaults to DefaultLimit
 }
@@ -132,6 +134,7 @@ type ListMembersParams struct {
 // ListMembersByUserParams selects a page of a user's memberships.
 type ListMembersByUserParams struct {
 	UserID string
+	Newest bool // newest first; otherwise oldest first
 	After  Cursor
 	Limit  int // rows in a page; defaults to DefaultLimit
 }
@@ -214,17 +217,25 @@ func (r *MemberRepository) GetByEmail(ctx context.Context, organizationID, email
 	}, toMember)
 }
 
-// List returns a page of an organization's members with their users, oldest first. It returns [ErrInvalidInput].
+// List returns a page of an organization's members with their users, oldest first unless p.Newest. It returns
+// [ErrInvalidInput].
 func (r *MemberRepository) List(ctx context.Context, p ListMembersParams) (Page[MemberWithUser], error) {
 	const op = "Members.List"
 	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole),
-		pageSize(p.Limit)); err != nil {
+		text("search", p.Search, maxName), pageSize(p.Limit)); err != nil {
 		return Page[MemberWithUser]{}, err
 	}
-	return list(ctx, r.repo, op, (*queries).ListMembers, dbgen.ListMembersParams{
+	after := p.After.from(p.Newest)
+	args := dbgen.ListMembersParams{
 		OrganizationID: p.OrganizationID, RolePattern: rolePattern(p.Role),
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, p.Limit, memberWithUser, MemberWithUser.cursor)
+		Name: nonEmpty(p.Search), Email: nonEmpty(canonicalEmail(p.Search)),
+		AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+	}
+	if p.Newest {
+		return list(ctx, r.repo, op, (*queries).ListMembersNewest, dbgen.ListMembersNewestParams(args),
+			p.Limit, memberWithUser, MemberWithUser.cursor)
+	}
+	return list(ctx, r.repo, op, (*queries).ListMembers, args, p.Limit, memberWithUser, MemberWithUser.cursor)
 }
 
 // All iterates over the members of [MemberRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error
@@ -233,7 +244,7 @@ func (r *MemberRepository) All(ctx context.Context, p ListMembersParams) iter.Se
 	return eachItem(ctx, p, func(p *ListMembersParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
-// ListByUser returns a page of a user's memberships with their organizations, oldest first. It returns
+// ListByUser returns a page of a user's memberships with their organizations, oldest first unless p.Newest. It returns
 // [ErrInvalidInput].
 func (r *MemberRepository) ListByUser(
 	ctx context.Context, p ListMembersByUserParams,
@@ -242,9 +253,15 @@ func (r *MemberRepository) ListByUser(
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[MemberWithOrganization]{}, err
 	}
-	return list(ctx, r.repo, op, (*queries).ListMembersByUser, dbgen.ListMembersByUserParams{
-		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, p.Limit, memberWithOrganization, MemberWithOrganization.cursor)
+	after := p.After.from(p.Newest)
+	args := dbgen.ListMembersByUserParams{
+		UserID: p.UserID, AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+	}
+	if p.Newest {
+		return list(ctx, r.repo, op, (*queries).ListMembersByUserNewest, dbgen.ListMembersByUserNewestParams(args),
+			p.Limit, memberWithOrganization, MemberWithOrganization.cursor)
+	}
+	return list(ctx, r.repo, op, (*queries).ListMembersByUser, args, p.Limit, memberWithOrganization, MemberWithOrganization.cursor)
 }
 
 // AllByUser iterates over the memberships of [MemberRepository.ListByUser] from p.After on, p.Limit (1,000 if 0) at a
@@ -258,11 +275,13 @@ func (r *MemberRepository) AllByUser(
 // Count returns how many members [MemberRepository.List] has on all its pages. It returns [ErrInvalidInput].
 func (r *MemberRepository) Count(ctx context.Context, p ListMembersParams) (int64, error) {
 	const op = "Members.Count"
-	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole),
+		text("search", p.Search, maxName), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo, op, (*queries).CountMembers, dbgen.CountMembersParams{
 		OrganizationID: p.OrganizationID, RolePattern: rolePattern(p.Role),
+		Name: nonEmpty(p.Search), Email: nonEmpty(canonicalEmail(p.Search)),
 	}, itself)
 }
 

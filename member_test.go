@@ -2,6 +2,7 @@ package authdb_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +27,7 @@ func TestMembers(t *testing.T) {
 		{"Leave", testMemberLeave},
 		{"DeleteLastOwner", testMemberDeleteLastOwner},
 		{"List", testMemberList},
+		{"list filters", testMemberFilters},
 		{"ListByUser", testMemberListByUser},
 	})
 }
@@ -275,6 +277,49 @@ func testMemberList(t *testing.T, s *fixture) {
 	checkList(t, s, "Members.List", "member", members, func(after authdb.Cursor, limit int) authdb.ListMembersParams {
 		return authdb.ListMembersParams{OrganizationID: org.ID, After: after, Limit: limit}
 	}, s.Members.List, s.Members.All)
+}
+
+func testMemberFilters(t *testing.T, s *fixture) {
+	org := authdbtest.Organization(t, s.Store)
+	exec(t, s.Store, `DELETE FROM member WHERE organization_id = $1`, org.ID)
+	var rows []authdb.MemberWithUser
+	for i, given := range [][2]string{{"Ada Lovelace", "owner"}, {`100%_\`, "admin,member"}, {"Élan", "member"}, {"", "admin"}} {
+		user := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) {
+			p.Name, p.Email = given[0], fmt.Sprintf("filter%d@example.com", i)
+		})
+		member := authdbtest.Member(t, s.Store, memberOf(org.ID, user.ID), func(p *authdb.CreateMemberParams) { p.Role = given[1] })
+		rows = append(rows, authdb.MemberWithUser{Member: member, User: user})
+	}
+	authdbtest.Member(t, s.Store, memberOf(authdbtest.Organization(t, s.Store).ID, rows[0].UserID))
+	rows = spread(t, s, "member", rows)
+	for _, test := range []struct {
+		search, role string
+		want         string // of the addresses
+	}{
+		{"", "", "0123"},
+		{"LOVE", "", "0"},
+		{"a l", "owner", "0"},
+		{"love", "admin", ""},
+		{"FILTER", "admin", "13"},
+		{"Filter2@", "", "2"},
+		{"%", "", "1"},
+		{"_", "", "1"},
+		{`\`, "", "1"},
+		{".", "", "0123"},
+		{"Éla", "", "2"},
+		{"e@f", "", ""}, // not across the two
+		{"@example.com ", "", ""},
+	} {
+		t.Run(test.search+" "+test.role, func(t *testing.T) {
+			want := slices.DeleteFunc(slices.Clone(rows), func(m authdb.MemberWithUser) bool {
+				return !strings.Contains(test.want, m.User.Email[6:7])
+			})
+			checkFilter(t, authdb.ListMembersParams{OrganizationID: org.ID, Search: test.search, Role: test.role},
+				want, s.Members.All, s.Members.Count)
+			checkFilter(t, authdb.ListMembersParams{OrganizationID: "none", Search: test.search, Role: test.role},
+				nil, s.Members.All, s.Members.Count)
+		})
+	}
 }
 
 func testMemberListByUser(t *testing.T, s *fixture) {

@@ -364,6 +364,55 @@ var moreCalls = map[string]methodCall{
 	"Members.List of a role": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return inPage(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: w.org, Role: authdb.RoleOwner}))
 	},
+	"Members.List of a name": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPages(ctx, s.Members.List, authdb.ListMembersParams{OrganizationID: w.org, Search: w.email})
+	},
+	"Members.Count of a name": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return counted(s.Members.Count(ctx, authdb.ListMembersParams{OrganizationID: w.org, Search: w.email}))
+	},
+	"Users.List of the proved": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPages(ctx, s.Users.List, authdb.ListUsersParams{Verified: new(true)})
+	},
+	"Users.Search for many": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Users.Search(ctx, authdb.SearchUsersParams{Prefix: "U"}))
+	},
+	"Sessions.List, newest first": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Sessions.List(ctx, authdb.ListSessionsParams{UserID: w.owner, Newest: true}))
+	},
+	"Accounts.List, newest first": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Accounts.List(ctx, authdb.ListAccountsParams{UserID: w.owner, Newest: true}))
+	},
+	"Organizations.List, newest first": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Organizations.List(ctx, authdb.ListOrganizationsParams{Newest: true}))
+	},
+	"Organizations.ListByUser, newest first": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Organizations.ListByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: w.owner, Newest: true}))
+	},
+	"Members.List, newest first": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: w.org, Newest: true}))
+	},
+	"Members.ListByUser, newest first": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Members.ListByUser(ctx, authdb.ListMembersByUserParams{UserID: w.owner, Newest: true}))
+	},
+	"Teams.List, newest first": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Teams.List(ctx, authdb.ListTeamsParams{OrganizationID: w.org, Newest: true}))
+	},
+	"TeamMembers.List, newest first": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.TeamMembers.List(ctx, authdb.ListTeamMembersParams{OrganizationID: w.org, TeamID: w.of("team"), Newest: true}))
+	},
+	"TeamMembers.ListByUser, newest first": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.TeamMembers.ListByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: w.owner, Newest: true}))
+	},
+	"Verifications.List, newest first": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPage(s.Verifications.List(ctx, authdb.ListVerificationsParams{Identifier: authdb.Secret(w.of("proof")), Newest: true}))
+	},
+	"Invitations.List of a status": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPages(ctx, s.Invitations.List, authdb.ListInvitationsParams{OrganizationID: w.org, Status: authdb.StatusPending})
+	},
+	"Invitations.ListByRecipient of a status": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return inPages(ctx, s.Invitations.ListByRecipient,
+			authdb.ListInvitationsByRecipientParams{UserID: w.of("joiner"), Status: authdb.StatusPending})
+	},
 	"Organizations.GetFull with all": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Organizations.GetFull(ctx, w.org, authdb.OrganizationWith{
 			Members: authdb.All(), Teams: authdb.All(), TeamMembers: authdb.All(), Invitations: authdb.All(),
@@ -486,7 +535,7 @@ ConsumeCode: verification_identifier_idx
 ConsumeVerification: verification_identifier_idx
 CountAccounts: account_userId_idx
 CountInvitations: invitation_organizationId_idx
-CountMembers: member_organizationId_idx
+CountMembers: member_organizationId_idx user_pkey
 CountMembersByUser: member_userId_idx
 CountOrganizations: all
 CountSessions: session_userId_idx
@@ -559,30 +608,43 @@ GiveUpMark:
 LinkAccount:
 ListAccounts: account_userId_idx
 ListAccountsByUsers: account_userId_idx
+ListAccountsNewest: account_userId_idx
 ListInvitations: invitation_organizationId_idx user_pkey
 ListInvitationsByInviters: invitation_inviterId_idx organization_pkey
 ListInvitationsByOrganizations: invitation_organizationId_idx user_pkey
 ListInvitationsByRecipient: invitation_email_idx organization_pkey user_pkey
+ListInvitationsByRecipientNewest: invitation_email_idx organization_pkey user_pkey
+ListInvitationsNewest: invitation_organizationId_idx user_pkey
 ListMembers: member_organizationId_createdAt_id_idx user_pkey
 ListMembersByOrganizations: member_organizationId_idx user_pkey
 ListMembersByUser: member_userId_idx organization_pkey
+ListMembersByUserNewest: member_userId_idx organization_pkey
 ListMembersByUsers: member_userId_idx organization_pkey
+ListMembersNewest: member_organizationId_createdAt_id_idx user_pkey
 ListOrganizations: organization_createdAt_id_idx
 ListOrganizationsByUser: member_organizationId_idx member_userId_idx organization_pkey
+ListOrganizationsByUserNewest: member_organizationId_idx member_userId_idx organization_pkey
+ListOrganizationsNewest: organization_createdAt_id_idx
 ListSessions: session_userId_idx
 ListSessionsByTokens: session_token_unique user_pkey
 ListSessionsByUsers: session_userId_idx
+ListSessionsNewest: session_userId_idx
 ListSessionsOfUser: session_userId_idx
 ListTeamMembers: teamMember_teamId_idx team_pkey user_pkey
 ListTeamMembersByOrganizations: teamMember_teamId_idx team_organizationId_idx user_pkey
 ListTeamMembersByTeams: teamMember_teamId_idx user_pkey
 ListTeamMembersByUser: teamMember_userId_idx team_pkey
+ListTeamMembersByUserNewest: teamMember_userId_idx team_pkey
 ListTeamMembersByUsers: teamMember_userId_idx team_pkey
+ListTeamMembersNewest: teamMember_teamId_idx team_pkey user_pkey
 ListTeamMembersOfUsers: teamMember_teamId_idx team_pkey
 ListTeams: team_organizationId_idx
 ListTeamsByOrganizations: team_organizationId_idx
+ListTeamsNewest: team_organizationId_idx
 ListUsers: user_createdAt_id_idx
+ListUsersNewest: user_createdAt_id_idx
 ListVerifications: verification_identifier_idx
+ListVerificationsNewest: verification_identifier_idx
 LockInvitation: invitation_pkey
 LockLiveSession: session_token_unique
 LockMember: member_pkey member_userId_idx
@@ -621,6 +683,7 @@ RefreshSession: session_token_unique
 RejectInvitation: invitation_pkey user_pkey
 ReserveVerification:
 RowExists: account_pkey invitation_pkey member_pkey organization_pkey session_pkey team_member_pkey team_pkey user_pkey verification_pkey
+SearchUsers: user_email_prefix_idx user_name_prefix_idx user_pkey
 SetAccountPassword: account_userId_idx
 SetActiveOrganization: member_organizationId_userId_uidx session_pkey session_token_unique teamMember_teamId_userId_uidx team_pkey
 SetActiveTeam: member_organizationId_userId_uidx session_pkey session_token_unique teamMember_teamId_userId_uidx team_pkey

@@ -116,6 +116,9 @@ var methodCalls = map[string]methodCall{
 	"Users.All": func(ctx context.Context, s *authdb.Store, _ estate) error {
 		return inAll(s.Users.All(ctx, authdb.ListUsersParams{}))
 	},
+	"Users.Search": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Users.Search(ctx, authdb.SearchUsersParams{Prefix: w.email}))
+	},
 	"Users.Count": func(ctx context.Context, s *authdb.Store, _ estate) error {
 		return counted(s.Users.Count(ctx, authdb.ListUsersParams{}))
 	},

@@ -32,8 +32,16 @@ type OrganizationOfUser struct {
 
 func (o OrganizationOfUser) cursor() Cursor { return Cursor{o.Member.CreatedAt, o.Member.ID} }
 
-func organizationOfUser(row dbgen.ListOrganizationsByUserRow) OrganizationOfUser {
-	return OrganizationOfUser{Organization(row.Organization), Member(row.Member), row.MemberCount}
+// organizationOfUser converts the row of either order.
+func organizationOfUser[R interface {
+	~struct {
+		Member       dbgen.Member
+		Organization dbgen.Organization
+		MemberCount  int64
+	}
+}](row R) OrganizationOfUser {
+	r := dbgen.ListOrganizationsByUserRow(row)
+	return OrganizationOfUser{Organization(r.Organization), Member(r.Member), r.MemberCount}
 }
 
 // CreateOrganizationParams are the columns of a new organization and who owns it.
@@ -65,13 +73,15 @@ type DeletedOrganization struct {
 
 // ListOrganizationsParams selects a page of all organizations.
 type ListOrganizationsParams struct {
-	After Cursor
-	Limit int // rows in a page; defaults to DefaultLimit
+	Newest bool // newest first; otherwise oldest first
+	After  Cursor
+	Limit  int // rows in a page; defaults to DefaultLimit
 }
 
 // ListOrganizationsByUserParams selects a page of the organizations that a user is a member of.
 type ListOrganizationsByUserParams struct {
 	UserID string
+	Newest bool // newest first; otherwise oldest first
 	After  Cursor
 	Limit  int // rows in a page; defaults to DefaultLimit
 }
@@ -113,16 +123,22 @@ func (r *OrganizationRepository) GetBySlug(ctx context.Context, slug string) (Or
 	return get(ctx, r.repo, op, (*queries).GetOrganizationBySlug, slug, toOrganization)
 }
 
-// List returns a page of all organizations, oldest first. It is meant for administration: nothing narrows it. Those of
-// one user are [MemberRepository.ListByUser].
+// List returns a page of all organizations, oldest first unless p.Newest. It is meant for administration: nothing
+// narrows it. Those of one user are [MemberRepository.ListByUser].
 func (r *OrganizationRepository) List(ctx context.Context, p ListOrganizationsParams) (Page[Organization], error) {
 	const op = "Organizations.List"
 	if err := check(op, pageSize(p.Limit)); err != nil {
 		return Page[Organization]{}, err
 	}
-	return list(ctx, r.repo, op, (*queries).ListOrganizations, dbgen.ListOrganizationsParams{
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, p.Limit, toOrganization, Organization.cursor)
+	after := p.After.from(p.Newest)
+	args := dbgen.ListOrganizationsParams{
+		AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+	}
+	if p.Newest {
+		return list(ctx, r.repo, op, (*queries).ListOrganizationsNewest, dbgen.ListOrganizationsNewestParams(args),
+			p.Limit, toOrganization, Organization.cursor)
+	}
+	return list(ctx, r.repo, op, (*queries).ListOrganizations, args, p.Limit, toOrganization, Organization.cursor)
 }
 
 // All iterates over the organizations of [OrganizationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time.
@@ -140,9 +156,15 @@ func (r *OrganizationRepository) ListByUser(
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[OrganizationOfUser]{}, err
 	}
-	return list(ctx, r.repo, op, (*queries).ListOrganizationsByUser, dbgen.ListOrganizationsByUserParams{
-		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, p.Limit, organizationOfUser, OrganizationOfUser.cursor)
+	after := p.After.from(p.Newest)
+	args := dbgen.ListOrganizationsByUserParams{
+		UserID: p.UserID, AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+	}
+	if p.Newest {
+		return list(ctx, r.repo, op, (*queries).ListOrganizationsByUserNewest, dbgen.ListOrganizationsByUserNewestParams(args),
+			p.Limit, organizationOfUser, OrganizationOfUser.cursor)
+	}
+	return list(ctx, r.repo, op, (*queries).ListOrganizationsByUser, args, p.Limit, organizationOfUser, OrganizationOfUser.cursor)
 }
 
 // AllByUser iterates over the organizations of [OrganizationRepository.ListByUser] from p.After on, p.Limit (1,000 if

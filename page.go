@@ -22,13 +22,47 @@ type Page[T any] struct {
 }
 
 // Cursor is a place in a list: behind one row, in the order of created_at and id. The zero value is the start. It
-// stays right while rows come and go.
+// stays right while rows come and go. It has no direction: the list that takes it goes on from there, newest or oldest
+// first, so that what is before the first row of a page is a page too, read the other way round from its [CursorAt].
 //
 // As text (JSON, a query parameter) it is opaque and URL-safe. It holds the row's time and id, unsigned: whoever edits
 // it sees another page of the same list, no other rows.
 type Cursor struct {
 	createdAt time.Time
 	id        string
+}
+
+// latest is later than any row, and than any time that may be in a cursor.
+var latest = time.UnixMicro(math.MaxInt64).UTC()
+
+// from is where a page begins to look: c, but for newest first the start is at the other end.
+func (c Cursor) from(newest bool) Cursor {
+	if newest && c.IsZero() {
+		return Cursor{createdAt: latest}
+	}
+	return c
+}
+
+// CursorAt is the place behind the row with that created_at and id, as the caller's own query has read them.
+func CursorAt(createdAt time.Time, id string) Cursor {
+	return Cursor{time.UnixMicro(createdAt.UnixMicro()).UTC(), id}
+}
+
+// Key returns created_at and id of the row that c is behind, for a query of the caller's own: oldest first, it takes
+// the rows with (created_at, id) greater than these, and, since the start is less than any row, needs no first case.
+func (c Cursor) Key() (createdAt time.Time, id string) { return c.createdAt, c.id }
+
+// ParseCursor is the cursor that [Cursor.String] gave, or [ErrInvalidInput] for any other text.
+func ParseCursor(text string) (Cursor, error) {
+	var c Cursor
+	err := c.UnmarshalText([]byte(text))
+	return c, err
+}
+
+// String is the cursor as text, such as a query parameter; the start is the empty text.
+func (c Cursor) String() string {
+	text, _ := c.MarshalText() // which never fails
+	return string(text)
 }
 
 // IsZero reports whether c is the start of a list; as [Page.Next], whether there is no further page.
@@ -83,7 +117,7 @@ func nonEmpty(s string) *string {
 	if s == "" {
 		return nil
 	}
-	return &s
+	return new(s) // not &s, which allocates for the empty one too
 }
 
 // queries is short for the receiver in the name of a generated query, such as (*queries).GetUser.

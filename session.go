@@ -125,6 +125,7 @@ type UpdateSessionParams struct {
 type ListSessionsParams struct {
 	UserID string
 	Live   bool // only those that have not expired
+	Newest bool // newest first; otherwise oldest first
 	After  Cursor
 	Limit  int // rows in a page; defaults to DefaultLimit
 }
@@ -212,16 +213,22 @@ func (r *SessionRepository) ListByTokens(ctx context.Context, tokens []string) (
 	return answers(op, rows, err, sessionWithUser)
 }
 
-// List returns a page of a user's sessions, oldest first. It returns [ErrInvalidInput].
+// List returns a page of a user's sessions, oldest first unless p.Newest. It returns [ErrInvalidInput].
 func (r *SessionRepository) List(ctx context.Context, p ListSessionsParams) (Page[Session], error) {
 	const op = "Sessions.List"
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[Session]{}, err
 	}
-	return list(ctx, r.repo, op, (*queries).ListSessions, dbgen.ListSessionsParams{
+	after := p.After.from(p.Newest)
+	args := dbgen.ListSessionsParams{
 		UserID: p.UserID, Live: p.Live, Now: r.repo.Now(),
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, p.Limit, toSession, Session.cursor)
+		AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+	}
+	if p.Newest {
+		return list(ctx, r.repo, op, (*queries).ListSessionsNewest, dbgen.ListSessionsNewestParams(args),
+			p.Limit, toSession, Session.cursor)
+	}
+	return list(ctx, r.repo, op, (*queries).ListSessions, args, p.Limit, toSession, Session.cursor)
 }
 
 // All iterates over the sessions of [SessionRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error

@@ -56,6 +56,7 @@ type DeleteTeamParams struct {
 // ListTeamsParams selects a page of an organization's teams.
 type ListTeamsParams struct {
 	OrganizationID string
+	Newest         bool // newest first; otherwise oldest first
 	After          Cursor
 	Limit          int // rows in a page; defaults to DefaultLimit
 }
@@ -101,15 +102,21 @@ func (r *TeamRepository) GetWithOrganization(
 	}, teamWithOrganization)
 }
 
-// List returns a page of an organization's teams, oldest first. It returns [ErrInvalidInput].
+// List returns a page of an organization's teams, oldest first unless p.Newest. It returns [ErrInvalidInput].
 func (r *TeamRepository) List(ctx context.Context, p ListTeamsParams) (Page[Team], error) {
 	const op = "Teams.List"
 	if err := check(op, id("organization_id", p.OrganizationID), pageSize(p.Limit)); err != nil {
 		return Page[Team]{}, err
 	}
-	return list(ctx, r.repo, op, (*queries).ListTeams, dbgen.ListTeamsParams{
-		OrganizationID: p.OrganizationID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, p.Limit, toTeam, Team.cursor)
+	after := p.After.from(p.Newest)
+	args := dbgen.ListTeamsParams{
+		OrganizationID: p.OrganizationID, AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+	}
+	if p.Newest {
+		return list(ctx, r.repo, op, (*queries).ListTeamsNewest, dbgen.ListTeamsNewestParams(args),
+			p.Limit, toTeam, Team.cursor)
+	}
+	return list(ctx, r.repo, op, (*queries).ListTeams, args, p.Limit, toTeam, Team.cursor)
 }
 
 // All iterates over the teams of [TeamRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error ends

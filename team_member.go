@@ -77,6 +77,7 @@ type CreateTeamMemberParams struct {
 type ListTeamMembersParams struct {
 	OrganizationID string // of the team
 	TeamID         string
+	Newest         bool // newest first; otherwise oldest first
 	After          Cursor
 	Limit          int // rows in a page; defaults to DefaultLimit
 }
@@ -84,6 +85,7 @@ type ListTeamMembersParams struct {
 // ListTeamMembersByUserParams selects a page of a user's team memberships.
 type ListTeamMembersByUserParams struct {
 	UserID string
+	Newest bool // newest first; otherwise oldest first
 	After  Cursor
 	Limit  int // rows in a page; defaults to DefaultLimit
 }
@@ -180,17 +182,23 @@ func (r *TeamMemberRepository) GetByUser(
 	}, toTeamMember)
 }
 
-// List returns a page of a team's members with their users, oldest first; none if the team is not the organization's.
-// It returns [ErrInvalidInput].
+// List returns a page of a team's members with their users, oldest first unless p.Newest; none if the team is not the
+// organization's. It returns [ErrInvalidInput].
 func (r *TeamMemberRepository) List(ctx context.Context, p ListTeamMembersParams) (Page[TeamMemberWithUser], error) {
 	const op = "TeamMembers.List"
 	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID), pageSize(p.Limit)); err != nil {
 		return Page[TeamMemberWithUser]{}, err
 	}
-	return list(ctx, r.repo, op, (*queries).ListTeamMembers, dbgen.ListTeamMembersParams{
+	after := p.After.from(p.Newest)
+	args := dbgen.ListTeamMembersParams{
 		OrganizationID: p.OrganizationID, TeamID: p.TeamID,
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, p.Limit, teamMemberWithUser, TeamMemberWithUser.cursor)
+		AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+	}
+	if p.Newest {
+		return list(ctx, r.repo, op, (*queries).ListTeamMembersNewest, dbgen.ListTeamMembersNewestParams(args),
+			p.Limit, teamMemberWithUser, TeamMemberWithUser.cursor)
+	}
+	return list(ctx, r.repo, op, (*queries).ListTeamMembers, args, p.Limit, teamMemberWithUser, TeamMemberWithUser.cursor)
 }
 
 // All iterates over the team members of [TeamMemberRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An
@@ -199,8 +207,8 @@ func (r *TeamMemberRepository) All(ctx context.Context, p ListTeamMembersParams)
 	return eachItem(ctx, p, func(p *ListTeamMembersParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
-// ListByUser returns a page of a user's team memberships with their teams, over all organizations, oldest first. It
-// returns [ErrInvalidInput].
+// ListByUser returns a page of a user's team memberships with their teams, over all organizations, oldest first unless
+// p.Newest. It returns [ErrInvalidInput].
 func (r *TeamMemberRepository) ListByUser(
 	ctx context.Context, p ListTeamMembersByUserParams,
 ) (Page[TeamMemberWithTeam], error) {
@@ -208,9 +216,15 @@ func (r *TeamMemberRepository) ListByUser(
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[TeamMemberWithTeam]{}, err
 	}
-	return list(ctx, r.repo, op, (*queries).ListTeamMembersByUser, dbgen.ListTeamMembersByUserParams{
-		UserID: p.UserID, AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, p.Limit, teamMemberWithTeam, TeamMemberWithTeam.cursor)
+	after := p.After.from(p.Newest)
+	args := dbgen.ListTeamMembersByUserParams{
+		UserID: p.UserID, AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+	}
+	if p.Newest {
+		return list(ctx, r.repo, op, (*queries).ListTeamMembersByUserNewest, dbgen.ListTeamMembersByUserNewestParams(args),
+			p.Limit, teamMemberWithTeam, TeamMemberWithTeam.cursor)
+	}
+	return list(ctx, r.repo, op, (*queries).ListTeamMembersByUser, args, p.Limit, teamMemberWithTeam, TeamMemberWithTeam.cursor)
 }
 
 // AllByUser iterates over the team memberships of [TeamMemberRepository.ListByUser] from p.After on, p.Limit (1,000 if

@@ -2,7 +2,9 @@ package authdb_test
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -56,6 +58,15 @@ type scope struct{ org, user string }
 var errNone = errors.New("no rows")
 
 func inPage[T any](p authdb.Page[T], err error) error { return counted(int64(len(p.Items)), err) }
+
+// inPages asks for both orders, which must agree.
+func inPages[P, T any](ctx context.Context, list func(context.Context, P) (authdb.Page[T], error), p P) error {
+	oldest, newest := inPage(list(ctx, p)), inPage(list(ctx, newestFirst(p)))
+	if !errors.Is(newest, oldest) {
+		return fmt.Errorf("%w, but newest first: %w", oldest, newest)
+	}
+	return oldest
+}
 
 func inAll[T any](seq iter.Seq2[T, error]) error {
 	items, err := collect(seq, 1)
@@ -213,23 +224,23 @@ func TestScopes(t *testing.T) {
 			"Invitations.Delete": func() error { return db.Invitations.Delete(ctx, in.org, a.invitation.ID) },
 		}},
 		{other, errNone, calls{
-			"Sessions.List":         func() error { return inPage(db.Sessions.List(ctx, authdb.ListSessionsParams{UserID: in.user})) },
+			"Sessions.List":         func() error { return inPages(ctx, db.Sessions.List, authdb.ListSessionsParams{UserID: in.user}) },
 			"Sessions.All":          func() error { return inAll(db.Sessions.All(ctx, authdb.ListSessionsParams{UserID: in.user})) },
 			"Sessions.Count":        func() error { return counted(db.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: in.user})) },
 			"Sessions.DeleteByUser": func() error { return some(db.Sessions.DeleteByUser(ctx, in.user)) },
 			"Sessions.DeleteOthers": func() error { return some(db.Sessions.DeleteOthers(ctx, in.user, "another")) },
-			"Accounts.List":         func() error { return inPage(db.Accounts.List(ctx, authdb.ListAccountsParams{UserID: in.user})) },
+			"Accounts.List":         func() error { return inPages(ctx, db.Accounts.List, authdb.ListAccountsParams{UserID: in.user}) },
 			"Accounts.All":          func() error { return inAll(db.Accounts.All(ctx, authdb.ListAccountsParams{UserID: in.user})) },
 			"Accounts.Count":        func() error { return counted(db.Accounts.Count(ctx, authdb.ListAccountsParams{UserID: in.user})) },
 			"Accounts.DeleteByUser": func() error { return counted(db.Accounts.DeleteByUser(ctx, in.user)) },
-			"Members.List":          func() error { return inPage(db.Members.List(ctx, authdb.ListMembersParams{OrganizationID: in.org})) },
+			"Members.List":          func() error { return inPages(ctx, db.Members.List, authdb.ListMembersParams{OrganizationID: in.org}) },
 			"Members.All":           func() error { return inAll(db.Members.All(ctx, authdb.ListMembersParams{OrganizationID: in.org})) },
 			"Members.ListByUser": func() error {
-				return inPage(db.Members.ListByUser(ctx, authdb.ListMembersByUserParams{UserID: in.user}))
+				return inPages(ctx, db.Members.ListByUser, authdb.ListMembersByUserParams{UserID: in.user})
 			},
 			"Members.AllByUser": func() error { return inAll(db.Members.AllByUser(ctx, authdb.ListMembersByUserParams{UserID: in.user})) },
 			"Organizations.ListByUser": func() error {
-				return inPage(db.Organizations.ListByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: in.user}))
+				return inPages(ctx, db.Organizations.ListByUser, authdb.ListOrganizationsByUserParams{UserID: in.user})
 			},
 			"Organizations.AllByUser": func() error {
 				return inAll(db.Organizations.AllByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: in.user}))
@@ -238,19 +249,19 @@ func TestScopes(t *testing.T) {
 			"Members.CountByUser": func() error {
 				return counted(db.Members.CountByUser(ctx, authdb.ListMembersByUserParams{UserID: in.user}))
 			},
-			"Teams.List":                func() error { return inPage(db.Teams.List(ctx, authdb.ListTeamsParams{OrganizationID: in.org})) },
+			"Teams.List":                func() error { return inPages(ctx, db.Teams.List, authdb.ListTeamsParams{OrganizationID: in.org}) },
 			"Teams.All":                 func() error { return inAll(db.Teams.All(ctx, authdb.ListTeamsParams{OrganizationID: in.org})) },
 			"Teams.RecountMembers":      func() error { return counted(db.Teams.RecountMembers(ctx, in.org)) },
 			"Invitations.CancelExpired": func() error { return counted(db.Invitations.CancelExpired(ctx, in.org)) },
 			"Teams.Count":               func() error { return counted(db.Teams.Count(ctx, authdb.ListTeamsParams{OrganizationID: in.org})) },
 			"TeamMembers.List": func() error {
-				return inPage(db.TeamMembers.List(ctx, authdb.ListTeamMembersParams{OrganizationID: in.org, TeamID: a.team.ID}))
+				return inPages(ctx, db.TeamMembers.List, authdb.ListTeamMembersParams{OrganizationID: in.org, TeamID: a.team.ID})
 			},
 			"TeamMembers.All": func() error {
 				return inAll(db.TeamMembers.All(ctx, authdb.ListTeamMembersParams{OrganizationID: in.org, TeamID: a.team.ID}))
 			},
 			"TeamMembers.ListByUser": func() error {
-				return inPage(db.TeamMembers.ListByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: in.user}))
+				return inPages(ctx, db.TeamMembers.ListByUser, authdb.ListTeamMembersByUserParams{UserID: in.user})
 			},
 			"TeamMembers.AllByUser": func() error {
 				return inAll(db.TeamMembers.AllByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: in.user}))
@@ -259,13 +270,13 @@ func TestScopes(t *testing.T) {
 				return counted(db.TeamMembers.Count(ctx, authdb.ListTeamMembersParams{OrganizationID: in.org, TeamID: a.team.ID}))
 			},
 			"Invitations.List": func() error {
-				return inPage(db.Invitations.List(ctx, authdb.ListInvitationsParams{OrganizationID: in.org, TeamID: a.team.ID}))
+				return inPages(ctx, db.Invitations.List, authdb.ListInvitationsParams{OrganizationID: in.org, TeamID: a.team.ID})
 			},
 			"Invitations.All": func() error {
 				return inAll(db.Invitations.All(ctx, authdb.ListInvitationsParams{OrganizationID: in.org, TeamID: a.team.ID}))
 			},
 			"Invitations.ListByRecipient": func() error {
-				return inPage(db.Invitations.ListByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: recipient()}))
+				return inPages(ctx, db.Invitations.ListByRecipient, authdb.ListInvitationsByRecipientParams{UserID: recipient()})
 			},
 			"Invitations.AllByRecipient": func() error {
 				return inAll(db.Invitations.AllByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: recipient()}))

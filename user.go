@@ -95,8 +95,16 @@ type DeletedUser struct {
 
 // ListUsersParams selects a page of all users.
 type ListUsersParams struct {
-	After Cursor
-	Limit int // rows in a page; defaults to DefaultLimit
+	Verified *bool // only those whose address is proved, or is not; nil: both. A page of a rare kind reads many rows
+	Newest   bool  // newest first; otherwise oldest first
+	After    Cursor
+	Limit    int // rows in a page; defaults to DefaultLimit
+}
+
+// SearchUsersParams says who is looked for.
+type SearchUsersParams struct {
+	Prefix string // what the address or the name begins with, in any case; at most 255 characters
+	Limit  int    // at most so many users; defaults to DefaultLimit
 }
 
 // UserRepository reads and writes the user table. It is [Store.Users].
@@ -183,15 +191,21 @@ func (r *UserRepository) GetByEmail(ctx context.Context, email string) (User, er
 	return get(ctx, r.repo, op, (*queries).GetUserByEmail, email, toUser)
 }
 
-// List returns a page of all users, oldest first. It is meant for administration: nothing narrows it.
+// List returns a page of all users, oldest first unless p.Newest. It is meant for administration: nothing narrows it.
 func (r *UserRepository) List(ctx context.Context, p ListUsersParams) (Page[User], error) {
 	const op = "Users.List"
 	if err := check(op, pageSize(p.Limit)); err != nil {
 		return Page[User]{}, err
 	}
-	return list(ctx, r.repo, op, (*queries).ListUsers, dbgen.ListUsersParams{
-		AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, p.Limit, toUser, User.cursor)
+	after := p.After.from(p.Newest)
+	args := dbgen.ListUsersParams{
+		Verified: p.Verified, AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+	}
+	if p.Newest {
+		return list(ctx, r.repo, op, (*queries).ListUsersNewest, dbgen.ListUsersNewestParams(args),
+			p.Limit, toUser, User.cursor)
+	}
+	return list(ctx, r.repo, op, (*queries).ListUsers, args, p.Limit, toUser, User.cursor)
 }
 
 // All iterates over the users of [UserRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error ends
@@ -206,7 +220,21 @@ func (r *UserRepository) Count(ctx context.Context, p ListUsersParams) (int64, e
 	if err := check(op, pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, countOf((*queries).CountUsers), struct{}{}, itself)
+	return get(ctx, r.repo, op, (*queries).CountUsers, p.Verified, itself)
+}
+
+// Search returns users whose address or name begins with p.Prefix, ordered by address. If more than p.Limit do, they are
+// the first by address and the first by name. It returns [ErrInvalidInput]. It is meant for administration: nothing
+// narrows it.
+func (r *UserRepository) Search(ctx context.Context, p SearchUsersParams) ([]User, error) {
+	const op = "Users.Search"
+	if err := check(op, required("prefix", p.Prefix, maxName), pageSize(p.Limit)); err != nil {
+		return nil, err
+	}
+	rows, err := repo.Read(ctx, r.repo, op, (*queries).SearchUsers, dbgen.SearchUsersParams{
+		EmailPrefix: canonicalEmail(p.Prefix), NamePrefix: p.Prefix, RowLimit: rowLimit(p.Limit) - 1,
+	})
+	return answers(op, rows, err, toUser)
 }
 
 // Update changes what p says and returns the user. It returns [ErrNotFound] or [ErrInvalidInput].

@@ -30,6 +30,8 @@ func TestUsers(t *testing.T) {
 		{"DeleteOrganizations", testUserDeleteOrganizations},
 		{"DeleteRefused", testUserDeleteRefused},
 		{"List", testUserList},
+		{"list filters", testUserFilters},
+		{"Search", testUserSearch},
 	})
 }
 
@@ -404,4 +406,65 @@ func testUserList(t *testing.T, s *fixture) {
 	checkList(t, s, "Users.List", "user", users, func(after authdb.Cursor, limit int) authdb.ListUsersParams {
 		return authdb.ListUsersParams{After: after, Limit: limit}
 	}, s.Users.List, s.Users.All)
+}
+
+func testUserFilters(t *testing.T, s *fixture) {
+	exec(t, s.Store, `DELETE FROM "user"`)
+	var users []authdb.User
+	for i := range 7 {
+		users = append(users, authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.EmailVerified = i%3 == 0 }))
+	}
+	users = spread(t, s, "user", users)
+	verified := func(is bool) []authdb.User {
+		return slices.DeleteFunc(slices.Clone(users), func(u authdb.User) bool { return u.EmailVerified != is })
+	}
+	checkFilter(t, authdb.ListUsersParams{}, users, s.Users.All, s.Users.Count)
+	checkFilter(t, authdb.ListUsersParams{Verified: new(true)}, verified(true), s.Users.All, s.Users.Count)
+	checkFilter(t, authdb.ListUsersParams{Verified: new(false)}, verified(false), s.Users.All, s.Users.Count)
+}
+
+func testUserSearch(t *testing.T, s *fixture) {
+	exec(t, s.Store, `DELETE FROM "user"`)
+	users := map[string]authdb.User{}
+	for email, name := range map[string]string{
+		"ada@a.example": "Ada", "adam@a.example": "Zoe", "bob@a.example": "ADA Bob", "carl@a.example": "Adb", "d%a@a.example": `a\d%`,
+		"d_a@a.example": "a_d", "élan@a.example": "Élan", "a@a.example": "",
+	} {
+		users[email] = authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email, p.Name = email, name })
+	}
+	for _, test := range []struct {
+		prefix string
+		limit  int
+		want   []string // what is before the @
+	}{
+		{"ada", 0, []string{"ada", "adam", "bob"}},
+		{"ADA", 3, []string{"ada", "adam", "bob"}},
+		{"ada", 2, []string{"ada", "adam"}},
+		{"ada", 1, []string{"ada"}},
+		{"Ada B", 0, []string{"bob"}},
+		{"ada@A.example", 0, []string{"ada"}},
+		{"ad%", 0, nil},
+		{"%", 0, nil},
+		{"_", 0, nil},
+		{"d%", 0, []string{"d%a"}},
+		{"D_", 0, []string{"d_a"}},
+		{`A\`, 0, []string{"d%a"}},
+		{"Él", 0, []string{"élan"}},
+		{"da", 0, nil}, // not within
+		{"a@a.example", 0, []string{"a"}},
+	} {
+		want := []authdb.User{}
+		for _, local := range test.want {
+			want = append(want, users[local+"@a.example"])
+		}
+		got, err := s.Users.Search(t.Context(), authdb.SearchUsersParams{Prefix: test.prefix, Limit: test.limit})
+		t.Log(test.prefix, test.limit)
+		returns(t, want)(got, err)
+	}
+	for _, test := range []struct {
+		p     authdb.SearchUsersParams
+		field string
+	}{{authdb.SearchUsersParams{}, "prefix"}, {authdb.SearchUsersParams{Prefix: "x", Limit: -1}, "limit"}} {
+		fails(t, errOf(s.Users.Search(t.Context(), test.p)), authdb.ErrInvalidInput, "Users.Search", test.field)
+	}
 }

@@ -62,6 +62,7 @@ type ConsumeCodeParams struct {
 // ListVerificationsParams selects a page of the rows of an identifier.
 type ListVerificationsParams struct {
 	Identifier Secret
+	Newest     bool // newest first; otherwise oldest first
 	After      Cursor
 	Limit      int // rows in a page; defaults to DefaultLimit
 }
@@ -118,16 +119,22 @@ func (r *VerificationRepository) GetByIdentifier(ctx context.Context, identifier
 	}, toVerification)
 }
 
-// List returns a page of the verifications of an identifier, expired ones too, oldest first. It returns
+// List returns a page of the verifications of an identifier, expired ones too, oldest first unless p.Newest. It returns
 // [ErrInvalidInput].
 func (r *VerificationRepository) List(ctx context.Context, p ListVerificationsParams) (Page[Verification], error) {
 	const op = "Verifications.List"
 	if err := check(op, key("identifier", string(p.Identifier), maxToken), pageSize(p.Limit)); err != nil {
 		return Page[Verification]{}, err
 	}
-	return list(ctx, r.repo, op, (*queries).ListVerifications, dbgen.ListVerificationsParams{
-		Identifier: string(p.Identifier), AfterCreatedAt: p.After.createdAt, AfterID: p.After.id, RowLimit: rowLimit(p.Limit),
-	}, p.Limit, toVerification, Verification.cursor)
+	after := p.After.from(p.Newest)
+	args := dbgen.ListVerificationsParams{
+		Identifier: string(p.Identifier), AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+	}
+	if p.Newest {
+		return list(ctx, r.repo, op, (*queries).ListVerificationsNewest, dbgen.ListVerificationsNewestParams(args),
+			p.Limit, toVerification, Verification.cursor)
+	}
+	return list(ctx, r.repo, op, (*queries).ListVerifications, args, p.Limit, toVerification, Verification.cursor)
 }
 
 // All iterates over the verifications of [VerificationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time.

@@ -24,6 +24,13 @@ WHERE user_id = @user_id
 ORDER BY created_at, id
 LIMIT @row_limit;
 
+-- name: ListAccountsNewest :many
+SELECT * FROM account
+WHERE user_id = @user_id
+  AND (created_at, id) < (@after_created_at::timestamp, @after_id::text)
+ORDER BY created_at DESC, id DESC
+LIMIT @row_limit;
+
 -- name: CountAccounts :one
 SELECT pg_catalog.count(*) FROM account WHERE user_id = @user_id;
 

@@ -242,11 +242,24 @@ LIMIT 1;
 SELECT sqlc.embed(i), sqlc.embed(u)
 FROM invitation i JOIN "user" u ON u.id = i.inviter_id
 WHERE i.organization_id = @organization_id
+  AND (sqlc.narg('status')::text IS NULL OR i.status = sqlc.narg('status')::text)
   AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
   AND (sqlc.narg('team_id')::text IS NULL
     OR sqlc.narg('team_id')::text = ANY(pg_catalog.string_to_array(i.team_id, ',')))
   AND (i.created_at, i.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY i.created_at, i.id
+LIMIT @row_limit;
+
+-- name: ListInvitationsNewest :many
+SELECT sqlc.embed(i), sqlc.embed(u)
+FROM invitation i JOIN "user" u ON u.id = i.inviter_id
+WHERE i.organization_id = @organization_id
+  AND (sqlc.narg('status')::text IS NULL OR i.status = sqlc.narg('status')::text)
+  AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
+  AND (sqlc.narg('team_id')::text IS NULL
+    OR sqlc.narg('team_id')::text = ANY(pg_catalog.string_to_array(i.team_id, ',')))
+  AND (i.created_at, i.id) < (@after_created_at::timestamp, @after_id::text)
+ORDER BY i.created_at DESC, i.id DESC
 LIMIT @row_limit;
 
 -- name: ListInvitationsByRecipient :many
@@ -256,14 +269,29 @@ JOIN invitation i ON i.email = recipient.email
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
 WHERE recipient.id = @user_id AND (recipient.email_verified OR @allow_unverified::boolean)
+  AND (sqlc.narg('status')::text IS NULL OR i.status = sqlc.narg('status')::text)
   AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
   AND (i.created_at, i.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY i.created_at, i.id
 LIMIT @row_limit;
 
+-- name: ListInvitationsByRecipientNewest :many
+SELECT sqlc.embed(i), sqlc.embed(o), sqlc.embed(u)
+FROM "user" recipient
+JOIN invitation i ON i.email = recipient.email
+JOIN organization o ON o.id = i.organization_id
+JOIN "user" u ON u.id = i.inviter_id
+WHERE recipient.id = @user_id AND (recipient.email_verified OR @allow_unverified::boolean)
+  AND (sqlc.narg('status')::text IS NULL OR i.status = sqlc.narg('status')::text)
+  AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
+  AND (i.created_at, i.id) < (@after_created_at::timestamp, @after_id::text)
+ORDER BY i.created_at DESC, i.id DESC
+LIMIT @row_limit;
+
 -- name: CountInvitations :one
 SELECT pg_catalog.count(*) FROM invitation
 WHERE organization_id = @organization_id
+  AND (sqlc.narg('status')::text IS NULL OR status = sqlc.narg('status')::text)
   AND (NOT @pending::boolean OR (status = 'pending' AND expires_at > @now))
   AND (sqlc.narg('team_id')::text IS NULL
     OR sqlc.narg('team_id')::text = ANY(pg_catalog.string_to_array(team_id, ',')));

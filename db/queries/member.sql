@@ -59,8 +59,23 @@ SELECT sqlc.embed(m), sqlc.embed(u)
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = @organization_id
   AND (sqlc.narg('role_pattern')::text IS NULL OR m.role ~ sqlc.narg('role_pattern')::text)
+  AND (sqlc.narg('name')::text IS NULL
+    OR pg_catalog.strpos(u.email, sqlc.narg('email')::text) > 0
+    OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower(sqlc.narg('name')::text)) > 0)
   AND (m.created_at, m.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY m.created_at, m.id
+LIMIT @row_limit;
+
+-- name: ListMembersNewest :many
+SELECT sqlc.embed(m), sqlc.embed(u)
+FROM member m JOIN "user" u ON u.id = m.user_id
+WHERE m.organization_id = @organization_id
+  AND (sqlc.narg('role_pattern')::text IS NULL OR m.role ~ sqlc.narg('role_pattern')::text)
+  AND (sqlc.narg('name')::text IS NULL
+    OR pg_catalog.strpos(u.email, sqlc.narg('email')::text) > 0
+    OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower(sqlc.narg('name')::text)) > 0)
+  AND (m.created_at, m.id) < (@after_created_at::timestamp, @after_id::text)
+ORDER BY m.created_at DESC, m.id DESC
 LIMIT @row_limit;
 
 -- name: ListMembersByUser :many
@@ -71,10 +86,23 @@ WHERE m.user_id = @user_id
 ORDER BY m.created_at, m.id
 LIMIT @row_limit;
 
+-- name: ListMembersByUserNewest :many
+SELECT sqlc.embed(m), sqlc.embed(o)
+FROM member m JOIN organization o ON o.id = m.organization_id
+WHERE m.user_id = @user_id
+  AND (m.created_at, m.id) < (@after_created_at::timestamp, @after_id::text)
+ORDER BY m.created_at DESC, m.id DESC
+LIMIT @row_limit;
+
 -- name: CountMembers :one
+-- The users are read for a search alone.
 SELECT pg_catalog.count(*) FROM member m
 WHERE m.organization_id = @organization_id
-  AND (sqlc.narg('role_pattern')::text IS NULL OR m.role ~ sqlc.narg('role_pattern')::text);
+  AND (sqlc.narg('role_pattern')::text IS NULL OR m.role ~ sqlc.narg('role_pattern')::text)
+  AND (sqlc.narg('name')::text IS NULL
+    OR (SELECT pg_catalog.strpos(u.email, sqlc.narg('email')::text) > 0
+            OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower(sqlc.narg('name')::text)) > 0
+        FROM "user" u WHERE u.id = m.user_id));
 
 -- name: CountMembersByUser :one
 SELECT pg_catalog.count(*) FROM member WHERE user_id = @user_id;

@@ -34,6 +34,12 @@ WHERE (created_at, id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at, id
 LIMIT @row_limit;
 
+-- name: ListOrganizationsNewest :many
+SELECT * FROM organization
+WHERE (created_at, id) < (@after_created_at::timestamp, @after_id::text)
+ORDER BY created_at DESC, id DESC
+LIMIT @row_limit;
+
 -- name: CountOrganizations :one
 SELECT pg_catalog.count(*) FROM organization;
 
@@ -92,4 +98,13 @@ FROM member m JOIN organization o ON o.id = m.organization_id
 WHERE m.user_id = @user_id
   AND (m.created_at, m.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY m.created_at, m.id
+LIMIT @row_limit;
+
+-- name: ListOrganizationsByUserNewest :many
+SELECT sqlc.embed(m), sqlc.embed(o),
+    (SELECT pg_catalog.count(*) FROM member c WHERE c.organization_id = o.id) AS member_count
+FROM member m JOIN organization o ON o.id = m.organization_id
+WHERE m.user_id = @user_id
+  AND (m.created_at, m.id) < (@after_created_at::timestamp, @after_id::text)
+ORDER BY m.created_at DESC, m.id DESC
 LIMIT @row_limit;

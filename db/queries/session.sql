@@ -49,6 +49,14 @@ WHERE user_id = @user_id
 ORDER BY created_at, id
 LIMIT @row_limit;
 
+-- name: ListSessionsNewest :many
+SELECT * FROM session
+WHERE user_id = @user_id
+  AND (NOT @live::boolean OR expires_at > @now)
+  AND (created_at, id) < (@after_created_at::timestamp, @after_id::text)
+ORDER BY created_at DESC, id DESC
+LIMIT @row_limit;
+
 -- name: CountSessions :one
 SELECT pg_catalog.count(*) FROM session
 WHERE user_id = @user_id AND (NOT @live::boolean OR expires_at > @now);

@@ -29,6 +29,13 @@ WHERE organization_id = @organization_id
 ORDER BY created_at, id
 LIMIT @row_limit;
 
+-- name: ListTeamsNewest :many
+SELECT * FROM team
+WHERE organization_id = @organization_id
+  AND (created_at, id) < (@after_created_at::timestamp, @after_id::text)
+ORDER BY created_at DESC, id DESC
+LIMIT @row_limit;
+
 -- name: CountTeams :one
 SELECT pg_catalog.count(*) FROM team WHERE organization_id = @organization_id;
 

@@ -84,12 +84,30 @@ WHERE tm.team_id = @team_id AND t.organization_id = @organization_id
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
 LIMIT @row_limit;
 
+-- name: ListTeamMembersNewest :many
+SELECT sqlc.embed(tm), sqlc.embed(u)
+FROM team_member tm
+JOIN team t ON t.id = tm.team_id
+JOIN "user" u ON u.id = tm.user_id
+WHERE tm.team_id = @team_id AND t.organization_id = @organization_id
+  AND (coalesce(tm.created_at, '0001-01-01'), tm.id) < (@after_created_at::timestamp, @after_id::text)
+ORDER BY coalesce(tm.created_at, '0001-01-01') DESC, tm.id DESC
+LIMIT @row_limit;
+
 -- name: ListTeamMembersByUser :many
 SELECT sqlc.embed(tm), sqlc.embed(t)
 FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.user_id = @user_id
   AND (coalesce(tm.created_at, '0001-01-01'), tm.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
+LIMIT @row_limit;
+
+-- name: ListTeamMembersByUserNewest :many
+SELECT sqlc.embed(tm), sqlc.embed(t)
+FROM team_member tm JOIN team t ON t.id = tm.team_id
+WHERE tm.user_id = @user_id
+  AND (coalesce(tm.created_at, '0001-01-01'), tm.id) < (@after_created_at::timestamp, @after_id::text)
+ORDER BY coalesce(tm.created_at, '0001-01-01') DESC, tm.id DESC
 LIMIT @row_limit;
 
 -- name: CountTeamMembers :one

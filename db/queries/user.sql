@@ -17,12 +17,41 @@ SELECT * FROM "user" WHERE email = @email;
 
 -- name: ListUsers :many
 SELECT * FROM "user"
-WHERE (created_at, id) > (@after_created_at::timestamp, @after_id::text)
+WHERE (sqlc.narg('verified')::boolean IS NULL OR email_verified = sqlc.narg('verified')::boolean)
+  AND (created_at, id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at, id
 LIMIT @row_limit;
 
+-- name: ListUsersNewest :many
+SELECT * FROM "user"
+WHERE (sqlc.narg('verified')::boolean IS NULL OR email_verified = sqlc.narg('verified')::boolean)
+  AND (created_at, id) < (@after_created_at::timestamp, @after_id::text)
+ORDER BY created_at DESC, id DESC
+LIMIT @row_limit;
+
 -- name: CountUsers :one
-SELECT pg_catalog.count(*) FROM "user";
+SELECT pg_catalog.count(*) FROM "user"
+WHERE (sqlc.narg('verified')::boolean IS NULL OR email_verified = sqlc.narg('verified')::boolean);
+
+-- name: SearchUsers :many
+-- Each key by an index of its own, in the order of their bytes: chr(1114111) is the last character there is. The names of
+-- the address and of the other are two, since an address is in lower case by the other server's rules.
+SELECT u.* FROM "user" u
+WHERE u.id IN (
+    (SELECT e.id FROM "user" e
+     WHERE e.email ~>=~ @email_prefix::text
+       AND e.email ~<~ (@email_prefix::text || pg_catalog.chr(1114111))
+     ORDER BY e.email USING ~<~
+     LIMIT @row_limit)
+    UNION ALL
+    (SELECT n.id FROM "user" n
+     WHERE pg_catalog.lower(n.name) ~>=~ pg_catalog.lower(@name_prefix::text)
+       AND pg_catalog.lower(n.name) ~<~ (pg_catalog.lower(@name_prefix::text) || pg_catalog.chr(1114111))
+     ORDER BY pg_catalog.lower(n.name) USING ~<~, n.id
+     LIMIT @row_limit)
+)
+ORDER BY u.email
+LIMIT @row_limit;
 
 -- name: UpdateUser :one
 UPDATE "user"

@@ -26,6 +26,13 @@ WHERE identifier = @identifier::text
 ORDER BY created_at, id
 LIMIT @row_limit;
 
+-- name: ListVerificationsNewest :many
+SELECT * FROM verification
+WHERE identifier = @identifier::text
+  AND (created_at, id) < (@after_created_at::timestamp, @after_id::text)
+ORDER BY created_at DESC, id DESC
+LIMIT @row_limit;
+
 -- name: CountVerifications :one
 SELECT pg_catalog.count(*) FROM verification WHERE identifier = @identifier::text;
 

@@ -405,6 +405,60 @@ func (q *Queries) ListAccountsByUsers(ctx context.Context, userIds []string) ([]
 	return items, nil
 }
 
+const listAccountsNewest = `-- name: ListAccountsNewest :many
+SELECT id, account_id, provider_id, user_id, access_token, refresh_token, id_token, access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at FROM account
+WHERE user_id = $1
+  AND (created_at, id) < ($2::timestamp, $3::text)
+ORDER BY created_at DESC, id DESC
+LIMIT $4
+`
+
+type ListAccountsNewestParams struct {
+	UserID         string
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+func (q *Queries) ListAccountsNewest(ctx context.Context, arg ListAccountsNewestParams) ([]Account, error) {
+	rows, err := q.db.Query(ctx, listAccountsNewest,
+		arg.UserID,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Account{}
+	for rows.Next() {
+		var i Account
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.ProviderID,
+			&i.UserID,
+			&i.AccessToken,
+			&i.RefreshToken,
+			&i.IDToken,
+			&i.AccessTokenExpiresAt,
+			&i.RefreshTokenExpiresAt,
+			&i.Scope,
+			&i.Password,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const pickAccountsByUsers = `-- name: PickAccountsByUsers :many
 SELECT a.id, a.account_id, a.provider_id, a.user_id, a.access_token, a.refresh_token, a.id_token, a.access_token_expires_at, a.refresh_token_expires_at, a.scope, a.password, a.created_at, a.updated_at
 FROM pg_catalog.unnest($1::text[]) parent (id)

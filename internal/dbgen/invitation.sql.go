@@ -192,13 +192,15 @@ func (q *Queries) CheckRecipient(ctx context.Context, arg CheckRecipientParams) 
 const countInvitations = `-- name: CountInvitations :one
 SELECT pg_catalog.count(*) FROM invitation
 WHERE organization_id = $1
-  AND (NOT $2::boolean OR (status = 'pending' AND expires_at > $3))
-  AND ($4::text IS NULL
-    OR $4::text = ANY(pg_catalog.string_to_array(team_id, ',')))
+  AND ($2::text IS NULL OR status = $2::text)
+  AND (NOT $3::boolean OR (status = 'pending' AND expires_at > $4))
+  AND ($5::text IS NULL
+    OR $5::text = ANY(pg_catalog.string_to_array(team_id, ',')))
 `
 
 type CountInvitationsParams struct {
 	OrganizationID string
+	Status         *string
 	Pending        bool
 	Now            time.Time
 	TeamID         *string
@@ -207,6 +209,7 @@ type CountInvitationsParams struct {
 func (q *Queries) CountInvitations(ctx context.Context, arg CountInvitationsParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countInvitations,
 		arg.OrganizationID,
+		arg.Status,
 		arg.Pending,
 		arg.Now,
 		arg.TeamID,
@@ -555,16 +558,18 @@ const listInvitations = `-- name: ListInvitations :many
 SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM invitation i JOIN "user" u ON u.id = i.inviter_id
 WHERE i.organization_id = $1
-  AND (NOT $2::boolean OR (i.status = 'pending' AND i.expires_at > $3))
-  AND ($4::text IS NULL
-    OR $4::text = ANY(pg_catalog.string_to_array(i.team_id, ',')))
-  AND (i.created_at, i.id) > ($5::timestamp, $6::text)
+  AND ($2::text IS NULL OR i.status = $2::text)
+  AND (NOT $3::boolean OR (i.status = 'pending' AND i.expires_at > $4))
+  AND ($5::text IS NULL
+    OR $5::text = ANY(pg_catalog.string_to_array(i.team_id, ',')))
+  AND (i.created_at, i.id) > ($6::timestamp, $7::text)
 ORDER BY i.created_at, i.id
-LIMIT $7
+LIMIT $8
 `
 
 type ListInvitationsParams struct {
 	OrganizationID string
+	Status         *string
 	Pending        bool
 	Now            time.Time
 	TeamID         *string
@@ -581,6 +586,7 @@ type ListInvitationsRow struct {
 func (q *Queries) ListInvitations(ctx context.Context, arg ListInvitationsParams) ([]ListInvitationsRow, error) {
 	rows, err := q.db.Query(ctx, listInvitations,
 		arg.OrganizationID,
+		arg.Status,
 		arg.Pending,
 		arg.Now,
 		arg.TeamID,
@@ -741,15 +747,17 @@ JOIN invitation i ON i.email = recipient.email
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
 WHERE recipient.id = $1 AND (recipient.email_verified OR $2::boolean)
-  AND (NOT $3::boolean OR (i.status = 'pending' AND i.expires_at > $4))
-  AND (i.created_at, i.id) > ($5::timestamp, $6::text)
+  AND ($3::text IS NULL OR i.status = $3::text)
+  AND (NOT $4::boolean OR (i.status = 'pending' AND i.expires_at > $5))
+  AND (i.created_at, i.id) > ($6::timestamp, $7::text)
 ORDER BY i.created_at, i.id
-LIMIT $7
+LIMIT $8
 `
 
 type ListInvitationsByRecipientParams struct {
 	UserID          string
 	AllowUnverified bool
+	Status          *string
 	Pending         bool
 	Now             time.Time
 	AfterCreatedAt  time.Time
@@ -767,6 +775,7 @@ func (q *Queries) ListInvitationsByRecipient(ctx context.Context, arg ListInvita
 	rows, err := q.db.Query(ctx, listInvitationsByRecipient,
 		arg.UserID,
 		arg.AllowUnverified,
+		arg.Status,
 		arg.Pending,
 		arg.Now,
 		arg.AfterCreatedAt,
@@ -796,6 +805,164 @@ func (q *Queries) ListInvitationsByRecipient(ctx context.Context, arg ListInvita
 			&i.Organization.Logo,
 			&i.Organization.CreatedAt,
 			&i.Organization.Metadata,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listInvitationsByRecipientNewest = `-- name: ListInvitationsByRecipientNewest :many
+SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM "user" recipient
+JOIN invitation i ON i.email = recipient.email
+JOIN organization o ON o.id = i.organization_id
+JOIN "user" u ON u.id = i.inviter_id
+WHERE recipient.id = $1 AND (recipient.email_verified OR $2::boolean)
+  AND ($3::text IS NULL OR i.status = $3::text)
+  AND (NOT $4::boolean OR (i.status = 'pending' AND i.expires_at > $5))
+  AND (i.created_at, i.id) < ($6::timestamp, $7::text)
+ORDER BY i.created_at DESC, i.id DESC
+LIMIT $8
+`
+
+type ListInvitationsByRecipientNewestParams struct {
+	UserID          string
+	AllowUnverified bool
+	Status          *string
+	Pending         bool
+	Now             time.Time
+	AfterCreatedAt  time.Time
+	AfterID         string
+	RowLimit        int32
+}
+
+type ListInvitationsByRecipientNewestRow struct {
+	Invitation   Invitation
+	Organization Organization
+	User         User
+}
+
+func (q *Queries) ListInvitationsByRecipientNewest(ctx context.Context, arg ListInvitationsByRecipientNewestParams) ([]ListInvitationsByRecipientNewestRow, error) {
+	rows, err := q.db.Query(ctx, listInvitationsByRecipientNewest,
+		arg.UserID,
+		arg.AllowUnverified,
+		arg.Status,
+		arg.Pending,
+		arg.Now,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListInvitationsByRecipientNewestRow{}
+	for rows.Next() {
+		var i ListInvitationsByRecipientNewestRow
+		if err := rows.Scan(
+			&i.Invitation.ID,
+			&i.Invitation.OrganizationID,
+			&i.Invitation.Email,
+			&i.Invitation.Role,
+			&i.Invitation.TeamID,
+			&i.Invitation.Status,
+			&i.Invitation.ExpiresAt,
+			&i.Invitation.CreatedAt,
+			&i.Invitation.InviterID,
+			&i.Organization.ID,
+			&i.Organization.Name,
+			&i.Organization.Slug,
+			&i.Organization.Logo,
+			&i.Organization.CreatedAt,
+			&i.Organization.Metadata,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listInvitationsNewest = `-- name: ListInvitationsNewest :many
+SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM invitation i JOIN "user" u ON u.id = i.inviter_id
+WHERE i.organization_id = $1
+  AND ($2::text IS NULL OR i.status = $2::text)
+  AND (NOT $3::boolean OR (i.status = 'pending' AND i.expires_at > $4))
+  AND ($5::text IS NULL
+    OR $5::text = ANY(pg_catalog.string_to_array(i.team_id, ',')))
+  AND (i.created_at, i.id) < ($6::timestamp, $7::text)
+ORDER BY i.created_at DESC, i.id DESC
+LIMIT $8
+`
+
+type ListInvitationsNewestParams struct {
+	OrganizationID string
+	Status         *string
+	Pending        bool
+	Now            time.Time
+	TeamID         *string
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+type ListInvitationsNewestRow struct {
+	Invitation Invitation
+	User       User
+}
+
+func (q *Queries) ListInvitationsNewest(ctx context.Context, arg ListInvitationsNewestParams) ([]ListInvitationsNewestRow, error) {
+	rows, err := q.db.Query(ctx, listInvitationsNewest,
+		arg.OrganizationID,
+		arg.Status,
+		arg.Pending,
+		arg.Now,
+		arg.TeamID,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListInvitationsNewestRow{}
+	for rows.Next() {
+		var i ListInvitationsNewestRow
+		if err := rows.Scan(
+			&i.Invitation.ID,
+			&i.Invitation.OrganizationID,
+			&i.Invitation.Email,
+			&i.Invitation.Role,
+			&i.Invitation.TeamID,
+			&i.Invitation.Status,
+			&i.Invitation.ExpiresAt,
+			&i.Invitation.CreatedAt,
+			&i.Invitation.InviterID,
 			&i.User.ID,
 			&i.User.Name,
 			&i.User.Email,

@@ -14,15 +14,27 @@ const countMembers = `-- name: CountMembers :one
 SELECT pg_catalog.count(*) FROM member m
 WHERE m.organization_id = $1
   AND ($2::text IS NULL OR m.role ~ $2::text)
+  AND ($3::text IS NULL
+    OR (SELECT pg_catalog.strpos(u.email, $4::text) > 0
+            OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($3::text)) > 0
+        FROM "user" u WHERE u.id = m.user_id))
 `
 
 type CountMembersParams struct {
 	OrganizationID string
 	RolePattern    *string
+	Name           *string
+	Email          *string
 }
 
+// The users are read for a search alone.
 func (q *Queries) CountMembers(ctx context.Context, arg CountMembersParams) (int64, error) {
-	row := q.db.QueryRow(ctx, countMembers, arg.OrganizationID, arg.RolePattern)
+	row := q.db.QueryRow(ctx, countMembers,
+		arg.OrganizationID,
+		arg.RolePattern,
+		arg.Name,
+		arg.Email,
+	)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -305,14 +317,19 @@ SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = $1
   AND ($2::text IS NULL OR m.role ~ $2::text)
-  AND (m.created_at, m.id) > ($3::timestamp, $4::text)
+  AND ($3::text IS NULL
+    OR pg_catalog.strpos(u.email, $4::text) > 0
+    OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($3::text)) > 0)
+  AND (m.created_at, m.id) > ($5::timestamp, $6::text)
 ORDER BY m.created_at, m.id
-LIMIT $5
+LIMIT $7
 `
 
 type ListMembersParams struct {
 	OrganizationID string
 	RolePattern    *string
+	Name           *string
+	Email          *string
 	AfterCreatedAt time.Time
 	AfterID        string
 	RowLimit       int32
@@ -327,6 +344,8 @@ func (q *Queries) ListMembers(ctx context.Context, arg ListMembersParams) ([]Lis
 	rows, err := q.db.Query(ctx, listMembers,
 		arg.OrganizationID,
 		arg.RolePattern,
+		arg.Name,
+		arg.Email,
 		arg.AfterCreatedAt,
 		arg.AfterID,
 		arg.RowLimit,
@@ -465,6 +484,64 @@ func (q *Queries) ListMembersByUser(ctx context.Context, arg ListMembersByUserPa
 	return items, nil
 }
 
+const listMembersByUserNewest = `-- name: ListMembersByUserNewest :many
+SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
+FROM member m JOIN organization o ON o.id = m.organization_id
+WHERE m.user_id = $1
+  AND (m.created_at, m.id) < ($2::timestamp, $3::text)
+ORDER BY m.created_at DESC, m.id DESC
+LIMIT $4
+`
+
+type ListMembersByUserNewestParams struct {
+	UserID         string
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+type ListMembersByUserNewestRow struct {
+	Member       Member
+	Organization Organization
+}
+
+func (q *Queries) ListMembersByUserNewest(ctx context.Context, arg ListMembersByUserNewestParams) ([]ListMembersByUserNewestRow, error) {
+	rows, err := q.db.Query(ctx, listMembersByUserNewest,
+		arg.UserID,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListMembersByUserNewestRow{}
+	for rows.Next() {
+		var i ListMembersByUserNewestRow
+		if err := rows.Scan(
+			&i.Member.ID,
+			&i.Member.OrganizationID,
+			&i.Member.UserID,
+			&i.Member.Role,
+			&i.Member.CreatedAt,
+			&i.Organization.ID,
+			&i.Organization.Name,
+			&i.Organization.Slug,
+			&i.Organization.Logo,
+			&i.Organization.CreatedAt,
+			&i.Organization.Metadata,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listMembersByUsers = `-- name: ListMembersByUsers :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
 FROM member m JOIN organization o ON o.id = m.organization_id
@@ -498,6 +575,75 @@ func (q *Queries) ListMembersByUsers(ctx context.Context, userIds []string) ([]L
 			&i.Organization.Logo,
 			&i.Organization.CreatedAt,
 			&i.Organization.Metadata,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listMembersNewest = `-- name: ListMembersNewest :many
+SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM member m JOIN "user" u ON u.id = m.user_id
+WHERE m.organization_id = $1
+  AND ($2::text IS NULL OR m.role ~ $2::text)
+  AND ($3::text IS NULL
+    OR pg_catalog.strpos(u.email, $4::text) > 0
+    OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($3::text)) > 0)
+  AND (m.created_at, m.id) < ($5::timestamp, $6::text)
+ORDER BY m.created_at DESC, m.id DESC
+LIMIT $7
+`
+
+type ListMembersNewestParams struct {
+	OrganizationID string
+	RolePattern    *string
+	Name           *string
+	Email          *string
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+type ListMembersNewestRow struct {
+	Member Member
+	User   User
+}
+
+func (q *Queries) ListMembersNewest(ctx context.Context, arg ListMembersNewestParams) ([]ListMembersNewestRow, error) {
+	rows, err := q.db.Query(ctx, listMembersNewest,
+		arg.OrganizationID,
+		arg.RolePattern,
+		arg.Name,
+		arg.Email,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListMembersNewestRow{}
+	for rows.Next() {
+		var i ListMembersNewestRow
+		if err := rows.Scan(
+			&i.Member.ID,
+			&i.Member.OrganizationID,
+			&i.Member.UserID,
+			&i.Member.Role,
+			&i.Member.CreatedAt,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -249,6 +249,107 @@ func (q *Queries) ListOrganizationsByUser(ctx context.Context, arg ListOrganizat
 	return items, nil
 }
 
+const listOrganizationsByUserNewest = `-- name: ListOrganizationsByUserNewest :many
+SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata,
+    (SELECT pg_catalog.count(*) FROM member c WHERE c.organization_id = o.id) AS member_count
+FROM member m JOIN organization o ON o.id = m.organization_id
+WHERE m.user_id = $1
+  AND (m.created_at, m.id) < ($2::timestamp, $3::text)
+ORDER BY m.created_at DESC, m.id DESC
+LIMIT $4
+`
+
+type ListOrganizationsByUserNewestParams struct {
+	UserID         string
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+type ListOrganizationsByUserNewestRow struct {
+	Member       Member
+	Organization Organization
+	MemberCount  int64
+}
+
+func (q *Queries) ListOrganizationsByUserNewest(ctx context.Context, arg ListOrganizationsByUserNewestParams) ([]ListOrganizationsByUserNewestRow, error) {
+	rows, err := q.db.Query(ctx, listOrganizationsByUserNewest,
+		arg.UserID,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListOrganizationsByUserNewestRow{}
+	for rows.Next() {
+		var i ListOrganizationsByUserNewestRow
+		if err := rows.Scan(
+			&i.Member.ID,
+			&i.Member.OrganizationID,
+			&i.Member.UserID,
+			&i.Member.Role,
+			&i.Member.CreatedAt,
+			&i.Organization.ID,
+			&i.Organization.Name,
+			&i.Organization.Slug,
+			&i.Organization.Logo,
+			&i.Organization.CreatedAt,
+			&i.Organization.Metadata,
+			&i.MemberCount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listOrganizationsNewest = `-- name: ListOrganizationsNewest :many
+SELECT id, name, slug, logo, created_at, metadata FROM organization
+WHERE (created_at, id) < ($1::timestamp, $2::text)
+ORDER BY created_at DESC, id DESC
+LIMIT $3
+`
+
+type ListOrganizationsNewestParams struct {
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+func (q *Queries) ListOrganizationsNewest(ctx context.Context, arg ListOrganizationsNewestParams) ([]Organization, error) {
+	rows, err := q.db.Query(ctx, listOrganizationsNewest, arg.AfterCreatedAt, arg.AfterID, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Organization{}
+	for rows.Next() {
+		var i Organization
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Slug,
+			&i.Logo,
+			&i.CreatedAt,
+			&i.Metadata,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockOrganization = `-- name: LockOrganization :exec
 SELECT id FROM organization WHERE id = $1
 FOR NO KEY UPDATE

@@ -666,6 +666,62 @@ func (q *Queries) ListSessionsByUsers(ctx context.Context, arg ListSessionsByUse
 	return items, nil
 }
 
+const listSessionsNewest = `-- name: ListSessionsNewest :many
+SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session
+WHERE user_id = $1
+  AND (NOT $2::boolean OR expires_at > $3)
+  AND (created_at, id) < ($4::timestamp, $5::text)
+ORDER BY created_at DESC, id DESC
+LIMIT $6
+`
+
+type ListSessionsNewestParams struct {
+	UserID         string
+	Live           bool
+	Now            time.Time
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+func (q *Queries) ListSessionsNewest(ctx context.Context, arg ListSessionsNewestParams) ([]Session, error) {
+	rows, err := q.db.Query(ctx, listSessionsNewest,
+		arg.UserID,
+		arg.Live,
+		arg.Now,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.ExpiresAt,
+			&i.Token,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.IPAddress,
+			&i.UserAgent,
+			&i.UserID,
+			&i.ActiveOrganizationID,
+			&i.ActiveTeamID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listSessionsOfUser = `-- name: ListSessionsOfUser :many
 SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session WHERE user_id = ANY($1::text[])
 `

@@ -250,6 +250,53 @@ func (q *Queries) ListTeamsByOrganizations(ctx context.Context, organizationIds 
 	return items, nil
 }
 
+const listTeamsNewest = `-- name: ListTeamsNewest :many
+SELECT id, name, organization_id, created_at, updated_at, member_count FROM team
+WHERE organization_id = $1
+  AND (created_at, id) < ($2::timestamp, $3::text)
+ORDER BY created_at DESC, id DESC
+LIMIT $4
+`
+
+type ListTeamsNewestParams struct {
+	OrganizationID string
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+func (q *Queries) ListTeamsNewest(ctx context.Context, arg ListTeamsNewestParams) ([]Team, error) {
+	rows, err := q.db.Query(ctx, listTeamsNewest,
+		arg.OrganizationID,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Team{}
+	for rows.Next() {
+		var i Team
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.OrganizationID,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.MemberCount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockTeam = `-- name: LockTeam :exec
 SELECT id FROM team WHERE id = $1 AND organization_id = $2 FOR UPDATE
 `

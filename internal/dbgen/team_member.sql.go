@@ -445,6 +445,64 @@ func (q *Queries) ListTeamMembersByUser(ctx context.Context, arg ListTeamMembers
 	return items, nil
 }
 
+const listTeamMembersByUserNewest = `-- name: ListTeamMembersByUserNewest :many
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
+FROM team_member tm JOIN team t ON t.id = tm.team_id
+WHERE tm.user_id = $1
+  AND (coalesce(tm.created_at, '0001-01-01'), tm.id) < ($2::timestamp, $3::text)
+ORDER BY coalesce(tm.created_at, '0001-01-01') DESC, tm.id DESC
+LIMIT $4
+`
+
+type ListTeamMembersByUserNewestParams struct {
+	UserID         string
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+type ListTeamMembersByUserNewestRow struct {
+	TeamMember TeamMember
+	Team       Team
+}
+
+func (q *Queries) ListTeamMembersByUserNewest(ctx context.Context, arg ListTeamMembersByUserNewestParams) ([]ListTeamMembersByUserNewestRow, error) {
+	rows, err := q.db.Query(ctx, listTeamMembersByUserNewest,
+		arg.UserID,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListTeamMembersByUserNewestRow{}
+	for rows.Next() {
+		var i ListTeamMembersByUserNewestRow
+		if err := rows.Scan(
+			&i.TeamMember.ID,
+			&i.TeamMember.TeamID,
+			&i.TeamMember.UserID,
+			&i.TeamMember.CreatedAt,
+			&i.TeamMember.MembershipKey,
+			&i.Team.ID,
+			&i.Team.Name,
+			&i.Team.OrganizationID,
+			&i.Team.CreatedAt,
+			&i.Team.UpdatedAt,
+			&i.Team.MemberCount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listTeamMembersByUsers = `-- name: ListTeamMembersByUsers :many
 SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
 FROM team_member tm JOIN team t ON t.id = tm.team_id
@@ -478,6 +536,69 @@ func (q *Queries) ListTeamMembersByUsers(ctx context.Context, userIds []string) 
 			&i.Team.CreatedAt,
 			&i.Team.UpdatedAt,
 			&i.Team.MemberCount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTeamMembersNewest = `-- name: ListTeamMembersNewest :many
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
+FROM team_member tm
+JOIN team t ON t.id = tm.team_id
+JOIN "user" u ON u.id = tm.user_id
+WHERE tm.team_id = $1 AND t.organization_id = $2
+  AND (coalesce(tm.created_at, '0001-01-01'), tm.id) < ($3::timestamp, $4::text)
+ORDER BY coalesce(tm.created_at, '0001-01-01') DESC, tm.id DESC
+LIMIT $5
+`
+
+type ListTeamMembersNewestParams struct {
+	TeamID         string
+	OrganizationID string
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+type ListTeamMembersNewestRow struct {
+	TeamMember TeamMember
+	User       User
+}
+
+func (q *Queries) ListTeamMembersNewest(ctx context.Context, arg ListTeamMembersNewestParams) ([]ListTeamMembersNewestRow, error) {
+	rows, err := q.db.Query(ctx, listTeamMembersNewest,
+		arg.TeamID,
+		arg.OrganizationID,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListTeamMembersNewestRow{}
+	for rows.Next() {
+		var i ListTeamMembersNewestRow
+		if err := rows.Scan(
+			&i.TeamMember.ID,
+			&i.TeamMember.TeamID,
+			&i.TeamMember.UserID,
+			&i.TeamMember.CreatedAt,
+			&i.TeamMember.MembershipKey,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
 		); err != nil {
 			return nil, err
 		}

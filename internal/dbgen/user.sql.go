@@ -12,10 +12,11 @@ import (
 
 const countUsers = `-- name: CountUsers :one
 SELECT pg_catalog.count(*) FROM "user"
+WHERE ($1::boolean IS NULL OR email_verified = $1::boolean)
 `
 
-func (q *Queries) CountUsers(ctx context.Context) (int64, error) {
-	row := q.db.QueryRow(ctx, countUsers)
+func (q *Queries) CountUsers(ctx context.Context, verified *bool) (int64, error) {
+	row := q.db.QueryRow(ctx, countUsers, verified)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -219,19 +220,74 @@ func (q *Queries) GetUserByEmail(ctx context.Context, email string) (User, error
 
 const listUsers = `-- name: ListUsers :many
 SELECT id, name, email, email_verified, image, created_at, updated_at FROM "user"
-WHERE (created_at, id) > ($1::timestamp, $2::text)
+WHERE ($1::boolean IS NULL OR email_verified = $1::boolean)
+  AND (created_at, id) > ($2::timestamp, $3::text)
 ORDER BY created_at, id
-LIMIT $3
+LIMIT $4
 `
 
 type ListUsersParams struct {
+	Verified       *bool
 	AfterCreatedAt time.Time
 	AfterID        string
 	RowLimit       int32
 }
 
 func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]User, error) {
-	rows, err := q.db.Query(ctx, listUsers, arg.AfterCreatedAt, arg.AfterID, arg.RowLimit)
+	rows, err := q.db.Query(ctx, listUsers,
+		arg.Verified,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []User{}
+	for rows.Next() {
+		var i User
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Email,
+			&i.EmailVerified,
+			&i.Image,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listUsersNewest = `-- name: ListUsersNewest :many
+SELECT id, name, email, email_verified, image, created_at, updated_at FROM "user"
+WHERE ($1::boolean IS NULL OR email_verified = $1::boolean)
+  AND (created_at, id) < ($2::timestamp, $3::text)
+ORDER BY created_at DESC, id DESC
+LIMIT $4
+`
+
+type ListUsersNewestParams struct {
+	Verified       *bool
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+func (q *Queries) ListUsersNewest(ctx context.Context, arg ListUsersNewestParams) ([]User, error) {
+	rows, err := q.db.Query(ctx, listUsersNewest,
+		arg.Verified,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -288,6 +344,61 @@ SELECT id FROM "user" WHERE id = $1 FOR KEY SHARE
 func (q *Queries) LockUserAsIs(ctx context.Context, id string) error {
 	_, err := q.db.Exec(ctx, lockUserAsIs, id)
 	return err
+}
+
+const searchUsers = `-- name: SearchUsers :many
+SELECT u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at FROM "user" u
+WHERE u.id IN (
+    (SELECT e.id FROM "user" e
+     WHERE e.email ~>=~ $1::text
+       AND e.email ~<~ ($1::text || pg_catalog.chr(1114111))
+     ORDER BY e.email USING ~<~
+     LIMIT $2)
+    UNION ALL
+    (SELECT n.id FROM "user" n
+     WHERE pg_catalog.lower(n.name) ~>=~ pg_catalog.lower($3::text)
+       AND pg_catalog.lower(n.name) ~<~ (pg_catalog.lower($3::text) || pg_catalog.chr(1114111))
+     ORDER BY pg_catalog.lower(n.name) USING ~<~, n.id
+     LIMIT $2)
+)
+ORDER BY u.email
+LIMIT $2
+`
+
+type SearchUsersParams struct {
+	EmailPrefix string
+	RowLimit    int32
+	NamePrefix  string
+}
+
+// Each key by an index of its own, in the order of their bytes: chr(1114111) is the last character there is. The names of
+// the address and of the other are two, since an address is in lower case by the other server's rules.
+func (q *Queries) SearchUsers(ctx context.Context, arg SearchUsersParams) ([]User, error) {
+	rows, err := q.db.Query(ctx, searchUsers, arg.EmailPrefix, arg.RowLimit, arg.NamePrefix)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []User{}
+	for rows.Next() {
+		var i User
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Email,
+			&i.EmailVerified,
+			&i.Image,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const setUserEmail = `-- name: SetUserEmail :one

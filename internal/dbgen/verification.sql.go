@@ -326,6 +326,53 @@ func (q *Queries) ListVerifications(ctx context.Context, arg ListVerificationsPa
 	return items, nil
 }
 
+const listVerificationsNewest = `-- name: ListVerificationsNewest :many
+SELECT id, identifier, value, expires_at, created_at, updated_at FROM verification
+WHERE identifier = $1::text
+  AND (created_at, id) < ($2::timestamp, $3::text)
+ORDER BY created_at DESC, id DESC
+LIMIT $4
+`
+
+type ListVerificationsNewestParams struct {
+	Identifier     string
+	AfterCreatedAt time.Time
+	AfterID        string
+	RowLimit       int32
+}
+
+func (q *Queries) ListVerificationsNewest(ctx context.Context, arg ListVerificationsNewestParams) ([]Verification, error) {
+	rows, err := q.db.Query(ctx, listVerificationsNewest,
+		arg.Identifier,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Verification{}
+	for rows.Next() {
+		var i Verification
+		if err := rows.Scan(
+			&i.ID,
+			&i.Identifier,
+			&i.Value,
+			&i.ExpiresAt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockVerifications = `-- name: LockVerifications :exec
 SELECT id FROM verification WHERE identifier = $1::text
 ORDER BY id
