@@ -476,6 +476,8 @@ var indexUses = []struct{ index, use, query, method string }{
 	{"verification_expiresAt_idx", "purging 1,000 verifications", "DeleteExpiredVerifications", "Verifications.DeleteExpired"},
 	{"user_createdAt_id_idx", "a page of all users", "ListUsers", "Users.List"},
 	{"organization_createdAt_id_idx", "a page of all organizations", "ListOrganizations", "Organizations.List"},
+	{"user_email_prefix_idx", "users by the beginning of an address", "SearchUsers", "Users.Search"},
+	{"user_name_prefix_idx", "users by the beginning of a name", "SearchUsers", "Users.Search"},
 }
 
 // testIndexes shows what each index saves: it drops it, and takes that back.

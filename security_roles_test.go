@@ -66,7 +66,7 @@ func TestRoles(t *testing.T) {
 		return s
 	}
 	service, once, reader := open(roles[1]), open(roles[1], authdb.WithOnce()), open(roles[2])
-	denied, reads := 0, regexp.MustCompile(`\.(Get|List|All|Count|Load|Authenticate)`)
+	denied, reads := 0, regexp.MustCompile(`\.(Get|List|All|Search|Count|Load|Authenticate)`)
 	for i, name := range keysOf(methodCalls) {
 		for j, s := range []*authdb.Store{service, once, reader} {
 			n := fmt.Sprintf(".%d.%d", i, j)
