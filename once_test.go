@@ -407,7 +407,7 @@ func TestKeyIsOfEveryArgument(t *testing.T) {
 		err, _ := results[len(results)-1].Interface().(error)
 		return err
 	}
-	reads := regexp.MustCompile(`\.(Get|List|All|Count|Load|Authenticate)`)
+	reads := regexp.MustCompile(`\.(Get|List|All|Count|Load|Search|Authenticate)`)
 	calls, same := 0, 0
 	for i, name := range keysOf(methodCalls) {
 		if reads.MatchString(name) {

@@ -162,7 +162,7 @@ func (m *Migrator) checkTables(ctx context.Context, version int) error {
 	missing := []string{}
 	if err := m.conn.QueryRow(ctx, `SELECT pg_catalog.array_agg(name) FROM pg_catalog.unnest($2::text[]) name WHERE NOT EXISTS (
 		SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE (n.nspname = $1 AND c.relname = name OR n.nspname = 'authdb' AND name = 'authdb.' || c.relname) AND c.relkind IN ('r', 'p'))`, m.schema, names).Scan(&missing); err != nil || len(missing) == 0 {
+		WHERE (n.nspname::text = $1::text AND c.relname::text = name OR n.nspname::text = 'authdb' AND name = 'authdb.' || c.relname::text) AND c.relkind IN ('r', 'p'))`, m.schema, names).Scan(&missing); err != nil || len(missing) == 0 {
 		return plain(err)
 	}
 	return fmt.Errorf("%w: the version table says %d, and in schema %s there is no %s. If another schema has them, name it in search_path; "+

@@ -74,8 +74,8 @@ func (r *Repo) NewColumns(ctx context.Context, table string, names []string, des
 	}
 	c.list = regexp.MustCompile(list + `\b`)
 	c.aliased = regexp.MustCompile(`(^|[\s,])(\w+\.)id AS ` + table + `_id` + aliases)
-	c.insert = regexp.MustCompile(`INSERT INTO ` + quoted + ` \(`)
-	c.update = regexp.MustCompile(`\bUPDATE ` + quoted + `(?: \w+)?\s+SET `)
+	c.insert = regexp.MustCompile(`(?:INSERT INTO )` + quoted + ` [(]`)
+	c.update = regexp.MustCompile(`(?:UPDATE )` + quoted + `(?: [a-z]+)?[[:space:]]+SET `)
 	return c, r.lookUp(ctx, c, names, dests)
 }
 
@@ -88,7 +88,7 @@ func (r *Repo) lookUp(ctx context.Context, c *Columns, names []string, dests []a
 		defer on.release()
 		rows, err := on.Query(ctx, `SELECT a.attname::text, pg_catalog.format_type(a.atttypid, NULL), a.atttypid
 			FROM pg_catalog.pg_attribute a
-			WHERE a.attrelid = $1::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped
+			WHERE a.attrelid = $1::pg_catalog.regclass::pg_catalog.oid AND a.attnum > 0 AND NOT a.attisdropped
 			  AND a.attname::text = ANY($2::text[])`, pgx.Identifier{c.table}.Sanitize(), names)
 		if err != nil {
 			return Failed(ctx, on.conn, err, false)
@@ -315,11 +315,11 @@ func (c *Columns) writing(sql string, params int) string {
 		edits = append(edits, edit{columnsEnd, ", " + strings.Join(c.names, ", ")})
 		rest := columnsEnd + 1
 		word := rest + len(sql[rest:]) - len(strings.TrimLeftFunc(sql[rest:], unicode.IsSpace))
-		if strings.HasPrefix(sql[word:], "VALUES") {
-			edits = append(edits, edit{closing(sql, word+strings.IndexByte(sql[word:], '(')+1), values})
-		} else {
-			edits = append(edits, edit{selectEnd(sql, word), values})
+		end := selectEnd(sql, word)
+		if !isWord(sql, word, "SELECT") { // a row in parentheses
+			end = closing(sql, word+strings.IndexByte(sql[word:], '(')+1)
 		}
+		edits = append(edits, edit{end, values})
 	}
 	if strings.HasPrefix(sql, "-- name: Update") {
 		for _, m := range c.update.FindAllStringIndex(sql, -1) {
