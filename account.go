@@ -15,7 +15,7 @@ const ProviderCredential = "credential"
 // Account is a way to sign in, a password or an identity at a provider: one row of the account table.
 type Account struct {
 	ID                    string     `json:"id"`
-	AccountID             string     `json:"accountId"`  // the user's id at the provider, as text; for ProviderCredential the user id
+	AccountID             string     `json:"accountId"`  // the id at the provider; for ProviderCredential the user id
 	ProviderID            string     `json:"providerId"` // such as "github", or ProviderCredential
 	UserID                string     `json:"userId"`     // references user
 	AccessToken           *Secret    `json:"-"`

@@ -57,9 +57,9 @@ func NewColumns[T any](ctx context.Context, s *Store, table string) (*Columns[T]
 	return c, nil
 }
 
-// Read returns a context whose calls also bring the columns, and where to find them by the id of their row: after a Get,
-// a List, a Load, Authenticate and every other call that returns rows of the table which it has read, in the same round
-// trip. What was found stays there for the calls after it. The two are for one goroutine.
+// Read returns a context whose calls also bring the columns, and where to find them by the id of their row: after a
+// Get, a List, a Load, Authenticate and every other call that returns rows of the table which it has read, in the
+// same round trip. What was found stays there for the calls after it. The two are for one goroutine.
 func (c *Columns[T]) Read(ctx context.Context) (context.Context, map[string]T) {
 	found := map[string]T{}
 	return repo.WithColumns(ctx, c.columns, func() ([]any, func()) {

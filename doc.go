@@ -66,8 +66,8 @@
 //
 // # Columns of your own
 //
-// [NewColumns] looks up what additionalFields and plugins have added to a table. Then a context asks for them, or stores
-// them, in whatever call it is passed to:
+// [NewColumns] looks up what additionalFields and plugins have added to a table. Then a context asks for them, or
+// stores them, in whatever call it is passed to:
 //
 //	profiles, err := authdb.NewColumns[Profile](ctx, store, "user") // at the start
 //	...

@@ -29,7 +29,7 @@ type Invitation struct {
 	OrganizationID string    `json:"organizationId"` // references organization
 	Email          string    `json:"email"`          // lower case; there need not be a user with it
 	Role           *string   `json:"role"`           // one role, or several joined by commas
-	TeamID         *string   `json:"teamId"`         // no foreign key: ids joined by commas, of which some may be gone; see TeamIDs
+	TeamID         *string   `json:"teamId"`         // no foreign key: ids joined by commas; see TeamIDs
 	Status         string    `json:"status"`         // StatusPending and so on
 	ExpiresAt      time.Time `json:"expiresAt"`
 	CreatedAt      time.Time `json:"createdAt"`
@@ -183,14 +183,16 @@ func (r *InvitationRepository) Create(ctx context.Context, p CreateInvitationPar
 	if p.Role = canonicalRole(p.Role); p.Role == "" {
 		p.Role = RoleMember
 	}
-	if err := check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID), required("inviter_id", p.InviterID, maxID),
+	if err := check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID),
+		required("inviter_id", p.InviterID, maxID),
 		emailAddress(p.Email), text("role", p.Role, maxRole), teamList(p.TeamIDs), limitOf("max_pending", p.MaxPending),
 		r.standing(&p)); err != nil {
 		return Invitation{}, err
 	}
 	row, err := r.repo.CreateInvitation(ctx, op, dbgen.CreateInvitationParams{
 		ID: p.ID, OrganizationID: p.OrganizationID, InviterID: p.InviterID, Email: p.Email, Role: p.Role,
-		TeamIds: distinct(p.TeamIDs, itself), ExpiresAt: p.ExpiresAt, MaxPending: limit(p.MaxPending, r.repo.Settings().MaxPendingInvitations),
+		TeamIds: distinct(p.TeamIDs, itself), ExpiresAt: p.ExpiresAt, MaxPending: limit(p.MaxPending,
+			r.repo.Settings().MaxPendingInvitations),
 	})
 	return answer(op, row, err, toInvitation)
 }
@@ -285,14 +287,16 @@ func (r *InvitationRepository) List(ctx context.Context, p ListInvitationsParams
 	}
 	after := p.After.from(p.Newest)
 	args := dbgen.ListInvitationsParams{
-		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Status: nonEmpty(p.Status), Pending: p.Pending, Now: r.repo.Now(),
+		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Status: nonEmpty(p.Status), Pending: p.Pending,
+		Now:            r.repo.Now(),
 		AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
 		return list(ctx, r.repo, op, (*queries).ListInvitationsNewest, dbgen.ListInvitationsNewestParams(args),
 			p.Limit, invitationWithInviter, InvitationWithInviter.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListInvitations, args, p.Limit, invitationWithInviter, InvitationWithInviter.cursor)
+	return list(ctx, r.repo, op, (*queries).ListInvitations, args, p.Limit,
+		invitationWithInviter, InvitationWithInviter.cursor)
 }
 
 // All iterates over the invitations of [InvitationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An
@@ -344,7 +348,8 @@ func (r *InvitationRepository) Count(ctx context.Context, p ListInvitationsParam
 		return 0, err
 	}
 	return get(ctx, r.repo, op, (*queries).CountInvitations, dbgen.CountInvitationsParams{
-		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Status: nonEmpty(p.Status), Pending: p.Pending, Now: r.repo.Now(),
+		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Status: nonEmpty(p.Status), Pending: p.Pending,
+		Now: r.repo.Now(),
 	}, itself)
 }
 
@@ -365,7 +370,8 @@ func (r *InvitationRepository) Accept(ctx context.Context, p AcceptInvitationPar
 	}
 	row, err := r.repo.AcceptInvitation(ctx, op, dbgen.AcceptInvitationParams{
 		ID: p.InvitationID, UserID: p.UserID, AllowUnverified: p.AllowUnverified,
-		MaxMembers: limit(p.MaxMembers, r.repo.Settings().MaxMembers), MaxTeamMembers: limit(p.MaxTeamMembers, r.repo.Settings().MaxTeamMembers),
+		MaxMembers: limit(p.MaxMembers, r.repo.Settings().MaxMembers), MaxTeamMembers: limit(p.MaxTeamMembers,
+			r.repo.Settings().MaxTeamMembers),
 	})
 	again := errors.Is(err, repo.ErrAlreadyAccepted)
 	if err != nil && !again {

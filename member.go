@@ -112,7 +112,8 @@ func (p *CreateMemberParams) check(op string) error {
 	if p.Role == "" {
 		p.Role = RoleMember
 	}
-	return check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID), required("user_id", p.UserID, maxID),
+	return check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID),
+		required("user_id", p.UserID, maxID),
 		text("role", p.Role, maxRole), limitOf("max_members", p.MaxMembers))
 }
 
@@ -150,7 +151,8 @@ func (r *MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Me
 		return Member{}, err
 	}
 	row, err := r.repo.CreateMember(ctx, op, dbgen.CreateMemberParams{
-		ID: p.ID, OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role, MaxMembers: limit(p.MaxMembers, r.repo.Settings().MaxMembers),
+		ID: p.ID, OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role, MaxMembers: limit(p.MaxMembers,
+			r.repo.Settings().MaxMembers),
 	})
 	return answer(op, row, err, toMember)
 }
@@ -261,7 +263,8 @@ func (r *MemberRepository) ListByUser(
 		return list(ctx, r.repo, op, (*queries).ListMembersByUserNewest, dbgen.ListMembersByUserNewestParams(args),
 			p.Limit, memberWithOrganization, MemberWithOrganization.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListMembersByUser, args, p.Limit, memberWithOrganization, MemberWithOrganization.cursor)
+	return list(ctx, r.repo, op, (*queries).ListMembersByUser, args, p.Limit, memberWithOrganization,
+		MemberWithOrganization.cursor)
 }
 
 // AllByUser iterates over the memberships of [MemberRepository.ListByUser] from p.After on, p.Limit (1,000 if 0) at a
@@ -316,8 +319,8 @@ func (r *MemberRepository) Update(
 }
 
 // Delete ends a membership, and with it the user's memberships in the organization's teams; in the user's sessions the
-// organization and its teams are active no longer, and what the user's address has pending there is canceled. It returns
-// [ErrNotFound], or [ErrLastOwner] for the only owner.
+// organization and its teams are active no longer, and what the user's address has pending there is canceled. It
+// returns [ErrNotFound], or [ErrLastOwner] for the only owner.
 func (r *MemberRepository) Delete(ctx context.Context, organizationID, memberID string) error {
 	const op = "Members.Delete"
 	if err := check(op, id("organization_id", organizationID), id("member_id", memberID)); err != nil {

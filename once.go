@@ -29,8 +29,8 @@ const MarkLifetime = 24 * time.Hour
 // USAGE on the schema; [Store.DeleteExpiredMarks] purges them. Once needs a store on a pool or a connection. A method
 // returns [ErrInvalidInput] with Field "once" for an empty key, one that was used for another method, with another
 // argument or given up by Resolve, and in a transaction of the caller's. Times, password hashes and a provider's tokens
-// may be others in the second call: made anew, they are. A single connection that was lost cannot try again. After a failover
-// to a standby that lacks the write, it was never done.
+// may be others in the second call: made anew, they are. A single connection that was lost cannot try again. After a
+// failover to a standby that lacks the write, it was never done.
 func Once(ctx context.Context, key string) context.Context { return repo.WithKey(ctx, key) }
 
 // WithOnce lets every write of the store leave a mark, as if each were under [Once] with a key of its own. So no answer

@@ -161,10 +161,12 @@ func (r *OrganizationRepository) ListByUser(
 		UserID: p.UserID, AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		return list(ctx, r.repo, op, (*queries).ListOrganizationsByUserNewest, dbgen.ListOrganizationsByUserNewestParams(args),
+		return list(ctx, r.repo, op, (*queries).ListOrganizationsByUserNewest,
+			dbgen.ListOrganizationsByUserNewestParams(args),
 			p.Limit, organizationOfUser, OrganizationOfUser.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListOrganizationsByUser, args, p.Limit, organizationOfUser, OrganizationOfUser.cursor)
+	return list(ctx, r.repo, op, (*queries).ListOrganizationsByUser, args, p.Limit, organizationOfUser,
+		OrganizationOfUser.cursor)
 }
 
 // AllByUser iterates over the organizations of [OrganizationRepository.ListByUser] from p.After on, p.Limit (1,000 if
@@ -192,7 +194,8 @@ func (r *OrganizationRepository) Update(
 ) (Organization, error) {
 	const op = "Organizations.Update"
 	if err := check(op, id("organization_id", organizationID), p.Name.notNull("name"), p.Slug.notNull("slug"),
-		optional("name", p.Name.value, maxName), optionalRequired("slug", p.Slug.value, maxSlug), optional("logo", p.Logo.value, maxURL),
+		optional("name", p.Name.value, maxName), optionalRequired("slug", p.Slug.value, maxSlug), optional("logo",
+			p.Logo.value, maxURL),
 		optional("metadata", p.Metadata.value, maxMetadata)); err != nil {
 		return Organization{}, err
 	}

@@ -235,16 +235,6 @@ func (o *oracle) many(a ask, sql, parent string) any {
 	return o.rows(sql, parent)
 }
 
-// one is what a to-one relation should be: nil if not asked for, or gone.
-func (o *oracle) one(asked bool, table, id string) any {
-	o.t.Helper()
-	rows := o.rows(`SELECT to_jsonb(x) FROM `+pgx.Identifier{table}.Sanitize()+` x WHERE x.id = $1`, id)
-	if !asked || len(rows) == 0 {
-		return nil
-	}
-	return rows[0]
-}
-
 // tree is a loaded row with what hangs on it, in the form of to_jsonb.
 func tree(v reflect.Value) any {
 	switch v.Kind() {

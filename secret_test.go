@@ -23,17 +23,33 @@ import (
 
 // withSecrets are the types with a field that is a secret; TestSecretsAreNotShown looks for one that is missing.
 var withSecrets = []any{
-	authdb.Session{}, authdb.Account{}, authdb.Verification{}, authdb.CreateAccountParams{}, authdb.UpdateAccountParams{},
-	authdb.CreateVerificationParams{}, authdb.UpdateVerificationParams{}, authdb.ListVerificationsParams{},
-	authdb.ConsumeCodeParams{}, authdb.RefreshSessionParams{}, authdb.SetActiveOrganizationParams{},
+	authdb.Session{},
+	authdb.Account{},
+	authdb.Verification{},
+	authdb.CreateAccountParams{},
+	authdb.UpdateAccountParams{},
+	authdb.CreateVerificationParams{},
+	authdb.UpdateVerificationParams{},
+	authdb.ListVerificationsParams{},
+	authdb.ConsumeCodeParams{},
+	authdb.RefreshSessionParams{},
+	authdb.SetActiveOrganizationParams{},
 	authdb.SetActiveTeamParams{},
 }
 
 // composed are types that hold one of those.
 var composed = []any{
-	authdb.SessionWithUser{}, authdb.AccountWithUser{}, authdb.UserWithAccount{}, authdb.RefreshedSession{},
-	authdb.Authentication{}, authdb.UserWithRelations{}, authdb.VerifiedUser{}, authdb.DeletedUser{},
-	authdb.DeletedOrganization{}, authdb.Page[authdb.Session]{}, authdb.Page[authdb.Verification]{},
+	authdb.SessionWithUser{},
+	authdb.AccountWithUser{},
+	authdb.UserWithAccount{},
+	authdb.RefreshedSession{},
+	authdb.Authentication{},
+	authdb.UserWithRelations{},
+	authdb.VerifiedUser{},
+	authdb.DeletedUser{},
+	authdb.DeletedOrganization{},
+	authdb.Page[authdb.Session]{},
+	authdb.Page[authdb.Verification]{},
 	authdb.CreateUserWithAccountParams{},
 }
 

@@ -26,8 +26,8 @@ type Session struct {
 	IPAddress            *string   `json:"ipAddress"`            // empty or nil if not known
 	UserAgent            *string   `json:"userAgent"`            // empty or nil if not known
 	UserID               string    `json:"userId"`               // references user
-	ActiveOrganizationID *string   `json:"activeOrganizationId"` // no foreign key: it may name an organization that is gone
-	ActiveTeamID         *string   `json:"activeTeamId"`         // no foreign key: it may name a team that is gone
+	ActiveOrganizationID *string   `json:"activeOrganizationId"` // no foreign key: it may name one that is gone
+	ActiveTeamID         *string   `json:"activeTeamId"`         // no foreign key: it may name one that is gone
 }
 
 func (s Session) cursor() Cursor { return Cursor{s.CreatedAt, s.ID} }

@@ -1,6 +1,7 @@
 package authdb
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/zerostarter/authdb/internal/repo"
@@ -28,18 +29,9 @@ func WithSettings(s Settings) Option {
 func (r *SessionRepository) Settings() Settings { return Settings(r.repo.Settings()) }
 
 func withDefaults(s repo.Settings) repo.Settings {
-	if s.CreatorRole == "" {
-		s.CreatorRole = RoleOwner
-	}
-	for _, d := range []struct {
-		at      *time.Duration
-		initial time.Duration
-	}{
-		{&s.SessionLifetime, SessionLifetime}, {&s.SessionUpdateAge, SessionUpdateAge}, {&s.InvitationLifetime, InvitationLifetime},
-	} {
-		if *d.at == 0 {
-			*d.at = d.initial
-		}
-	}
+	s.CreatorRole = cmp.Or(s.CreatorRole, RoleOwner)
+	s.SessionLifetime = cmp.Or(s.SessionLifetime, SessionLifetime)
+	s.SessionUpdateAge = cmp.Or(s.SessionUpdateAge, SessionUpdateAge)
+	s.InvitationLifetime = cmp.Or(s.InvitationLifetime, InvitationLifetime)
 	return s
 }

@@ -68,7 +68,8 @@ type TeamRepository struct{ repo *repo.Repo }
 // [ErrInvalidInput].
 func (r *TeamRepository) Create(ctx context.Context, p CreateTeamParams) (Team, error) {
 	const op = "Teams.Create"
-	if err := check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID), text("name", p.Name, maxName),
+	if err := check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID),
+		text("name", p.Name, maxName),
 		limitOf("max_teams", p.MaxTeams)); err != nil {
 		return Team{}, err
 	}

@@ -127,7 +127,8 @@ func (r *TeamMemberRepository) create(
 		}
 		seen[p.UserID] = true
 		all.UserIds, all.Ids = append(all.UserIds, p.UserID), append(all.Ids, p.ID)
-		if most := limit(p.MaxMembers, r.repo.Settings().MaxTeamMembers); most != nil && (all.MaxMembers == nil || *most < *all.MaxMembers) {
+		most := limit(p.MaxMembers, r.repo.Settings().MaxTeamMembers)
+		if most != nil && (all.MaxMembers == nil || *most < *all.MaxMembers) {
 			all.MaxMembers = most
 		}
 	}
@@ -224,7 +225,8 @@ func (r *TeamMemberRepository) ListByUser(
 		return list(ctx, r.repo, op, (*queries).ListTeamMembersByUserNewest, dbgen.ListTeamMembersByUserNewestParams(args),
 			p.Limit, teamMemberWithTeam, TeamMemberWithTeam.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListTeamMembersByUser, args, p.Limit, teamMemberWithTeam, TeamMemberWithTeam.cursor)
+	return list(ctx, r.repo, op, (*queries).ListTeamMembersByUser, args, p.Limit, teamMemberWithTeam,
+		TeamMemberWithTeam.cursor)
 }
 
 // AllByUser iterates over the team memberships of [TeamMemberRepository.ListByUser] from p.After on, p.Limit (1,000 if

@@ -63,7 +63,7 @@ func inPage[T any](p authdb.Page[T], err error) error { return counted(int64(len
 func inPages[P, T any](ctx context.Context, list func(context.Context, P) (authdb.Page[T], error), p P) error {
 	oldest, newest := inPage(list(ctx, p)), inPage(list(ctx, newestFirst(p)))
 	if !errors.Is(newest, oldest) {
-		return fmt.Errorf("%v, but newest first: %v", oldest, newest) // of neither kind
+		return fmt.Errorf("%v, but newest first: %v", oldest, newest) //nolint:errorlint // of neither kind
 	}
 	return oldest
 }

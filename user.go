@@ -34,7 +34,8 @@ type CreateUserParams struct {
 }
 
 func (p CreateUserParams) check(op string) error {
-	return check(op, text("id", p.ID, maxID), text("name", p.Name, maxName), emailAddress(p.Email), optional("image", p.Image, maxURL))
+	return check(op, text("id", p.ID, maxID), text("name", p.Name, maxName), emailAddress(p.Email),
+		optional("image", p.Image, maxURL))
 }
 
 // CreateUserWithAccountParams are a new user and its way to sign in.
@@ -223,8 +224,8 @@ func (r *UserRepository) Count(ctx context.Context, p ListUsersParams) (int64, e
 	return get(ctx, r.repo, op, (*queries).CountUsers, p.Verified, itself)
 }
 
-// Search returns users whose address or name begins with p.Prefix, ordered by address. If more than p.Limit do, they are
-// the first by address and the first by name. It returns [ErrInvalidInput]. It is meant for administration: nothing
+// Search returns users whose address or name begins with p.Prefix, ordered by address. If more than p.Limit do, these
+// are the first by address and the first by name. It returns [ErrInvalidInput]. It is meant for administration: nothing
 // narrows it.
 func (r *UserRepository) Search(ctx context.Context, p SearchUsersParams) ([]User, error) {
 	const op = "Users.Search"

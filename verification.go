@@ -74,7 +74,8 @@ type VerificationRepository struct{ repo *repo.Repo }
 // that of whoever made another, CreatedAt is a millisecond after that one's. It returns [ErrInvalidInput].
 func (r *VerificationRepository) Create(ctx context.Context, p CreateVerificationParams) (Verification, error) {
 	const op = "Verifications.Create"
-	if err := check(op, text("id", p.ID, maxID), required("identifier", string(p.Identifier), maxToken), text("value", string(p.Value), maxValue),
+	if err := check(op, text("id", p.ID, maxID), required("identifier", string(p.Identifier), maxToken),
+		text("value", string(p.Value), maxValue),
 		requiredInstant("expires_at", p.ExpiresAt)); err != nil {
 		return Verification{}, err
 	}
@@ -89,7 +90,8 @@ func (r *VerificationRepository) Create(ctx context.Context, p CreateVerificatio
 // [ErrInvalidInput]. In a transaction that is rolled back it was not reserved.
 func (r *VerificationRepository) Reserve(ctx context.Context, p CreateVerificationParams) error {
 	const op = "Verifications.Reserve"
-	if err := check(op, p.noID(), required("identifier", string(p.Identifier), maxToken), text("value", string(p.Value), maxValue),
+	if err := check(op, p.noID(), required("identifier", string(p.Identifier), maxToken), text("value",
+		string(p.Value), maxValue),
 		requiredInstant("expires_at", p.ExpiresAt)); err != nil {
 		return err
 	}
@@ -250,8 +252,8 @@ func (r *VerificationRepository) DeleteByIdentifier(ctx context.Context, identif
 }
 
 // DeleteExpired deletes up to limit verifications that have expired, the oldest first, together with those of the same
-// identifier that each had replaced, and returns how many; see [SessionRepository.DeleteExpired]. It waits for whoever is
-// busy with one that was replaced.
+// identifier that each had replaced, and returns how many; see [SessionRepository.DeleteExpired]. It waits for
+// whoever is busy with one that was replaced.
 func (r *VerificationRepository) DeleteExpired(ctx context.Context, limit int) (int64, error) {
 	const op = "Verifications.DeleteExpired"
 	if err := check(op, batchSize(limit)); err != nil {

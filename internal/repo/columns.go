@@ -114,8 +114,8 @@ func (r *Repo) lookUp(ctx context.Context, c *Columns, names []string, dests []a
 	})
 }
 
-// scans reports whether a value of that type can be read into dest. Of no bytes, pgx says what they lack, or else that it
-// has no way.
+// scans reports whether a value of that type can be read into dest. Of no bytes, pgx says what they lack, or else
+// that it has no way.
 func scans(conn *pgx.Conn, oid uint32, dest any) bool {
 	if conn == nil {
 		return true

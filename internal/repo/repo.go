@@ -75,7 +75,8 @@ type Config struct {
 func New(db DB, c Config) *Repo {
 	db = nonNil(db)
 	r := &Repo{
-		db: db, sources: c.Sources, other: &c.Settings, owners: RolePattern(c.Settings.CreatorRole), marks: c.Marks, log: c.Log, traced: hasTracer(db), strict: new(atomic.Bool),
+		db: db, sources: c.Sources, other: &c.Settings, owners: RolePattern(c.Settings.CreatorRole),
+		marks: c.Marks, log: c.Log, traced: hasTracer(db), strict: new(atomic.Bool),
 	}
 	// What can be committed is a transaction.
 	if _, ok := db.(interface {

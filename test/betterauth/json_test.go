@@ -47,32 +47,32 @@ func text(v any) string { s, _ := v.(string); return s }
 
 // rowsInJSON: each row type, as the server shows the same row.
 func (w *world) rowsInJSON() {
-	kim, user := w.goUser("Kim", true)
+	jay, user := w.goUser("Jay", true)
 	org := one[authdb.Organization](w.check)(w.Organizations.Create(w.ctx, authdb.CreateOrganizationParams{
 		Name: "Json", Slug: "json", OwnerID: user.ID, DefaultTeam: true, Metadata: new(`{"plan":"pro"}`),
 	}))
-	w.done("set active", kim.post("/organization/set-active", object{"organizationId": org.ID}))
-	session := kim.get("/get-session")
-	auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, kim.token()))
+	w.done("set active", jay.post("/organization/set-active", object{"organizationId": org.ID}))
+	session := jay.get("/get-session")
+	auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, jay.token()))
 	w.sameJSON("session", auth.Session, session.at("session"), "token")
 	w.sameJSON("user", auth.User, session.at("user"))
-	w.sameJSON("session of the list", auth.Session, kim.get("/list-sessions").list()[0], "token")
+	w.sameJSON("session of the list", auth.Session, jay.get("/list-sessions").list()[0], "token")
 	accounts := one[authdb.Page[authdb.Account]](w.check)(w.Accounts.List(w.ctx, authdb.ListAccountsParams{UserID: user.ID}))
-	w.sameJSON("account", accounts.Items[0], kim.get("/list-accounts").list()[0],
+	w.sameJSON("account", accounts.Items[0], jay.get("/list-accounts").list()[0],
 		"userId", "scopes", "scope", "accessTokenExpiresAt", "refreshTokenExpiresAt")
 
-	full := kim.full(org.ID)
+	full := jay.full(org.ID)
 	member := one[authdb.Page[authdb.MemberWithUser]](w.check)(w.Members.List(w.ctx, authdb.ListMembersParams{OrganizationID: org.ID})).Items[0]
 	w.sameJSON("organization", one[authdb.Organization](w.check)(w.Organizations.Get(w.ctx, org.ID)), full.at(),
 		"members", "teams", "invitations")
 	w.sameJSON("member", member.Member, full.at("members", 0), "user")
 	team := w.team(org.ID)
-	w.sameJSON("team", team, kim.get("/organization/list-teams?organizationId=" + org.ID).list()[0])
-	invited := w.done("invite", kim.post("/organization/invite-member",
+	w.sameJSON("team", team, jay.get("/organization/list-teams?organizationId=" + org.ID).list()[0])
+	invited := w.done("invite", jay.post("/organization/invite-member",
 		object{"email": "json@example.com", "role": "member", "organizationId": org.ID, "teamId": team.ID}))
 	// 1.3 does not show when it was made.
 	w.sameJSON("invitation", one[authdb.Invitation](w.check)(w.Invitations.Get(w.ctx, org.ID, invited.text("id"))), invited.at(), "createdAt")
-	seats := kim.get("/organization/list-team-members?teamId=" + team.ID).list()
+	seats := jay.get("/organization/list-team-members?teamId=" + team.ID).list()
 	seat := one[authdb.TeamMember](w.check)(w.TeamMembers.GetByUser(w.ctx, org.ID, team.ID, user.ID))
 	w.sameJSON("team member", seat, seats[0])
 }
