@@ -445,6 +445,15 @@ func isKind(err, kind error) bool {
 	return ok && slices.Contains(e.Unwrap(), kind)
 }
 
+func (c *call) isDone() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
 func (c *call) ended() error {
 	select {
 	case <-c.done:

@@ -147,10 +147,15 @@ func (s *stage) perform(sc schedule, g *guard) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	p := &performance{s, map[string]*actor{}, map[string]pgx.Tx{}, map[string]*call{}}
 	defer func() {
-		for _, tx := range p.txs {
-			_ = tx.Rollback(ctx)
+		for name, tx := range p.txs {
+			if c := p.calls[name]; c == nil || c.isDone() { // else the connection is its call's
+				_ = tx.Rollback(ctx)
+			}
 		}
 		s.settle(ctx, cancel)
+		for _, tx := range p.txs {
+			_ = tx.Rollback(context.Background())
+		}
 	}()
 	s.guard.Store(g)
 	if err := s.reset(ctx, sc.given); err != nil {
