@@ -2,6 +2,7 @@
 package secret
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,3 +26,12 @@ func (Text) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // MarshalBinary encodes "[secret]"; encoding/gob does not ask for text.
 func (Text) MarshalBinary() ([]byte, error) { return []byte(hidden), nil }
+
+// ScanBytes is how pgx reads into a Text, without a copy more than into a string.
+func (t *Text) ScanBytes(b []byte) error {
+	if b == nil {
+		return errors.New("cannot scan NULL into a secret")
+	}
+	*t = Text(b)
+	return nil
+}

@@ -57,15 +57,19 @@ func keyOf(ctx context.Context) (text string, named bool) {
 
 // about is what a call under a key is about: its method, and a digest of all that it was given. Without a key it is the
 // method.
-func about(ctx context.Context, name string, args ...any) string {
+func about[P any](ctx context.Context, name string, p P) string {
 	if _, named := keyOf(ctx); !named {
 		return name
 	}
 	h := sha256.New()
-	for _, arg := range args {
-		digest(h, reflect.ValueOf(arg))
-	}
+	digest(h, reflect.ValueOf(p))
 	return name + " " + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
+}
+
+// args are two arguments of a call as one.
+type args[A, B any] struct {
+	First  A
+	Second B
 }
 
 // varies is what may be another when the same call is made again, as are times: the hash of a password has a new salt.

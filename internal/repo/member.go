@@ -28,7 +28,7 @@ func (r *Repo) CreateMember(
 func (r *Repo) CreateMembers(
 	ctx context.Context, name string, rows []dbgen.Member, limits []int64,
 ) ([]dbgen.Member, error) {
-	name = about(ctx, name, rows, limits)
+	name = about(ctx, name, args[[]dbgen.Member, []int64]{rows, limits})
 	p := dbgen.CreateMembersParams{Now: r.Now(), MaxMembers: limits}
 	for i := range rows {
 		m := &rows[i]

@@ -42,7 +42,7 @@ func (r *Repo) CreateSessions(ctx context.Context, name string, rows []dbgen.Ses
 func (r *Repo) RefreshSession(
 	ctx context.Context, name, token string, lifetime, updateAge time.Duration,
 ) (row dbgen.Session, refreshed bool, err error) {
-	name = about(ctx, name, token, lifetime, updateAge)
+	name = about(ctx, name, args[string, [2]time.Duration]{token, [2]time.Duration{lifetime, updateAge}})
 	now := r.Now()
 	read := ask((*queries).GetLiveSessionByToken, dbgen.GetLiveSessionByTokenParams{Token: token, Now: now}, &row)
 	err = r.writeThenRead(ctx, name, read, ask((*queries).RefreshSession, dbgen.RefreshSessionParams{

@@ -21,7 +21,7 @@ func (r *Repo) CreateUser(ctx context.Context, name string, p dbgen.CreateUserPa
 func (r *Repo) CreateUserWithAccount(
 	ctx context.Context, name string, u dbgen.CreateUserParams, a dbgen.CreateAccountParams,
 ) (user dbgen.User, account dbgen.Account, err error) {
-	name = about(ctx, name, u, a)
+	name = about(ctx, name, args[dbgen.CreateUserParams, dbgen.CreateAccountParams]{u, a})
 	u.ID, u.Now = r.idOr(u.ID), r.Now()
 	a.ID, a.UserID, a.Now = r.idOr(a.ID), u.ID, u.Now
 	a.AccessTokenExpiresAt, a.RefreshTokenExpiresAt = UTC(a.AccessTokenExpiresAt), UTC(a.RefreshTokenExpiresAt)

@@ -47,7 +47,7 @@ const ErrInTransaction RefusalError = "in a transaction"
 
 // ConsumeCode takes the guesses at a code one after the other, so that each is counted.
 func (r *Repo) ConsumeCode(ctx context.Context, name string, p dbgen.ConsumeCodeParams, inTx bool) error {
-	name = about(ctx, name, p, inTx)
+	name = about(ctx, name, args[dbgen.ConsumeCodeParams, bool]{p, inTx})
 	if !inTx && r.where().IsTx() {
 		return ErrInTransaction
 	}
