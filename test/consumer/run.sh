@@ -3,7 +3,7 @@
 # go.mod gains pgx and what pgx itself needs, nothing else.
 #
 #   test/consumer/run.sh
-#   SAMPLE=main.go test/consumer/run.sh     the program of that file instead of the README's
+#   SAMPLE=service.go test/consumer/run.sh  that file instead of the README's
 #
 # Needs go and git (2.32 or later). Modules come from the module cache where it has them, else from GOPROXY; `go mod
 # tidy` also looks at what the tests of pgx import, which a cache may lack.
@@ -33,15 +33,15 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/repo" "$tmp/sample" "$tmp/control" "$tmp/pgxonly"
 if [[ -n ${SAMPLE:-} ]]; then
-	cp "$SAMPLE" "$tmp/sample/main.go" || fail "cannot read SAMPLE=$SAMPLE"
+	cp "$SAMPLE" "$tmp/sample/service.go" || fail "cannot read SAMPLE=$SAMPLE"
 else
-	[[ -r $root/README.md ]] || fail "there is no README.md; SAMPLE=main.go gives a program instead"
-	awk '/^```/ && go { exit } go; /^```go([ \t]|$)/ { go = 1 }' "$root/README.md" >"$tmp/sample/main.go"
+	[[ -r $root/README.md ]] || fail "there is no README.md; SAMPLE=service.go gives a file instead"
+	awk '/^```/ && go { exit } go; /^```go([ \t]|$)/ { go = 1 }' "$root/README.md" >"$tmp/sample/service.go"
 fi
-for line in '^package main$' "\"$module\"" '^func main()'; do
-	grep -q "$line" "$tmp/sample/main.go" ||
-		fail "the sample (SAMPLE, or README.md's first go block) is no program that uses $module; it lacks $line:" \
-			"$(cat "$tmp/sample/main.go")"
+for line in '^package [a-z]*$' "\"$module\"" '^func '; do
+	grep -q "$line" "$tmp/sample/service.go" ||
+		fail "the sample (SAMPLE, or README.md's first go block) is no file that uses $module; it lacks $line:" \
+			"$(cat "$tmp/sample/service.go")"
 done
 ok
 
@@ -97,7 +97,7 @@ requires() { (cd "$tmp/$1" && go mod edit -print) | awk '
 	block { print $1, $2 }
 	$1 == "require" && $2 == "(" { block = 1 }
 	$1 == "require" && $2 != "(" { print $2, $3 }' | sort; }
-# consume NAME GET: a module with the main.go of the directory NAME, as a user would make it. Our go.sum saves questions
+# consume NAME GET: a module with the file of the directory NAME, as a user would make it. Our go.sum saves questions
 # to the checksum database; it selects no version, and tidy drops what the module does not need.
 consume() {
 	cd "$tmp/$1"
@@ -111,7 +111,7 @@ consume() {
 consume sample "$module@v0.0.1"
 ok
 
-cp "$tmp/sample/main.go" "$tmp/control/main.go"
+cp "$tmp/sample/service.go" "$tmp/control/service.go"
 printf '%s\n' 'package main' "import _ \"$pgx\"" "import _ \"$pgx/pgxpool\"" 'func main() {}' >"$tmp/pgxonly/main.go"
 version=$(requires sample | awk -v pgx="$pgx" '$1 == pgx { print $2 }')
 [[ -n $version ]] || fail "the consumer's go.mod does not require $pgx:" "$(requires sample)"
