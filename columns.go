@@ -2,7 +2,6 @@ package authdb
 
 import (
 	"context"
-	"errors"
 	"reflect"
 
 	"github.com/zerostarter/authdb/internal/repo"
@@ -47,11 +46,7 @@ func NewColumns[T any](ctx context.Context, s *Store, table string) (*Columns[T]
 		names, dests, c.fields = append(names, name), append(dests, reflect.New(holds).Interface()), append(c.fields, i)
 	}
 	var err error
-	c.columns, err = s.repo.NewColumns(ctx, table, names, dests)
-	if wrong, ok := errors.AsType[*repo.ColumnError](err); ok {
-		return nil, check(op, fault{field: wrong.Column, reason: wrong.Reason})
-	}
-	if err != nil {
+	if c.columns, err = s.door().NewColumns(ctx, table, names, dests); err != nil {
 		return nil, translate(op, err)
 	}
 	return c, nil

@@ -214,6 +214,64 @@ func TestColumnsAreWritten(t *testing.T) {
 	if diff := cmp.Diff(map[string]required{guest.ID: {"us", since.Add(time.Hour)}}, found); diff != "" {
 		t.Error(diff)
 	}
+	// Each table's Update, with the values of another region.
+	other := t.Context()
+	for _, table := range allTables {
+		other = columnsOf[required](t, s.Store, table).Write(other, required{"us", since.Add(time.Hour)})
+	}
+	one := func(table string) (id string) {
+		for id = range readTables(t, s.Store)[table] {
+			return id
+		}
+		return id
+	}
+	member, account := one("member"), must[authdb.Page[authdb.Account]](t)(s.Accounts.List(t.Context(), authdb.ListAccountsParams{UserID: user.ID})).Items[0]
+	session := must[authdb.Page[authdb.Session]](t)(s.Sessions.List(t.Context(), authdb.ListSessionsParams{UserID: user.ID})).Items[0]
+	verification := one("verification")
+	undo := errors.New("undo")
+	for table, update := range map[string]struct {
+		id string
+		do func(tx *authdb.Store) error
+	}{
+		"session": {session.ID, func(tx *authdb.Store) error {
+			return errOf(tx.Sessions.UpdateByToken(other, string(session.Token), authdb.UpdateSessionParams{}))
+		}},
+		"account": {account.ID, func(tx *authdb.Store) error {
+			return errOf(tx.Accounts.Update(other, user.ID, account.ID, authdb.UpdateAccountParams{}))
+		}},
+		"verification": {verification, func(tx *authdb.Store) error {
+			return errOf(tx.Verifications.Update(other, verification, authdb.UpdateVerificationParams{}))
+		}},
+		"organization": {org.ID, func(tx *authdb.Store) error {
+			return errOf(tx.Organizations.Update(other, org.ID, authdb.UpdateOrganizationParams{}))
+		}},
+		"member": {member, func(tx *authdb.Store) error {
+			return errOf(tx.Members.Update(other, org.ID, member, authdb.UpdateMemberParams{}))
+		}},
+		"team": {team.ID, func(tx *authdb.Store) error {
+			return errOf(tx.Teams.Update(other, org.ID, team.ID, authdb.UpdateTeamParams{}))
+		}},
+	} {
+		if err := s.InTx(t.Context(), func(tx *authdb.Store) error {
+			if err := update.do(tx); err != nil {
+				return err
+			}
+			var changed []string
+			rows, err := tx.Tx().Query(t.Context(), "SELECT id FROM "+table+" WHERE region = 'us' AND since = $1", since.Add(time.Hour))
+			if err != nil {
+				return err
+			}
+			if changed, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+				return err
+			}
+			if !slices.Equal(changed, []string{update.id}) {
+				t.Errorf("updating %s %s changes %v", table, update.id, changed)
+			}
+			return undo
+		}); !errors.Is(err, undo) {
+			t.Errorf("%s: %v", table, err)
+		}
+	}
 	want := tables
 	want["user"][guest.ID] = maps.Clone(want["user"][guest.ID])
 	want["user"][guest.ID]["region"], want["user"][guest.ID]["since"], want["user"][guest.ID]["name"] = "us", jsonTime(since.Add(time.Hour)), "B"
@@ -255,11 +313,33 @@ func TestColumnsAreLookedUp(t *testing.T) {
 		`a"; DROP TABLE: no such column`: field(authdb.NewColumns[struct {
 			X string `db:"a\"; DROP TABLE"`
 		}](ctx, s.Store, "user")),
+		"store: without a database: make it by Open, or by New with one that is not nil": field(
+			authdb.NewColumns[extra](ctx, nil, "user")),
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
+	if _, err := authdb.NewColumns[struct{ Plan *int }](ctx, s.Store, "user"); errors.Is(err, authdb.ErrCommitUnknown) {
+		t.Errorf("a wrong column: %v", err)
+	}
+}
+
+// TestColumnsBelongToTheKey: under Once, other values are another call, and the same ones the same.
+func TestColumnsBelongToTheKey(t *testing.T) {
+	t.Parallel()
+	s := withExtra(t)
+	users := columnsOf[extra](t, s.Store, "user")
+	create := func(plan string) error {
+		ctx := users.Write(authdb.Once(t.Context(), "key"), extra{Plan: &plan, Tags: []string{"a"}})
+		return errOf(s.Users.Create(ctx, authdb.CreateUserParams{Email: "a@x.io"}))
+	}
+	for range 2 {
+		if err := create("pro"); err != nil {
+			t.Error(err)
+		}
+	}
+	fails(t, create("free"), authdb.ErrInvalidInput, "Users.Create", "once")
 }
 
 // TestColumnsInEachMode: also with the simple protocol, and of two tables at once.

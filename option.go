@@ -11,8 +11,8 @@ import (
 )
 
 // Option changes a default of [New] or [Open]. [WithClock], [WithIDs], [WithTokens], [WithOnce], [WithSettings] and
-// [WithLogger] serve
-// both; [WithPoolConfig], [WithTracer] and [WithInsecureTLS] are about the connection and serve Open alone.
+// [WithLogger] serve both; [WithPoolConfig], [WithTracer] and [WithInsecureTLS] are about the connection and serve Open
+// alone.
 type Option func(*config)
 
 type config struct {

@@ -18,7 +18,9 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/authdbtest"
 )
 
 // withSecrets are the types with a field that is a secret; TestSecretsAreNotShown looks for one that is missing.
@@ -230,5 +232,31 @@ func TestPatchDecodes(t *testing.T) {
 	strict.DisallowUnknownFields()
 	if err := strict.Decode(&p); err == nil {
 		t.Error("an unknown field is decoded though the caller refuses it")
+	}
+}
+
+// TestSecretsAreStored: as what they are, whatever the mode, and never NULL read as an empty one.
+func TestSecretsAreStored(t *testing.T) {
+	t.Parallel()
+	s := authdbtest.New(t)
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec, pgx.QueryExecModeExec,
+		pgx.QueryExecModeSimpleProtocol,
+	} {
+		var got authdb.Secret
+		var optional *authdb.Secret
+		pool := poolIn(t, s, "UTC", mode)
+		row := pool.QueryRow(t.Context(), "SELECT $1::text, $2::text", authdb.Secret("a"), new(authdb.Secret("b")))
+		if err := row.Scan(&got, &optional); err != nil || string(got) != "a" || optional == nil || string(*optional) != "b" {
+			t.Errorf("%v: %q, %v, %v", mode, string(got), optional, err)
+		}
+		err := pool.QueryRow(t.Context(), "SELECT NULL::text, NULL::text").Scan(&optional, &got)
+		if err == nil || optional != nil {
+			t.Errorf("%v: NULL is read as %q", mode, string(got))
+		}
+	}
+	var decoded authdb.Secret
+	if err := json.Unmarshal([]byte(`"a"`), &decoded); err != nil || string(decoded) != "a" {
+		t.Errorf("decoded: %q, %v", string(decoded), err)
 	}
 }

@@ -35,16 +35,11 @@ var models = map[string]reflect.Type{
 	"invitation": reflect.TypeFor[dbgen.Invitation](),
 }
 
-// ColumnError says what is wrong with one column.
-type ColumnError struct{ Column, Reason string }
-
-func (e *ColumnError) Error() string { return e.Column + ": " + e.Reason }
-
 // NewColumns looks the columns up in the catalog. dests are what their values are scanned into.
 func (r *Repo) NewColumns(ctx context.Context, table string, names []string, dests []any) (*Columns, error) {
 	model, ok := models[table]
 	if !ok {
-		return nil, &ColumnError{"table", "unknown"}
+		return nil, MisuseError{"table", "unknown"}
 	}
 	var known []string
 	for f := range model.Fields() {
@@ -53,12 +48,12 @@ func (r *Repo) NewColumns(ctx context.Context, table string, names []string, des
 	c := &Columns{table: table}
 	for _, name := range names {
 		if slices.Contains(known, name) {
-			return nil, &ColumnError{name, "authdb's own"}
+			return nil, MisuseError{name, "authdb's own"}
 		}
 		c.names = append(c.names, pgx.Identifier{name}.Sanitize())
 	}
 	if len(names) == 0 {
-		return nil, &ColumnError{"columns", "empty"}
+		return nil, MisuseError{"columns", "empty"}
 	}
 	quoted := regexp.QuoteMeta(pgx.Identifier{table}.Sanitize())
 	if table != "user" {
@@ -94,20 +89,23 @@ func (r *Repo) lookUp(ctx context.Context, c *Columns, names []string, dests []a
 			return Failed(ctx, on.conn, err, false)
 		}
 		types := make([]string, len(names))
+		var wrong error
 		var name, kind string
 		var oid uint32
 		if _, err := pgx.ForEachRow(rows, []any{&name, &kind, &oid}, func() error {
 			at := slices.Index(names, name)
-			if !scans(rows.Conn(), oid, dests[at]) {
-				return &ColumnError{name, "of type " + kind}
+			if types[at] = kind; !scans(rows.Conn(), oid, dests[at]) {
+				wrong = MisuseError{name, "of type " + kind}
 			}
-			types[at] = kind
 			return nil
 		}); err != nil {
 			return Failed(ctx, on.conn, err, false)
 		}
+		if wrong != nil {
+			return wrong
+		}
 		if at := slices.Index(types, ""); at >= 0 {
-			return &ColumnError{names[at], "no such column"}
+			return MisuseError{names[at], "no such column"}
 		}
 		c.types = types
 		return nil
@@ -258,20 +256,6 @@ func (c *Columns) cached(m *sync.Map, sql string, rewrite func(string) string) s
 	return to
 }
 
-// edit is a text to put in at a place.
-type edit struct {
-	at   int
-	text string
-}
-
-func edited(sql string, edits []edit) string {
-	slices.SortStableFunc(edits, func(a, b edit) int { return b.at - a.at })
-	for _, e := range edits {
-		sql = sql[:e.at] + e.text + sql[e.at:]
-	}
-	return sql
-}
-
 // reading adds the columns to what a query returns: at the end of its own list, with the id of their row; within it, to
 // each list of the table's columns.
 func (c *Columns) reading(sql string) string {
@@ -327,103 +311,4 @@ func (c *Columns) writing(sql string, params int) string {
 		}
 	}
 	return edited(sql, edits)
-}
-
-// walk calls f at each byte of sql that is in no quotes and no comment, with how many parentheses are open, until f
-// says no.
-func walk(sql string, from int, f func(i, depth int) bool) {
-	depth := 0
-	for i := from; i < len(sql); i++ {
-		switch sql[i] {
-		case '\'', '"':
-			end := strings.IndexByte(sql[i+1:], sql[i])
-			if end < 0 {
-				return
-			}
-			i += end + 1
-			continue
-		case '-':
-			if strings.HasPrefix(sql[i:], "--") {
-				end := strings.IndexByte(sql[i:], '\n')
-				if end < 0 {
-					return
-				}
-				i += end
-				continue
-			}
-		case '(':
-			depth++
-		case ')':
-			depth--
-		}
-		if !f(i, depth) {
-			return
-		}
-	}
-}
-
-// depth is how many parentheses are open at a place.
-func depth(sql string, at int) (open int) {
-	walk(sql, 0, func(i, depth int) bool {
-		if i >= at {
-			return false
-		}
-		open = depth
-		return true
-	})
-	return open
-}
-
-// closing is the place of the parenthesis that closes one opened before from.
-func closing(sql string, from int) (at int) {
-	walk(sql, from, func(i, depth int) bool {
-		at = i
-		return depth >= 0
-	})
-	return at
-}
-
-// isWord reports whether a word stands at a place, in capitals as keywords are written here.
-func isWord(sql string, at int, word string) bool {
-	return strings.HasPrefix(sql[at:], word) && (at == 0 || !isLetter(sql[at-1])) &&
-		(at+len(word) == len(sql) || !isLetter(sql[at+len(word)]))
-}
-
-func isLetter(c byte) bool {
-	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-}
-
-// selectEnd is the end of the list of a SELECT that stands at from.
-func selectEnd(sql string, from int) int {
-	end := len(sql)
-	walk(sql, from, func(i, depth int) bool {
-		if depth < 0 || depth == 0 && (isWord(sql, i, "FROM") || isWord(sql, i, "WHERE") || isWord(sql, i, "RETURNING") ||
-			isWord(sql, i, "ON")) {
-			end = i
-			return false
-		}
-		return true
-	})
-	return len(strings.TrimRightFunc(sql[:end], unicode.IsSpace))
-}
-
-// listEnd is the end of the list of what a statement returns; -1 if it returns nothing.
-func listEnd(sql string) int {
-	last, returning := -1, -1
-	walk(sql, 0, func(i, depth int) bool {
-		if depth == 0 && isWord(sql, i, "SELECT") {
-			last = i
-		}
-		if depth == 0 && isWord(sql, i, "RETURNING") {
-			returning = i
-		}
-		return true
-	})
-	switch {
-	case returning >= 0:
-		return len(strings.TrimRightFunc(sql, unicode.IsSpace))
-	case last >= 0:
-		return selectEnd(sql, last)
-	}
-	return -1
 }

@@ -63,6 +63,9 @@ func about[P any](ctx context.Context, name string, p P) string {
 	}
 	h := sha256.New()
 	digest(h, reflect.ValueOf(p))
+	for a := columnsOf(ctx); a != nil; a = a.before {
+		digest(h, reflect.ValueOf(a.args))
+	}
 	return name + " " + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
 }
 
@@ -78,7 +81,7 @@ var varies = regexp.MustCompile(`^(Password|AccessToken|RefreshToken|IDToken)$`)
 
 func digest(w io.Writer, v reflect.Value) {
 	switch v.Kind() {
-	case reflect.Pointer:
+	case reflect.Pointer, reflect.Interface:
 		_, _ = fmt.Fprintf(w, "%t;", v.IsNil())
 		if !v.IsNil() {
 			digest(w, v.Elem())
