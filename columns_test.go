@@ -272,6 +272,24 @@ func TestColumnsAreWritten(t *testing.T) {
 			t.Errorf("%s: %v", table, err)
 		}
 	}
+	// What changes rows of a table along the way does not touch their columns.
+	if err := s.InTx(t.Context(), func(tx *authdb.Store) error {
+		if _, err := tx.Sessions.SetActiveOrganization(t.Context(), authdb.SetActiveOrganizationParams{
+			UserID: user.ID, Token: session.Token, OrganizationID: org.ID,
+		}); err != nil {
+			return err
+		}
+		if _, err := tx.Organizations.Delete(other, org.ID); err != nil {
+			return err
+		}
+		var n int
+		if err := tx.Tx().QueryRow(t.Context(), "SELECT count(*) FROM session WHERE region = 'us'").Scan(&n); err != nil || n != 0 {
+			t.Errorf("deleting an organization changes the columns of %d sessions, %v", n, err)
+		}
+		return undo
+	}); !errors.Is(err, undo) {
+		t.Error(err)
+	}
 	want := tables
 	want["user"][guest.ID] = maps.Clone(want["user"][guest.ID])
 	want["user"][guest.ID]["region"], want["user"][guest.ID]["since"], want["user"][guest.ID]["name"] = "us", jsonTime(since.Add(time.Hour)), "B"

@@ -222,6 +222,12 @@ func TestPatchDecodes(t *testing.T) {
 			t.Errorf("%s is encoded as %s", body, again)
 		}
 	}
+	before := authdb.UpdateUserParams{Name: authdb.Set("Ada"), Image: authdb.Set("x")}
+	after := before
+	if err := json.Unmarshal([]byte(`{"name":"Grace","image":null}`), &after); err != nil ||
+		!reflect.DeepEqual(before, authdb.UpdateUserParams{Name: authdb.Set("Ada"), Image: authdb.Set("x")}) {
+		t.Errorf("decoding into a copy changes the original: %v", err)
+	}
 	var p authdb.UpdateUserParams
 	for _, body := range []string{`{"name":1}`, `{"image":["x"]}`, `{"name":{}}`} {
 		if err := json.Unmarshal([]byte(body), &p); err == nil {
@@ -259,4 +265,29 @@ func TestSecretsAreStored(t *testing.T) {
 	if err := json.Unmarshal([]byte(`"a"`), &decoded); err != nil || string(decoded) != "a" {
 		t.Errorf("decoded: %q, %v", string(decoded), err)
 	}
+}
+
+// TestNullIsRefused: by each column that cannot be NULL, before anything is sent.
+func TestNullIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	c := newCast(t, s.Store)
+	ctx, null, never := t.Context(), authdb.SetNull[string](), authdb.SetNull[time.Time]()
+	want := readTables(t, s.Store)
+	for _, test := range []struct {
+		op, field string
+		err       error
+	}{
+		{"Users.Update", "name", errOf(s.Users.Update(ctx, c.owner.ID, authdb.UpdateUserParams{Name: null}))},
+		{"Organizations.Update", "name", errOf(s.Organizations.Update(ctx, c.org.ID, authdb.UpdateOrganizationParams{Name: null}))},
+		{"Organizations.Update", "slug", errOf(s.Organizations.Update(ctx, c.org.ID, authdb.UpdateOrganizationParams{Slug: null}))},
+		{"Members.Update", "role", errOf(s.Members.Update(ctx, c.org.ID, c.member.ID, authdb.UpdateMemberParams{Role: null}))},
+		{"Teams.Update", "name", errOf(s.Teams.Update(ctx, c.org.ID, c.team.ID, authdb.UpdateTeamParams{Name: null}))},
+		{"Sessions.UpdateByToken", "expires_at", errOf(s.Sessions.UpdateByToken(ctx, string(c.session.Token), authdb.UpdateSessionParams{ExpiresAt: never}))},
+		{"Verifications.Update", "value", errOf(s.Verifications.Update(ctx, c.verification.ID, authdb.UpdateVerificationParams{Value: authdb.SetNull[authdb.Secret]()}))},
+		{"Verifications.UpdateByIdentifier", "expires_at", errOf(s.Verifications.UpdateByIdentifier(ctx, string(c.verification.Identifier), authdb.UpdateVerificationParams{ExpiresAt: never}))},
+	} {
+		fails(t, test.err, authdb.ErrInvalidInput, test.op, test.field)
+	}
+	s.holds(t, want)
 }
