@@ -10,8 +10,8 @@ import (
 
 // Text is a session token, a password hash, a token of a provider, or what a verification holds. Whatever prints, logs
 // or encodes it shows "[secret]" in its place, but for what sees no methods: fmt in a field of the caller's own whose
-// name is not exported, and a dumper that goes by reflection alone. string(t) is the value. JSON decodes into it as into
-// a string.
+// name is not exported, and a dumper that goes by reflection alone. string(t) is the value. JSON decodes into it as
+// into a string.
 type Text string
 
 const hidden = "[secret]"
