@@ -85,12 +85,12 @@ type ListAccountsParams struct {
 }
 
 // AccountRepository reads and writes the account table. It is [Store.Accounts].
-type AccountRepository struct{ repo *repo.Repo }
+type AccountRepository struct{ door }
 
 // Create gives a user a way to sign in. It returns [ErrAccountTaken] if the identity is linked already, also to the
 // same user, [ErrReference] if there is no such user, or [ErrInvalidInput], also where a credential account has another
 // AccountID than the user's, which Better Auth 1.7 does not find.
-func (r *AccountRepository) Create(ctx context.Context, p CreateAccountParams) (Account, error) {
+func (r AccountRepository) Create(ctx context.Context, p CreateAccountParams) (Account, error) {
 	const op = "Accounts.Create"
 	if p.ProviderID == ProviderCredential && p.AccountID == "" {
 		p.AccountID = p.UserID
@@ -102,14 +102,14 @@ func (r *AccountRepository) Create(ctx context.Context, p CreateAccountParams) (
 	if err := p.check(op); err != nil {
 		return Account{}, err
 	}
-	row, err := r.repo.CreateAccount(ctx, op, p.row())
+	row, err := r.repo().CreateAccount(ctx, op, p.row())
 	return answer(op, row, err, toAccount)
 }
 
 // Link gives a user an identity at a provider, or renews the tokens of one that it has: what p leaves nil stays. An
 // identity never moves: it returns [ErrAccountTaken] if it is another user's, [ErrReference] if there is no such user,
 // or [ErrInvalidInput], also for [ProviderCredential], which Create adds.
-func (r *AccountRepository) Link(ctx context.Context, p CreateAccountParams) (Account, error) {
+func (r AccountRepository) Link(ctx context.Context, p CreateAccountParams) (Account, error) {
 	const op = "Accounts.Link"
 	if err := check(op, required("user_id", p.UserID, maxID), required("account_id", p.AccountID, maxID),
 		linkable(p)); err != nil {
@@ -118,7 +118,7 @@ func (r *AccountRepository) Link(ctx context.Context, p CreateAccountParams) (Ac
 	if err := p.check(op); err != nil {
 		return Account{}, err
 	}
-	row, err := r.repo.LinkAccount(ctx, op, dbgen.LinkAccountParams{
+	row, err := r.repo().LinkAccount(ctx, op, dbgen.LinkAccountParams{
 		ID: p.ID, UserID: p.UserID, ProviderID: p.ProviderID, AccountID: p.AccountID,
 		AccessToken: (*string)(p.AccessToken), RefreshToken: (*string)(p.RefreshToken), IDToken: (*string)(p.IDToken),
 		AccessTokenExpiresAt: p.AccessTokenExpiresAt, RefreshTokenExpiresAt: p.RefreshTokenExpiresAt, Scope: p.Scope,
@@ -165,38 +165,38 @@ func credentialAccountID(p CreateAccountParams) fault {
 }
 
 // Get returns the account with that id if it is the user's, or [ErrNotFound].
-func (r *AccountRepository) Get(ctx context.Context, userID, id string) (Account, error) {
+func (r AccountRepository) Get(ctx context.Context, userID, id string) (Account, error) {
 	const op = "Accounts.Get"
 	if err := check(op, key("user_id", userID, maxID), key("id", id, maxID)); err != nil {
 		return Account{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetAccount, dbgen.GetAccountParams{UserID: userID, ID: id}, toAccount)
+	return get(ctx, r.repo(), op, (*queries).GetAccount, dbgen.GetAccountParams{UserID: userID, ID: id}, toAccount)
 }
 
 // GetWithUserByProvider returns the account with that identity at a provider and its user, or [ErrNotFound].
-func (r *AccountRepository) GetWithUserByProvider(
+func (r AccountRepository) GetWithUserByProvider(
 	ctx context.Context, providerID, accountID string,
 ) (AccountWithUser, error) {
 	const op = "Accounts.GetWithUserByProvider"
 	if err := check(op, id("provider_id", providerID), id("account_id", accountID)); err != nil {
 		return AccountWithUser{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetAccountWithUserByProvider, dbgen.GetAccountWithUserByProviderParams{
+	return get(ctx, r.repo(), op, (*queries).GetAccountWithUserByProvider, dbgen.GetAccountWithUserByProviderParams{
 		ProviderID: providerID, AccountID: accountID,
 	}, accountWithUser)
 }
 
 // GetCredential returns the account by which a user signs in with a password, or [ErrNotFound].
-func (r *AccountRepository) GetCredential(ctx context.Context, userID string) (Account, error) {
+func (r AccountRepository) GetCredential(ctx context.Context, userID string) (Account, error) {
 	const op = "Accounts.GetCredential"
 	if err := check(op, id("user_id", userID)); err != nil {
 		return Account{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetCredentialAccount, userID, toAccount)
+	return get(ctx, r.repo(), op, (*queries).GetCredentialAccount, userID, toAccount)
 }
 
 // List returns a page of a user's accounts, oldest first unless p.Newest. It returns [ErrInvalidInput].
-func (r *AccountRepository) List(ctx context.Context, p ListAccountsParams) (Page[Account], error) {
+func (r AccountRepository) List(ctx context.Context, p ListAccountsParams) (Page[Account], error) {
 	const op = "Accounts.List"
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[Account]{}, err
@@ -206,29 +206,29 @@ func (r *AccountRepository) List(ctx context.Context, p ListAccountsParams) (Pag
 		UserID: p.UserID, AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		return list(ctx, r.repo, op, (*queries).ListAccountsNewest, dbgen.ListAccountsNewestParams(args),
+		return list(ctx, r.repo(), op, (*queries).ListAccountsNewest, dbgen.ListAccountsNewestParams(args),
 			p.Limit, toAccount, Account.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListAccounts, args, p.Limit, toAccount, Account.cursor)
+	return list(ctx, r.repo(), op, (*queries).ListAccounts, args, p.Limit, toAccount, Account.cursor)
 }
 
 // All iterates over the accounts of [AccountRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error
 // ends it.
-func (r *AccountRepository) All(ctx context.Context, p ListAccountsParams) iter.Seq2[Account, error] {
+func (r AccountRepository) All(ctx context.Context, p ListAccountsParams) iter.Seq2[Account, error] {
 	return eachItem(ctx, p, func(p *ListAccountsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // Count returns how many accounts [AccountRepository.List] has on all its pages. It returns [ErrInvalidInput].
-func (r *AccountRepository) Count(ctx context.Context, p ListAccountsParams) (int64, error) {
+func (r AccountRepository) Count(ctx context.Context, p ListAccountsParams) (int64, error) {
 	const op = "Accounts.Count"
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountAccounts, p.UserID, itself)
+	return get(ctx, r.repo(), op, (*queries).CountAccounts, p.UserID, itself)
 }
 
 // Update changes what p says of a user's account and returns it. It returns [ErrNotFound] or [ErrInvalidInput].
-func (r *AccountRepository) Update(
+func (r AccountRepository) Update(
 	ctx context.Context, userID, id string, p UpdateAccountParams,
 ) (Account, error) {
 	const op = "Accounts.Update"
@@ -241,8 +241,8 @@ func (r *AccountRepository) Update(
 		optional("scope", p.Scope.value, maxCredential)); err != nil {
 		return Account{}, err
 	}
-	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateAccount, dbgen.UpdateAccountParams{
-		UserID: userID, ID: id, Now: r.repo.Now(),
+	row, err := repo.Update(ctx, r.repo(), op, (*queries).UpdateAccount, dbgen.UpdateAccountParams{
+		UserID: userID, ID: id, Now: r.repo().Now(),
 		SetAccessToken: p.AccessToken.set, AccessToken: (*string)(p.AccessToken.value),
 		SetRefreshToken: p.RefreshToken.set, RefreshToken: (*string)(p.RefreshToken.value),
 		SetIDToken: p.IDToken.set, IDToken: (*string)(p.IDToken.value),
@@ -256,34 +256,34 @@ func (r *AccountRepository) Update(
 
 // SetPassword stores a new password hash in a user's credential account. It returns [ErrNotFound] if the user has
 // none, or [ErrInvalidInput]. It signs nobody out.
-func (r *AccountRepository) SetPassword(ctx context.Context, userID string, hash Secret) error {
+func (r AccountRepository) SetPassword(ctx context.Context, userID string, hash Secret) error {
 	const op = "Accounts.SetPassword"
 	if err := check(op, id("user_id", userID), required("password", string(hash), maxCredential)); err != nil {
 		return err
 	}
-	return translate(op, repo.Delete(ctx, r.repo, op, (*queries).SetAccountPassword, dbgen.SetAccountPasswordParams{
-		UserID: userID, Password: string(hash), Now: r.repo.Now(),
+	return translate(op, repo.Delete(ctx, r.repo(), op, (*queries).SetAccountPassword, dbgen.SetAccountPasswordParams{
+		UserID: userID, Password: string(hash), Now: r.repo().Now(),
 	}))
 }
 
 // Delete removes a way to sign in. It returns [ErrNotFound], or [ErrLastAccount] if no other is left, unless p
 // allows that; a credential account without a password is none.
-func (r *AccountRepository) Delete(ctx context.Context, p DeleteAccountParams) error {
+func (r AccountRepository) Delete(ctx context.Context, p DeleteAccountParams) error {
 	const op = "Accounts.Delete"
 	if err := check(op, id("user_id", p.UserID), id("id", p.ID)); err != nil {
 		return err
 	}
-	return deleted(op, r.repo.DeleteAccount(ctx, op, dbgen.DeleteAccountParams{
+	return deleted(op, r.repo().DeleteAccount(ctx, op, dbgen.DeleteAccountParams{
 		UserID: p.UserID, ID: p.ID, AllowLast: p.AllowLast,
 	}))
 }
 
 // DeleteByUser removes all of a user's accounts and returns how many there were. It returns [ErrInvalidInput].
-func (r *AccountRepository) DeleteByUser(ctx context.Context, userID string) (int64, error) {
+func (r AccountRepository) DeleteByUser(ctx context.Context, userID string) (int64, error) {
 	const op = "Accounts.DeleteByUser"
 	if err := check(op, id("user_id", userID)); err != nil {
 		return 0, err
 	}
-	n, err := repo.Count(ctx, r.repo, op, (*queries).DeleteAccountsByUser, userID)
+	n, err := repo.Count(ctx, r.repo(), op, (*queries).DeleteAccountsByUser, userID)
 	return n, translate(op, err)
 }

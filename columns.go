@@ -46,7 +46,7 @@ func NewColumns[T any](ctx context.Context, s *Store, table string) (*Columns[T]
 		names, dests, c.fields = append(names, name), append(dests, reflect.New(holds).Interface()), append(c.fields, i)
 	}
 	var err error
-	if c.columns, err = s.door().NewColumns(ctx, table, names, dests); err != nil {
+	if c.columns, err = s.repo().NewColumns(ctx, table, names, dests); err != nil {
 		return nil, translate(op, err)
 	}
 	return c, nil

@@ -72,8 +72,9 @@ func TestColumnsAreRead(t *testing.T) {
 	seen := map[string]int{}
 	allMethods(s.Store, func(method string, _ reflect.Value) {
 		call := func(on *authdb.Store, ctx context.Context) []reflect.Value {
-			f := reflect.ValueOf(on).Elem().FieldByName(method[:strings.Index(method, ".")]).Elem()
-			return f.Addr().MethodByName(method[strings.Index(method, ".")+1:]).Call(a.of(ctx, method, f.Addr().MethodByName(method[strings.Index(method, ".")+1:])))
+			repository, name, _ := strings.Cut(method, ".")
+			f := reflect.ValueOf(on).Elem().FieldByName(repository).MethodByName(name)
+			return f.Call(a.of(ctx, method, f))
 		}
 		undo := errors.New("undo")
 		var plain, asked []any

@@ -48,10 +48,10 @@
 // # Relations
 //
 // A Get returns the row alone; one that joins another says so, such as GetWithUser. A List joins what a screen shows
-// beside each row, which its type says, such as [MemberWithUser]. Load brings what belongs to a row, LoadMany to many
-// rows, in one round trip and as of one moment:
+// beside each row, which its type says, such as [MemberWithUser]. GetFull is Get with what belongs to the row, in one
+// round trip and as of one moment; Load brings the same to any number of rows that were read before:
 //
-//	full, err := store.Organizations.Load(ctx, org, authdb.OrganizationWith{
+//	full, err := store.Organizations.GetFull(ctx, org.ID, authdb.OrganizationWith{
 //		Members: authdb.Oldest(20), Teams: authdb.All(), TeamMembers: authdb.All(),
 //	})
 //

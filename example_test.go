@@ -376,7 +376,7 @@ func ExampleOrganizationRepository_Load() {
 		log.Fatal(err)
 	}
 
-	full, err := store.Organizations.Load(ctx, org, authdb.OrganizationWith{Members: authdb.Newest(2), Teams: authdb.All()})
+	full, err := store.Organizations.GetFull(ctx, org.ID, authdb.OrganizationWith{Members: authdb.Newest(2), Teams: authdb.All()})
 	if err != nil {
 		log.Fatal(err)
 	}

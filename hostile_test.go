@@ -197,9 +197,6 @@ func TestEveryMethodNamesItself(t *testing.T) {
 		if strings.Contains(op, ".Load") && err == nil {
 			return // nothing was asked for
 		}
-		if op == "Organizations.GetFullBySlug" {
-			op = "Organizations.GetBySlug"
-		}
 		if !ok || e.Op != op || !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", op, err)
 		}

@@ -168,7 +168,7 @@ type ListInvitationsByRecipientParams struct {
 }
 
 // InvitationRepository reads and writes the invitation table. It is [Store.Invitations].
-type InvitationRepository struct{ repo *repo.Repo }
+type InvitationRepository struct{ door }
 
 // Create invites an address. If it has an invitation pending that could be accepted, that one is returned instead, with
 // the new role, teams and inviter and the later of the two expiries; any other that it has pending is canceled. So
@@ -177,7 +177,7 @@ type InvitationRepository struct{ repo *repo.Repo }
 // It returns [ErrNotMember] if the inviter is no member, [ErrNotPermitted] if the inviter's role does not allow the new
 // role, or to change the invitation that stands, [ErrAlreadyMember] if a member has the address, [ErrReference] if a
 // team is not the organization's, [ErrLimitReached], or [ErrInvalidInput], also for an ExpiresAt that is over.
-func (r *InvitationRepository) Create(ctx context.Context, p CreateInvitationParams) (Invitation, error) {
+func (r InvitationRepository) Create(ctx context.Context, p CreateInvitationParams) (Invitation, error) {
 	const op = "Invitations.Create"
 	p.Email = canonicalEmail(p.Email)
 	if p.Role = canonicalRole(p.Role); p.Role == "" {
@@ -189,18 +189,18 @@ func (r *InvitationRepository) Create(ctx context.Context, p CreateInvitationPar
 		r.standing(&p)); err != nil {
 		return Invitation{}, err
 	}
-	row, err := r.repo.CreateInvitation(ctx, op, dbgen.CreateInvitationParams{
+	row, err := r.repo().CreateInvitation(ctx, op, dbgen.CreateInvitationParams{
 		ID: p.ID, OrganizationID: p.OrganizationID, InviterID: p.InviterID, Email: p.Email, Role: p.Role,
 		TeamIds: distinct(p.TeamIDs, itself), ExpiresAt: p.ExpiresAt, MaxPending: limit(p.MaxPending,
-			r.repo.Settings().MaxPendingInvitations),
+			r.repo().Settings().MaxPendingInvitations),
 	})
 	return answer(op, row, err, toInvitation)
 }
 
 // standing sets when a new invitation expires, and refuses one that nobody could accept.
-func (r *InvitationRepository) standing(p *CreateInvitationParams) fault {
-	p.ExpiresAt = r.repo.NowOr(p.ExpiresAt, r.repo.Settings().InvitationLifetime)
-	if !p.ExpiresAt.After(r.repo.Now()) {
+func (r InvitationRepository) standing(p *CreateInvitationParams) fault {
+	p.ExpiresAt = r.repo().NowOr(p.ExpiresAt, r.repo().Settings().InvitationLifetime)
+	if !p.ExpiresAt.After(r.repo().Now()) {
 		return fault{field: "expires_at", reason: "out of range"}
 	}
 	return instant("expires_at", &p.ExpiresAt)
@@ -220,25 +220,25 @@ func teamList(ids []string) fault {
 
 // Get returns the invitation with that id if it is the organization's, or [ErrNotFound]. It does not look at its
 // state.
-func (r *InvitationRepository) Get(ctx context.Context, organizationID, invitationID string) (Invitation, error) {
+func (r InvitationRepository) Get(ctx context.Context, organizationID, invitationID string) (Invitation, error) {
 	const op = "Invitations.Get"
 	if err := check(op, id("organization_id", organizationID), id("invitation_id", invitationID)); err != nil {
 		return Invitation{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetInvitation, dbgen.GetInvitationParams{
+	return get(ctx, r.repo(), op, (*queries).GetInvitation, dbgen.GetInvitationParams{
 		OrganizationID: organizationID, ID: invitationID,
 	}, toInvitation)
 }
 
 // GetWithInviter is Get with the inviter joined.
-func (r *InvitationRepository) GetWithInviter(
+func (r InvitationRepository) GetWithInviter(
 	ctx context.Context, organizationID, invitationID string,
 ) (InvitationWithInviter, error) {
 	const op = "Invitations.GetWithInviter"
 	if err := check(op, id("organization_id", organizationID), id("invitation_id", invitationID)); err != nil {
 		return InvitationWithInviter{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetInvitationWithInviter, dbgen.GetInvitationWithInviterParams{
+	return get(ctx, r.repo(), op, (*queries).GetInvitationWithInviter, dbgen.GetInvitationWithInviterParams{
 		OrganizationID: organizationID, ID: invitationID,
 	}, invitationWithInviter)
 }
@@ -246,7 +246,7 @@ func (r *InvitationRepository) GetWithInviter(
 // GetByRecipient returns the invitation with that id if it was sent to the user's address, with its organization and
 // inviter: what an invited user may see before being a member. It does not look at its state. It returns
 // [ErrEmailNotVerified], [ErrNotFound] or [ErrInvalidInput].
-func (r *InvitationRepository) GetByRecipient(
+func (r InvitationRepository) GetByRecipient(
 	ctx context.Context, p GetInvitationByRecipientParams,
 ) (ReceivedInvitation, error) {
 	const op = "Invitations.GetByRecipient"
@@ -254,7 +254,7 @@ func (r *InvitationRepository) GetByRecipient(
 		return ReceivedInvitation{}, err
 	}
 	query := (*queries).GetInvitationByRecipient
-	row, err := repo.OfRecipient(ctx, r.repo, op, query, dbgen.GetInvitationByRecipientParams{
+	row, err := repo.OfRecipient(ctx, r.repo(), op, query, dbgen.GetInvitationByRecipientParams{
 		ID: p.InvitationID, UserID: p.UserID, AllowUnverified: p.AllowUnverified,
 	}, recipient(p.UserID, p.AllowUnverified))
 	return answer(op, row, err, receivedInvitation)
@@ -266,20 +266,20 @@ func recipient(userID string, allowUnverified bool) dbgen.CheckRecipientParams {
 
 // GetPending returns the newest invitation of an organization to an address that is pending and has not expired, or
 // [ErrNotFound].
-func (r *InvitationRepository) GetPending(ctx context.Context, organizationID, email string) (Invitation, error) {
+func (r InvitationRepository) GetPending(ctx context.Context, organizationID, email string) (Invitation, error) {
 	const op = "Invitations.GetPending"
 	email = canonicalEmail(email)
 	if err := check(op, id("organization_id", organizationID), key("email", email, maxEmail)); err != nil {
 		return Invitation{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetPendingInvitation, dbgen.GetPendingInvitationParams{
-		OrganizationID: organizationID, Email: email, Now: r.repo.Now(),
+	return get(ctx, r.repo(), op, (*queries).GetPendingInvitation, dbgen.GetPendingInvitationParams{
+		OrganizationID: organizationID, Email: email, Now: r.repo().Now(),
 	}, toInvitation)
 }
 
 // List returns a page of an organization's invitations with their inviters, oldest first unless p.Newest. It returns
 // [ErrInvalidInput].
-func (r *InvitationRepository) List(ctx context.Context, p ListInvitationsParams) (Page[InvitationWithInviter], error) {
+func (r InvitationRepository) List(ctx context.Context, p ListInvitationsParams) (Page[InvitationWithInviter], error) {
 	const op = "Invitations.List"
 	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID),
 		text("status", p.Status, maxID), pageSize(p.Limit)); err != nil {
@@ -288,20 +288,20 @@ func (r *InvitationRepository) List(ctx context.Context, p ListInvitationsParams
 	after := p.After.from(p.Newest)
 	args := dbgen.ListInvitationsParams{
 		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Status: nonEmpty(p.Status), Pending: p.Pending,
-		Now:            r.repo.Now(),
+		Now:            r.repo().Now(),
 		AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		return list(ctx, r.repo, op, (*queries).ListInvitationsNewest, dbgen.ListInvitationsNewestParams(args),
+		return list(ctx, r.repo(), op, (*queries).ListInvitationsNewest, dbgen.ListInvitationsNewestParams(args),
 			p.Limit, invitationWithInviter, InvitationWithInviter.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListInvitations, args, p.Limit,
+	return list(ctx, r.repo(), op, (*queries).ListInvitations, args, p.Limit,
 		invitationWithInviter, InvitationWithInviter.cursor)
 }
 
 // All iterates over the invitations of [InvitationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An
 // error ends it.
-func (r *InvitationRepository) All(
+func (r InvitationRepository) All(
 	ctx context.Context, p ListInvitationsParams,
 ) iter.Seq2[InvitationWithInviter, error] {
 	return eachItem(ctx, p, func(p *ListInvitationsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
@@ -310,7 +310,7 @@ func (r *InvitationRepository) All(
 // ListByRecipient returns a page of the invitations to a user's address with their organizations and inviters, oldest
 // first unless p.Newest. It returns [ErrEmailNotVerified], [ErrNotFound] if there is no such user, or
 // [ErrInvalidInput].
-func (r *InvitationRepository) ListByRecipient(
+func (r InvitationRepository) ListByRecipient(
 	ctx context.Context, p ListInvitationsByRecipientParams,
 ) (Page[ReceivedInvitation], error) {
 	const op = "Invitations.ListByRecipient"
@@ -320,20 +320,20 @@ func (r *InvitationRepository) ListByRecipient(
 	after, asker := p.After.from(p.Newest), recipient(p.UserID, p.AllowUnverified)
 	args := dbgen.ListInvitationsByRecipientParams{
 		UserID: p.UserID, AllowUnverified: p.AllowUnverified, Status: nonEmpty(p.Status), Pending: p.Pending,
-		Now: r.repo.Now(), AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
+		Now: r.repo().Now(), AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		rows, err := repo.OfRecipient(ctx, r.repo, op, (*queries).ListInvitationsByRecipientNewest,
+		rows, err := repo.OfRecipient(ctx, r.repo(), op, (*queries).ListInvitationsByRecipientNewest,
 			dbgen.ListInvitationsByRecipientNewestParams(args), asker)
 		return page(op, rows, err, p.Limit, receivedInvitation, ReceivedInvitation.cursor)
 	}
-	rows, err := repo.OfRecipient(ctx, r.repo, op, (*queries).ListInvitationsByRecipient, args, asker)
+	rows, err := repo.OfRecipient(ctx, r.repo(), op, (*queries).ListInvitationsByRecipient, args, asker)
 	return page(op, rows, err, p.Limit, receivedInvitation, ReceivedInvitation.cursor)
 }
 
 // AllByRecipient iterates over the invitations of [InvitationRepository.ListByRecipient] from p.After on, p.Limit
 // (1,000 if 0) at a time. An error ends it.
-func (r *InvitationRepository) AllByRecipient(
+func (r InvitationRepository) AllByRecipient(
 	ctx context.Context, p ListInvitationsByRecipientParams,
 ) iter.Seq2[ReceivedInvitation, error] {
 	return eachItem(ctx, p,
@@ -341,15 +341,15 @@ func (r *InvitationRepository) AllByRecipient(
 }
 
 // Count returns how many invitations [InvitationRepository.List] has on all its pages. It returns [ErrInvalidInput].
-func (r *InvitationRepository) Count(ctx context.Context, p ListInvitationsParams) (int64, error) {
+func (r InvitationRepository) Count(ctx context.Context, p ListInvitationsParams) (int64, error) {
 	const op = "Invitations.Count"
 	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID),
 		text("status", p.Status, maxID), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountInvitations, dbgen.CountInvitationsParams{
+	return get(ctx, r.repo(), op, (*queries).CountInvitations, dbgen.CountInvitationsParams{
 		OrganizationID: p.OrganizationID, TeamID: nonEmpty(p.TeamID), Status: nonEmpty(p.Status), Pending: p.Pending,
-		Now: r.repo.Now(),
+		Now: r.repo().Now(),
 	}, itself)
 }
 
@@ -362,16 +362,16 @@ func (r *InvitationRepository) Count(ctx context.Context, p ListInvitationsParam
 // It returns [ErrNotFound], as which an [ErrNotRecipient] counts too, [ErrEmailNotVerified], [ErrNotPending],
 // [ErrExpired], [ErrNotPermitted] if the inviter has left the organization, or has no longer a role that may send it,
 // [ErrLimitReached] or [ErrInvalidInput].
-func (r *InvitationRepository) Accept(ctx context.Context, p AcceptInvitationParams) (AcceptedInvitation, error) {
+func (r InvitationRepository) Accept(ctx context.Context, p AcceptInvitationParams) (AcceptedInvitation, error) {
 	const op = "Invitations.Accept"
 	if err := check(op, id("invitation_id", p.InvitationID), id("user_id", p.UserID), limitOf("max_members", p.MaxMembers),
 		limitOf("max_team_members", p.MaxTeamMembers)); err != nil {
 		return AcceptedInvitation{}, err
 	}
-	row, err := r.repo.AcceptInvitation(ctx, op, dbgen.AcceptInvitationParams{
+	row, err := r.repo().AcceptInvitation(ctx, op, dbgen.AcceptInvitationParams{
 		ID: p.InvitationID, UserID: p.UserID, AllowUnverified: p.AllowUnverified,
-		MaxMembers: limit(p.MaxMembers, r.repo.Settings().MaxMembers), MaxTeamMembers: limit(p.MaxTeamMembers,
-			r.repo.Settings().MaxTeamMembers),
+		MaxMembers: limit(p.MaxMembers, r.repo().Settings().MaxMembers), MaxTeamMembers: limit(p.MaxTeamMembers,
+			r.repo().Settings().MaxTeamMembers),
 	})
 	again := errors.Is(err, repo.ErrAlreadyAccepted)
 	if err != nil && !again {
@@ -383,12 +383,12 @@ func (r *InvitationRepository) Accept(ctx context.Context, p AcceptInvitationPar
 // Reject is what the user to whose address a pending invitation was sent can do instead of Accept, also when it has
 // expired. It returns the invitation, [ErrNotFound], as which an [ErrNotRecipient] counts too, [ErrEmailNotVerified],
 // [ErrNotPending] or [ErrInvalidInput].
-func (r *InvitationRepository) Reject(ctx context.Context, p RejectInvitationParams) (Invitation, error) {
+func (r InvitationRepository) Reject(ctx context.Context, p RejectInvitationParams) (Invitation, error) {
 	const op = "Invitations.Reject"
 	if err := check(op, id("invitation_id", p.InvitationID), id("user_id", p.UserID)); err != nil {
 		return Invitation{}, err
 	}
-	row, err := r.repo.RejectInvitation(ctx, op, dbgen.RejectInvitationParams{
+	row, err := r.repo().RejectInvitation(ctx, op, dbgen.RejectInvitationParams{
 		ID: p.InvitationID, UserID: p.UserID, AllowUnverified: p.AllowUnverified,
 	})
 	return answer(op, row, err, toInvitation)
@@ -396,12 +396,12 @@ func (r *InvitationRepository) Reject(ctx context.Context, p RejectInvitationPar
 
 // Cancel takes back a pending invitation of the organization and returns it. It returns [ErrNotFound], or
 // [ErrNotPending] if it was accepted, rejected or canceled before.
-func (r *InvitationRepository) Cancel(ctx context.Context, organizationID, invitationID string) (Invitation, error) {
+func (r InvitationRepository) Cancel(ctx context.Context, organizationID, invitationID string) (Invitation, error) {
 	const op = "Invitations.Cancel"
 	if err := check(op, id("organization_id", organizationID), id("invitation_id", invitationID)); err != nil {
 		return Invitation{}, err
 	}
-	row, err := r.repo.CancelInvitation(ctx, op, dbgen.CancelInvitationParams{
+	row, err := r.repo().CancelInvitation(ctx, op, dbgen.CancelInvitationParams{
 		OrganizationID: organizationID, ID: invitationID,
 	})
 	return answer(op, row, err, toInvitation)
@@ -409,24 +409,24 @@ func (r *InvitationRepository) Cancel(ctx context.Context, organizationID, invit
 
 // CancelExpired cancels an organization's pending invitations that have expired and returns how many there were: such
 // rows stay pending else, since there is no state for them. It returns [ErrInvalidInput].
-func (r *InvitationRepository) CancelExpired(ctx context.Context, organizationID string) (int64, error) {
+func (r InvitationRepository) CancelExpired(ctx context.Context, organizationID string) (int64, error) {
 	const op = "Invitations.CancelExpired"
 	if err := check(op, id("organization_id", organizationID)); err != nil {
 		return 0, err
 	}
-	n, err := repo.Count(ctx, r.repo, op, (*queries).CancelExpiredInvitations, dbgen.CancelExpiredInvitationsParams{
-		OrganizationID: organizationID, Now: r.repo.Now(),
+	n, err := repo.Count(ctx, r.repo(), op, (*queries).CancelExpiredInvitations, dbgen.CancelExpiredInvitationsParams{
+		OrganizationID: organizationID, Now: r.repo().Now(),
 	})
 	return n, translate(op, err)
 }
 
 // Delete removes an invitation. It returns [ErrNotFound].
-func (r *InvitationRepository) Delete(ctx context.Context, organizationID, invitationID string) error {
+func (r InvitationRepository) Delete(ctx context.Context, organizationID, invitationID string) error {
 	const op = "Invitations.Delete"
 	if err := check(op, id("organization_id", organizationID), id("invitation_id", invitationID)); err != nil {
 		return err
 	}
-	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteInvitation, dbgen.DeleteInvitationParams{
+	return deleted(op, repo.Delete(ctx, r.repo(), op, (*queries).DeleteInvitation, dbgen.DeleteInvitationParams{
 		OrganizationID: organizationID, ID: invitationID,
 	}))
 }

@@ -141,18 +141,18 @@ type ListMembersByUserParams struct {
 }
 
 // MemberRepository reads and writes the member table. It is [Store.Members].
-type MemberRepository struct{ repo *repo.Repo }
+type MemberRepository struct{ door }
 
 // Create makes a user a member. It returns [ErrAlreadyMember], [ErrLimitReached], [ErrReference] if there is no such
 // organization or user, or [ErrInvalidInput].
-func (r *MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Member, error) {
+func (r MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Member, error) {
 	const op = "Members.Create"
 	if err := p.check(op); err != nil {
 		return Member{}, err
 	}
-	row, err := r.repo.CreateMember(ctx, op, dbgen.CreateMemberParams{
+	row, err := r.repo().CreateMember(ctx, op, dbgen.CreateMemberParams{
 		ID: p.ID, OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role, MaxMembers: limit(p.MaxMembers,
-			r.repo.Settings().MaxMembers),
+			r.repo().Settings().MaxMembers),
 	})
 	return answer(op, row, err, toMember)
 }
@@ -160,7 +160,7 @@ func (r *MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Me
 // CreateMany adds any number of members, all or none, and returns them in the order given. It returns
 // [ErrAlreadyMember], [ErrLimitReached] (of several MaxMembers of an organization, the least counts), [ErrReference] or
 // [ErrInvalidInput].
-func (r *MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberParams) ([]Member, error) {
+func (r MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberParams) ([]Member, error) {
 	const op = "Members.CreateMany"
 	rows, limits := make([]dbgen.Member, len(ps)), make([]int64, len(ps))
 	for i, p := range ps {
@@ -168,60 +168,60 @@ func (r *MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberPara
 			return nil, err
 		}
 		rows[i] = dbgen.Member{ID: p.ID, OrganizationID: p.OrganizationID, UserID: p.UserID, Role: p.Role}
-		limits[i] = int64(cmp.Or(p.MaxMembers, r.repo.Settings().MaxMembers))
+		limits[i] = int64(cmp.Or(p.MaxMembers, r.repo().Settings().MaxMembers))
 	}
-	created, err := r.repo.CreateMembers(ctx, op, rows, limits)
+	created, err := r.repo().CreateMembers(ctx, op, rows, limits)
 	return answers(op, created, err, toMember)
 }
 
 // Get returns the member with that id if it is the organization's, or [ErrNotFound].
-func (r *MemberRepository) Get(ctx context.Context, organizationID, memberID string) (Member, error) {
+func (r MemberRepository) Get(ctx context.Context, organizationID, memberID string) (Member, error) {
 	const op = "Members.Get"
 	if err := check(op, id("organization_id", organizationID), id("member_id", memberID)); err != nil {
 		return Member{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetMember, dbgen.GetMemberParams{
+	return get(ctx, r.repo(), op, (*queries).GetMember, dbgen.GetMemberParams{
 		OrganizationID: organizationID, ID: memberID,
 	}, toMember)
 }
 
 // GetWithUser is Get with the user joined.
-func (r *MemberRepository) GetWithUser(ctx context.Context, organizationID, memberID string) (MemberWithUser, error) {
+func (r MemberRepository) GetWithUser(ctx context.Context, organizationID, memberID string) (MemberWithUser, error) {
 	const op = "Members.GetWithUser"
 	if err := check(op, id("organization_id", organizationID), id("member_id", memberID)); err != nil {
 		return MemberWithUser{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetMemberWithUser, dbgen.GetMemberWithUserParams{
+	return get(ctx, r.repo(), op, (*queries).GetMemberWithUser, dbgen.GetMemberWithUserParams{
 		OrganizationID: organizationID, ID: memberID,
 	}, memberWithUser)
 }
 
 // GetByUser returns a user's membership in an organization, or [ErrNotFound]: the check of who may see a tenant.
-func (r *MemberRepository) GetByUser(ctx context.Context, organizationID, userID string) (Member, error) {
+func (r MemberRepository) GetByUser(ctx context.Context, organizationID, userID string) (Member, error) {
 	const op = "Members.GetByUser"
 	if err := check(op, id("organization_id", organizationID), id("user_id", userID)); err != nil {
 		return Member{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetMemberByUser, dbgen.GetMemberByUserParams{
+	return get(ctx, r.repo(), op, (*queries).GetMemberByUser, dbgen.GetMemberByUserParams{
 		OrganizationID: organizationID, UserID: userID,
 	}, toMember)
 }
 
 // GetByEmail returns the membership of the user with that address in any case, or [ErrNotFound].
-func (r *MemberRepository) GetByEmail(ctx context.Context, organizationID, email string) (Member, error) {
+func (r MemberRepository) GetByEmail(ctx context.Context, organizationID, email string) (Member, error) {
 	const op = "Members.GetByEmail"
 	email = canonicalEmail(email)
 	if err := check(op, id("organization_id", organizationID), key("email", email, maxEmail)); err != nil {
 		return Member{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetMemberByEmail, dbgen.GetMemberByEmailParams{
+	return get(ctx, r.repo(), op, (*queries).GetMemberByEmail, dbgen.GetMemberByEmailParams{
 		OrganizationID: organizationID, Email: email,
 	}, toMember)
 }
 
 // List returns a page of an organization's members with their users, oldest first unless p.Newest. It returns
 // [ErrInvalidInput].
-func (r *MemberRepository) List(ctx context.Context, p ListMembersParams) (Page[MemberWithUser], error) {
+func (r MemberRepository) List(ctx context.Context, p ListMembersParams) (Page[MemberWithUser], error) {
 	const op = "Members.List"
 	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole),
 		text("search", p.Search, maxName), pageSize(p.Limit)); err != nil {
@@ -234,21 +234,21 @@ func (r *MemberRepository) List(ctx context.Context, p ListMembersParams) (Page[
 		AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		return list(ctx, r.repo, op, (*queries).ListMembersNewest, dbgen.ListMembersNewestParams(args),
+		return list(ctx, r.repo(), op, (*queries).ListMembersNewest, dbgen.ListMembersNewestParams(args),
 			p.Limit, memberWithUser, MemberWithUser.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListMembers, args, p.Limit, memberWithUser, MemberWithUser.cursor)
+	return list(ctx, r.repo(), op, (*queries).ListMembers, args, p.Limit, memberWithUser, MemberWithUser.cursor)
 }
 
 // All iterates over the members of [MemberRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error
 // ends it.
-func (r *MemberRepository) All(ctx context.Context, p ListMembersParams) iter.Seq2[MemberWithUser, error] {
+func (r MemberRepository) All(ctx context.Context, p ListMembersParams) iter.Seq2[MemberWithUser, error] {
 	return eachItem(ctx, p, func(p *ListMembersParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // ListByUser returns a page of a user's memberships with their organizations, oldest first unless p.Newest. It returns
 // [ErrInvalidInput].
-func (r *MemberRepository) ListByUser(
+func (r MemberRepository) ListByUser(
 	ctx context.Context, p ListMembersByUserParams,
 ) (Page[MemberWithOrganization], error) {
 	const op = "Members.ListByUser"
@@ -260,29 +260,29 @@ func (r *MemberRepository) ListByUser(
 		UserID: p.UserID, AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		return list(ctx, r.repo, op, (*queries).ListMembersByUserNewest, dbgen.ListMembersByUserNewestParams(args),
+		return list(ctx, r.repo(), op, (*queries).ListMembersByUserNewest, dbgen.ListMembersByUserNewestParams(args),
 			p.Limit, memberWithOrganization, MemberWithOrganization.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListMembersByUser, args, p.Limit, memberWithOrganization,
+	return list(ctx, r.repo(), op, (*queries).ListMembersByUser, args, p.Limit, memberWithOrganization,
 		MemberWithOrganization.cursor)
 }
 
 // AllByUser iterates over the memberships of [MemberRepository.ListByUser] from p.After on, p.Limit (1,000 if 0) at a
 // time. An error ends it.
-func (r *MemberRepository) AllByUser(
+func (r MemberRepository) AllByUser(
 	ctx context.Context, p ListMembersByUserParams,
 ) iter.Seq2[MemberWithOrganization, error] {
 	return eachItem(ctx, p, func(p *ListMembersByUserParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.ListByUser)
 }
 
 // Count returns how many members [MemberRepository.List] has on all its pages. It returns [ErrInvalidInput].
-func (r *MemberRepository) Count(ctx context.Context, p ListMembersParams) (int64, error) {
+func (r MemberRepository) Count(ctx context.Context, p ListMembersParams) (int64, error) {
 	const op = "Members.Count"
 	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole),
 		text("search", p.Search, maxName), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountMembers, dbgen.CountMembersParams{
+	return get(ctx, r.repo(), op, (*queries).CountMembers, dbgen.CountMembersParams{
 		OrganizationID: p.OrganizationID, RolePattern: rolePattern(p.Role),
 		Name: nonEmpty(p.Search), Email: nonEmpty(canonicalEmail(p.Search)),
 	}, itself)
@@ -290,17 +290,17 @@ func (r *MemberRepository) Count(ctx context.Context, p ListMembersParams) (int6
 
 // CountByUser returns how many memberships [MemberRepository.ListByUser] has on all its pages. It returns
 // [ErrInvalidInput].
-func (r *MemberRepository) CountByUser(ctx context.Context, p ListMembersByUserParams) (int64, error) {
+func (r MemberRepository) CountByUser(ctx context.Context, p ListMembersByUserParams) (int64, error) {
 	const op = "Members.CountByUser"
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountMembersByUser, p.UserID, itself)
+	return get(ctx, r.repo(), op, (*queries).CountMembersByUser, p.UserID, itself)
 }
 
 // Update changes what p says of an organization's member and returns it. It returns [ErrNotFound], [ErrLastOwner] if
 // it would take the CreatorRole of Settings from the only one who has it, or [ErrInvalidInput].
-func (r *MemberRepository) Update(
+func (r MemberRepository) Update(
 	ctx context.Context, organizationID, memberID string, p UpdateMemberParams,
 ) (Member, error) {
 	const op = "Members.Update"
@@ -312,7 +312,7 @@ func (r *MemberRepository) Update(
 		p.Role.notNull("role"), optionalRequired("role", role, maxRole)); err != nil {
 		return Member{}, err
 	}
-	row, err := r.repo.UpdateMember(ctx, op, dbgen.UpdateMemberParams{
+	row, err := r.repo().UpdateMember(ctx, op, dbgen.UpdateMemberParams{
 		OrganizationID: organizationID, ID: memberID, Role: role,
 	})
 	return answer(op, row, err, toMember)
@@ -321,23 +321,23 @@ func (r *MemberRepository) Update(
 // Delete ends a membership, and with it the user's memberships in the organization's teams; in the user's sessions the
 // organization and its teams are active no longer, and what the user's address has pending there is canceled. It
 // returns [ErrNotFound], or [ErrLastOwner] for the only owner.
-func (r *MemberRepository) Delete(ctx context.Context, organizationID, memberID string) error {
+func (r MemberRepository) Delete(ctx context.Context, organizationID, memberID string) error {
 	const op = "Members.Delete"
 	if err := check(op, id("organization_id", organizationID), id("member_id", memberID)); err != nil {
 		return err
 	}
-	return deleted(op, r.repo.DeleteMember(ctx, op, dbgen.DeleteMemberParams{
+	return deleted(op, r.repo().DeleteMember(ctx, op, dbgen.DeleteMemberParams{
 		OrganizationID: organizationID, ID: &memberID,
 	}))
 }
 
 // Leave is Delete by the user: what Better Auth calls leaving an organization.
-func (r *MemberRepository) Leave(ctx context.Context, organizationID, userID string) error {
+func (r MemberRepository) Leave(ctx context.Context, organizationID, userID string) error {
 	const op = "Members.Leave"
 	if err := check(op, id("organization_id", organizationID), id("user_id", userID)); err != nil {
 		return err
 	}
-	return deleted(op, r.repo.DeleteMember(ctx, op, dbgen.DeleteMemberParams{
+	return deleted(op, r.repo().DeleteMember(ctx, op, dbgen.DeleteMemberParams{
 		OrganizationID: organizationID, UserID: &userID,
 	}))
 }

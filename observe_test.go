@@ -96,8 +96,8 @@ func TestMethod(t *testing.T) {
 			for want, call := range map[string]func(){
 				"Users.Get":  func() { _, _ = s.Users.Get(ctx, "id") },
 				"Users.List": func() { _, _ = s.Users.List(ctx, authdb.ListUsersParams{}) },
-				"Users.LoadMany": func() {
-					_, _ = s.Users.LoadMany(ctx, []authdb.User{user}, authdb.UserWith{Sessions: authdb.All(), Accounts: authdb.All()})
+				"Users.Load": func() {
+					_, _ = s.Users.Load(ctx, []authdb.User{user}, authdb.UserWith{Sessions: authdb.All(), Accounts: authdb.All()})
 				},
 				"Users.Delete": func() { _, _ = s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: "id"}) },
 				"Users.SetEmail": func() {

@@ -47,8 +47,8 @@ func (s *Store) DeleteExpiredMarks(ctx context.Context, limit int) (int64, error
 	if err := check(op, batchSize(limit)); err != nil {
 		return 0, err
 	}
-	n, err := repo.Count(ctx, s.door(), op, (*queries).DeleteExpiredMarks, dbgen.DeleteExpiredMarksParams{
-		Before: s.door().Now().Add(-MarkLifetime), RowLimit: int32(limit),
+	n, err := repo.Count(ctx, s.repo(), op, (*queries).DeleteExpiredMarks, dbgen.DeleteExpiredMarksParams{
+		Before: s.repo().Now().Add(-MarkLifetime), RowLimit: int32(limit),
 	})
 	return n, translate(op, err)
 }

@@ -37,6 +37,9 @@ const (
 // says.
 func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
 	c := newConfig(opts)
+	if c.repo.Misuse != (repo.MisuseError{}) {
+		return nil, translate("Open", c.repo.Misuse)
+	}
 	cfg, err := poolConfig(dsn, c)
 	if err != nil {
 		return nil, translate("Open", err)

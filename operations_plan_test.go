@@ -418,8 +418,8 @@ var moreCalls = map[string]methodCall{
 			Members: authdb.All(), Teams: authdb.All(), TeamMembers: authdb.All(), Invitations: authdb.All(),
 		}))
 	},
-	"Users.Load of the newest": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Users.Load(ctx, authdb.User{ID: w.owner}, authdb.UserWith{
+	"Users.GetFull of the newest": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Users.GetFull(ctx, w.owner, authdb.UserWith{
 			Sessions: authdb.Newest(5), LiveSessions: true, Accounts: authdb.Newest(5), Members: authdb.Newest(5),
 			TeamMembers: authdb.Newest(5), Invitations: authdb.Newest(5), PendingInvitations: true,
 		}))
@@ -465,7 +465,7 @@ const byMembershipKey = "ByMembershipKey"
 
 // indexUses are what each index of the migrations is for: calls of methods, and the query in each that counts.
 var indexUses = []struct{ index, use, query, method string }{
-	{"invitation_inviterId_idx", "the invitations that a user sent", "ListInvitationsByInviters", "Users.Load"},
+	{"invitation_inviterId_idx", "the invitations that a user sent", "ListInvitationsByInviters", "Users.GetFull"},
 	{"invitation_inviterId_idx", "deleting a user: the cascade", "DeleteUser", "Users.Delete"},
 	{"team_member_membership_key_unique", "Better Auth 1.7 adds a team member", byMembershipKey, ""},
 	{"member_organizationId_userId_uidx", "one membership in a crowd", "GetMemberByUser", "Members.GetByUser"},

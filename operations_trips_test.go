@@ -134,11 +134,11 @@ var methodCalls = map[string]methodCall{
 	"Users.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: w.owner, SuccessorID: w.of("heir")}))
 	},
-	"Users.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Users.Load(ctx, authdb.User{ID: w.owner}, userWith))
+	"Users.GetFull": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Users.GetFull(ctx, w.owner, userWith))
 	},
-	"Users.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return some(s.Users.LoadMany(ctx, []authdb.User{{ID: w.owner}, {ID: w.of("guest")}}, userWith))
+	"Users.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Users.Load(ctx, []authdb.User{{ID: w.owner}, {ID: w.of("guest")}}, userWith))
 	},
 
 	"Sessions.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
@@ -318,9 +318,6 @@ var methodCalls = map[string]methodCall{
 	"Organizations.GetFull": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return errOf(s.Organizations.GetFull(ctx, w.org, organizationWith))
 	},
-	"Organizations.GetFullBySlug": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Organizations.GetFullBySlug(ctx, w.slug, organizationWith))
-	},
 	"Organizations.List": func(ctx context.Context, s *authdb.Store, _ estate) error {
 		return inPage(s.Organizations.List(ctx, authdb.ListOrganizationsParams{}))
 	},
@@ -344,10 +341,7 @@ var methodCalls = map[string]methodCall{
 		return some(gone.Sessions, err)
 	},
 	"Organizations.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Organizations.Load(ctx, authdb.Organization{ID: w.org}, organizationWith))
-	},
-	"Organizations.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return some(s.Organizations.LoadMany(ctx, []authdb.Organization{{ID: w.org}, {ID: "none"}}, organizationWith))
+		return some(s.Organizations.Load(ctx, []authdb.Organization{{ID: w.org}, {ID: "none"}}, organizationWith))
 	},
 
 	"Members.Create": func(ctx context.Context, s *authdb.Store, w estate) error {
@@ -427,12 +421,12 @@ var methodCalls = map[string]methodCall{
 	"Teams.RecountMembers": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return counted(s.Teams.RecountMembers(ctx, w.org))
 	},
-	"Teams.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Teams.Load(ctx, authdb.Team{ID: w.of("team"), OrganizationID: w.org}, teamWith))
+	"Teams.GetFull": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return errOf(s.Teams.GetFull(ctx, w.org, w.of("team"), teamWith))
 	},
-	"Teams.LoadMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+	"Teams.Load": func(ctx context.Context, s *authdb.Store, w estate) error {
 		rows := []authdb.Team{{ID: w.of("team"), OrganizationID: w.org}, {ID: w.of("drift"), OrganizationID: w.org}}
-		return some(s.Teams.LoadMany(ctx, rows, teamWith))
+		return some(s.Teams.Load(ctx, rows, teamWith))
 	},
 
 	"TeamMembers.Create": func(ctx context.Context, s *authdb.Store, w estate) error {

@@ -2,6 +2,7 @@ package authdb
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -25,6 +26,9 @@ func newConfig(opts []Option) config {
 	c := config{repo: repo.Config{Sources: repo.DefaultSources()}}
 	for _, opt := range opts {
 		opt(&c)
+	}
+	if e, ok := errors.AsType[*Error](Settings(c.repo.Settings).check()); ok {
+		c.repo.Misuse = repo.MisuseError{Field: e.Field, Reason: e.Reason}
 	}
 	c.repo.Settings = withDefaults(c.repo.Settings)
 	return c

@@ -87,45 +87,45 @@ type ListOrganizationsByUserParams struct {
 }
 
 // OrganizationRepository reads and writes the organization table. It is [Store.Organizations].
-type OrganizationRepository struct{ repo *repo.Repo }
+type OrganizationRepository struct{ door }
 
 // Create adds an organization, its owner and, if asked, its first team, all or nothing. It returns [ErrSlugTaken],
 // [ErrReference] if there is no such user, or [ErrInvalidInput].
-func (r *OrganizationRepository) Create(ctx context.Context, p CreateOrganizationParams) (Organization, error) {
+func (r OrganizationRepository) Create(ctx context.Context, p CreateOrganizationParams) (Organization, error) {
 	const op = "Organizations.Create"
 	if err := check(op, text("id", p.ID, maxID), text("name", p.Name, maxName), required("slug", p.Slug, maxSlug),
 		optional("logo", p.Logo, maxURL), optional("metadata", p.Metadata, maxMetadata),
 		required("owner_id", p.OwnerID, maxID)); err != nil {
 		return Organization{}, err
 	}
-	row, err := r.repo.CreateOrganization(ctx, op, dbgen.CreateOrganizationParams{
+	row, err := r.repo().CreateOrganization(ctx, op, dbgen.CreateOrganizationParams{
 		ID: p.ID, Name: p.Name, Slug: p.Slug, Logo: p.Logo, Metadata: p.Metadata,
-		OwnerID: p.OwnerID, OwnerRole: r.repo.Settings().CreatorRole, DefaultTeam: p.DefaultTeam,
+		OwnerID: p.OwnerID, OwnerRole: r.repo().Settings().CreatorRole, DefaultTeam: p.DefaultTeam,
 	})
 	return answer(op, row, err, toOrganization)
 }
 
 // Get returns the organization with that id, or [ErrNotFound].
-func (r *OrganizationRepository) Get(ctx context.Context, organizationID string) (Organization, error) {
+func (r OrganizationRepository) Get(ctx context.Context, organizationID string) (Organization, error) {
 	const op = "Organizations.Get"
 	if err := check(op, id("organization_id", organizationID)); err != nil {
 		return Organization{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetOrganization, organizationID, toOrganization)
+	return get(ctx, r.repo(), op, (*queries).GetOrganization, organizationID, toOrganization)
 }
 
 // GetBySlug returns the organization with that slug, or [ErrNotFound].
-func (r *OrganizationRepository) GetBySlug(ctx context.Context, slug string) (Organization, error) {
+func (r OrganizationRepository) GetBySlug(ctx context.Context, slug string) (Organization, error) {
 	const op = "Organizations.GetBySlug"
 	if err := check(op, key("slug", slug, maxSlug)); err != nil {
 		return Organization{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetOrganizationBySlug, slug, toOrganization)
+	return get(ctx, r.repo(), op, (*queries).GetOrganizationBySlug, slug, toOrganization)
 }
 
 // List returns a page of all organizations, oldest first unless p.Newest. It is meant for administration: nothing
 // narrows it. Those of one user are [MemberRepository.ListByUser].
-func (r *OrganizationRepository) List(ctx context.Context, p ListOrganizationsParams) (Page[Organization], error) {
+func (r OrganizationRepository) List(ctx context.Context, p ListOrganizationsParams) (Page[Organization], error) {
 	const op = "Organizations.List"
 	if err := check(op, pageSize(p.Limit)); err != nil {
 		return Page[Organization]{}, err
@@ -135,21 +135,21 @@ func (r *OrganizationRepository) List(ctx context.Context, p ListOrganizationsPa
 		AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		return list(ctx, r.repo, op, (*queries).ListOrganizationsNewest, dbgen.ListOrganizationsNewestParams(args),
+		return list(ctx, r.repo(), op, (*queries).ListOrganizationsNewest, dbgen.ListOrganizationsNewestParams(args),
 			p.Limit, toOrganization, Organization.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListOrganizations, args, p.Limit, toOrganization, Organization.cursor)
+	return list(ctx, r.repo(), op, (*queries).ListOrganizations, args, p.Limit, toOrganization, Organization.cursor)
 }
 
 // All iterates over the organizations of [OrganizationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time.
 // An error ends it.
-func (r *OrganizationRepository) All(ctx context.Context, p ListOrganizationsParams) iter.Seq2[Organization, error] {
+func (r OrganizationRepository) All(ctx context.Context, p ListOrganizationsParams) iter.Seq2[Organization, error] {
 	return eachItem(ctx, p, func(p *ListOrganizationsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // ListByUser returns a page of the organizations that a user is a member of, with the membership and the number of
 // members, in the order in which the user joined. It returns [ErrInvalidInput].
-func (r *OrganizationRepository) ListByUser(
+func (r OrganizationRepository) ListByUser(
 	ctx context.Context, p ListOrganizationsByUserParams,
 ) (Page[OrganizationOfUser], error) {
 	const op = "Organizations.ListByUser"
@@ -161,17 +161,17 @@ func (r *OrganizationRepository) ListByUser(
 		UserID: p.UserID, AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		return list(ctx, r.repo, op, (*queries).ListOrganizationsByUserNewest,
+		return list(ctx, r.repo(), op, (*queries).ListOrganizationsByUserNewest,
 			dbgen.ListOrganizationsByUserNewestParams(args),
 			p.Limit, organizationOfUser, OrganizationOfUser.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListOrganizationsByUser, args, p.Limit, organizationOfUser,
+	return list(ctx, r.repo(), op, (*queries).ListOrganizationsByUser, args, p.Limit, organizationOfUser,
 		OrganizationOfUser.cursor)
 }
 
 // AllByUser iterates over the organizations of [OrganizationRepository.ListByUser] from p.After on, p.Limit (1,000 if
 // 0) at a time. An error ends it.
-func (r *OrganizationRepository) AllByUser(
+func (r OrganizationRepository) AllByUser(
 	ctx context.Context, p ListOrganizationsByUserParams,
 ) iter.Seq2[OrganizationOfUser, error] {
 	return eachItem(ctx, p,
@@ -179,17 +179,17 @@ func (r *OrganizationRepository) AllByUser(
 }
 
 // Count returns how many organizations [OrganizationRepository.List] has on all its pages. It reads the whole table.
-func (r *OrganizationRepository) Count(ctx context.Context, p ListOrganizationsParams) (int64, error) {
+func (r OrganizationRepository) Count(ctx context.Context, p ListOrganizationsParams) (int64, error) {
 	const op = "Organizations.Count"
 	if err := check(op, pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, countOf((*queries).CountOrganizations), struct{}{}, itself)
+	return get(ctx, r.repo(), op, countOf((*queries).CountOrganizations), struct{}{}, itself)
 }
 
 // Update changes what p says and returns the organization. It returns [ErrNotFound], [ErrSlugTaken] or
 // [ErrInvalidInput].
-func (r *OrganizationRepository) Update(
+func (r OrganizationRepository) Update(
 	ctx context.Context, organizationID string, p UpdateOrganizationParams,
 ) (Organization, error) {
 	const op = "Organizations.Update"
@@ -199,7 +199,7 @@ func (r *OrganizationRepository) Update(
 		optional("metadata", p.Metadata.value, maxMetadata)); err != nil {
 		return Organization{}, err
 	}
-	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateOrganization, dbgen.UpdateOrganizationParams{
+	row, err := repo.Update(ctx, r.repo(), op, (*queries).UpdateOrganization, dbgen.UpdateOrganizationParams{
 		ID: organizationID, Name: p.Name.value, Slug: p.Slug.value,
 		SetLogo: p.Logo.set, Logo: p.Logo.value, SetMetadata: p.Metadata.set, Metadata: p.Metadata.value,
 	}, (*queries).GetOrganization, organizationID)
@@ -208,12 +208,12 @@ func (r *OrganizationRepository) Update(
 
 // Delete removes an organization with its members, teams, team members and invitations. It returns [ErrNotFound], or
 // [ErrReferenced] if rows of the caller's own tables stand in the way.
-func (r *OrganizationRepository) Delete(ctx context.Context, organizationID string) (DeletedOrganization, error) {
+func (r OrganizationRepository) Delete(ctx context.Context, organizationID string) (DeletedOrganization, error) {
 	const op = "Organizations.Delete"
 	if err := check(op, id("organization_id", organizationID)); err != nil {
 		return DeletedOrganization{}, err
 	}
-	sessions, err := r.repo.DeleteOrganization(ctx, op, organizationID)
+	sessions, err := r.repo().DeleteOrganization(ctx, op, organizationID)
 	if err := deleted(op, err); err != nil {
 		return DeletedOrganization{}, err
 	}

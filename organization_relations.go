@@ -5,10 +5,9 @@ import (
 	"time"
 
 	"github.com/zerostarter/authdb/internal/dbgen"
-	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// OrganizationWith selects the relations of [OrganizationRepository.Load].
+// OrganizationWith selects the relations of [OrganizationRepository.GetFull].
 type OrganizationWith struct {
 	Members            Rows // with their users
 	Teams              Rows
@@ -27,54 +26,25 @@ type OrganizationWithRelations struct {
 }
 
 // GetFull returns the organization with that id and the relations that with asks for, all as of one moment and in one
-// round trip. It returns [ErrNotFound] or [ErrInvalidInput].
-func (r *OrganizationRepository) GetFull(
+// round trip. In a transaction it runs there and sees what the transaction's isolation shows. It returns [ErrNotFound]
+// or [ErrInvalidInput].
+func (r OrganizationRepository) GetFull(
 	ctx context.Context, organizationID string, with OrganizationWith,
 ) (OrganizationWithRelations, error) {
-	var org dbgen.Organization
-	var l loader
-	l.check(id("organization_id", organizationID))
-	repo.Get(&l.graph, (*queries).GetOrganization, organizationID, &org)
-	attach := organizationRelations(&l, []string{organizationID}, with, r.repo.Now())
-	if err := l.run(ctx, "Organizations.GetFull", r.repo, true); err != nil {
-		return OrganizationWithRelations{}, err
-	}
-	return attach(Organization(org)), nil
+	return getFull(ctx, "Organizations.GetFull", r.repo(), (*queries).GetOrganization, organizationID, toOrganization,
+		func(l *loader) func(Organization) OrganizationWithRelations {
+			return organizationRelations(l, []string{organizationID}, with, r.repo().Now())
+		}, id("organization_id", organizationID))
 }
 
-// GetFullBySlug is GetFull by slug. It takes a second round trip, for the id.
-func (r *OrganizationRepository) GetFullBySlug(
-	ctx context.Context, slug string, with OrganizationWith,
-) (OrganizationWithRelations, error) {
-	org, err := r.GetBySlug(ctx, slug)
-	if err != nil {
-		return OrganizationWithRelations{}, err
-	}
-	return r.GetFull(ctx, org.ID, with)
-}
-
-// Load brings the relations of an organization that with asks for, in one round trip and as of one moment. The
-// organization itself was read before that moment; see [OrganizationRepository.GetFull]. In a transaction, Load runs
-// there and sees what the transaction's isolation shows. It returns [ErrInvalidInput].
-func (r *OrganizationRepository) Load(
-	ctx context.Context, org Organization, with OrganizationWith,
-) (OrganizationWithRelations, error) {
-	return first(r.load(ctx, "Organizations.Load", []Organization{org}, with))
-}
-
-// LoadMany is Load for any number of organizations, in their order, still in one round trip.
-func (r *OrganizationRepository) LoadMany(
+// Load is GetFull for any number of organizations that were read before, in their order, still in one round trip and
+// as of one moment. It returns [ErrInvalidInput].
+func (r OrganizationRepository) Load(
 	ctx context.Context, orgs []Organization, with OrganizationWith,
 ) ([]OrganizationWithRelations, error) {
-	return r.load(ctx, "Organizations.LoadMany", orgs, with)
-}
-
-func (r *OrganizationRepository) load(
-	ctx context.Context, op string, orgs []Organization, with OrganizationWith,
-) ([]OrganizationWithRelations, error) {
-	return load(ctx, op, r.repo, orgs, func(l *loader) func(Organization) OrganizationWithRelations {
+	return load(ctx, "Organizations.Load", r.repo(), orgs, func(l *loader) func(Organization) OrganizationWithRelations {
 		ids := keysOf(l, orgs, func(o Organization) string { return o.ID })
-		return organizationRelations(l, ids, with, r.repo.Now())
+		return organizationRelations(l, ids, with, r.repo().Now())
 	})
 }
 

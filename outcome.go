@@ -91,10 +91,10 @@ func (s *Store) Resolve(ctx context.Context, err error) (Outcome, error) {
 		}
 		return OutcomeNotApplied, nil
 	}
-	if s.door().IsTx() {
+	if s.repo().IsTx() {
 		return OutcomeUnknown, check(op, fault{field: "store", reason: "in a transaction"})
 	}
-	applied, err := s.door().Resolve(ctx, e.lost)
+	applied, err := s.repo().Resolve(ctx, e.lost)
 	switch {
 	case err != nil:
 		return OutcomeUnknown, stillUnknown(translate(op, err), e.lost)

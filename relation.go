@@ -7,7 +7,7 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// Rows says how many rows of a relation a Load brings: none unless it comes from [All], [Oldest] or [Newest].
+// Rows says how many rows of a relation GetFull or Load brings: none unless it comes from [All], [Oldest] or [Newest].
 type Rows struct {
 	asked  bool
 	limit  int
@@ -46,7 +46,7 @@ func (l *loader) check(f fault) {
 	}
 }
 
-// load brings what relations asks for to every row, in one round trip.
+// load brings what relations asks for to every row, in one round trip and as of one moment.
 func load[P, L any](
 	ctx context.Context, op string, r *repo.Repo, rows []P, relations func(l *loader) (attach func(P) L),
 ) ([]L, error) {
@@ -65,13 +65,23 @@ func (l *loader) run(ctx context.Context, op string, r *repo.Repo, hasRows bool)
 	return translate(op, r.Load(ctx, op, &l.graph))
 }
 
-// first is the one result of a load for one row.
-func first[L any](loaded []L, err error) (L, error) {
-	if err != nil {
+// getFull reads one row and brings what relations asks for to it, in the same round trip.
+func getFull[P, R, T, L any](
+	ctx context.Context, op string, r *repo.Repo, query func(*queries, context.Context, P) (R, error), p P,
+	parent func(R) T, relations func(l *loader) (attach func(T) L), faults ...fault,
+) (L, error) {
+	var l loader
+	var row R
+	for _, f := range faults {
+		l.check(f)
+	}
+	repo.Get(&l.graph, query, p, &row)
+	attach := relations(&l)
+	if err := l.run(ctx, op, r, true); err != nil {
 		var none L
 		return none, err
 	}
-	return loaded[0], nil
+	return attach(parent(row)), nil
 }
 
 // keysOf returns the keys of rows, each once, for a query.

@@ -36,7 +36,7 @@ func BenchmarkLoad(b *testing.B) {
 			}
 			b.Run(fmt.Sprintf("user/rows=%d/%s", fanOut, network.name), func(b *testing.B) {
 				compare(b, func(ctx context.Context) (int, error) {
-					full, err := ours.Users.Load(ctx, user, authdb.UserWith{
+					full, err := ours.Users.GetFull(ctx, user.ID, authdb.UserWith{
 						Sessions: authdb.All(), Accounts: authdb.All(), Members: authdb.All(), TeamMembers: authdb.All(),
 						Invitations: authdb.All(),
 					})
@@ -47,7 +47,7 @@ func BenchmarkLoad(b *testing.B) {
 			})
 			b.Run(fmt.Sprintf("organization/rows=%d/%s", fanOut, network.name), func(b *testing.B) {
 				compare(b, func(ctx context.Context) (int, error) {
-					full, err := ours.Organizations.Load(ctx, org, authdb.OrganizationWith{
+					full, err := ours.Organizations.GetFull(ctx, org.ID, authdb.OrganizationWith{
 						Members: authdb.All(), Teams: authdb.All(), TeamMembers: authdb.All(), Invitations: authdb.All(),
 					})
 					n := len(full.Members) + len(full.Teams) + len(full.Invitations)

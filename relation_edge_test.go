@@ -29,19 +29,19 @@ func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
 	s, ctx := authdbtest.New(t), t.Context()
 	users := func(with authdb.UserWith, users ...authdb.User) error {
-		_, err := s.Users.LoadMany(ctx, users, with)
+		_, err := s.Users.Load(ctx, users, with)
 		return err
 	}
 	org := func(with authdb.OrganizationWith) error {
 		_, err1 := s.Organizations.GetFull(ctx, "x", with)
-		_, err2 := s.Organizations.Load(ctx, authdb.Organization{ID: "x"}, with)
+		_, err2 := s.Organizations.Load(ctx, []authdb.Organization{{ID: "x"}}, with)
 		if !errors.Is(err1, authdb.ErrInvalidInput) {
 			return err1
 		}
 		return err2
 	}
 	team := func(with authdb.TeamWith) error {
-		_, err := s.Teams.Load(ctx, authdb.Team{ID: "x", OrganizationID: "x\x00"}, with)
+		_, err := s.Teams.Load(ctx, []authdb.Team{{ID: "x", OrganizationID: "x\x00"}}, with)
 		return err
 	}
 	for _, rows := range []authdb.Rows{
@@ -81,14 +81,14 @@ func TestLoadThatFails(t *testing.T) {
 	user := authdbtest.Account(t, store).UserID
 	fails := func(t *testing.T, db authdb.DB) {
 		t.Helper()
-		_, err := authdb.New(db).Users.Load(ctx, authdb.User{ID: user}, allOfUser)
-		if e, ok := errors.AsType[*authdb.Error](err); !ok || e.Op != "Users.Load" || e.SQLState != "42703" {
+		_, err := authdb.New(db).Users.GetFull(ctx, user, allOfUser)
+		if e, ok := errors.AsType[*authdb.Error](err); !ok || e.Op != "Users.GetFull" || e.SQLState != "42703" {
 			t.Errorf("got %v, want an undefined column", err)
 		}
 	}
 	works := func(t *testing.T, db authdb.DB) {
 		t.Helper()
-		full, err := authdb.New(db).Users.Load(ctx, authdb.User{ID: user}, allOfUser)
+		full, err := authdb.New(db).Users.GetFull(ctx, user, allOfUser)
 		if err != nil || len(full.Accounts) != 1 {
 			t.Errorf("%d accounts, %v", len(full.Accounts), err)
 		}
@@ -124,7 +124,7 @@ func TestLoadThatFails(t *testing.T) {
 				// In a transaction it is the transaction that has failed, and a savepoint saves it.
 				tx := must[pgx.Tx](t)(conn.Begin(ctx))
 				if err := authdb.New(tx).InTx(ctx, func(inner *authdb.Store) error {
-					_, err := inner.Users.Load(ctx, authdb.User{ID: user}, allOfUser)
+					_, err := inner.Users.GetFull(ctx, user, allOfUser)
 					return err
 				}); err == nil || conn.PgConn().TxStatus() != 'T' {
 					t.Errorf("after a savepoint: status %c; %v", conn.PgConn().TxStatus(), err)
@@ -155,11 +155,12 @@ func TestLoadInAnOpenTransaction(t *testing.T) {
 		session := authdbtest.Session(t, s)
 		with := authdb.UserWith{Sessions: authdb.All()}
 		user := authdb.User{ID: session.UserID}
-		if full := must[authdb.UserWithRelations](t)(s.Users.Load(ctx, user, with)); len(full.Sessions) != 1 {
+		if full := must[authdb.UserWithRelations](t)(s.Users.GetFull(ctx, user.ID, with)); len(full.Sessions) != 1 {
 			t.Errorf("sees %d sessions inside, want 1", len(full.Sessions))
 		}
-		if full := must[authdb.UserWithRelations](t)(store.Users.Load(ctx, user, with)); full.Sessions == nil || len(full.Sessions) != 0 {
-			t.Errorf("%d sessions are seen outside, want an empty list", len(full.Sessions))
+		outside := must[[]authdb.UserWithRelations](t)(store.Users.Load(ctx, []authdb.User{user}, with))
+		if sessions := outside[0].Sessions; sessions == nil || len(sessions) != 0 {
+			t.Errorf("%d sessions are seen outside, want an empty list", len(sessions))
 		}
 	}
 	conn := must[*pgx.Conn](t)(pgx.Connect(ctx, store.Pool().Config().ConnString()))
@@ -196,7 +197,7 @@ func TestLoadThatIsCanceled(t *testing.T) {
 	store := authdbtest.New(t)
 	user := authdbtest.User(t, store)
 	load := func(ctx context.Context) error {
-		_, err := store.Users.Load(ctx, user, allOfUser)
+		_, err := store.Users.GetFull(ctx, user.ID, allOfUser)
 		return err
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -242,8 +243,11 @@ func TestGetFullOfNobody(t *testing.T) {
 		if _, err := s.Organizations.GetFull(ctx, "nobody", allOfOrganization); !errors.Is(err, authdb.ErrNotFound) {
 			t.Errorf("GetFull: %v", err)
 		}
-		if _, err := s.Organizations.GetFullBySlug(ctx, "nobody", allOfOrganization); !errors.Is(err, authdb.ErrNotFound) {
-			t.Errorf("GetFullBySlug: %v", err)
+		if _, err := s.Users.GetFull(ctx, "nobody", allOfUser); !errors.Is(err, authdb.ErrNotFound) {
+			t.Errorf("Users.GetFull: %v", err)
+		}
+		if _, err := s.Teams.GetFull(ctx, org.ID, "nobody", authdb.TeamWith{}); !errors.Is(err, authdb.ErrNotFound) {
+			t.Errorf("Teams.GetFull: %v", err)
 		}
 		if status := conn.PgConn().TxStatus(); status != 'I' {
 			t.Errorf("transaction status %c, want I", status)
@@ -262,8 +266,8 @@ func TestLoadedRowsAreTheCallers(t *testing.T) {
 	store := realData(t, "1.7.25")
 	o := newOracle(t.Context(), t, store.Pool())
 	users, orgs := table[authdb.User](o, "user"), table[authdb.Organization](o, "organization")
-	loadedUsers := must[[]authdb.UserWithRelations](t)(store.Users.LoadMany(t.Context(), users, allOfUser))
-	loadedOrgs := must[[]authdb.OrganizationWithRelations](t)(store.Organizations.LoadMany(t.Context(), orgs, allOfOrganization))
+	loadedUsers := must[[]authdb.UserWithRelations](t)(store.Users.Load(t.Context(), users, allOfUser))
+	loadedOrgs := must[[]authdb.OrganizationWithRelations](t)(store.Organizations.Load(t.Context(), orgs, allOfOrganization))
 	want := []any{tree(reflect.ValueOf(loadedUsers[1:])), tree(reflect.ValueOf(loadedOrgs[1:]))}
 	clobber(reflect.ValueOf(&loadedUsers[0]).Elem())
 	clobber(reflect.ValueOf(&loadedOrgs[0]).Elem())
@@ -302,9 +306,9 @@ func TestLoadInEachExecMode(t *testing.T) {
 		Members: authdb.Newest(2), Teams: authdb.Oldest(2), TeamMembers: authdb.Newest(2), Invitations: authdb.Newest(2),
 	}
 	everything := func(s *authdb.Store) ([]any, error) {
-		one, err1 := s.Users.LoadMany(ctx, users, allOfUser)
-		two, err2 := s.Organizations.LoadMany(ctx, orgs, allOfOrganization)
-		three, err3 := s.Organizations.LoadMany(ctx, orgs, few)
+		one, err1 := s.Users.Load(ctx, users, allOfUser)
+		two, err2 := s.Organizations.Load(ctx, orgs, allOfOrganization)
+		three, err3 := s.Organizations.Load(ctx, orgs, few)
 		return []any{one, two, three}, errors.Join(err1, err2, err3)
 	}
 	want := must[[]any](t)(everything(store))
@@ -337,7 +341,7 @@ func TestLoadEndsNoForeignTransaction(t *testing.T) {
 	inside := authdb.New(wrapped{tx})
 	user := authdbtest.User(t, inside)
 	authdbtest.Session(t, inside, func(p *authdb.CreateSessionParams) { p.UserID = user.ID })
-	full := must[authdb.UserWithRelations](t)(inside.Users.Load(ctx, user, authdb.UserWith{
+	full := must[authdb.UserWithRelations](t)(inside.Users.GetFull(ctx, user.ID, authdb.UserWith{
 		Sessions: authdb.All(), Accounts: authdb.All(),
 	}))
 	if len(full.Sessions) != 1 || full.Accounts == nil {

@@ -85,7 +85,7 @@ func TestLoadShowsOneMoment(t *testing.T) {
 	loadMany := func(store *authdb.Store, orgs []authdb.Organization) func(context.Context) (places, error) {
 		with := authdb.OrganizationWith{Members: authdb.All(), Invitations: authdb.All()}
 		return func(ctx context.Context) (seen places, err error) {
-			full, err := store.Organizations.LoadMany(ctx, orgs, with)
+			full, err := store.Organizations.Load(ctx, orgs, with)
 			for i, org := range full {
 				for range org.Members {
 					seen.member += "AB"[i : i+1]
@@ -113,7 +113,7 @@ func TestLoadShowsOneMoment(t *testing.T) {
 		prepare prepare
 		torn    bool
 	}{
-		"LoadMany":           {loadMany, false},
+		"Load":               {loadMany, false},
 		"without a snapshot": {batch, true},
 	} {
 		t.Run(name, func(t *testing.T) {

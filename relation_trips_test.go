@@ -83,7 +83,7 @@ func loads(ctx context.Context, s *authdb.Store) (all []load) {
 	rows, flag := []authdb.Rows{{}, authdb.All(), authdb.Newest(2)}, []bool{false, true}
 	users := thousand(func(id string) authdb.User { return authdb.User{ID: id} })
 	selections(func(c []int) {
-		all = append(all, loadsOf(ctx, users, c[:5], s.Users.Load, s.Users.LoadMany, authdb.UserWith{
+		all = append(all, loadsOf(ctx, users, c[:5], s.Users.GetFull, s.Users.Load, authdb.UserWith{
 			Sessions: rows[c[0]], Accounts: rows[c[1]], Members: rows[c[2]], TeamMembers: rows[c[3]], Invitations: rows[c[4]],
 			LiveSessions: flag[c[5]], PendingInvitations: flag[c[6]],
 		})...)
@@ -93,19 +93,14 @@ func loads(ctx context.Context, s *authdb.Store) (all []load) {
 		with := authdb.OrganizationWith{
 			Members: rows[c[0]], Teams: rows[c[1]], TeamMembers: rows[c[2]], Invitations: rows[c[3]], PendingInvitations: flag[c[4]],
 		}
-		all = append(all, loadsOf(ctx, orgs, c[:4], s.Organizations.Load, s.Organizations.LoadMany, with)...)
-		all = append(all, load{fmt.Sprintf("GetFull %+v", with), []int{1}, 1, func(int) error {
-			_, err := s.Organizations.GetFull(ctx, "1", with)
-			return err
-		}}, load{fmt.Sprintf("GetFullBySlug %+v", with), []int{1}, 2, func(int) error {
-			_, err := s.Organizations.GetFullBySlug(ctx, "1", with)
-			return err
-		}})
+		all = append(all, loadsOf(ctx, orgs, c[:4], s.Organizations.GetFull, s.Organizations.Load, with)...)
 	}, 3, 3, 3, 3, 2)
 	teams := thousand(func(id string) authdb.Team { return authdb.Team{ID: id, OrganizationID: id} })
 	selections(func(c []int) {
-		all = append(all, loadsOf(ctx, teams, c, s.Teams.Load, s.Teams.LoadMany,
-			authdb.TeamWith{Members: rows[c[0]]})...)
+		all = append(all, loadsOf(ctx, teams, c,
+			func(ctx context.Context, id string, with authdb.TeamWith) (authdb.TeamWithRelations, error) {
+				return s.Teams.GetFull(ctx, id, id, with)
+			}, s.Teams.Load, authdb.TeamWith{Members: rows[c[0]]})...)
 	}, 3)
 	return all
 }
@@ -117,18 +112,18 @@ func thousand[T any](row func(id string) T) (rows []T) {
 	return rows
 }
 
-// loadsOf are Load and LoadMany of a repository with one selection, which asks for something if any of asked is not 0.
+// loadsOf are GetFull and Load of a repository with one selection, which asks for something if any of asked is not 0.
 func loadsOf[P, W, L any](
-	ctx context.Context, rows []P, asked []int, one func(context.Context, P, W) (L, error),
+	ctx context.Context, rows []P, asked []int, one func(context.Context, string, W) (L, error),
 	many func(context.Context, []P, W) ([]L, error), with W,
 ) []load {
 	want := int64(min(slices.Max(asked), 1))
 	return []load{
-		{fmt.Sprintf("Load %+v", with), []int{1}, want, func(int) error {
-			_, err := one(ctx, rows[0], with)
+		{fmt.Sprintf("GetFull %+v", with), []int{1}, 1, func(int) error {
+			_, err := one(ctx, "1", with)
 			return err
 		}},
-		{fmt.Sprintf("LoadMany %+v", with), []int{0, 1, 2, 100, 1000}, want, func(n int) error {
+		{fmt.Sprintf("Load %+v", with), []int{0, 1, 2, 100, 1000}, want, func(n int) error {
 			loaded, err := many(ctx, rows[:n], with)
 			if err == nil && len(loaded) != n {
 				return fmt.Errorf("%d loaded of %d", len(loaded), n)
@@ -209,7 +204,7 @@ func TestRoundTripsElsewhere(t *testing.T) {
 		return errors.Join(err1, err2, err3)
 	}
 	load := func(s *authdb.Store) error {
-		_, err := s.Users.Load(ctx, user, everything)
+		_, err := s.Users.GetFull(ctx, user.ID, everything)
 		return err
 	}
 	count := func(what string, s *authdb.Store, run func(s *authdb.Store) error, want int64) {

@@ -131,20 +131,20 @@ type ListSessionsParams struct {
 }
 
 // SessionRepository reads and writes the session table. It is [Store.Sessions].
-type SessionRepository struct{ repo *repo.Repo }
+type SessionRepository struct{ door }
 
 // Create signs a user in: it adds a session with a new token. It returns [ErrReference] if there is no such user, or
 // [ErrInvalidInput].
 //
 // A [SessionRepository.DeleteByUser] that is under way comes first, and leaves this session. So that an old password
 // opens none, create the session and then read the password again, in one [Store.InTx]: DeleteByUser waits for that.
-func (r *SessionRepository) Create(ctx context.Context, p CreateSessionParams) (Session, error) {
+func (r SessionRepository) Create(ctx context.Context, p CreateSessionParams) (Session, error) {
 	const op = "Sessions.Create"
 	if err := p.check(op); err != nil {
 		return Session{}, err
 	}
-	row, err := r.repo.CreateSession(ctx, op, dbgen.CreateSessionParams{
-		ID: p.ID, UserID: p.UserID, ExpiresAt: r.repo.NowOr(p.ExpiresAt, r.repo.Settings().SessionLifetime),
+	row, err := r.repo().CreateSession(ctx, op, dbgen.CreateSessionParams{
+		ID: p.ID, UserID: p.UserID, ExpiresAt: r.repo().NowOr(p.ExpiresAt, r.repo().Settings().SessionLifetime),
 		IPAddress: &p.IPAddress, UserAgent: &p.UserAgent,
 		ActiveOrganizationID: p.ActiveOrganizationID, ActiveTeamID: p.ActiveTeamID,
 	})
@@ -153,7 +153,7 @@ func (r *SessionRepository) Create(ctx context.Context, p CreateSessionParams) (
 
 // CreateMany adds any number of sessions, all or none, and returns them in the order given. It returns
 // [ErrReference] or [ErrInvalidInput].
-func (r *SessionRepository) CreateMany(ctx context.Context, ps []CreateSessionParams) ([]Session, error) {
+func (r SessionRepository) CreateMany(ctx context.Context, ps []CreateSessionParams) ([]Session, error) {
 	const op = "Sessions.CreateMany"
 	rows := make([]dbgen.Session, len(ps))
 	for i, p := range ps {
@@ -161,90 +161,90 @@ func (r *SessionRepository) CreateMany(ctx context.Context, ps []CreateSessionPa
 			return nil, err
 		}
 		rows[i] = dbgen.Session{
-			ID: p.ID, UserID: p.UserID, ExpiresAt: r.repo.NowOr(p.ExpiresAt, r.repo.Settings().SessionLifetime),
+			ID: p.ID, UserID: p.UserID, ExpiresAt: r.repo().NowOr(p.ExpiresAt, r.repo().Settings().SessionLifetime),
 			IPAddress: &p.IPAddress, UserAgent: &p.UserAgent,
 			ActiveOrganizationID: p.ActiveOrganizationID, ActiveTeamID: p.ActiveTeamID,
 		}
 	}
-	created, err := r.repo.CreateSessions(ctx, op, rows)
+	created, err := r.repo().CreateSessions(ctx, op, rows)
 	return answers(op, created, err, toSession)
 }
 
 // Get returns the session with that id if it is the user's, or [ErrNotFound]. It does not look at ExpiresAt.
-func (r *SessionRepository) Get(ctx context.Context, userID, sessionID string) (Session, error) {
+func (r SessionRepository) Get(ctx context.Context, userID, sessionID string) (Session, error) {
 	const op = "Sessions.Get"
 	if err := check(op, id("user_id", userID), id("session_id", sessionID)); err != nil {
 		return Session{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetSession, dbgen.GetSessionParams{UserID: userID, ID: sessionID}, toSession)
+	return get(ctx, r.repo(), op, (*queries).GetSession, dbgen.GetSessionParams{UserID: userID, ID: sessionID}, toSession)
 }
 
 // Authenticate returns the live session with that token, its user, the membership in its active organization and its
 // active team, in one round trip. It returns [ErrNotFound] if the token is unknown, revoked or expired: the caller
 // cannot tell, and need not.
-func (r *SessionRepository) Authenticate(ctx context.Context, token string) (Authentication, error) {
+func (r SessionRepository) Authenticate(ctx context.Context, token string) (Authentication, error) {
 	const op = "Sessions.Authenticate"
 	if err := check(op, key("token", token, maxToken)); err != nil {
 		return Authentication{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).AuthenticateSession, dbgen.AuthenticateSessionParams{
-		Token: token, Now: r.repo.Now(),
+	return get(ctx, r.repo(), op, (*queries).AuthenticateSession, dbgen.AuthenticateSessionParams{
+		Token: token, Now: r.repo().Now(),
 	}, authentication)
 }
 
 // GetByToken returns the session with that token, or [ErrNotFound]. It does not look at ExpiresAt: an expired session
 // that nobody has deleted is returned too.
-func (r *SessionRepository) GetByToken(ctx context.Context, token string) (Session, error) {
+func (r SessionRepository) GetByToken(ctx context.Context, token string) (Session, error) {
 	const op = "Sessions.GetByToken"
 	if err := check(op, key("token", token, maxToken)); err != nil {
 		return Session{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetSessionByToken, token, toSession)
+	return get(ctx, r.repo(), op, (*queries).GetSessionByToken, token, toSession)
 }
 
 // ListByTokens returns the sessions with those tokens and their users, in the order of the tokens; a token without a
 // session is left out. It does not look at ExpiresAt. It returns [ErrInvalidInput].
-func (r *SessionRepository) ListByTokens(ctx context.Context, tokens []string) ([]SessionWithUser, error) {
+func (r SessionRepository) ListByTokens(ctx context.Context, tokens []string) ([]SessionWithUser, error) {
 	const op = "Sessions.ListByTokens"
 	if err := check(op, eachOf("token", tokens, maxToken)); err != nil {
 		return nil, err
 	}
-	rows, err := repo.Read(ctx, r.repo, op, (*queries).ListSessionsByTokens, tokens)
+	rows, err := repo.Read(ctx, r.repo(), op, (*queries).ListSessionsByTokens, tokens)
 	return answers(op, rows, err, sessionWithUser)
 }
 
 // List returns a page of a user's sessions, oldest first unless p.Newest. It returns [ErrInvalidInput].
-func (r *SessionRepository) List(ctx context.Context, p ListSessionsParams) (Page[Session], error) {
+func (r SessionRepository) List(ctx context.Context, p ListSessionsParams) (Page[Session], error) {
 	const op = "Sessions.List"
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return Page[Session]{}, err
 	}
 	after := p.After.from(p.Newest)
 	args := dbgen.ListSessionsParams{
-		UserID: p.UserID, Live: p.Live, Now: r.repo.Now(),
+		UserID: p.UserID, Live: p.Live, Now: r.repo().Now(),
 		AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		return list(ctx, r.repo, op, (*queries).ListSessionsNewest, dbgen.ListSessionsNewestParams(args),
+		return list(ctx, r.repo(), op, (*queries).ListSessionsNewest, dbgen.ListSessionsNewestParams(args),
 			p.Limit, toSession, Session.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListSessions, args, p.Limit, toSession, Session.cursor)
+	return list(ctx, r.repo(), op, (*queries).ListSessions, args, p.Limit, toSession, Session.cursor)
 }
 
 // All iterates over the sessions of [SessionRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error
 // ends it.
-func (r *SessionRepository) All(ctx context.Context, p ListSessionsParams) iter.Seq2[Session, error] {
+func (r SessionRepository) All(ctx context.Context, p ListSessionsParams) iter.Seq2[Session, error] {
 	return eachItem(ctx, p, func(p *ListSessionsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // Count returns how many sessions [SessionRepository.List] has on all its pages. It returns [ErrInvalidInput].
-func (r *SessionRepository) Count(ctx context.Context, p ListSessionsParams) (int64, error) {
+func (r SessionRepository) Count(ctx context.Context, p ListSessionsParams) (int64, error) {
 	const op = "Sessions.Count"
 	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountSessions, dbgen.CountSessionsParams{
-		UserID: p.UserID, Live: p.Live, Now: r.repo.Now(),
+	return get(ctx, r.repo(), op, (*queries).CountSessions, dbgen.CountSessionsParams{
+		UserID: p.UserID, Live: p.Live, Now: r.repo().Now(),
 	}, itself)
 }
 
@@ -254,7 +254,7 @@ func (r *SessionRepository) Count(ctx context.Context, p ListSessionsParams) (in
 // A session that is kept alive so, an hour at a time, has after [SessionLifetime] lasted as long as one that was made
 // for it: from then on [SessionRepository.Refresh], and so a betterauth.Authenticator, prolongs it by all of that. Set
 // the Authenticator's NoRefresh, or make a new session in time.
-func (r *SessionRepository) UpdateByToken(ctx context.Context, token string, p UpdateSessionParams) (Session, error) {
+func (r SessionRepository) UpdateByToken(ctx context.Context, token string, p UpdateSessionParams) (Session, error) {
 	const op = "Sessions.UpdateByToken"
 	if err := check(op, key("token", token, maxToken), p.ExpiresAt.notNull("expires_at"),
 		instant("expires_at", p.ExpiresAt.value),
@@ -262,8 +262,8 @@ func (r *SessionRepository) UpdateByToken(ctx context.Context, token string, p U
 		optional("user_agent", p.UserAgent.value, maxUserAgent)); err != nil {
 		return Session{}, err
 	}
-	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateSessionByToken, dbgen.UpdateSessionByTokenParams{
-		Token: token, ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo.Now(),
+	row, err := repo.Update(ctx, r.repo(), op, (*queries).UpdateSessionByToken, dbgen.UpdateSessionByTokenParams{
+		Token: token, ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo().Now(),
 		SetIPAddress: p.IPAddress.set, IPAddress: p.IPAddress.value,
 		SetUserAgent: p.UserAgent.set, UserAgent: p.UserAgent.value,
 	}, (*queries).GetSessionByToken, token)
@@ -280,19 +280,19 @@ func (r *SessionRepository) UpdateByToken(ctx context.Context, token string, p U
 // long enough from then on, as is a short one that [SessionRepository.UpdateByToken] has kept alive for Lifetime. Where
 // the other side's expiresIn has grown, sessions from before end when they were made to, unless the other side prolongs
 // them: it knows "remember me" by a cookie alone.
-func (r *SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams) (RefreshedSession, error) {
+func (r SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams) (RefreshedSession, error) {
 	const op = "Sessions.Refresh"
 	if p.Lifetime == 0 {
-		p.Lifetime = r.repo.Settings().SessionLifetime
+		p.Lifetime = r.repo().Settings().SessionLifetime
 	}
 	if p.UpdateAge == 0 {
-		p.UpdateAge = r.repo.Settings().SessionUpdateAge
+		p.UpdateAge = r.repo().Settings().SessionUpdateAge
 	}
 	if err := check(op, key("token", string(p.Token), maxToken), duration("lifetime", p.Lifetime),
 		duration("update_age", p.UpdateAge)); err != nil {
 		return RefreshedSession{}, err
 	}
-	row, refreshed, err := r.repo.RefreshSession(ctx, op, string(p.Token), p.Lifetime, p.UpdateAge)
+	row, refreshed, err := r.repo().RefreshSession(ctx, op, string(p.Token), p.Lifetime, p.UpdateAge)
 	if err != nil {
 		return RefreshedSession{}, translate(op, err)
 	}
@@ -302,13 +302,13 @@ func (r *SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams)
 // SetActiveOrganization makes an organization the active one of a user's live session and returns the session. The
 // active team stays if it is a team of that organization which the user is in. It returns [ErrNotMember] if the user is
 // no member, [ErrNotFound] if the session is not live or another's, or [ErrInvalidInput].
-func (r *SessionRepository) SetActiveOrganization(ctx context.Context, p SetActiveOrganizationParams) (Session, error) {
+func (r SessionRepository) SetActiveOrganization(ctx context.Context, p SetActiveOrganizationParams) (Session, error) {
 	const op = "Sessions.SetActiveOrganization"
 	if err := check(op, id("user_id", p.UserID), key("token", string(p.Token), maxToken),
 		text("organization_id", p.OrganizationID, maxID)); err != nil {
 		return Session{}, err
 	}
-	row, err := r.repo.SetActiveOrganization(ctx, op, dbgen.SetActiveOrganizationParams{
+	row, err := r.repo().SetActiveOrganization(ctx, op, dbgen.SetActiveOrganizationParams{
 		UserID: p.UserID, Token: string(p.Token), OrganizationID: nonEmpty(p.OrganizationID),
 	})
 	return answer(op, row, err, toSession)
@@ -317,80 +317,80 @@ func (r *SessionRepository) SetActiveOrganization(ctx context.Context, p SetActi
 // SetActiveTeam makes a team of the active organization the active one of a user's live session and returns the
 // session. It returns [ErrNotMember] if the user is not in the team or the team is not the active organization's,
 // [ErrNotFound] if the session is not live or another's, or [ErrInvalidInput].
-func (r *SessionRepository) SetActiveTeam(ctx context.Context, p SetActiveTeamParams) (Session, error) {
+func (r SessionRepository) SetActiveTeam(ctx context.Context, p SetActiveTeamParams) (Session, error) {
 	const op = "Sessions.SetActiveTeam"
 	if err := check(op, id("user_id", p.UserID), key("token", string(p.Token), maxToken),
 		text("team_id", p.TeamID, maxID)); err != nil {
 		return Session{}, err
 	}
-	row, err := r.repo.SetActiveTeam(ctx, op, dbgen.SetActiveTeamParams{
+	row, err := r.repo().SetActiveTeam(ctx, op, dbgen.SetActiveTeamParams{
 		UserID: p.UserID, Token: string(p.Token), TeamID: nonEmpty(p.TeamID),
 	})
 	return answer(op, row, err, toSession)
 }
 
 // Delete signs out the session with that id if it is the user's. It returns [ErrNotFound].
-func (r *SessionRepository) Delete(ctx context.Context, userID, sessionID string) error {
+func (r SessionRepository) Delete(ctx context.Context, userID, sessionID string) error {
 	const op = "Sessions.Delete"
 	if err := check(op, id("user_id", userID), id("session_id", sessionID)); err != nil {
 		return err
 	}
-	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteSession, dbgen.DeleteSessionParams{
+	return deleted(op, repo.Delete(ctx, r.repo(), op, (*queries).DeleteSession, dbgen.DeleteSessionParams{
 		UserID: userID, ID: sessionID,
 	}))
 }
 
 // DeleteByToken signs out the session with that token. It returns [ErrNotFound].
-func (r *SessionRepository) DeleteByToken(ctx context.Context, token string) error {
+func (r SessionRepository) DeleteByToken(ctx context.Context, token string) error {
 	const op = "Sessions.DeleteByToken"
 	if err := check(op, key("token", token, maxToken)); err != nil {
 		return err
 	}
-	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteSessionByToken, token))
+	return deleted(op, repo.Delete(ctx, r.repo(), op, (*queries).DeleteSessionByToken, token))
 }
 
 // DeleteByTokens signs out the sessions with those tokens and returns how many there were. It returns
 // [ErrInvalidInput].
-func (r *SessionRepository) DeleteByTokens(ctx context.Context, tokens []string) (int64, error) {
+func (r SessionRepository) DeleteByTokens(ctx context.Context, tokens []string) (int64, error) {
 	const op = "Sessions.DeleteByTokens"
 	if err := check(op, eachOf("token", tokens, maxToken)); err != nil {
 		return 0, err
 	}
-	n, err := repo.Count(ctx, r.repo, op, (*queries).DeleteSessionsByTokens, tokens)
+	n, err := repo.Count(ctx, r.repo(), op, (*queries).DeleteSessionsByTokens, tokens)
 	return n, translate(op, err)
 }
 
 // DeleteByUser signs a user out everywhere, also out of a session that is being made at that moment, and returns what
 // it signed out, in no order: the tokens are what a cache has to forget. It returns [ErrInvalidInput].
-func (r *SessionRepository) DeleteByUser(ctx context.Context, userID string) ([]Session, error) {
+func (r SessionRepository) DeleteByUser(ctx context.Context, userID string) ([]Session, error) {
 	const op = "Sessions.DeleteByUser"
 	if err := check(op, id("user_id", userID)); err != nil {
 		return nil, err
 	}
-	rows, err := r.repo.DeleteSessionsByUser(ctx, op, userID)
+	rows, err := r.repo().DeleteSessionsByUser(ctx, op, userID)
 	return answers(op, rows, err, toSession)
 }
 
 // DeleteOthers is DeleteByUser but for the session with that id, which is usually the one that asks.
-func (r *SessionRepository) DeleteOthers(ctx context.Context, userID, sessionID string) ([]Session, error) {
+func (r SessionRepository) DeleteOthers(ctx context.Context, userID, sessionID string) ([]Session, error) {
 	const op = "Sessions.DeleteOthers"
 	if err := check(op, id("user_id", userID), id("session_id", sessionID)); err != nil {
 		return nil, err
 	}
-	rows, err := r.repo.DeleteOtherSessions(ctx, op, dbgen.DeleteOtherSessionsParams{UserID: userID, ID: sessionID})
+	rows, err := r.repo().DeleteOtherSessions(ctx, op, dbgen.DeleteOtherSessionsParams{UserID: userID, ID: sessionID})
 	return answers(op, rows, err, toSession)
 }
 
 // DeleteExpired deletes up to limit sessions that have expired, the oldest first, and returns how many. It waits for
 // nobody, so it may leave some that others are busy with; a session that is refreshed meanwhile stays. To delete all,
 // call it until it returns less than limit. It returns [ErrInvalidInput] unless limit is 1 to 10,000.
-func (r *SessionRepository) DeleteExpired(ctx context.Context, limit int) (int64, error) {
+func (r SessionRepository) DeleteExpired(ctx context.Context, limit int) (int64, error) {
 	const op = "Sessions.DeleteExpired"
 	if err := check(op, batchSize(limit)); err != nil {
 		return 0, err
 	}
-	n, err := repo.Count(ctx, r.repo, op, (*queries).DeleteExpiredSessions, dbgen.DeleteExpiredSessionsParams{
-		Now: r.repo.Now(), RowLimit: int32(limit),
+	n, err := repo.Count(ctx, r.repo(), op, (*queries).DeleteExpiredSessions, dbgen.DeleteExpiredSessionsParams{
+		Now: r.repo().Now(), RowLimit: int32(limit),
 	})
 	return n, translate(op, err)
 }

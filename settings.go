@@ -2,6 +2,7 @@ package authdb
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/zerostarter/authdb/internal/repo"
@@ -20,13 +21,29 @@ type Settings struct {
 	MaxTeamMembers        int           // teams.maximumMembersPerTeam
 }
 
-// WithSettings tells the store what the other side is configured with. A limit counts where a call's own is zero.
+// WithSettings tells the store what the other side is configured with. A limit counts where a call's own is zero. For a
+// negative duration or limit, and a CreatorRole that is no single role, Open and every method return [ErrInvalidInput]
+// with the name of the setting as Field, such as "max_teams".
 func WithSettings(s Settings) Option {
 	return func(c *config) { c.repo.Settings = repo.Settings(s) }
 }
 
 // Settings returns the store's settings, with the defaults where they are zero.
-func (r *SessionRepository) Settings() Settings { return Settings(r.repo.Settings()) }
+func (r SessionRepository) Settings() Settings { return Settings(r.repo().Settings()) }
+
+func (s Settings) check() error {
+	return check("", creatorRole(s.CreatorRole), duration("session_lifetime", s.SessionLifetime),
+		duration("session_update_age", s.SessionUpdateAge), duration("invitation_lifetime", s.InvitationLifetime),
+		limitOf("max_members", s.MaxMembers), limitOf("max_pending_invitations", s.MaxPendingInvitations),
+		limitOf("max_teams", s.MaxTeams), limitOf("max_team_members", s.MaxTeamMembers))
+}
+
+func creatorRole(role string) fault {
+	if role != canonicalRole(role) || strings.Contains(role, ",") {
+		return fault{field: "creator_role", reason: "malformed"}
+	}
+	return text("creator_role", role, maxRole)
+}
 
 func withDefaults(s repo.Settings) repo.Settings {
 	s.CreatorRole = cmp.Or(s.CreatorRole, RoleOwner)

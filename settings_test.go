@@ -1,12 +1,46 @@
 package authdb_test
 
 import (
+	"math"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
 )
+
+// TestSettingsThatAreNone: each is refused by its name, when the store is opened and by all that it does.
+func TestSettingsThatAreNone(t *testing.T) {
+	t.Parallel()
+	sound := authdbtest.New(t)
+	fields, longest := 0, strings.Repeat("x", 1025)
+	for field, s := range map[string][]authdb.Settings{
+		"creator_role":            {{CreatorRole: "owner,admin"}, {CreatorRole: " owner"}, {CreatorRole: "a\x00b"}, {CreatorRole: longest}},
+		"session_lifetime":        {{SessionLifetime: -1}, {SessionLifetime: math.MaxInt64}},
+		"session_update_age":      {{SessionUpdateAge: -time.Hour}},
+		"invitation_lifetime":     {{InvitationLifetime: math.MinInt64}},
+		"max_members":             {{MaxMembers: -1}},
+		"max_pending_invitations": {{MaxPendingInvitations: math.MinInt}},
+		"max_teams":               {{MaxTeams: -1, MaxTeamMembers: -1}},
+		"max_team_members":        {{MaxTeamMembers: -1}},
+	} {
+		fields++
+		for _, s := range s {
+			with := authdb.WithSettings(s)
+			opened, err := authdb.Open(t.Context(), sound.Pool().Config().ConnString(), with)
+			if opened != nil {
+				t.Errorf("%+v: opened", s)
+			}
+			says(t, map[string]error{"Open": err}, authdb.ErrInvalidInput, field, "")
+			says(t, calls(t.Context(), authdb.New(sound.Pool(), with)), authdb.ErrInvalidInput, field, "")
+		}
+	}
+	if want := reflect.TypeFor[authdb.Settings]().NumField(); fields != want {
+		t.Errorf("%d fields of %d", fields, want)
+	}
+}
 
 // TestSettings: the rules go by what the other side is configured with.
 func TestSettings(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 )
 
 // DB is what a [Store] works on. A [*pgxpool.Pool], a [*pgx.Conn] and a [pgx.Tx] are one. So may be a type of the
-// caller's that wraps one of them; unless it has a method Conn like that of pgx.Tx, Load and LoadMany begin no
+// caller's that wraps one of them; unless it has a method Conn like that of pgx.Tx, GetFull and Load begin no
 // transaction there, which could be inside another, and so each relation is of its own moment.
 type DB interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
@@ -23,22 +23,35 @@ type DB interface {
 // Store holds one repository per table, all on the same [DB]; make it with [Open] or [New]. It has no state of its own:
 // on a pool it may be used by any number of goroutines, on a connection or a transaction by one at a time.
 //
-// Its methods return [ErrInvalidInput] with Field "store" where it has no DB, where its transaction has ended, and
-// where its connection is busy, with rows that are still open or with another goroutine. If it is closed, they return
-// [ErrUnavailable].
+// Its methods, and those of its repositories, return [ErrInvalidInput] with Field "store" where it has no DB, as the
+// zero Store has none, where its transaction has ended, and where its connection is busy, with rows that are still open
+// or with another goroutine. If it is closed, they return [ErrUnavailable].
 type Store struct {
-	Users         *UserRepository
-	Sessions      *SessionRepository
-	Accounts      *AccountRepository
-	Verifications *VerificationRepository
-	Organizations *OrganizationRepository
-	Members       *MemberRepository
-	Teams         *TeamRepository
-	TeamMembers   *TeamMemberRepository
-	Invitations   *InvitationRepository
+	Users         UserRepository
+	Sessions      SessionRepository
+	Accounts      AccountRepository
+	Verifications VerificationRepository
+	Organizations OrganizationRepository
+	Members       MemberRepository
+	Teams         TeamRepository
+	TeamMembers   TeamMemberRepository
+	Invitations   InvitationRepository
 
-	repo *repo.Repo
+	door door
 	pool *pgxpool.Pool // the one that Open made, else nil
+}
+
+// door is the way to the database of a store and its repositories.
+type door struct{ made *repo.Repo }
+
+// nowhere refuses everything: what a store that nobody made leads to.
+var nowhere = repo.New(nil, newConfig(nil).repo)
+
+func (d door) repo() *repo.Repo {
+	if d.made == nil {
+		return nowhere
+	}
+	return d.made
 }
 
 // New returns a store on the caller's pool, connection or transaction, which stays the caller's to close. Times are
@@ -50,17 +63,18 @@ func New(db DB, opts ...Option) *Store {
 }
 
 func newStore(r *repo.Repo) *Store {
+	d := door{r}
 	return &Store{
-		Users:         &UserRepository{r},
-		Sessions:      &SessionRepository{r},
-		Accounts:      &AccountRepository{r},
-		Verifications: &VerificationRepository{r},
-		Organizations: &OrganizationRepository{r},
-		Members:       &MemberRepository{r},
-		Teams:         &TeamRepository{r},
-		TeamMembers:   &TeamMemberRepository{r},
-		Invitations:   &InvitationRepository{r},
-		repo:          r,
+		Users:         UserRepository{d},
+		Sessions:      SessionRepository{d},
+		Accounts:      AccountRepository{d},
+		Verifications: VerificationRepository{d},
+		Organizations: OrganizationRepository{d},
+		Members:       MemberRepository{d},
+		Teams:         TeamRepository{d},
+		TeamMembers:   TeamMemberRepository{d},
+		Invitations:   InvitationRepository{d},
+		door:          d,
 	}
 }
 
@@ -106,7 +120,7 @@ func (s *Store) inTx(ctx context.Context, op string, o TxOptions, fn func(tx *St
 	if fn == nil {
 		return check(op, fault{field: "fn", reason: "nil"})
 	}
-	own, err := s.door().InTx(ctx, repo.TxOptions(o), func(tx *repo.Repo) error { return fn(newStore(tx)) })
+	own, err := s.repo().InTx(ctx, repo.TxOptions(o), func(tx *repo.Repo) error { return fn(newStore(tx)) })
 	if own {
 		return err
 	}
@@ -130,7 +144,7 @@ func (s *Store) inTx(ctx context.Context, op string, o TxOptions, fn func(tx *St
 // InTx is ended by InTx alone: its Commit and Rollback do nothing and return [ErrInvalidInput]. On a store of New or
 // WithTx, Tx is the caller's transaction itself.
 func (s *Store) Tx() pgx.Tx {
-	tx, begun := s.door().Tx()
+	tx, begun := s.repo().Tx()
 	if begun {
 		return lentTx{tx}
 	}
@@ -139,7 +153,7 @@ func (s *Store) Tx() pgx.Tx {
 
 // WithTx returns a store on the caller's transaction, which stays the caller's to end. It has the clock, the ids, the
 // tokens and all else of s, where [New] would take the defaults. tx may be a savepoint of the transaction that s is on.
-func (s *Store) WithTx(tx pgx.Tx) *Store { return newStore(s.door().On(tx)) }
+func (s *Store) WithTx(tx pgx.Tx) *Store { return newStore(s.repo().On(tx)) }
 
 // lentTx is the transaction of an InTx in the hands of its function.
 type lentTx struct{ pgx.Tx }
@@ -156,7 +170,7 @@ func errLent(op string) error {
 
 // Ping reports whether the database answers: nil, or an [*Error].
 func (s *Store) Ping(ctx context.Context) error {
-	return translate("Ping", s.door().Ping(ctx))
+	return translate("Ping", s.repo().Ping(ctx))
 }
 
 // Pool returns the pool that [Open] made, for the caller's own queries; nil on any other store.
@@ -174,10 +188,10 @@ func (s *Store) Close() {
 	}
 }
 
-// door is the store's Repo; one that refuses everything on a store that nobody made.
-func (s *Store) door() *repo.Repo {
-	if s == nil || s.repo == nil {
-		return repo.New(nil, newConfig(nil).repo)
+// repo is the store's; it is also there on a store that is nil.
+func (s *Store) repo() *repo.Repo {
+	if s == nil {
+		return nowhere
 	}
-	return s.repo
+	return s.door.repo()
 }

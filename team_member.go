@@ -91,28 +91,32 @@ type ListTeamMembersByUserParams struct {
 }
 
 // TeamMemberRepository reads and writes the team_member table. It is [Store.TeamMembers].
-type TeamMemberRepository struct{ repo *repo.Repo }
+type TeamMemberRepository struct{ door }
 
 // Create makes a member of the organization a member of one of its teams, and returns the row, also of one who is in
 // the team already. It returns [ErrNotFound] if the organization has no such team, [ErrNotMember] if the user is not in
 // the organization, [ErrLimitReached] or [ErrInvalidInput].
 //
 // A limit counts what Team.MemberCount counts too: a seat that Better Auth 1.7 has reserved is taken.
-func (r *TeamMemberRepository) Create(ctx context.Context, p CreateTeamMemberParams) (TeamMember, error) {
-	return first(r.create(ctx, "TeamMembers.Create", []CreateTeamMemberParams{p}))
+func (r TeamMemberRepository) Create(ctx context.Context, p CreateTeamMemberParams) (TeamMember, error) {
+	rows, err := r.create(ctx, "TeamMembers.Create", []CreateTeamMemberParams{p})
+	if err != nil {
+		return TeamMember{}, err
+	}
+	return rows[0], nil
 }
 
 // CreateMany is Create for any number of users, all or none. It returns the row of each user once, in the order in
 // which they are first named. All are for one team, or it returns [ErrInvalidInput]; of several MaxMembers the least
 // counts.
-func (r *TeamMemberRepository) CreateMany(ctx context.Context, ps []CreateTeamMemberParams) ([]TeamMember, error) {
+func (r TeamMemberRepository) CreateMany(ctx context.Context, ps []CreateTeamMemberParams) ([]TeamMember, error) {
 	if len(ps) == 0 {
 		return []TeamMember{}, nil
 	}
 	return r.create(ctx, "TeamMembers.CreateMany", ps)
 }
 
-func (r *TeamMemberRepository) create(
+func (r TeamMemberRepository) create(
 	ctx context.Context, op string, ps []CreateTeamMemberParams,
 ) ([]TeamMember, error) {
 	all := dbgen.CreateTeamMembersParams{OrganizationID: ps[0].OrganizationID, TeamID: ps[0].TeamID}
@@ -127,12 +131,12 @@ func (r *TeamMemberRepository) create(
 		}
 		seen[p.UserID] = true
 		all.UserIds, all.Ids = append(all.UserIds, p.UserID), append(all.Ids, p.ID)
-		most := limit(p.MaxMembers, r.repo.Settings().MaxTeamMembers)
+		most := limit(p.MaxMembers, r.repo().Settings().MaxTeamMembers)
 		if most != nil && (all.MaxMembers == nil || *most < *all.MaxMembers) {
 			all.MaxMembers = most
 		}
 	}
-	rows, err := r.repo.CreateTeamMembers(ctx, op, all)
+	rows, err := r.repo().CreateTeamMembers(ctx, op, all)
 	if err == nil && len(rows) == 0 { // a call before under the same key made them, and they are gone
 		err = repo.ErrAlreadyDone
 	}
@@ -147,45 +151,45 @@ func (p CreateTeamMemberParams) sameTeam(as CreateTeamMemberParams) fault {
 }
 
 // Get returns the team member with that id if its team is the organization's, or [ErrNotFound].
-func (r *TeamMemberRepository) Get(ctx context.Context, organizationID, teamMemberID string) (TeamMember, error) {
+func (r TeamMemberRepository) Get(ctx context.Context, organizationID, teamMemberID string) (TeamMember, error) {
 	const op = "TeamMembers.Get"
 	if err := check(op, id("organization_id", organizationID), id("team_member_id", teamMemberID)); err != nil {
 		return TeamMember{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetTeamMember, dbgen.GetTeamMemberParams{
+	return get(ctx, r.repo(), op, (*queries).GetTeamMember, dbgen.GetTeamMemberParams{
 		OrganizationID: organizationID, ID: teamMemberID,
 	}, toTeamMember)
 }
 
 // GetWithUser is Get with the user joined.
-func (r *TeamMemberRepository) GetWithUser(
+func (r TeamMemberRepository) GetWithUser(
 	ctx context.Context, organizationID, teamMemberID string,
 ) (TeamMemberWithUser, error) {
 	const op = "TeamMembers.GetWithUser"
 	if err := check(op, id("organization_id", organizationID), id("team_member_id", teamMemberID)); err != nil {
 		return TeamMemberWithUser{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetTeamMemberWithUser, dbgen.GetTeamMemberWithUserParams{
+	return get(ctx, r.repo(), op, (*queries).GetTeamMemberWithUser, dbgen.GetTeamMemberWithUserParams{
 		OrganizationID: organizationID, ID: teamMemberID,
 	}, teamMemberWithUser)
 }
 
 // GetByUser returns a user's membership in a team of the organization, or [ErrNotFound].
-func (r *TeamMemberRepository) GetByUser(
+func (r TeamMemberRepository) GetByUser(
 	ctx context.Context, organizationID, teamID, userID string,
 ) (TeamMember, error) {
 	const op = "TeamMembers.GetByUser"
 	if err := check(op, id("organization_id", organizationID), id("team_id", teamID), id("user_id", userID)); err != nil {
 		return TeamMember{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetTeamMemberByUser, dbgen.GetTeamMemberByUserParams{
+	return get(ctx, r.repo(), op, (*queries).GetTeamMemberByUser, dbgen.GetTeamMemberByUserParams{
 		OrganizationID: organizationID, TeamID: teamID, UserID: userID,
 	}, toTeamMember)
 }
 
 // List returns a page of a team's members with their users, oldest first unless p.Newest; none if the team is not the
 // organization's. It returns [ErrInvalidInput].
-func (r *TeamMemberRepository) List(ctx context.Context, p ListTeamMembersParams) (Page[TeamMemberWithUser], error) {
+func (r TeamMemberRepository) List(ctx context.Context, p ListTeamMembersParams) (Page[TeamMemberWithUser], error) {
 	const op = "TeamMembers.List"
 	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID), pageSize(p.Limit)); err != nil {
 		return Page[TeamMemberWithUser]{}, err
@@ -196,21 +200,21 @@ func (r *TeamMemberRepository) List(ctx context.Context, p ListTeamMembersParams
 		AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		return list(ctx, r.repo, op, (*queries).ListTeamMembersNewest, dbgen.ListTeamMembersNewestParams(args),
+		return list(ctx, r.repo(), op, (*queries).ListTeamMembersNewest, dbgen.ListTeamMembersNewestParams(args),
 			p.Limit, teamMemberWithUser, TeamMemberWithUser.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListTeamMembers, args, p.Limit, teamMemberWithUser, TeamMemberWithUser.cursor)
+	return list(ctx, r.repo(), op, (*queries).ListTeamMembers, args, p.Limit, teamMemberWithUser, TeamMemberWithUser.cursor)
 }
 
 // All iterates over the team members of [TeamMemberRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An
 // error ends it.
-func (r *TeamMemberRepository) All(ctx context.Context, p ListTeamMembersParams) iter.Seq2[TeamMemberWithUser, error] {
+func (r TeamMemberRepository) All(ctx context.Context, p ListTeamMembersParams) iter.Seq2[TeamMemberWithUser, error] {
 	return eachItem(ctx, p, func(p *ListTeamMembersParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // ListByUser returns a page of a user's team memberships with their teams, over all organizations, oldest first unless
 // p.Newest. It returns [ErrInvalidInput].
-func (r *TeamMemberRepository) ListByUser(
+func (r TeamMemberRepository) ListByUser(
 	ctx context.Context, p ListTeamMembersByUserParams,
 ) (Page[TeamMemberWithTeam], error) {
 	const op = "TeamMembers.ListByUser"
@@ -222,16 +226,16 @@ func (r *TeamMemberRepository) ListByUser(
 		UserID: p.UserID, AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		return list(ctx, r.repo, op, (*queries).ListTeamMembersByUserNewest, dbgen.ListTeamMembersByUserNewestParams(args),
+		return list(ctx, r.repo(), op, (*queries).ListTeamMembersByUserNewest, dbgen.ListTeamMembersByUserNewestParams(args),
 			p.Limit, teamMemberWithTeam, TeamMemberWithTeam.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListTeamMembersByUser, args, p.Limit, teamMemberWithTeam,
+	return list(ctx, r.repo(), op, (*queries).ListTeamMembersByUser, args, p.Limit, teamMemberWithTeam,
 		TeamMemberWithTeam.cursor)
 }
 
 // AllByUser iterates over the team memberships of [TeamMemberRepository.ListByUser] from p.After on, p.Limit (1,000 if
 // 0) at a time. An error ends it.
-func (r *TeamMemberRepository) AllByUser(
+func (r TeamMemberRepository) AllByUser(
 	ctx context.Context, p ListTeamMembersByUserParams,
 ) iter.Seq2[TeamMemberWithTeam, error] {
 	return eachItem(ctx, p,
@@ -239,34 +243,34 @@ func (r *TeamMemberRepository) AllByUser(
 }
 
 // Count returns how many team members [TeamMemberRepository.List] has on all its pages. It returns [ErrInvalidInput].
-func (r *TeamMemberRepository) Count(ctx context.Context, p ListTeamMembersParams) (int64, error) {
+func (r TeamMemberRepository) Count(ctx context.Context, p ListTeamMembersParams) (int64, error) {
 	const op = "TeamMembers.Count"
 	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountTeamMembers, dbgen.CountTeamMembersParams{
+	return get(ctx, r.repo(), op, (*queries).CountTeamMembers, dbgen.CountTeamMembersParams{
 		OrganizationID: p.OrganizationID, TeamID: p.TeamID,
 	}, itself)
 }
 
 // Delete ends a team membership; in the user's sessions the team is active no longer. It returns [ErrNotFound].
-func (r *TeamMemberRepository) Delete(ctx context.Context, organizationID, teamMemberID string) error {
+func (r TeamMemberRepository) Delete(ctx context.Context, organizationID, teamMemberID string) error {
 	const op = "TeamMembers.Delete"
 	if err := check(op, id("organization_id", organizationID), id("team_member_id", teamMemberID)); err != nil {
 		return err
 	}
-	return deleted(op, r.repo.DeleteTeamMember(ctx, op, dbgen.DeleteTeamMemberParams{
+	return deleted(op, r.repo().DeleteTeamMember(ctx, op, dbgen.DeleteTeamMemberParams{
 		OrganizationID: organizationID, ID: &teamMemberID,
 	}))
 }
 
 // DeleteByUser is Delete by team and user.
-func (r *TeamMemberRepository) DeleteByUser(ctx context.Context, organizationID, teamID, userID string) error {
+func (r TeamMemberRepository) DeleteByUser(ctx context.Context, organizationID, teamID, userID string) error {
 	const op = "TeamMembers.DeleteByUser"
 	if err := check(op, id("organization_id", organizationID), id("team_id", teamID), id("user_id", userID)); err != nil {
 		return err
 	}
-	return deleted(op, r.repo.DeleteTeamMember(ctx, op, dbgen.DeleteTeamMemberParams{
+	return deleted(op, r.repo().DeleteTeamMember(ctx, op, dbgen.DeleteTeamMemberParams{
 		OrganizationID: organizationID, TeamID: &teamID, UserID: &userID,
 	}))
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
-// TeamWith selects the relations of [TeamRepository.Load].
+// TeamWith selects the relations of [TeamRepository.GetFull].
 type TeamWith struct {
 	Members Rows // with their users
 }
@@ -20,31 +20,32 @@ type TeamWithRelations struct {
 
 func teamAlone(row dbgen.Team) TeamWithRelations { return TeamWithRelations{Team: Team(row)} }
 
-// Load brings the relations of a team that with asks for, in one round trip and as of one moment. The team itself was
-// read before that moment. In a transaction, Load runs there and sees what the transaction's isolation shows. It
-// returns [ErrInvalidInput].
-func (r *TeamRepository) Load(ctx context.Context, team Team, with TeamWith) (TeamWithRelations, error) {
-	return first(r.load(ctx, "Teams.Load", []Team{team}, with))
+// GetFull returns the team with that id and the relations that with asks for, all as of one moment and in one round
+// trip. In a transaction it runs there and sees what the transaction's isolation shows. It returns [ErrNotFound] or
+// [ErrInvalidInput].
+func (r TeamRepository) GetFull(
+	ctx context.Context, organizationID, teamID string, with TeamWith,
+) (TeamWithRelations, error) {
+	return getFull(ctx, "Teams.GetFull", r.repo(), (*queries).GetTeam, dbgen.GetTeamParams{
+		OrganizationID: organizationID, ID: teamID,
+	}, toTeam, func(l *loader) func(Team) TeamWithRelations { return teamRelations(l, []string{teamID}, with) },
+		id("organization_id", organizationID), id("team_id", teamID))
 }
 
-// LoadMany is Load for any number of teams, in their order, still in one round trip.
-func (r *TeamRepository) LoadMany(ctx context.Context, teams []Team, with TeamWith) ([]TeamWithRelations, error) {
-	return r.load(ctx, "Teams.LoadMany", teams, with)
-}
-
-func (r *TeamRepository) load(
-	ctx context.Context, op string, teams []Team, with TeamWith,
-) ([]TeamWithRelations, error) {
-	return load(ctx, op, r.repo, teams, func(l *loader) func(Team) TeamWithRelations {
-		ids := keysOf(l, teams, func(t Team) string { return t.ID })
-		members := toMany(l, "members", with.Members, with.Members.isAll(),
-			func(m *TeamMemberWithUser) string { return m.TeamID },
-			(*queries).ListTeamMembersByTeams, ids, teamMemberWithUser,
-			(*queries).PickTeamMembersByTeams, dbgen.PickTeamMembersByTeamsParams{
-				TeamIds: ids, Newest: with.Members.newest, RowLimit: with.Members.rowLimit(),
-			}, teamMemberWithUser)
-		return func(t Team) TeamWithRelations {
-			return TeamWithRelations{t, members.Of(t.ID)}
-		}
+// Load is GetFull for any number of teams that were read before, in their order, still in one round trip and as of one
+// moment. It returns [ErrInvalidInput].
+func (r TeamRepository) Load(ctx context.Context, teams []Team, with TeamWith) ([]TeamWithRelations, error) {
+	return load(ctx, "Teams.Load", r.repo(), teams, func(l *loader) func(Team) TeamWithRelations {
+		return teamRelations(l, keysOf(l, teams, func(t Team) string { return t.ID }), with)
 	})
+}
+
+func teamRelations(l *loader, ids []string, with TeamWith) func(Team) TeamWithRelations {
+	members := toMany(l, "members", with.Members, with.Members.isAll(),
+		func(m *TeamMemberWithUser) string { return m.TeamID },
+		(*queries).ListTeamMembersByTeams, ids, teamMemberWithUser,
+		(*queries).PickTeamMembersByTeams, dbgen.PickTeamMembersByTeamsParams{
+			TeamIds: ids, Newest: with.Members.newest, RowLimit: with.Members.rowLimit(),
+		}, teamMemberWithUser)
+	return func(t Team) TeamWithRelations { return TeamWithRelations{t, members.Of(t.ID)} }
 }

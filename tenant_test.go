@@ -117,6 +117,9 @@ func TestScopes(t *testing.T) {
 			},
 			"Users.Delete":      func() error { return errOf(db.Users.Delete(ctx, authdb.DeleteUserParams{UserID: in.user})) },
 			"Organizations.Get": func() error { return errOf(db.Organizations.Get(ctx, in.org)) },
+			"Users.GetFull": func() error {
+				return errOf(db.Users.GetFull(ctx, in.user, authdb.UserWith{Sessions: authdb.All(), Accounts: authdb.All()}))
+			},
 			"Organizations.GetFull": func() error {
 				return errOf(db.Organizations.GetFull(ctx, in.org, authdb.OrganizationWith{Members: authdb.All()}))
 			},
@@ -184,9 +187,12 @@ func TestScopes(t *testing.T) {
 			"Members.Update": func() error {
 				return errOf(db.Members.Update(ctx, in.org, a.member.ID, authdb.UpdateMemberParams{Role: authdb.Set("x")}))
 			},
-			"Members.Leave":             func() error { return db.Members.Leave(ctx, in.org, a.user.ID) },
-			"Members.Delete":            func() error { return db.Members.Delete(ctx, in.org, a.member.ID) },
-			"Teams.Get":                 func() error { return errOf(db.Teams.Get(ctx, in.org, a.team.ID)) },
+			"Members.Leave":  func() error { return db.Members.Leave(ctx, in.org, a.user.ID) },
+			"Members.Delete": func() error { return db.Members.Delete(ctx, in.org, a.member.ID) },
+			"Teams.Get":      func() error { return errOf(db.Teams.Get(ctx, in.org, a.team.ID)) },
+			"Teams.GetFull": func() error {
+				return errOf(db.Teams.GetFull(ctx, in.org, a.team.ID, authdb.TeamWith{Members: authdb.All()}))
+			},
 			"Teams.GetWithOrganization": func() error { return errOf(db.Teams.GetWithOrganization(ctx, in.org, a.team.ID)) },
 			"Teams.Update": func() error {
 				return errOf(db.Teams.Update(ctx, in.org, a.team.ID, authdb.UpdateTeamParams{Name: authdb.Set("x")}))

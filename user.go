@@ -109,17 +109,17 @@ type SearchUsersParams struct {
 }
 
 // UserRepository reads and writes the user table. It is [Store.Users].
-type UserRepository struct{ repo *repo.Repo }
+type UserRepository struct{ door }
 
 // Create adds a user. It returns [ErrEmailTaken] or [ErrInvalidInput]. It adds no account: until one is linked, the
 // user cannot sign in.
-func (r *UserRepository) Create(ctx context.Context, p CreateUserParams) (User, error) {
+func (r UserRepository) Create(ctx context.Context, p CreateUserParams) (User, error) {
 	const op = "Users.Create"
 	p.Email = canonicalEmail(p.Email)
 	if err := p.check(op); err != nil {
 		return User{}, err
 	}
-	row, err := r.repo.CreateUser(ctx, op, dbgen.CreateUserParams{
+	row, err := r.repo().CreateUser(ctx, op, dbgen.CreateUserParams{
 		ID: p.ID, Name: p.Name, Email: p.Email, EmailVerified: p.EmailVerified, Image: p.Image,
 	})
 	return answer(op, row, err, toUser)
@@ -128,7 +128,7 @@ func (r *UserRepository) Create(ctx context.Context, p CreateUserParams) (User, 
 // CreateWithAccount adds a user and a way to sign in, both or neither, in one round trip: what a sign-up does. It sets
 // the account's UserID, which must be empty, and for [ProviderCredential] its AccountID. It returns [ErrEmailTaken],
 // [ErrAccountTaken] or [ErrInvalidInput].
-func (r *UserRepository) CreateWithAccount(
+func (r UserRepository) CreateWithAccount(
 	ctx context.Context, p CreateUserWithAccountParams,
 ) (UserWithAccount, error) {
 	const op = "Users.CreateWithAccount"
@@ -148,7 +148,7 @@ func (r *UserRepository) CreateWithAccount(
 	if err := a.check(op); err != nil {
 		return UserWithAccount{}, err
 	}
-	user, account, err := r.repo.CreateUserWithAccount(ctx, op, dbgen.CreateUserParams{
+	user, account, err := r.repo().CreateUserWithAccount(ctx, op, dbgen.CreateUserParams{
 		ID: u.ID, Name: u.Name, Email: u.Email, EmailVerified: u.EmailVerified, Image: u.Image,
 	}, a.row())
 	if err != nil { // the user's row came back before the account was refused
@@ -159,7 +159,7 @@ func (r *UserRepository) CreateWithAccount(
 
 // CreateMany adds any number of users, all or none, and returns them in the order given. It returns
 // [ErrEmailTaken] or [ErrInvalidInput].
-func (r *UserRepository) CreateMany(ctx context.Context, ps []CreateUserParams) ([]User, error) {
+func (r UserRepository) CreateMany(ctx context.Context, ps []CreateUserParams) ([]User, error) {
 	const op = "Users.CreateMany"
 	rows := make([]dbgen.User, len(ps))
 	for i, p := range ps {
@@ -169,31 +169,31 @@ func (r *UserRepository) CreateMany(ctx context.Context, ps []CreateUserParams) 
 		}
 		rows[i] = dbgen.User{ID: p.ID, Name: p.Name, Email: p.Email, EmailVerified: p.EmailVerified, Image: p.Image}
 	}
-	created, err := r.repo.CreateUsers(ctx, op, rows)
+	created, err := r.repo().CreateUsers(ctx, op, rows)
 	return answers(op, created, err, toUser)
 }
 
 // Get returns the user with that id, or [ErrNotFound].
-func (r *UserRepository) Get(ctx context.Context, userID string) (User, error) {
+func (r UserRepository) Get(ctx context.Context, userID string) (User, error) {
 	const op = "Users.Get"
 	if err := check(op, id("user_id", userID)); err != nil {
 		return User{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetUser, userID, toUser)
+	return get(ctx, r.repo(), op, (*queries).GetUser, userID, toUser)
 }
 
 // GetByEmail returns the user with that address in any case, or [ErrNotFound].
-func (r *UserRepository) GetByEmail(ctx context.Context, email string) (User, error) {
+func (r UserRepository) GetByEmail(ctx context.Context, email string) (User, error) {
 	const op = "Users.GetByEmail"
 	email = canonicalEmail(email)
 	if err := check(op, key("email", email, maxEmail)); err != nil {
 		return User{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetUserByEmail, email, toUser)
+	return get(ctx, r.repo(), op, (*queries).GetUserByEmail, email, toUser)
 }
 
 // List returns a page of all users, oldest first unless p.Newest. It is meant for administration: nothing narrows it.
-func (r *UserRepository) List(ctx context.Context, p ListUsersParams) (Page[User], error) {
+func (r UserRepository) List(ctx context.Context, p ListUsersParams) (Page[User], error) {
 	const op = "Users.List"
 	if err := check(op, pageSize(p.Limit)); err != nil {
 		return Page[User]{}, err
@@ -203,50 +203,50 @@ func (r *UserRepository) List(ctx context.Context, p ListUsersParams) (Page[User
 		Verified: p.Verified, AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		return list(ctx, r.repo, op, (*queries).ListUsersNewest, dbgen.ListUsersNewestParams(args),
+		return list(ctx, r.repo(), op, (*queries).ListUsersNewest, dbgen.ListUsersNewestParams(args),
 			p.Limit, toUser, User.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListUsers, args, p.Limit, toUser, User.cursor)
+	return list(ctx, r.repo(), op, (*queries).ListUsers, args, p.Limit, toUser, User.cursor)
 }
 
 // All iterates over the users of [UserRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An error ends
 // it.
-func (r *UserRepository) All(ctx context.Context, p ListUsersParams) iter.Seq2[User, error] {
+func (r UserRepository) All(ctx context.Context, p ListUsersParams) iter.Seq2[User, error] {
 	return eachItem(ctx, p, func(p *ListUsersParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // Count returns how many users [UserRepository.List] has on all its pages. It reads the whole table.
-func (r *UserRepository) Count(ctx context.Context, p ListUsersParams) (int64, error) {
+func (r UserRepository) Count(ctx context.Context, p ListUsersParams) (int64, error) {
 	const op = "Users.Count"
 	if err := check(op, pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountUsers, p.Verified, itself)
+	return get(ctx, r.repo(), op, (*queries).CountUsers, p.Verified, itself)
 }
 
 // Search returns users whose address or name begins with p.Prefix, ordered by address. If more than p.Limit do, these
 // are the first by address and the first by name. It returns [ErrInvalidInput]. It is meant for administration: nothing
 // narrows it.
-func (r *UserRepository) Search(ctx context.Context, p SearchUsersParams) ([]User, error) {
+func (r UserRepository) Search(ctx context.Context, p SearchUsersParams) ([]User, error) {
 	const op = "Users.Search"
 	if err := check(op, required("prefix", p.Prefix, maxName), pageSize(p.Limit)); err != nil {
 		return nil, err
 	}
-	rows, err := repo.Read(ctx, r.repo, op, (*queries).SearchUsers, dbgen.SearchUsersParams{
+	rows, err := repo.Read(ctx, r.repo(), op, (*queries).SearchUsers, dbgen.SearchUsersParams{
 		EmailPrefix: canonicalEmail(p.Prefix), NamePrefix: p.Prefix, RowLimit: rowLimit(p.Limit) - 1,
 	})
 	return answers(op, rows, err, toUser)
 }
 
 // Update changes what p says and returns the user. It returns [ErrNotFound] or [ErrInvalidInput].
-func (r *UserRepository) Update(ctx context.Context, userID string, p UpdateUserParams) (User, error) {
+func (r UserRepository) Update(ctx context.Context, userID string, p UpdateUserParams) (User, error) {
 	const op = "Users.Update"
 	if err := check(op, id("user_id", userID), p.Name.notNull("name"),
 		optional("name", p.Name.value, maxName), optional("image", p.Image.value, maxURL)); err != nil {
 		return User{}, err
 	}
-	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateUser, dbgen.UpdateUserParams{
-		ID: userID, Name: p.Name.value, SetImage: p.Image.set, Image: p.Image.value, Now: r.repo.Now(),
+	row, err := repo.Update(ctx, r.repo(), op, (*queries).UpdateUser, dbgen.UpdateUserParams{
+		ID: userID, Name: p.Name.value, SetImage: p.Image.set, Image: p.Image.value, Now: r.repo().Now(),
 	}, (*queries).GetUser, userID)
 	return answer(op, row, err, toUser)
 }
@@ -254,14 +254,14 @@ func (r *UserRepository) Update(ctx context.Context, userID string, p UpdateUser
 // SetEmail changes the address of a user together with whether it is proved, and returns the user. An address that the
 // user has and has not proved is proved by VerifyEmail alone, and stays unproved here. It returns [ErrNotFound],
 // [ErrEmailTaken] or [ErrInvalidInput].
-func (r *UserRepository) SetEmail(ctx context.Context, userID string, p SetEmailParams) (User, error) {
+func (r UserRepository) SetEmail(ctx context.Context, userID string, p SetEmailParams) (User, error) {
 	const op = "Users.SetEmail"
 	p.Email = canonicalEmail(p.Email)
 	if err := check(op, id("user_id", userID), emailAddress(p.Email)); err != nil {
 		return User{}, err
 	}
-	row, err := repo.Update(ctx, r.repo, op, (*queries).SetUserEmail, dbgen.SetUserEmailParams{
-		ID: userID, Email: p.Email, EmailVerified: p.Verified, Now: r.repo.Now(),
+	row, err := repo.Update(ctx, r.repo(), op, (*queries).SetUserEmail, dbgen.SetUserEmailParams{
+		ID: userID, Email: p.Email, EmailVerified: p.Verified, Now: r.repo().Now(),
 	}, (*queries).GetUser, userID)
 	return answer(op, row, err, toUser)
 }
@@ -275,13 +275,13 @@ func (r *UserRepository) SetEmail(ctx context.Context, userID string, p SetEmail
 //
 // It waits for sign-ins that are under way and ends them too. A program that has read the password before and makes its
 // session after is not among those.
-func (r *UserRepository) VerifyEmail(ctx context.Context, userID string, p VerifyEmailParams) (VerifiedUser, error) {
+func (r UserRepository) VerifyEmail(ctx context.Context, userID string, p VerifyEmailParams) (VerifiedUser, error) {
 	const op = "Users.VerifyEmail"
 	p.Email = canonicalEmail(p.Email)
 	if err := check(op, id("user_id", userID), key("email", p.Email, maxEmail)); err != nil {
 		return VerifiedUser{}, err
 	}
-	row, revoked, err := r.repo.VerifyUserEmail(ctx, op, dbgen.VerifyUserEmailParams{
+	row, revoked, err := r.repo().VerifyUserEmail(ctx, op, dbgen.VerifyUserEmailParams{
 		ID: userID, Email: p.Email, KeepAccess: p.KeepAccess,
 	})
 	if err != nil {
@@ -294,12 +294,12 @@ func (r *UserRepository) VerifyEmail(ctx context.Context, userID string, p Verif
 // returns [ErrLastOwner] if it is the only owner of an organization, unless p says what becomes of that, [ErrReference]
 // if there is no such successor, [ErrNotFound], [ErrReferenced] if rows of the caller's own tables stand in the way, or
 // [ErrInvalidInput].
-func (r *UserRepository) Delete(ctx context.Context, p DeleteUserParams) (DeletedUser, error) {
+func (r UserRepository) Delete(ctx context.Context, p DeleteUserParams) (DeletedUser, error) {
 	const op = "Users.Delete"
 	if err := check(op, id("user_id", p.UserID), text("successor_id", p.SuccessorID, maxID), successor(p)); err != nil {
 		return DeletedUser{}, err
 	}
-	row, sessions, err := r.repo.DeleteUser(ctx, op, dbgen.DeleteUserParams{
+	row, sessions, err := r.repo().DeleteUser(ctx, op, dbgen.DeleteUserParams{
 		ID: p.UserID, SuccessorID: nonEmpty(p.SuccessorID), DeleteOrganizations: p.DeleteOrganizations,
 	})
 	if err := deleted(op, err); err != nil {

@@ -68,18 +68,18 @@ type ListVerificationsParams struct {
 }
 
 // VerificationRepository reads and writes the verification table. It is [Store.Verifications].
-type VerificationRepository struct{ repo *repo.Repo }
+type VerificationRepository struct{ door }
 
 // Create adds a verification beside those that its identifier has, as the newest of them: where the clock was behind
 // that of whoever made another, CreatedAt is a millisecond after that one's. It returns [ErrInvalidInput].
-func (r *VerificationRepository) Create(ctx context.Context, p CreateVerificationParams) (Verification, error) {
+func (r VerificationRepository) Create(ctx context.Context, p CreateVerificationParams) (Verification, error) {
 	const op = "Verifications.Create"
 	if err := check(op, text("id", p.ID, maxID), required("identifier", string(p.Identifier), maxToken),
 		text("value", string(p.Value), maxValue),
 		requiredInstant("expires_at", p.ExpiresAt)); err != nil {
 		return Verification{}, err
 	}
-	row, err := r.repo.CreateVerification(ctx, op, dbgen.CreateVerificationParams{
+	row, err := r.repo().CreateVerification(ctx, op, dbgen.CreateVerificationParams{
 		ID: p.ID, Identifier: string(p.Identifier), Value: string(p.Value), ExpiresAt: p.ExpiresAt,
 	})
 	return answer(op, row, err, toVerification)
@@ -88,42 +88,42 @@ func (r *VerificationRepository) Create(ctx context.Context, p CreateVerificatio
 // Reserve adds a verification whose identifier can be reserved once, such as the id of a message that must not be
 // replayed. It returns [ErrConflict] if it is reserved, here or by Better Auth 1.7, until that row is deleted, or
 // [ErrInvalidInput]. In a transaction that is rolled back it was not reserved.
-func (r *VerificationRepository) Reserve(ctx context.Context, p CreateVerificationParams) error {
+func (r VerificationRepository) Reserve(ctx context.Context, p CreateVerificationParams) error {
 	const op = "Verifications.Reserve"
 	if err := check(op, p.noID(), required("identifier", string(p.Identifier), maxToken), text("value",
 		string(p.Value), maxValue),
 		requiredInstant("expires_at", p.ExpiresAt)); err != nil {
 		return err
 	}
-	return translate(op, r.repo.ReserveVerification(ctx, op, dbgen.ReserveVerificationParams{
+	return translate(op, r.repo().ReserveVerification(ctx, op, dbgen.ReserveVerificationParams{
 		Identifier: string(p.Identifier), Value: string(p.Value), ExpiresAt: p.ExpiresAt,
 	}))
 }
 
 // Get returns the verification with that id, or [ErrNotFound]. It does not look at ExpiresAt.
-func (r *VerificationRepository) Get(ctx context.Context, verificationID string) (Verification, error) {
+func (r VerificationRepository) Get(ctx context.Context, verificationID string) (Verification, error) {
 	const op = "Verifications.Get"
 	if err := check(op, id("verification_id", verificationID)); err != nil {
 		return Verification{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetVerification, verificationID, toVerification)
+	return get(ctx, r.repo(), op, (*queries).GetVerification, verificationID, toVerification)
 }
 
 // GetByIdentifier returns the newest verification of an identifier, or [ErrNotFound] if there is none or the newest
 // has expired: an older one is never taken in its place. It does not use the verification up.
-func (r *VerificationRepository) GetByIdentifier(ctx context.Context, identifier string) (Verification, error) {
+func (r VerificationRepository) GetByIdentifier(ctx context.Context, identifier string) (Verification, error) {
 	const op = "Verifications.GetByIdentifier"
 	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
 		return Verification{}, err
 	}
-	return get(ctx, r.repo, op, (*queries).GetVerificationByIdentifier, dbgen.GetVerificationByIdentifierParams{
-		Identifier: identifier, Now: r.repo.Now(),
+	return get(ctx, r.repo(), op, (*queries).GetVerificationByIdentifier, dbgen.GetVerificationByIdentifierParams{
+		Identifier: identifier, Now: r.repo().Now(),
 	}, toVerification)
 }
 
 // List returns a page of the verifications of an identifier, expired ones too, oldest first unless p.Newest. It returns
 // [ErrInvalidInput].
-func (r *VerificationRepository) List(ctx context.Context, p ListVerificationsParams) (Page[Verification], error) {
+func (r VerificationRepository) List(ctx context.Context, p ListVerificationsParams) (Page[Verification], error) {
 	const op = "Verifications.List"
 	if err := check(op, key("identifier", string(p.Identifier), maxToken), pageSize(p.Limit)); err != nil {
 		return Page[Verification]{}, err
@@ -133,49 +133,49 @@ func (r *VerificationRepository) List(ctx context.Context, p ListVerificationsPa
 		Identifier: string(p.Identifier), AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		return list(ctx, r.repo, op, (*queries).ListVerificationsNewest, dbgen.ListVerificationsNewestParams(args),
+		return list(ctx, r.repo(), op, (*queries).ListVerificationsNewest, dbgen.ListVerificationsNewestParams(args),
 			p.Limit, toVerification, Verification.cursor)
 	}
-	return list(ctx, r.repo, op, (*queries).ListVerifications, args, p.Limit, toVerification, Verification.cursor)
+	return list(ctx, r.repo(), op, (*queries).ListVerifications, args, p.Limit, toVerification, Verification.cursor)
 }
 
 // All iterates over the verifications of [VerificationRepository.List] from p.After on, p.Limit (1,000 if 0) at a time.
 // An error ends it.
-func (r *VerificationRepository) All(ctx context.Context, p ListVerificationsParams) iter.Seq2[Verification, error] {
+func (r VerificationRepository) All(ctx context.Context, p ListVerificationsParams) iter.Seq2[Verification, error] {
 	return eachItem(ctx, p, func(p *ListVerificationsParams) (*Cursor, *int) { return &p.After, &p.Limit }, r.List)
 }
 
 // Count returns how many verifications [VerificationRepository.List] has on all its pages. It returns
 // [ErrInvalidInput].
-func (r *VerificationRepository) Count(ctx context.Context, p ListVerificationsParams) (int64, error) {
+func (r VerificationRepository) Count(ctx context.Context, p ListVerificationsParams) (int64, error) {
 	const op = "Verifications.Count"
 	if err := check(op, key("identifier", string(p.Identifier), maxToken), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
-	return get(ctx, r.repo, op, (*queries).CountVerifications, string(p.Identifier), itself)
+	return get(ctx, r.repo(), op, (*queries).CountVerifications, string(p.Identifier), itself)
 }
 
 // Consume uses up the newest verification of an identifier and returns it: of any number of callers one gets it, and
 // the others [ErrNotFound], as if there is none or the newest has expired. All older ones of the identifier go along.
 // In a transaction that is rolled back it was not used up.
 // It suits an identifier that holds the secret, such as "reset-password:" and a token.
-func (r *VerificationRepository) Consume(ctx context.Context, identifier string) (Verification, error) {
+func (r VerificationRepository) Consume(ctx context.Context, identifier string) (Verification, error) {
 	const op = "Verifications.Consume"
 	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
 		return Verification{}, err
 	}
-	row, err := r.repo.ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{Identifier: identifier})
+	row, err := r.repo().ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{Identifier: identifier})
 	return answer(op, row, err, toVerification)
 }
 
 // ConsumeValue is Consume if the newest verification has that value; else it changes nothing and returns [ErrNotFound].
 // It counts no attempts: for a value that can be guessed there is ConsumeCode.
-func (r *VerificationRepository) ConsumeValue(ctx context.Context, identifier, value string) (Verification, error) {
+func (r VerificationRepository) ConsumeValue(ctx context.Context, identifier, value string) (Verification, error) {
 	const op = "Verifications.ConsumeValue"
 	if err := check(op, key("identifier", identifier, maxToken), text("value", value, maxValue)); err != nil {
 		return Verification{}, err
 	}
-	row, err := r.repo.ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{Identifier: identifier, Value: &value})
+	row, err := r.repo().ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{Identifier: identifier, Value: &value})
 	return answer(op, row, err, toVerification)
 }
 
@@ -185,7 +185,7 @@ func (r *VerificationRepository) ConsumeValue(ctx context.Context, identifier, v
 //
 // In a transaction it returns [ErrInTransaction] unless p.InTx is set, since a rollback would forget the guess: call it
 // before [Store.InTx]. It cannot tell a transaction behind a handle of the caller's own type.
-func (r *VerificationRepository) ConsumeCode(ctx context.Context, p ConsumeCodeParams) error {
+func (r VerificationRepository) ConsumeCode(ctx context.Context, p ConsumeCodeParams) error {
 	const op = "Verifications.ConsumeCode"
 	if p.MaxAttempts == 0 {
 		p.MaxAttempts = 3
@@ -194,29 +194,29 @@ func (r *VerificationRepository) ConsumeCode(ctx context.Context, p ConsumeCodeP
 		limitOf("max_attempts", p.MaxAttempts)); err != nil {
 		return err
 	}
-	return translate(op, r.repo.ConsumeCode(ctx, op, dbgen.ConsumeCodeParams{
+	return translate(op, r.repo().ConsumeCode(ctx, op, dbgen.ConsumeCodeParams{
 		Identifier: string(p.Identifier), Code: string(p.Code), MaxAttempts: int32(min(p.MaxAttempts, 1000)),
 	}, p.InTx))
 }
 
 // Update changes what p says of the verification with that id and returns it. It returns [ErrNotFound] or
 // [ErrInvalidInput].
-func (r *VerificationRepository) Update(
+func (r VerificationRepository) Update(
 	ctx context.Context, verificationID string, p UpdateVerificationParams,
 ) (Verification, error) {
 	const op = "Verifications.Update"
 	if err := p.check(op, id("verification_id", verificationID)); err != nil {
 		return Verification{}, err
 	}
-	row, err := repo.Update(ctx, r.repo, op, (*queries).UpdateVerification, dbgen.UpdateVerificationParams{
-		ID: verificationID, Value: (*string)(p.Value.value), ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo.Now(),
+	row, err := repo.Update(ctx, r.repo(), op, (*queries).UpdateVerification, dbgen.UpdateVerificationParams{
+		ID: verificationID, Value: (*string)(p.Value.value), ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo().Now(),
 	}, (*queries).GetVerification, verificationID)
 	return answer(op, row, err, toVerification)
 }
 
 // UpdateByIdentifier changes what p says of every verification of an identifier and returns how many there are. It
 // returns [ErrInvalidInput].
-func (r *VerificationRepository) UpdateByIdentifier(
+func (r VerificationRepository) UpdateByIdentifier(
 	ctx context.Context, identifier string, p UpdateVerificationParams,
 ) (int64, error) {
 	const op = "Verifications.UpdateByIdentifier"
@@ -224,43 +224,43 @@ func (r *VerificationRepository) UpdateByIdentifier(
 		return 0, err
 	}
 	query := (*queries).UpdateVerificationsByIdentifier
-	n, err := repo.Count(ctx, r.repo, op, query, dbgen.UpdateVerificationsByIdentifierParams{
-		Identifier: identifier, Value: (*string)(p.Value.value), ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo.Now(),
+	n, err := repo.Count(ctx, r.repo(), op, query, dbgen.UpdateVerificationsByIdentifierParams{
+		Identifier: identifier, Value: (*string)(p.Value.value), ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo().Now(),
 	})
 	return n, translate(op, err)
 }
 
 // Delete removes the verification with that id, and with it those of the same identifier that it had replaced: none of
 // them counts again. It returns [ErrNotFound].
-func (r *VerificationRepository) Delete(ctx context.Context, verificationID string) error {
+func (r VerificationRepository) Delete(ctx context.Context, verificationID string) error {
 	const op = "Verifications.Delete"
 	if err := check(op, id("verification_id", verificationID)); err != nil {
 		return err
 	}
-	return deleted(op, repo.Delete(ctx, r.repo, op, (*queries).DeleteVerification, verificationID))
+	return deleted(op, repo.Delete(ctx, r.repo(), op, (*queries).DeleteVerification, verificationID))
 }
 
 // DeleteByIdentifier removes the verifications of an identifier and returns how many there were. It returns
 // [ErrInvalidInput].
-func (r *VerificationRepository) DeleteByIdentifier(ctx context.Context, identifier string) (int64, error) {
+func (r VerificationRepository) DeleteByIdentifier(ctx context.Context, identifier string) (int64, error) {
 	const op = "Verifications.DeleteByIdentifier"
 	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
 		return 0, err
 	}
-	n, err := repo.Count(ctx, r.repo, op, (*queries).DeleteVerificationsByIdentifier, identifier)
+	n, err := repo.Count(ctx, r.repo(), op, (*queries).DeleteVerificationsByIdentifier, identifier)
 	return n, translate(op, err)
 }
 
 // DeleteExpired deletes up to limit verifications that have expired, the oldest first, together with those of the same
 // identifier that each had replaced, and returns how many; see [SessionRepository.DeleteExpired]. It waits for
 // whoever is busy with one that was replaced.
-func (r *VerificationRepository) DeleteExpired(ctx context.Context, limit int) (int64, error) {
+func (r VerificationRepository) DeleteExpired(ctx context.Context, limit int) (int64, error) {
 	const op = "Verifications.DeleteExpired"
 	if err := check(op, batchSize(limit)); err != nil {
 		return 0, err
 	}
-	n, err := repo.Count(ctx, r.repo, op, (*queries).DeleteExpiredVerifications, dbgen.DeleteExpiredVerificationsParams{
-		Now: r.repo.Now(), RowLimit: int32(limit),
+	n, err := repo.Count(ctx, r.repo(), op, (*queries).DeleteExpiredVerifications, dbgen.DeleteExpiredVerificationsParams{
+		Now: r.repo().Now(), RowLimit: int32(limit),
 	})
 	return n, translate(op, err)
 }

@@ -98,8 +98,8 @@ func relations(ctx context.Context, store *authdb.Store) error {
 		return err
 	}
 	line("%s, since %s, picture %s", user.Name, user.CreatedAt.Format("2006-01-02"), text(user.Image))
-	full, err := call("Users.Load, five relations", func() (authdb.UserWithRelations, error) {
-		return store.Users.Load(ctx, user, authdb.UserWith{
+	full, err := call("Users.GetFull, five relations", func() (authdb.UserWithRelations, error) {
+		return store.Users.GetFull(ctx, user.ID, authdb.UserWith{
 			Sessions: authdb.Newest(3), Accounts: authdb.All(), Members: authdb.All(), TeamMembers: authdb.All(),
 			Invitations: authdb.All(), PendingInvitations: true,
 		})
@@ -127,8 +127,14 @@ func relations(ctx context.Context, store *authdb.Store) error {
 
 func tree(ctx context.Context, store *authdb.Store) error {
 	heading("An organization as a tree")
-	org, err := call("Organizations.GetFullBySlug, four relations", func() (authdb.OrganizationWithRelations, error) {
-		return store.Organizations.GetFullBySlug(ctx, "quillmark-kites", authdb.OrganizationWith{
+	found, err := call("Organizations.GetBySlug", func() (authdb.Organization, error) {
+		return store.Organizations.GetBySlug(ctx, "quillmark-kites")
+	})
+	if err != nil {
+		return err
+	}
+	org, err := call("Organizations.GetFull, four relations", func() (authdb.OrganizationWithRelations, error) {
+		return store.Organizations.GetFull(ctx, found.ID, authdb.OrganizationWith{
 			Members: authdb.Oldest(3), Teams: authdb.All(), TeamMembers: authdb.Newest(2), Invitations: authdb.All(),
 		})
 	})

@@ -75,6 +75,8 @@ func (r *Repo) check(ctx context.Context) error {
 		return errNoDB
 	case ctx == nil:
 		return errNoContext
+	case r.misuse != MisuseError{}:
+		return r.misuse
 	}
 	return nil
 }

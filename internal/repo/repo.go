@@ -41,6 +41,7 @@ type Repo struct {
 	other   *Settings
 	owners  string       // the pattern of the roles of an owner
 	log     *slog.Logger // nil: nowhere
+	misuse  MisuseError  // with what everything is refused; the zero value: nothing is
 	traced  bool         // the name of the method goes along with the context
 	strict  *atomic.Bool // the sessions' default isolation is not READ COMMITTED
 	tx      *transaction // nil outside of one
@@ -69,6 +70,7 @@ type Config struct {
 	Sources  Sources
 	Marks    bool         // every write that has no key of its own gets one; see [WithKey]
 	Log      *slog.Logger // what is repeated or dropped; nil: nowhere
+	Misuse   MisuseError  // of this Config; then everything is refused with it
 }
 
 // New returns a Repo on db.
@@ -76,7 +78,7 @@ func New(db DB, c Config) *Repo {
 	db = nonNil(db)
 	r := &Repo{
 		db: db, sources: c.Sources, other: &c.Settings, owners: RolePattern(c.Settings.CreatorRole),
-		marks: c.Marks, log: c.Log, traced: hasTracer(db), strict: new(atomic.Bool),
+		marks: c.Marks, log: c.Log, misuse: c.Misuse, traced: hasTracer(db), strict: new(atomic.Bool),
 	}
 	// What can be committed is a transaction.
 	if _, ok := db.(interface {

@@ -85,7 +85,7 @@ func (w *world) serverWritesAccounts() {
 	w.equal("sessions", len(page.Items), 2)
 	w.ok(within(found.Session.ExpiresAt, authdb.SessionLifetime), "session expires at %v", found.Session.ExpiresAt)
 	w.ok(within(user.CreatedAt, 0), "user created at %v", user.CreatedAt)
-	loaded := one[authdb.UserWithRelations](w.check)(w.Users.Load(w.ctx, user, authdb.UserWith{Sessions: authdb.All(), Accounts: authdb.All()}))
+	loaded := one[authdb.UserWithRelations](w.check)(w.Users.GetFull(w.ctx, user.ID, authdb.UserWith{Sessions: authdb.All(), Accounts: authdb.All()}))
 	w.equal("loaded sessions", len(loaded.Sessions), 2)
 	w.equal("loaded accounts", len(loaded.Accounts), 1)
 
