@@ -19,6 +19,18 @@ func SetNull[T any]() Change[T] { return Change[T]{set: true} }
 // IsZero reports whether c leaves the column.
 func (c Change[T]) IsZero() bool { return !c.set }
 
+// Get returns what c does: value is nil for NULL, and set is false where c leaves the column.
+func (c Change[T]) Get() (value *T, set bool) { return c.value, c.set }
+
+// argument is what a statement of [Columns] gets.
+func (c Change[T]) argument() (value any, set bool) { return c.value, c.set }
+
+// column is where the value of a column is read into.
+func (c *Change[T]) column() any {
+	c.set = true
+	return &c.value
+}
+
 // MarshalJSON encodes the value; null for NULL, and for a column that is left where omitzero does not leave out the
 // field.
 func (c Change[T]) MarshalJSON() ([]byte, error) { return json.Marshal(c.value) }

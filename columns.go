@@ -3,16 +3,19 @@ package authdb
 import (
 	"context"
 	"reflect"
+	"sync"
+	"time"
 
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
 // Columns are columns of a table that authdb does not know, such as those of Better Auth's additionalFields and of its
 // plugins. T is a struct of the caller's that names them: the column of a field is its db tag, or its name in snake
-// case. A column that can be NULL needs a field that can be nil.
+// case. A struct in T is one column, not several. NULL is read as the zero value, so a column where that is a value of
+// its own wants a pointer, or a [Change].
 //
 // They are asked for in the context, as [Once] is, and travel in the statements that are sent anyway. Who does not ask
-// pays nothing.
+// pays nothing. A context may be used by many goroutines.
 type Columns[T any] struct {
 	columns *repo.Columns
 	fields  []int
@@ -26,7 +29,7 @@ func NewColumns[T any](ctx context.Context, s *Store, table string) (*Columns[T]
 	c := &Columns[T]{}
 	t := reflect.TypeFor[T]()
 	if t.Kind() != reflect.Struct {
-		return nil, check(op, fault{field: "columns", reason: "malformed"})
+		return nil, check(op, fault{field: "columns", reason: "T is no struct"})
 	}
 	var names []string
 	var dests []any
@@ -43,7 +46,11 @@ func NewColumns[T any](ctx context.Context, s *Store, table string) (*Columns[T]
 		for holds.Kind() == reflect.Pointer {
 			holds = holds.Elem()
 		}
-		names, dests, c.fields = append(names, name), append(dests, reflect.New(holds).Interface()), append(c.fields, i)
+		dest := reflect.New(holds).Interface()
+		if change, ok := dest.(interface{ column() any }); ok {
+			dest = reflect.New(reflect.TypeOf(change.column()).Elem().Elem()).Interface()
+		}
+		names, dests, c.fields = append(names, name), append(dests, dest), append(c.fields, i)
 	}
 	var err error
 	if c.columns, err = s.repo().NewColumns(ctx, table, names, dests); err != nil {
@@ -52,40 +59,93 @@ func NewColumns[T any](ctx context.Context, s *Store, table string) (*Columns[T]
 	return c, nil
 }
 
-// Read returns a context whose calls also bring the columns, and where to find them by the id of their row: after a
-// Get, a List, a Load, Authenticate and every other call that returns rows of the table which it has read, in the
-// same round trip. What was found stays there for the calls after it. The two are for one goroutine.
-func (c *Columns[T]) Read(ctx context.Context) (context.Context, map[string]T) {
-	found := map[string]T{}
+// found are the rows that a context's calls have brought.
+type found[T any] struct {
+	mu   sync.Mutex
+	rows map[string]T
+}
+
+// foundOf is the key of a context for what is found of its Columns.
+type foundOf[T any] struct{ *Columns[T] }
+
+// Read returns a context whose calls also bring the columns, for [Columns.Of]: every Get, List, Load, Authenticate and
+// other call that returns rows of the table which it has read, in the same round trip. A middleware may make the
+// context, and a handler ask Of with the request's. What was found stays as long as the context does.
+func (c *Columns[T]) Read(ctx context.Context) context.Context {
+	all := &found[T]{rows: map[string]T{}}
+	ctx = context.WithValue(ctx, foundOf[T]{c}, all)
 	return repo.WithColumns(ctx, c.columns, func() ([]any, func()) {
 		var id *string
 		row := reflect.New(reflect.TypeFor[T]()).Elem()
 		dests := []any{&id}
-		var values []reflect.Value // pointers to what is NULL where a join found no row
-		for _, i := range c.fields {
+		values := make([]reflect.Value, len(c.fields)) // pointers to what is NULL where a join found no row
+		for at, i := range c.fields {
+			if change, ok := row.Field(i).Addr().Interface().(interface{ column() any }); ok {
+				dests = append(dests, change.column())
+				continue
+			}
 			value := reflect.New(reflect.PointerTo(row.Field(i).Type()))
-			values, dests = append(values, value.Elem()), append(dests, value.Interface())
+			values[at], dests = value.Elem(), append(dests, value.Interface())
 		}
 		return dests, func() {
 			if id == nil {
 				return
 			}
 			for at, i := range c.fields {
-				if !values[at].IsNil() {
+				if values[at].IsValid() && !values[at].IsNil() {
 					row.Field(i).Set(values[at].Elem())
 				}
+				inUTC(row.Field(i).Addr().Interface())
 			}
-			found[*id] = row.Interface().(T)
+			all.mu.Lock()
+			defer all.mu.Unlock()
+			all.rows[*id] = row.Interface().(T)
 		}
-	}), found
+	})
 }
 
-// Write returns a context whose Create, CreateMany and Update, and every other call that inserts a row into the table,
-// store these values in it, in the same statement.
-func (c *Columns[T]) Write(ctx context.Context, values T) context.Context {
-	row, args := reflect.ValueOf(values), make([]any, len(c.fields))
-	for at, i := range c.fields {
-		args[at] = row.Field(i).Interface()
+// inUTC makes a time that was read one in UTC: pgx gives those of timestamptz columns the zone of the program.
+func inUTC(field any) {
+	switch f := field.(type) {
+	case *time.Time:
+		*f = f.UTC()
+	case **time.Time:
+		if *f != nil {
+			**f = (*f).UTC()
+		}
+	case *Change[time.Time]:
+		inUTC(&f.value)
 	}
-	return repo.WithValues(ctx, c.columns, args)
+}
+
+// Of returns the columns of the row with that id, if a call with ctx has brought them; ctx is what Read returned, or
+// comes from it.
+func (c *Columns[T]) Of(ctx context.Context, id string) (columns T, ok bool) {
+	all, _ := ctx.Value(foundOf[T]{c}).(*found[T])
+	if all == nil {
+		return columns, false
+	}
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	columns, ok = all.rows[id]
+	return columns, ok
+}
+
+// Write returns a context with which Create, CreateMany, Update and every other call that inserts a row into the table
+// store these values in it, in the same statement. A field that is a [Change] which is not set is left out, so that an
+// Update leaves its column and a new row has its default. Times are stored as UTC, in milliseconds.
+func (c *Columns[T]) Write(ctx context.Context, values T) context.Context {
+	row := reflect.ValueOf(values)
+	args, use := make([]any, 0, len(c.fields)), make([]int, 0, len(c.fields))
+	for at, i := range c.fields {
+		arg := row.Field(i).Interface()
+		if change, ok := arg.(interface{ argument() (any, bool) }); ok {
+			var set bool
+			if arg, set = change.argument(); !set {
+				continue
+			}
+		}
+		args, use = append(args, arg), append(use, at)
+	}
+	return repo.WithValues(ctx, c.columns, use, args)
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -91,9 +93,9 @@ func TestColumnsAreRead(t *testing.T) {
 			}
 		}
 		run(t.Context(), &plain)
-		ctx, found := t.Context(), map[string]map[string]extra{}
+		ctx := t.Context()
 		for _, table := range allTables {
-			ctx, found[table] = columns[table].Read(ctx)
+			ctx = columns[table].Read(ctx)
 		}
 		run(ctx, &asked)
 		if strings.Contains(method, ".Create") || method == "Accounts.Link" || method == "Invitations.Accept" {
@@ -102,18 +104,17 @@ func TestColumnsAreRead(t *testing.T) {
 		if diff := cmp.Diff(jsonOf(t, plain), jsonOf(t, asked)); diff != "" {
 			t.Errorf("%s answers otherwise with columns:\n%s", method, diff)
 		}
-		for table, rows := range found {
-			for id, row := range rows {
-				seen[table]++
-				if row.Plan == nil || *row.Plan != "of "+id || !slices.Equal(row.Tags, []string{id}) || row.Level != len(id) {
-					t.Errorf("%s: %s %s has %v %v %d", method, table, id, row.Plan, row.Tags, row.Level)
-				}
-			}
-		}
 		for table, ids := range idsIn(reflect.ValueOf(asked)) {
 			for id := range ids {
-				if _, ok := found[table][id]; !ok && !strings.Contains(method, ".Load") {
+				row, ok := columns[table].Of(ctx, id)
+				switch {
+				case !ok && !strings.Contains(method, ".Load"):
 					t.Errorf("%s returns %s %s without its columns", method, table, id)
+				case !ok:
+				case row.Plan == nil || *row.Plan != "of "+id || !slices.Equal(row.Tags, []string{id}) || row.Level != len(id):
+					t.Errorf("%s: %s %s has %v %v %d", method, table, id, row.Plan, row.Tags, row.Level)
+				default:
+					seen[table]++
 				}
 			}
 		}
@@ -210,10 +211,10 @@ func TestColumnsAreWritten(t *testing.T) {
 		t.Errorf("only %d rows", rows)
 	}
 	users := columnsOf[required](t, s.Store, "user")
-	moved, found := users.Read(users.Write(t.Context(), required{"us", since.Add(time.Hour)}))
+	moved := users.Read(users.Write(t.Context(), required{"us", since.Add(time.Hour)}))
 	must[authdb.User](t)(s.Users.Update(moved, guest.ID, authdb.UpdateUserParams{Name: authdb.Set("B")}))
-	if diff := cmp.Diff(map[string]required{guest.ID: {"us", since.Add(time.Hour)}}, found); diff != "" {
-		t.Error(diff)
+	if got, ok := users.Of(moved, guest.ID); !ok || got != (required{"us", since.Add(time.Hour)}) {
+		t.Error(got, ok)
 	}
 	// Each table's Update, with the values of another region.
 	other := t.Context()
@@ -323,12 +324,12 @@ func TestColumnsAreLookedUp(t *testing.T) {
 		return e.Field + ": " + e.Reason
 	}
 	for want, got := range map[string]string{
-		"table: unknown":          field(authdb.NewColumns[extra](ctx, s.Store, "users")),
-		"missing: no such column": field(authdb.NewColumns[struct{ Missing string }](ctx, s.Store, "user")),
-		"name: authdb's own":      field(authdb.NewColumns[struct{ Name string }](ctx, s.Store, "user")),
-		"plan: of type text":      field(authdb.NewColumns[struct{ Plan *int }](ctx, s.Store, "user")),
-		"columns: empty":          field(authdb.NewColumns[struct{ plan string }](ctx, s.Store, "user")),
-		"columns: malformed":      field(authdb.NewColumns[string](ctx, s.Store, "user")),
+		"table: unknown":                          field(authdb.NewColumns[extra](ctx, s.Store, "users")),
+		"missing: no such column":                 field(authdb.NewColumns[struct{ Missing string }](ctx, s.Store, "user")),
+		"name: a column that authdb knows itself": field(authdb.NewColumns[struct{ Name string }](ctx, s.Store, "user")),
+		"plan: the column is text, the field int": field(authdb.NewColumns[struct{ Plan *int }](ctx, s.Store, "user")),
+		"columns: T has no exported field":        field(authdb.NewColumns[struct{ plan string }](ctx, s.Store, "user")),
+		"columns: T is no struct":                 field(authdb.NewColumns[string](ctx, s.Store, "user")),
 		`a"; DROP TABLE: no such column`: field(authdb.NewColumns[struct {
 			X string `db:"a\"; DROP TABLE"`
 		}](ctx, s.Store, "user")),
@@ -372,14 +373,118 @@ func TestColumnsInEachMode(t *testing.T) {
 		ctx := sessions.Write(users.Write(t.Context(), extra{Plan: new(mode.String()), Tags: []string{"a", "b"}, Level: 7}), extra{Level: 8})
 		must[authdb.User](t)(store.Users.Update(ctx, session.UserID, authdb.UpdateUserParams{}))
 		must[authdb.Session](t)(store.Sessions.UpdateByToken(ctx, string(session.Token), authdb.UpdateSessionParams{ExpiresAt: authdb.Set(time.Now().Add(time.Hour))}))
-		ctx, ofUser := users.Read(t.Context())
-		ctx, ofSession := sessions.Read(ctx)
+		ctx = sessions.Read(users.Read(t.Context()))
 		me := must[authdb.Authentication](t)(store.Sessions.Authenticate(ctx, string(session.Token)))
-		if diff := cmp.Diff(extra{Plan: new(mode.String()), Tags: []string{"a", "b"}, Level: 7}, ofUser[me.User.ID], cmp.AllowUnexported(extra{})); diff != "" {
+		ofUser, _ := users.Of(ctx, me.User.ID)
+		if diff := cmp.Diff(extra{Plan: new(mode.String()), Tags: []string{"a", "b"}, Level: 7}, ofUser, cmp.AllowUnexported(extra{})); diff != "" {
 			t.Errorf("%v: %s", mode, diff)
 		}
-		if got := ofSession[me.Session.ID]; got.Level != 8 || got.Plan != nil {
+		if got, _ := sessions.Of(ctx, me.Session.ID); got.Level != 8 || got.Plan != nil {
 			t.Errorf("%v: %v", mode, got)
 		}
 	}
+}
+
+// TestColumnsThatChange: a Change in the struct is left where it is not set, whatever else is written, and decodes from
+// JSON; what is read comes as one that is set.
+func TestColumnsThatChange(t *testing.T) {
+	t.Parallel()
+	type changes struct {
+		Plan  authdb.Change[string]    `json:"plan,omitzero"`
+		Level authdb.Change[int]       `json:"level,omitzero" db:"Level Of"`
+		Until authdb.Change[time.Time] `json:"until,omitzero" db:"until"`
+	}
+	s := withExtra(t)
+	exec(t, s.Store, `ALTER TABLE "user" ADD COLUMN until timestamp, ALTER COLUMN "Level Of" SET DEFAULT 5`)
+	users := columnsOf[changes](t, s.Store, "user")
+	user := must[authdb.User](t)(s.Users.Create(users.Write(t.Context(), changes{Plan: authdb.Set("a")}), authdb.CreateUserParams{Email: "a@x.io"}))
+	for _, step := range []struct{ body, want string }{
+		{`{}`, `{"plan":"a","level":5,"until":null}`}, // of the insert, whose default the column has
+		{`{"level":7}`, `{"plan":"a","level":7,"until":null}`},
+		{`{"plan":null,"until":"2099-01-01T05:00:00.123456+05:00"}`, `{"plan":null,"level":7,"until":"2099-01-01T00:00:00.123Z"}`},
+		{`{"plan":"b","level":8,"until":null}`, `{"plan":"b","level":8,"until":null}`},
+	} {
+		var p changes
+		if err := json.Unmarshal([]byte(step.body), &p); err != nil {
+			t.Fatal(err)
+		}
+		ctx := users.Read(users.Write(t.Context(), p))
+		must[authdb.User](t)(s.Users.Update(ctx, user.ID, authdb.UpdateUserParams{}))
+		if got, _ := users.Of(ctx, user.ID); jsonOf(t, got) != step.want {
+			t.Errorf("%s: %s, want %s", step.body, jsonOf(t, got), step.want)
+		}
+	}
+	fails(t, errOf(s.Users.Update(users.Write(t.Context(), changes{Level: authdb.SetNull[int]()}), user.ID, authdb.UpdateUserParams{})),
+		authdb.ErrInvalidInput, "Users.Update", "Level Of")
+	if _, err := authdb.NewColumns[struct{ Plan authdb.Change[int] }](t.Context(), s.Store, "user"); err == nil {
+		t.Error("a Change of another type")
+	}
+}
+
+// TestColumnsAreInUTC: as all times are, whatever zone they were given in and the column has.
+func TestColumnsAreInUTC(t *testing.T) {
+	t.Parallel()
+	type times struct {
+		Plain, Zoned time.Time
+		Some         *time.Time
+		Many         []time.Time
+		Day          time.Time
+	}
+	s := newFixture(t)
+	exec(t, s.Store, `ALTER TABLE "user" ADD COLUMN plain timestamp, ADD COLUMN zoned timestamptz, ADD COLUMN "some" timestamp,
+		ADD COLUMN many timestamp[], ADD COLUMN day date`)
+	users := columnsOf[times](t, s.Store, "user")
+	at := time.Date(2099, 1, 1, 5, 0, 0, 123456789, time.FixedZone("", 5*3600))
+	given := times{at, at, &at, []time.Time{at}, at}
+	ctx := users.Read(users.Write(t.Context(), given))
+	user := must[authdb.User](t)(s.Users.Create(ctx, authdb.CreateUserParams{Email: "a@x.io"}))
+	want := time.Date(2099, 1, 1, 0, 0, 0, 123e6, time.UTC)
+	day := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC) // which a date has no other of
+	if got, _ := users.Of(ctx, user.ID); !reflect.DeepEqual(got, times{want, want, &want, []time.Time{want}, day}) {
+		t.Errorf("got %v", got)
+	}
+	if given.Many[0] != at {
+		t.Error("the caller's slice is changed")
+	}
+}
+
+// TestColumnsAreForMany: one context serves many goroutines, and one that Read did not make has nothing.
+func TestColumnsAreForMany(t *testing.T) {
+	t.Parallel()
+	s := withExtra(t)
+	users, others := columnsOf[extra](t, s.Store, "user"), columnsOf[extra](t, s.Store, "user")
+	ctx := users.Read(t.Context())
+	rows := must[[]authdb.User](t)(s.Users.CreateMany(t.Context(), make20(func(i int) authdb.CreateUserParams {
+		return authdb.CreateUserParams{Email: fmt.Sprint(i, "@x.io")}
+	})))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for _, u := range rows {
+				if _, err := s.Users.Get(ctx, u.ID); err != nil {
+					t.Error(err)
+				}
+				if _, ok := users.Of(ctx, u.ID); !ok {
+					t.Error("nothing found")
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for name, of := range map[string]func() (extra, bool){
+		"another context":  func() (extra, bool) { return users.Of(t.Context(), rows[0].ID) },
+		"another Columns":  func() (extra, bool) { return others.Of(ctx, rows[0].ID) },
+		"another row's id": func() (extra, bool) { return users.Of(ctx, "x") },
+	} {
+		if got, ok := of(); ok {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func make20[T any](f func(i int) T) (all []T) {
+	for i := range 20 {
+		all = append(all, f(i))
+	}
+	return all
 }

@@ -71,9 +71,9 @@
 //
 //	profiles, err := authdb.NewColumns[Profile](ctx, store, "user") // at the start
 //	...
-//	ctx, found := profiles.Read(ctx)
+//	ctx = profiles.Read(ctx)
 //	me, err := store.Sessions.Authenticate(ctx, token)
-//	fmt.Println(found[me.User.ID].Plan)
+//	profile, ok := profiles.Of(ctx, me.User.ID)
 //
 // # Transactions
 //

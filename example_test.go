@@ -483,11 +483,12 @@ func ExampleColumns() {
 		log.Fatal(err)
 	}
 
-	ctx, found := profiles.Read(ctx)
+	ctx = profiles.Read(ctx)
 	me, err := store.Sessions.Authenticate(ctx, string(session.Token))
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(me.User.Email, found[me.User.ID].Plan)
+	profile, _ := profiles.Of(ctx, me.User.ID)
+	fmt.Println(me.User.Email, profile.Plan)
 	// Output: ada@example.com pro
 }

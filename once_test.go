@@ -165,8 +165,8 @@ func TestOnceRefusals(t *testing.T) {
 		"empty": func() error {
 			return store.Teams.Delete(authdb.Once(ctx, ""), authdb.DeleteTeamParams{OrganizationID: "a", TeamID: "b"})
 		},
-		"of another call":              func() error { return store.InTx(key, func(*authdb.Store) error { return nil }) },
-		"in a transaction without one": func() error { return authdb.New(tx).Sessions.DeleteByToken(key, "x") },
+		"the key was used for another call": func() error { return store.InTx(key, func(*authdb.Store) error { return nil }) },
+		"in a transaction without one":      func() error { return authdb.New(tx).Sessions.DeleteByToken(key, "x") },
 		"handle of an unknown type": func() error {
 			return authdb.New(struct{ authdb.DB }{store.Pool()}).Sessions.DeleteByToken(key, "x")
 		},
@@ -440,7 +440,7 @@ func TestKeyIsOfEveryArgument(t *testing.T) {
 				calls++
 				err := call(key, name, slices.Replace(slices.Clone(args), i, i+1, o.value))
 				e, _ := errors.AsType[*authdb.Error](err)
-				isOther := e != nil && e.Field == "once" && e.Reason == "of another call"
+				isOther := e != nil && e.Field == "once" && e.Reason == "the key was used for another call"
 				switch {
 				case slices.Contains(refusedAnyway, strings.TrimSuffix(o.path, " or not")):
 					isOther = !errors.Is(err, authdb.ErrInvalidInput)

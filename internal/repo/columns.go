@@ -2,12 +2,14 @@ package repo
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 
 	"github.com/jackc/pgx/v5"
@@ -24,6 +26,7 @@ type Columns struct {
 	insert        *regexp.Regexp
 	update        *regexp.Regexp
 	reads, writes sync.Map // by the text of a query: the text with the columns
+	parts         sync.Map // by their places: some of the columns, as Columns
 }
 
 // models are the tables that have columns of others.
@@ -48,12 +51,12 @@ func (r *Repo) NewColumns(ctx context.Context, table string, names []string, des
 	c := &Columns{table: table}
 	for _, name := range names {
 		if slices.Contains(known, name) {
-			return nil, MisuseError{name, "authdb's own"}
+			return nil, MisuseError{name, "a column that authdb knows itself"}
 		}
 		c.names = append(c.names, pgx.Identifier{name}.Sanitize())
 	}
 	if len(names) == 0 {
-		return nil, MisuseError{"columns", "empty"}
+		return nil, MisuseError{"columns", "T has no exported field"}
 	}
 	quoted := regexp.QuoteMeta(pgx.Identifier{table}.Sanitize())
 	if table != "user" {
@@ -95,7 +98,7 @@ func (r *Repo) lookUp(ctx context.Context, c *Columns, names []string, dests []a
 		if _, err := pgx.ForEachRow(rows, []any{&name, &kind, &oid}, func() error {
 			at := slices.Index(names, name)
 			if types[at] = kind; !scans(rows.Conn(), oid, dests[at]) {
-				wrong = MisuseError{name, "of type " + kind}
+				wrong = MisuseError{name, "the column is " + kind + ", the field " + reflect.TypeOf(dests[at]).Elem().String()}
 			}
 			return nil
 		}); err != nil {
@@ -157,9 +160,51 @@ func WithColumns(ctx context.Context, c *Columns, dests func() ([]any, func())) 
 	return context.WithValue(ctx, columnsKey{}, &asked{before: columnsOf(ctx), Columns: c, dests: dests})
 }
 
-// WithValues returns a context whose writes store the columns.
-func WithValues(ctx context.Context, c *Columns, args []any) context.Context {
+// WithValues returns a context whose writes store those of the columns that use has the places of.
+func WithValues(ctx context.Context, c *Columns, use []int, args []any) context.Context {
+	if len(use) == 0 {
+		return ctx
+	}
+	c = c.part(use)
+	for i, kind := range c.types {
+		if strings.HasPrefix(kind, "timestamp") {
+			args[i] = utcOf(args[i])
+		}
+	}
 	return context.WithValue(ctx, columnsKey{}, &asked{before: columnsOf(ctx), Columns: c, args: args})
+}
+
+// utcOf makes the times in an argument fit a timestamp column, as utc does.
+func utcOf(arg any) any {
+	switch t := arg.(type) {
+	case time.Time:
+		return utc(t)
+	case *time.Time:
+		return UTC(t)
+	case []time.Time:
+		all := slices.Clone(t)
+		for i := range all {
+			all[i] = utc(all[i])
+		}
+		return all
+	}
+	return arg
+}
+
+func (c *Columns) part(use []int) *Columns {
+	if len(use) == len(c.names) {
+		return c
+	}
+	key := fmt.Sprint(use)
+	if p, ok := c.parts.Load(key); ok {
+		return p.(*Columns)
+	}
+	p := &Columns{table: c.table, insert: c.insert, update: c.update}
+	for _, i := range use {
+		p.names, p.types = append(p.names, c.names[i]), append(p.types, c.types[i])
+	}
+	made, _ := c.parts.LoadOrStore(key, p)
+	return made.(*Columns)
 }
 
 func columnsOf(ctx context.Context) *asked {

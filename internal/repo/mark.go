@@ -64,7 +64,10 @@ func about[P any](ctx context.Context, name string, p P) string {
 	h := sha256.New()
 	digest(h, reflect.ValueOf(p))
 	for a := columnsOf(ctx); a != nil; a = a.before {
-		digest(h, reflect.ValueOf(a.args))
+		if a.dests == nil {
+			digest(h, reflect.ValueOf(a.names))
+			digest(h, reflect.ValueOf(a.args))
+		}
 	}
 	return name + " " + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
 }
@@ -226,7 +229,7 @@ func (r *Repo) answered(ctx context.Context, m *mark) (done string, err error) {
 	case *there.Answer == m.answer:
 		return "", nil
 	case there.Operation != m.operation:
-		return "", KeyError("of another call")
+		return "", KeyError("the key was used for another call")
 	case isRefused && word == string(errNotFound):
 		return "", pgx.ErrNoRows
 	case isRefused:
