@@ -258,7 +258,7 @@ func (r AccountRepository) Update(
 // none, or [ErrInvalidInput]. It signs nobody out.
 func (r AccountRepository) SetPassword(ctx context.Context, userID string, hash Secret) error {
 	const op = "Accounts.SetPassword"
-	if err := check(op, id("user_id", userID), required("password", string(hash), maxCredential)); err != nil {
+	if err := check(op, id("user_id", userID), required("password", hash, maxCredential)); err != nil {
 		return err
 	}
 	return translate(op, repo.Delete(ctx, r.repo(), op, (*queries).SetAccountPassword, dbgen.SetAccountPasswordParams{

@@ -236,7 +236,7 @@ func TestColumnsAreWritten(t *testing.T) {
 		do func(tx *authdb.Store) error
 	}{
 		"session": {session.ID, func(tx *authdb.Store) error {
-			return errOf(tx.Sessions.UpdateByToken(other, string(session.Token), authdb.UpdateSessionParams{}))
+			return errOf(tx.Sessions.UpdateByToken(other, session.Token, authdb.UpdateSessionParams{}))
 		}},
 		"account": {account.ID, func(tx *authdb.Store) error {
 			return errOf(tx.Accounts.Update(other, user.ID, account.ID, authdb.UpdateAccountParams{}))
@@ -372,9 +372,9 @@ func TestColumnsInEachMode(t *testing.T) {
 		users, sessions := columnsOf[extra](t, store, "user"), columnsOf[extra](t, store, "session")
 		ctx := sessions.Write(users.Write(t.Context(), extra{Plan: new(mode.String()), Tags: []string{"a", "b"}, Level: 7}), extra{Level: 8})
 		must[authdb.User](t)(store.Users.Update(ctx, session.UserID, authdb.UpdateUserParams{}))
-		must[authdb.Session](t)(store.Sessions.UpdateByToken(ctx, string(session.Token), authdb.UpdateSessionParams{ExpiresAt: authdb.Set(time.Now().Add(time.Hour))}))
+		must[authdb.Session](t)(store.Sessions.UpdateByToken(ctx, session.Token, authdb.UpdateSessionParams{ExpiresAt: authdb.Set(time.Now().Add(time.Hour))}))
 		ctx = sessions.Read(users.Read(t.Context()))
-		me := must[authdb.Authentication](t)(store.Sessions.Authenticate(ctx, string(session.Token)))
+		me := must[authdb.Authentication](t)(store.Sessions.Authenticate(ctx, session.Token))
 		ofUser, _ := users.Of(ctx, me.User.ID)
 		if diff := cmp.Diff(extra{Plan: new(mode.String()), Tags: []string{"a", "b"}, Level: 7}, ofUser, cmp.AllowUnexported(extra{})); diff != "" {
 			t.Errorf("%v: %s", mode, diff)

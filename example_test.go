@@ -65,7 +65,7 @@ func ExampleSessionRepository_Authenticate() {
 		log.Fatal(err)
 	}
 
-	for _, token := range []string{string(session.Token), "unknown"} {
+	for _, token := range []authdb.Secret{session.Token, "unknown"} {
 		auth, err := store.Sessions.Authenticate(ctx, token)
 		switch {
 		case errors.Is(err, authdb.ErrNotFound):
@@ -484,7 +484,7 @@ func ExampleColumns() {
 	}
 
 	ctx = profiles.Read(ctx)
-	me, err := store.Sessions.Authenticate(ctx, string(session.Token))
+	me, err := store.Sessions.Authenticate(ctx, session.Token)
 	if err != nil {
 		log.Fatal(err)
 	}

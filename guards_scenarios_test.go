@@ -559,7 +559,7 @@ func doLogin(user string) operation {
 
 func doAuthenticate(session string, want ...string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		a, err := s.Sessions.Authenticate(ctx, "token-"+session)
+		a, err := s.Sessions.Authenticate(ctx, authdb.Secret("token-"+session))
 		if err != nil {
 			return err
 		}
@@ -584,7 +584,7 @@ func doRefresh(session string, due bool) operation {
 func doProlong(session string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
 		p := authdb.UpdateSessionParams{ExpiresAt: authdb.Set(noon.Add(time.Hour))}
-		row, err := s.Sessions.UpdateByToken(ctx, "token-"+session, p)
+		row, err := s.Sessions.UpdateByToken(ctx, authdb.Secret("token-"+session), p)
 		return returned(row.ID, session, err)
 	}
 }
@@ -609,7 +609,7 @@ func doActivateTeam(user, session, team string) operation {
 
 func doRevoke(session string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		return s.Sessions.DeleteByToken(ctx, "token-"+session)
+		return s.Sessions.DeleteByToken(ctx, authdb.Secret("token-"+session))
 	}
 }
 
@@ -619,9 +619,9 @@ func doRevokeByID(user, session string) operation {
 
 func doRevokeTokens(sessions ...string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		tokens := make([]string, len(sessions))
+		tokens := make([]authdb.Secret, len(sessions))
 		for i, session := range sessions {
-			tokens[i] = "token-" + session
+			tokens[i] = authdb.Secret("token-" + session)
 		}
 		n, err := s.Sessions.DeleteByTokens(ctx, tokens)
 		return returned(int(n), len(sessions), err)
@@ -861,14 +861,14 @@ func doUnlink(user, account string, last bool) operation {
 
 func doConsume(identifier, want string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		row, err := s.Verifications.Consume(ctx, identifier)
+		row, err := s.Verifications.Consume(ctx, authdb.Secret(identifier))
 		return returned(row.ID, want, err)
 	}
 }
 
 func doConsumeValue(identifier, value, want string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		row, err := s.Verifications.ConsumeValue(ctx, identifier, value)
+		row, err := s.Verifications.ConsumeValue(ctx, authdb.Secret(identifier), authdb.Secret(value))
 		return returned(row.ID, want, err)
 	}
 }

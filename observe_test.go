@@ -104,7 +104,7 @@ func TestMethod(t *testing.T) {
 					_, _ = s.Users.SetEmail(ctx, "id", authdb.SetEmailParams{Email: "x@example.com", Verified: true})
 				},
 				"Sessions.Authenticate": func() { _, _ = s.Sessions.Authenticate(ctx, "token") },
-				"Sessions.ListByTokens": func() { _, _ = s.Sessions.ListByTokens(ctx, []string{"token"}) },
+				"Sessions.ListByTokens": func() { _, _ = s.Sessions.ListByTokens(ctx, []authdb.Secret{"token"}) },
 				"Invitations.GetByRecipient": func() {
 					_, _ = s.Invitations.GetByRecipient(ctx, authdb.GetInvitationByRecipientParams{InvitationID: "id", UserID: "id"})
 				},

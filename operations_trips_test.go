@@ -151,17 +151,17 @@ var methodCalls = map[string]methodCall{
 		return errOf(s.Sessions.Get(ctx, w.owner, w.of("session")))
 	},
 	"Sessions.GetByToken": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Sessions.GetByToken(ctx, w.of("token")))
+		return errOf(s.Sessions.GetByToken(ctx, authdb.Secret(w.of("token"))))
 	},
 	"Sessions.Authenticate": func(ctx context.Context, s *authdb.Store, w estate) error {
-		a, err := s.Sessions.Authenticate(ctx, w.of("token"))
+		a, err := s.Sessions.Authenticate(ctx, authdb.Secret(w.of("token")))
 		if err == nil && (a.Member == nil || a.Team == nil) {
 			return errNone
 		}
 		return err
 	},
 	"Sessions.ListByTokens": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return some(s.Sessions.ListByTokens(ctx, []string{w.of("token"), w.of("guest")}))
+		return some(s.Sessions.ListByTokens(ctx, []authdb.Secret{authdb.Secret(w.of("token")), authdb.Secret(w.of("guest"))}))
 	},
 	"Sessions.List": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return inPage(s.Sessions.List(ctx, authdb.ListSessionsParams{UserID: w.owner, Live: true}))
@@ -173,7 +173,7 @@ var methodCalls = map[string]methodCall{
 		return counted(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: w.owner, Live: true}))
 	},
 	"Sessions.UpdateByToken": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Sessions.UpdateByToken(ctx, w.of("token"), authdb.UpdateSessionParams{
+		return errOf(s.Sessions.UpdateByToken(ctx, authdb.Secret(w.of("token")), authdb.UpdateSessionParams{
 			IPAddress: authdb.Set("192.0.2.1"),
 		}))
 	},
@@ -198,10 +198,10 @@ var methodCalls = map[string]methodCall{
 		return s.Sessions.Delete(ctx, w.owner, w.of("session"))
 	},
 	"Sessions.DeleteByToken": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return s.Sessions.DeleteByToken(ctx, w.of("token"))
+		return s.Sessions.DeleteByToken(ctx, authdb.Secret(w.of("token")))
 	},
 	"Sessions.DeleteByTokens": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return counted(s.Sessions.DeleteByTokens(ctx, []string{w.of("token"), w.of("guest")}))
+		return counted(s.Sessions.DeleteByTokens(ctx, []authdb.Secret{authdb.Secret(w.of("token")), authdb.Secret(w.of("guest"))}))
 	},
 	"Sessions.DeleteByUser": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return some(s.Sessions.DeleteByUser(ctx, w.owner))
@@ -268,7 +268,7 @@ var methodCalls = map[string]methodCall{
 		return errOf(s.Verifications.Get(ctx, w.of("proof")))
 	},
 	"Verifications.GetByIdentifier": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Verifications.GetByIdentifier(ctx, w.of("proof")))
+		return errOf(s.Verifications.GetByIdentifier(ctx, authdb.Secret(w.of("proof"))))
 	},
 	"Verifications.List": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return inPage(s.Verifications.List(ctx, authdb.ListVerificationsParams{Identifier: authdb.Secret(w.of("proof"))}))
@@ -280,10 +280,10 @@ var methodCalls = map[string]methodCall{
 		return counted(s.Verifications.Count(ctx, authdb.ListVerificationsParams{Identifier: authdb.Secret(w.of("proof"))}))
 	},
 	"Verifications.Consume": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Verifications.Consume(ctx, w.of("proof")))
+		return errOf(s.Verifications.Consume(ctx, authdb.Secret(w.of("proof"))))
 	},
 	"Verifications.ConsumeValue": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return errOf(s.Verifications.ConsumeValue(ctx, w.of("proof"), "value"))
+		return errOf(s.Verifications.ConsumeValue(ctx, authdb.Secret(w.of("proof")), "value"))
 	},
 	"Verifications.ConsumeCode": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return s.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: authdb.Secret(w.of("code")), Code: "123456", InTx: true})
@@ -292,13 +292,13 @@ var methodCalls = map[string]methodCall{
 		return errOf(s.Verifications.Update(ctx, w.of("proof"), authdb.UpdateVerificationParams{Value: authdb.Set(authdb.Secret("x"))}))
 	},
 	"Verifications.UpdateByIdentifier": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return counted(s.Verifications.UpdateByIdentifier(ctx, w.of("proof"), authdb.UpdateVerificationParams{Value: authdb.Set(authdb.Secret("x"))}))
+		return counted(s.Verifications.UpdateByIdentifier(ctx, authdb.Secret(w.of("proof")), authdb.UpdateVerificationParams{Value: authdb.Set(authdb.Secret("x"))}))
 	},
 	"Verifications.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return s.Verifications.Delete(ctx, w.of("proof"))
 	},
 	"Verifications.DeleteByIdentifier": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return counted(s.Verifications.DeleteByIdentifier(ctx, w.of("proof")))
+		return counted(s.Verifications.DeleteByIdentifier(ctx, authdb.Secret(w.of("proof"))))
 	},
 	"Verifications.DeleteExpired": func(ctx context.Context, s *authdb.Store, _ estate) error {
 		return counted(s.Verifications.DeleteExpired(ctx, 1_000))

@@ -510,7 +510,7 @@ func foreignRaces(ctx context.Context) []foreignRace {
 			}, 0) - 1
 		}, func(t *testing.T, a *arena, b betterAuth) int {
 			return max(0, consumers(t, a, func(_ int, identifier string) error {
-				return errOf(a.Verifications.Consume(ctx, identifier))
+				return errOf(a.Verifications.Consume(ctx, authdb.Secret(identifier)))
 			}, func(identifier string) error { return b.consume(ctx, identifier, true) }, 3)-1)
 		}},
 		{"R17 link one identity", func(t *testing.T, a *arena, b betterAuth) int {

@@ -1398,13 +1398,13 @@ func TestRaceVerifications(t *testing.T) {
 	t.Run("consumed", func(t *testing.T) {
 		for _, rows := range []int{1, 3} {
 			identifier := create(t, "value", rows)
-			errs := atOnce(n, func(int) error { return errOf(a.Verifications.Consume(ctx, identifier)) })
+			errs := atOnce(n, func(int) error { return errOf(a.Verifications.Consume(ctx, authdb.Secret(identifier))) })
 			if ok, rest := succeeded(t, errs, authdb.ErrNotFound), a.number(t, left, identifier); ok != 1 || rest != 0 {
 				t.Errorf("%d rows: %d of %d calls succeeded, %d rows left", rows, ok, n, rest)
 			}
 			identifier = create(t, "value", rows)
 			errs = atOnce(n, func(i int) error {
-				return errOf(a.Verifications.ConsumeValue(ctx, identifier, []string{"value", "older"}[i%2]))
+				return errOf(a.Verifications.ConsumeValue(ctx, authdb.Secret(identifier), []authdb.Secret{"value", "older"}[i%2]))
 			})
 			if ok, rest := succeeded(t, errs, authdb.ErrNotFound), a.number(t, left, identifier); ok != 1 || rest != 0 {
 				t.Errorf("%d rows by value: %d of %d calls succeeded, %d rows left", rows, ok, n, rest)
@@ -1417,7 +1417,7 @@ func TestRaceVerifications(t *testing.T) {
 		if _, err := tx.Exec(ctx, `UPDATE verification SET value = 'newer' WHERE identifier = $1`, identifier); err != nil {
 			t.Fatal(err)
 		}
-		err := a.waits(t, func() error { return errOf(a.Verifications.ConsumeValue(ctx, identifier, "value")) }).afterwards(t, tx.Commit)
+		err := a.waits(t, func() error { return errOf(a.Verifications.ConsumeValue(ctx, authdb.Secret(identifier), "value")) }).afterwards(t, tx.Commit)
 		if rest := a.number(t, left, identifier); !errors.Is(err, authdb.ErrNotFound) || rest != 1 {
 			t.Errorf("got %v, want ErrNotFound; %d rows left", err, rest)
 		}
@@ -1562,7 +1562,9 @@ func TestRaceSessions(t *testing.T) {
 		name string
 		call func(id func(string, int) string, i int) error
 	}{
-		{"DeleteByToken", func(id func(string, int) string, i int) error { return a.Sessions.DeleteByToken(ctx, id("k", i)) }},
+		{"DeleteByToken", func(id func(string, int) string, i int) error {
+			return a.Sessions.DeleteByToken(ctx, authdb.Secret(id("k", i)))
+		}},
 		{"DeleteByUser", func(id func(string, int) string, i int) error {
 			return errOf(a.Sessions.DeleteByUser(ctx, id("u", i)))
 		}},
@@ -1727,7 +1729,7 @@ func TestRaceSessions(t *testing.T) {
 					VALUES ($1, $1, $2, now() + interval '7 days', now()) ON CONFLICT (token) DO UPDATE SET expires_at = excluded.expires_at`,
 					id("k", 0), user)
 				return err
-			}, func() error { return a.Sessions.DeleteByToken(ctx, id("k", 0)) })
+			}, func() error { return a.Sessions.DeleteByToken(ctx, authdb.Secret(id("k", 0))) })
 			return a.number(t, `SELECT count(*) FROM session WHERE token = $1`, id("k", 0))
 		})
 		goesWrong(t, "signs in during DeleteByUser without its lock", func(int) int {

@@ -258,13 +258,13 @@ func (f *fuzzer) sessions(ctx context.Context) {
 	if !f.sent("Sessions.Create", err, ip, agent, org, team) {
 		return
 	}
-	read, err := f.s.Sessions.Authenticate(ctx, string(session.Token))
+	read, err := f.s.Sessions.Authenticate(ctx, session.Token)
 	f.same("Sessions.Authenticate", read.Session, err, ip, agent, org, team)
 	if read.Member != nil || read.Team != nil {
 		f.t.Errorf("a random id opens %v, %v", read.Member, read.Team)
 	}
 	ip, agent = f.optional("ip_address", 255), f.optional("user_agent", 1024)
-	_, err = f.s.Sessions.UpdateByToken(ctx, string(session.Token), authdb.UpdateSessionParams{
+	_, err = f.s.Sessions.UpdateByToken(ctx, session.Token, authdb.UpdateSessionParams{
 		IPAddress: authdb.Set(ip.text), UserAgent: authdb.Set(agent.text),
 	})
 	if f.sent("Sessions.UpdateByToken", err, ip, agent) {
@@ -272,7 +272,7 @@ func (f *fuzzer) sessions(ctx context.Context) {
 		f.same("Sessions.Get", read, err, ip, agent)
 	}
 	token := f.required("token", 512)
-	if _, err := f.s.Sessions.GetByToken(ctx, token.text); errors.Is(err, authdb.ErrInvalidInput) == token.ok() || !errors.Is(err, authdb.ErrNotFound) {
+	if _, err := f.s.Sessions.GetByToken(ctx, authdb.Secret(token.text)); errors.Is(err, authdb.ErrInvalidInput) == token.ok() || !errors.Is(err, authdb.ErrNotFound) {
 		f.t.Errorf("Sessions.GetByToken(%+.200q): %v", token.text, err)
 	}
 	f.values++
@@ -286,15 +286,15 @@ func (f *fuzzer) verifications(ctx context.Context) {
 	if !f.sent("Verifications.Create", err, identifier, value) {
 		return
 	}
-	read, err := f.s.Verifications.GetByIdentifier(ctx, identifier.text)
+	read, err := f.s.Verifications.GetByIdentifier(ctx, authdb.Secret(identifier.text))
 	f.same("Verifications.GetByIdentifier", read, err, identifier, value)
 	other := f.optional("value", 65_536)
-	if _, err := f.s.Verifications.ConsumeValue(ctx, identifier.text, other.text); other.text != value.text &&
+	if _, err := f.s.Verifications.ConsumeValue(ctx, authdb.Secret(identifier.text), authdb.Secret(other.text)); other.text != value.text &&
 		(!errors.Is(err, authdb.ErrNotFound) && other.ok() || !errors.Is(err, authdb.ErrInvalidInput) && !other.ok()) {
 		f.t.Errorf("Verifications.ConsumeValue(%+.200q) of %+.200q: %v", other.text, value.text, err)
 	}
 	f.values++
-	read, err = f.s.Verifications.ConsumeValue(ctx, identifier.text, value.text)
+	read, err = f.s.Verifications.ConsumeValue(ctx, authdb.Secret(identifier.text), authdb.Secret(value.text))
 	if v.ID != read.ID && other.text != value.text {
 		f.same("Verifications.ConsumeValue", read, err, identifier, value)
 	}

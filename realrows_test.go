@@ -195,7 +195,7 @@ func (c *checker) ofUser(ctx context.Context, store *authdb.Store, user authdb.U
 		must[authdb.Session](t)(s, err)
 		c.row("session", s.ID, s)
 		c.row("session", s.ID, must[authdb.Session](t)(store.Sessions.Get(ctx, user.ID, s.ID)))
-		c.row("session", s.ID, must[authdb.Session](t)(store.Sessions.GetByToken(ctx, string(s.Token))))
+		c.row("session", s.ID, must[authdb.Session](t)(store.Sessions.GetByToken(ctx, s.Token)))
 	}
 	for a, err := range store.Accounts.All(ctx, authdb.ListAccountsParams{UserID: user.ID, Limit: 1}) {
 		must[authdb.Account](t)(a, err)

@@ -283,9 +283,9 @@ func TestNullIsRefused(t *testing.T) {
 		{"Organizations.Update", "slug", errOf(s.Organizations.Update(ctx, c.org.ID, authdb.UpdateOrganizationParams{Slug: null}))},
 		{"Members.Update", "role", errOf(s.Members.Update(ctx, c.org.ID, c.member.ID, authdb.UpdateMemberParams{Role: null}))},
 		{"Teams.Update", "name", errOf(s.Teams.Update(ctx, c.org.ID, c.team.ID, authdb.UpdateTeamParams{Name: null}))},
-		{"Sessions.UpdateByToken", "expires_at", errOf(s.Sessions.UpdateByToken(ctx, string(c.session.Token), authdb.UpdateSessionParams{ExpiresAt: never}))},
+		{"Sessions.UpdateByToken", "expires_at", errOf(s.Sessions.UpdateByToken(ctx, c.session.Token, authdb.UpdateSessionParams{ExpiresAt: never}))},
 		{"Verifications.Update", "value", errOf(s.Verifications.Update(ctx, c.verification.ID, authdb.UpdateVerificationParams{Value: authdb.SetNull[authdb.Secret]()}))},
-		{"Verifications.UpdateByIdentifier", "expires_at", errOf(s.Verifications.UpdateByIdentifier(ctx, string(c.verification.Identifier), authdb.UpdateVerificationParams{ExpiresAt: never}))},
+		{"Verifications.UpdateByIdentifier", "expires_at", errOf(s.Verifications.UpdateByIdentifier(ctx, c.verification.Identifier, authdb.UpdateVerificationParams{ExpiresAt: never}))},
 	} {
 		fails(t, test.err, authdb.ErrInvalidInput, test.op, test.field)
 	}

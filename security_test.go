@@ -361,8 +361,8 @@ func TestKeyStandsForOneCall(t *testing.T) {
 			},
 		},
 		"Sessions.DeleteByToken": {
-			func(ctx context.Context) error { return s.Sessions.DeleteByToken(ctx, string(a.session.Token)) },
-			func(ctx context.Context) error { return s.Sessions.DeleteByToken(ctx, string(b.session.Token)) },
+			func(ctx context.Context) error { return s.Sessions.DeleteByToken(ctx, a.session.Token) },
+			func(ctx context.Context) error { return s.Sessions.DeleteByToken(ctx, b.session.Token) },
 		},
 	} {
 		key := authdb.Once(ctx, name)

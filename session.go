@@ -182,34 +182,34 @@ func (r SessionRepository) Get(ctx context.Context, userID, sessionID string) (S
 // Authenticate returns the live session with that token, its user, the membership in its active organization and its
 // active team, in one round trip. It returns [ErrNotFound] if the token is unknown, revoked or expired: the caller
 // cannot tell, and need not.
-func (r SessionRepository) Authenticate(ctx context.Context, token string) (Authentication, error) {
+func (r SessionRepository) Authenticate(ctx context.Context, token Secret) (Authentication, error) {
 	const op = "Sessions.Authenticate"
 	if err := check(op, key("token", token, maxToken)); err != nil {
 		return Authentication{}, err
 	}
 	return get(ctx, r.repo(), op, (*queries).AuthenticateSession, dbgen.AuthenticateSessionParams{
-		Token: token, Now: r.repo().Now(),
+		Token: string(token), Now: r.repo().Now(),
 	}, authentication)
 }
 
 // GetByToken returns the session with that token, or [ErrNotFound]. It does not look at ExpiresAt: an expired session
 // that nobody has deleted is returned too.
-func (r SessionRepository) GetByToken(ctx context.Context, token string) (Session, error) {
+func (r SessionRepository) GetByToken(ctx context.Context, token Secret) (Session, error) {
 	const op = "Sessions.GetByToken"
 	if err := check(op, key("token", token, maxToken)); err != nil {
 		return Session{}, err
 	}
-	return get(ctx, r.repo(), op, (*queries).GetSessionByToken, token, toSession)
+	return get(ctx, r.repo(), op, (*queries).GetSessionByToken, string(token), toSession)
 }
 
 // ListByTokens returns the sessions with those tokens and their users, in the order of the tokens; a token without a
 // session is left out. It does not look at ExpiresAt. It returns [ErrInvalidInput].
-func (r SessionRepository) ListByTokens(ctx context.Context, tokens []string) ([]SessionWithUser, error) {
+func (r SessionRepository) ListByTokens(ctx context.Context, tokens []Secret) ([]SessionWithUser, error) {
 	const op = "Sessions.ListByTokens"
 	if err := check(op, eachOf("token", tokens, maxToken)); err != nil {
 		return nil, err
 	}
-	rows, err := repo.Read(ctx, r.repo(), op, (*queries).ListSessionsByTokens, tokens)
+	rows, err := repo.Read(ctx, r.repo(), op, (*queries).ListSessionsByTokens, each(tokens, plain))
 	return answers(op, rows, err, sessionWithUser)
 }
 
@@ -254,7 +254,7 @@ func (r SessionRepository) Count(ctx context.Context, p ListSessionsParams) (int
 // A session that is kept alive so, an hour at a time, has after [SessionLifetime] lasted as long as one that was made
 // for it: from then on [SessionRepository.Refresh], and so a betterauth.Authenticator, prolongs it by all of that. Set
 // the Authenticator's NoRefresh, or make a new session in time.
-func (r SessionRepository) UpdateByToken(ctx context.Context, token string, p UpdateSessionParams) (Session, error) {
+func (r SessionRepository) UpdateByToken(ctx context.Context, token Secret, p UpdateSessionParams) (Session, error) {
 	const op = "Sessions.UpdateByToken"
 	if err := check(op, key("token", token, maxToken), p.ExpiresAt.notNull("expires_at"),
 		instant("expires_at", p.ExpiresAt.value),
@@ -263,10 +263,10 @@ func (r SessionRepository) UpdateByToken(ctx context.Context, token string, p Up
 		return Session{}, err
 	}
 	row, err := repo.Update(ctx, r.repo(), op, (*queries).UpdateSessionByToken, dbgen.UpdateSessionByTokenParams{
-		Token: token, ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo().Now(),
+		Token: string(token), ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo().Now(),
 		SetIPAddress: p.IPAddress.set, IPAddress: p.IPAddress.value,
 		SetUserAgent: p.UserAgent.set, UserAgent: p.UserAgent.value,
-	}, (*queries).GetSessionByToken, token)
+	}, (*queries).GetSessionByToken, string(token))
 	return answer(op, row, err, toSession)
 }
 
@@ -288,7 +288,7 @@ func (r SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams) 
 	if p.UpdateAge == 0 {
 		p.UpdateAge = r.repo().Settings().SessionUpdateAge
 	}
-	if err := check(op, key("token", string(p.Token), maxToken), duration("lifetime", p.Lifetime),
+	if err := check(op, key("token", p.Token, maxToken), duration("lifetime", p.Lifetime),
 		duration("update_age", p.UpdateAge)); err != nil {
 		return RefreshedSession{}, err
 	}
@@ -304,7 +304,7 @@ func (r SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams) 
 // no member, [ErrNotFound] if the session is not live or another's, or [ErrInvalidInput].
 func (r SessionRepository) SetActiveOrganization(ctx context.Context, p SetActiveOrganizationParams) (Session, error) {
 	const op = "Sessions.SetActiveOrganization"
-	if err := check(op, id("user_id", p.UserID), key("token", string(p.Token), maxToken),
+	if err := check(op, id("user_id", p.UserID), key("token", p.Token, maxToken),
 		text("organization_id", p.OrganizationID, maxID)); err != nil {
 		return Session{}, err
 	}
@@ -319,7 +319,7 @@ func (r SessionRepository) SetActiveOrganization(ctx context.Context, p SetActiv
 // [ErrNotFound] if the session is not live or another's, or [ErrInvalidInput].
 func (r SessionRepository) SetActiveTeam(ctx context.Context, p SetActiveTeamParams) (Session, error) {
 	const op = "Sessions.SetActiveTeam"
-	if err := check(op, id("user_id", p.UserID), key("token", string(p.Token), maxToken),
+	if err := check(op, id("user_id", p.UserID), key("token", p.Token, maxToken),
 		text("team_id", p.TeamID, maxID)); err != nil {
 		return Session{}, err
 	}
@@ -341,22 +341,22 @@ func (r SessionRepository) Delete(ctx context.Context, userID, sessionID string)
 }
 
 // DeleteByToken signs out the session with that token. It returns [ErrNotFound].
-func (r SessionRepository) DeleteByToken(ctx context.Context, token string) error {
+func (r SessionRepository) DeleteByToken(ctx context.Context, token Secret) error {
 	const op = "Sessions.DeleteByToken"
 	if err := check(op, key("token", token, maxToken)); err != nil {
 		return err
 	}
-	return deleted(op, repo.Delete(ctx, r.repo(), op, (*queries).DeleteSessionByToken, token))
+	return deleted(op, repo.Delete(ctx, r.repo(), op, (*queries).DeleteSessionByToken, string(token)))
 }
 
 // DeleteByTokens signs out the sessions with those tokens and returns how many there were. It returns
 // [ErrInvalidInput].
-func (r SessionRepository) DeleteByTokens(ctx context.Context, tokens []string) (int64, error) {
+func (r SessionRepository) DeleteByTokens(ctx context.Context, tokens []Secret) (int64, error) {
 	const op = "Sessions.DeleteByTokens"
 	if err := check(op, eachOf("token", tokens, maxToken)); err != nil {
 		return 0, err
 	}
-	n, err := repo.Count(ctx, r.repo(), op, (*queries).DeleteSessionsByTokens, tokens)
+	n, err := repo.Count(ctx, r.repo(), op, (*queries).DeleteSessionsByTokens, each(tokens, plain))
 	return n, translate(op, err)
 }
 

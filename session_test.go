@@ -82,7 +82,7 @@ func testSessionGet(t *testing.T, s *fixture) {
 	for _, lifetime := range []time.Duration{time.Hour, -time.Hour} {
 		session := authdbtest.Session(t, s.Store, sessionOf(s, user.ID, lifetime))
 		returns(t, session)(s.Sessions.Get(ctx, user.ID, session.ID))
-		returns(t, session)(s.Sessions.GetByToken(ctx, string(session.Token)))
+		returns(t, session)(s.Sessions.GetByToken(ctx, session.Token))
 	}
 }
 
@@ -97,14 +97,14 @@ func testSessionListByTokens(t *testing.T, s *fixture) {
 	}
 	a, b, c := joined[0], joined[1], joined[2]
 	for _, test := range []struct {
-		tokens []string
+		tokens []authdb.Secret
 		want   []authdb.SessionWithUser
 	}{
-		{[]string{string(c.Token), string(a.Token), string(b.Token)}, []authdb.SessionWithUser{c, a, b}},
-		{[]string{string(b.Token), "unknown", string(a.Token)}, []authdb.SessionWithUser{b, a}},
-		{[]string{string(a.Token), string(c.Token), string(a.Token)}, []authdb.SessionWithUser{a, c}},
-		{[]string{"unknown"}, []authdb.SessionWithUser{}},
-		{[]string{}, []authdb.SessionWithUser{}},
+		{[]authdb.Secret{c.Token, a.Token, b.Token}, []authdb.SessionWithUser{c, a, b}},
+		{[]authdb.Secret{b.Token, "unknown", a.Token}, []authdb.SessionWithUser{b, a}},
+		{[]authdb.Secret{a.Token, c.Token, a.Token}, []authdb.SessionWithUser{a, c}},
+		{[]authdb.Secret{"unknown"}, []authdb.SessionWithUser{}},
+		{[]authdb.Secret{}, []authdb.SessionWithUser{}},
 		{nil, []authdb.SessionWithUser{}},
 	} {
 		returns(t, test.want)(s.Sessions.ListByTokens(ctx, test.tokens))
@@ -163,7 +163,7 @@ func testSessionUpdate(t *testing.T, s *fixture) {
 	later, past := s.now.Add(time.Hour), s.now.Add(-time.Hour)
 	checkUpdates(t, s, "session", session,
 		func(p params) (authdb.Session, error) {
-			return s.Sessions.UpdateByToken(t.Context(), string(session.Token), p)
+			return s.Sessions.UpdateByToken(t.Context(), session.Token, p)
 		},
 		[]step[params, authdb.Session]{
 			{"nothing", params{}, func(*authdb.Session) {}},
@@ -181,7 +181,7 @@ func testSessionDelete(t *testing.T, s *fixture) {
 	user := authdbtest.User(t, s.Store)
 	remove := map[string]func(authdb.Session) error{
 		"Sessions.Delete":        func(row authdb.Session) error { return s.Sessions.Delete(ctx, row.UserID, row.ID) },
-		"Sessions.DeleteByToken": func(row authdb.Session) error { return s.Sessions.DeleteByToken(ctx, string(row.Token)) },
+		"Sessions.DeleteByToken": func(row authdb.Session) error { return s.Sessions.DeleteByToken(ctx, row.Token) },
 	}
 	for op, remove := range remove {
 		want := readTables(t, s.Store)
@@ -195,14 +195,14 @@ func testSessionDeleteMany(t *testing.T, s *fixture) {
 	user := authdbtest.User(t, s.Store)
 	authdbtest.Session(t, s.Store)
 	want := readTables(t, s.Store)
-	var tokens []string
+	var tokens []authdb.Secret
 	var sessions []authdb.Session
 	for i := range 5 {
 		sessions = append(sessions, authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Duration(i-2)*time.Hour)))
-		tokens = append(tokens, string(sessions[i].Token))
+		tokens = append(tokens, sessions[i].Token)
 	}
 	returns(t, int64(0))(s.Sessions.DeleteByTokens(ctx, nil))
-	returns(t, int64(2))(s.Sessions.DeleteByTokens(ctx, []string{tokens[1], "unknown", tokens[3], tokens[1]}))
+	returns(t, int64(2))(s.Sessions.DeleteByTokens(ctx, []authdb.Secret{tokens[1], "unknown", tokens[3], tokens[1]}))
 	returns(t, int64(3))(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID}))
 	returns(t, int64(1))(s.Sessions.DeleteByTokens(ctx, tokens[1:3]))
 	returns(t, []authdb.Session{sessions[0], sessions[4]})(sorted(s.Sessions.DeleteByUser(ctx, user.ID)))
@@ -253,21 +253,21 @@ func testSessionAuthenticate(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	a := newTenant(t, s)
 	returns(t, authdb.Authentication{Session: a.session, User: a.user, Member: &a.member, Team: &a.team})(
-		s.Sessions.Authenticate(ctx, string(a.session.Token)))
+		s.Sessions.Authenticate(ctx, a.session.Token))
 	exec(t, s.Store, `UPDATE team SET updated_at = NULL WHERE id = $1`, a.team.ID)
 	a.team.UpdatedAt = nil
 	returns(t, authdb.Authentication{Session: a.session, User: a.user, Member: &a.member, Team: &a.team})(
-		s.Sessions.Authenticate(ctx, string(a.session.Token)))
+		s.Sessions.Authenticate(ctx, a.session.Token))
 	plain := authdbtest.Session(t, s.Store, sessionOf(s, a.user.ID, time.Millisecond))
-	returns(t, authdb.Authentication{Session: plain, User: a.user})(s.Sessions.Authenticate(ctx, string(plain.Token)))
+	returns(t, authdb.Authentication{Session: plain, User: a.user})(s.Sessions.Authenticate(ctx, plain.Token))
 	for range 2 {
 		s.now = s.now.Add(time.Millisecond)
-		notFound(t, map[string]error{"Sessions.Authenticate": errOf(s.Sessions.Authenticate(ctx, string(plain.Token)))})
+		notFound(t, map[string]error{"Sessions.Authenticate": errOf(s.Sessions.Authenticate(ctx, plain.Token))})
 	}
-	if err := s.Sessions.DeleteByToken(ctx, string(a.session.Token)); err != nil {
+	if err := s.Sessions.DeleteByToken(ctx, a.session.Token); err != nil {
 		t.Fatal(err)
 	}
-	notFound(t, map[string]error{"Sessions.Authenticate": errOf(s.Sessions.Authenticate(ctx, string(a.session.Token)))})
+	notFound(t, map[string]error{"Sessions.Authenticate": errOf(s.Sessions.Authenticate(ctx, a.session.Token))})
 }
 
 // testSessionAuthenticateOutside: the ids in a session open nothing by themselves.
@@ -298,7 +298,7 @@ func testSessionAuthenticateOutside(t *testing.T, s *fixture) {
 				p.ActiveOrganizationID, p.ActiveTeamID = test.org, test.team
 			})
 			returns(t, authdb.Authentication{Session: session, User: a.user, Member: test.member})(
-				s.Sessions.Authenticate(t.Context(), string(session.Token)))
+				s.Sessions.Authenticate(t.Context(), session.Token))
 		})
 	}
 }
@@ -356,7 +356,7 @@ func testSessionRefresh(t *testing.T, s *fixture) {
 func testSessionRefreshNone(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	ended := authdbtest.Session(t, s.Store)
-	ended = must[authdb.Session](t)(s.Sessions.UpdateByToken(ctx, string(ended.Token), authdb.UpdateSessionParams{ExpiresAt: authdb.Set(s.now)}))
+	ended = must[authdb.Session](t)(s.Sessions.UpdateByToken(ctx, ended.Token, authdb.UpdateSessionParams{ExpiresAt: authdb.Set(s.now)}))
 	revoked := authdbtest.Session(t, s.Store)
 	if err := s.Sessions.Delete(ctx, revoked.UserID, revoked.ID); err != nil {
 		t.Fatal(err)

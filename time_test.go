@@ -191,7 +191,7 @@ func checkExpiry(t *testing.T, s *authdb.Store, userID string, now time.Time) {
 		if got := live() - before; got != want {
 			t.Errorf("a session that ends %v from now: %d are live, want %d", offset, got, want)
 		}
-		if err := s.Sessions.DeleteByToken(ctx, string(session.Token)); err != nil {
+		if err := s.Sessions.DeleteByToken(ctx, session.Token); err != nil {
 			t.Fatal(err)
 		}
 	}

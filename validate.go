@@ -46,7 +46,7 @@ func check(op string, faults ...fault) error {
 }
 
 // key checks a key that rows are looked up by.
-func key(field, s string, limit int) fault {
+func key[T ~string](field string, s T, limit int) fault {
 	f := required(field, s, limit)
 	f.lookup = true
 	return f
@@ -56,7 +56,7 @@ func key(field, s string, limit int) fault {
 func id(field, s string) fault { return key(field, s, maxID) }
 
 // required checks text that may not be empty.
-func required(field, s string, limit int) fault {
+func required[T ~string](field string, s T, limit int) fault {
 	if s == "" {
 		return fault{field: field, reason: "empty"}
 	}
@@ -64,8 +64,8 @@ func required(field, s string, limit int) fault {
 }
 
 // text checks text that the database can store.
-func text(field, s string, limit int) fault {
-	f := fault{field: field}
+func text[T ~string](field string, value T, limit int) fault {
+	f, s := fault{field: field}, string(value)
 	switch {
 	case len(s) > limit*utf8.UTFMax || len(s) > limit && utf8.RuneCountInString(s) > limit:
 		f.reason = "too long"
@@ -82,7 +82,7 @@ func optional[T ~string](field string, s *T, limit int) fault {
 	if s == nil {
 		return fault{}
 	}
-	return text(field, string(*s), limit)
+	return text(field, *s, limit)
 }
 
 // optionalRequired checks text that may be absent, but not empty.
@@ -121,7 +121,7 @@ func requiredInstant(field string, t time.Time) fault {
 }
 
 // eachOf checks each text of a list, none of which may be empty.
-func eachOf(field string, list []string, limit int) fault {
+func eachOf[T ~string](field string, list []T, limit int) fault {
 	for _, s := range list {
 		if f := required(field, s, limit); f.reason != "" {
 			return f

@@ -74,8 +74,8 @@ type VerificationRepository struct{ door }
 // that of whoever made another, CreatedAt is a millisecond after that one's. It returns [ErrInvalidInput].
 func (r VerificationRepository) Create(ctx context.Context, p CreateVerificationParams) (Verification, error) {
 	const op = "Verifications.Create"
-	if err := check(op, text("id", p.ID, maxID), required("identifier", string(p.Identifier), maxToken),
-		text("value", string(p.Value), maxValue),
+	if err := check(op, text("id", p.ID, maxID), required("identifier", p.Identifier, maxToken),
+		text("value", p.Value, maxValue),
 		requiredInstant("expires_at", p.ExpiresAt)); err != nil {
 		return Verification{}, err
 	}
@@ -90,7 +90,7 @@ func (r VerificationRepository) Create(ctx context.Context, p CreateVerification
 // [ErrInvalidInput]. In a transaction that is rolled back it was not reserved.
 func (r VerificationRepository) Reserve(ctx context.Context, p CreateVerificationParams) error {
 	const op = "Verifications.Reserve"
-	if err := check(op, p.noID(), required("identifier", string(p.Identifier), maxToken), text("value",
+	if err := check(op, p.noID(), required("identifier", p.Identifier, maxToken), text("value",
 		string(p.Value), maxValue),
 		requiredInstant("expires_at", p.ExpiresAt)); err != nil {
 		return err
@@ -111,13 +111,13 @@ func (r VerificationRepository) Get(ctx context.Context, verificationID string) 
 
 // GetByIdentifier returns the newest verification of an identifier, or [ErrNotFound] if there is none or the newest
 // has expired: an older one is never taken in its place. It does not use the verification up.
-func (r VerificationRepository) GetByIdentifier(ctx context.Context, identifier string) (Verification, error) {
+func (r VerificationRepository) GetByIdentifier(ctx context.Context, identifier Secret) (Verification, error) {
 	const op = "Verifications.GetByIdentifier"
 	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
 		return Verification{}, err
 	}
 	return get(ctx, r.repo(), op, (*queries).GetVerificationByIdentifier, dbgen.GetVerificationByIdentifierParams{
-		Identifier: identifier, Now: r.repo().Now(),
+		Identifier: string(identifier), Now: r.repo().Now(),
 	}, toVerification)
 }
 
@@ -125,7 +125,7 @@ func (r VerificationRepository) GetByIdentifier(ctx context.Context, identifier 
 // [ErrInvalidInput].
 func (r VerificationRepository) List(ctx context.Context, p ListVerificationsParams) (Page[Verification], error) {
 	const op = "Verifications.List"
-	if err := check(op, key("identifier", string(p.Identifier), maxToken), pageSize(p.Limit)); err != nil {
+	if err := check(op, key("identifier", p.Identifier, maxToken), pageSize(p.Limit)); err != nil {
 		return Page[Verification]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -149,7 +149,7 @@ func (r VerificationRepository) All(ctx context.Context, p ListVerificationsPara
 // [ErrInvalidInput].
 func (r VerificationRepository) Count(ctx context.Context, p ListVerificationsParams) (int64, error) {
 	const op = "Verifications.Count"
-	if err := check(op, key("identifier", string(p.Identifier), maxToken), pageSize(p.Limit)); err != nil {
+	if err := check(op, key("identifier", p.Identifier, maxToken), pageSize(p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountVerifications, string(p.Identifier), itself)
@@ -159,23 +159,23 @@ func (r VerificationRepository) Count(ctx context.Context, p ListVerificationsPa
 // the others [ErrNotFound], as if there is none or the newest has expired. All older ones of the identifier go along.
 // In a transaction that is rolled back it was not used up.
 // It suits an identifier that holds the secret, such as "reset-password:" and a token.
-func (r VerificationRepository) Consume(ctx context.Context, identifier string) (Verification, error) {
+func (r VerificationRepository) Consume(ctx context.Context, identifier Secret) (Verification, error) {
 	const op = "Verifications.Consume"
 	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
 		return Verification{}, err
 	}
-	row, err := r.repo().ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{Identifier: identifier})
+	row, err := r.repo().ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{Identifier: string(identifier)})
 	return answer(op, row, err, toVerification)
 }
 
 // ConsumeValue is Consume if the newest verification has that value; else it changes nothing and returns [ErrNotFound].
 // It counts no attempts: for a value that can be guessed there is ConsumeCode.
-func (r VerificationRepository) ConsumeValue(ctx context.Context, identifier, value string) (Verification, error) {
+func (r VerificationRepository) ConsumeValue(ctx context.Context, identifier, value Secret) (Verification, error) {
 	const op = "Verifications.ConsumeValue"
 	if err := check(op, key("identifier", identifier, maxToken), text("value", value, maxValue)); err != nil {
 		return Verification{}, err
 	}
-	row, err := r.repo().ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{Identifier: identifier, Value: &value})
+	row, err := r.repo().ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{Identifier: string(identifier), Value: new(string(value))})
 	return answer(op, row, err, toVerification)
 }
 
@@ -190,7 +190,7 @@ func (r VerificationRepository) ConsumeCode(ctx context.Context, p ConsumeCodePa
 	if p.MaxAttempts == 0 {
 		p.MaxAttempts = 3
 	}
-	if err := check(op, key("identifier", string(p.Identifier), maxToken), required("code", string(p.Code), maxToken),
+	if err := check(op, key("identifier", p.Identifier, maxToken), required("code", p.Code, maxToken),
 		limitOf("max_attempts", p.MaxAttempts)); err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func (r VerificationRepository) Update(
 // UpdateByIdentifier changes what p says of every verification of an identifier and returns how many there are. It
 // returns [ErrInvalidInput].
 func (r VerificationRepository) UpdateByIdentifier(
-	ctx context.Context, identifier string, p UpdateVerificationParams,
+	ctx context.Context, identifier Secret, p UpdateVerificationParams,
 ) (int64, error) {
 	const op = "Verifications.UpdateByIdentifier"
 	if err := p.check(op, key("identifier", identifier, maxToken)); err != nil {
@@ -225,7 +225,7 @@ func (r VerificationRepository) UpdateByIdentifier(
 	}
 	query := (*queries).UpdateVerificationsByIdentifier
 	n, err := repo.Count(ctx, r.repo(), op, query, dbgen.UpdateVerificationsByIdentifierParams{
-		Identifier: identifier, Value: (*string)(p.Value.value), ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo().Now(),
+		Identifier: string(identifier), Value: (*string)(p.Value.value), ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo().Now(),
 	})
 	return n, translate(op, err)
 }
@@ -242,12 +242,12 @@ func (r VerificationRepository) Delete(ctx context.Context, verificationID strin
 
 // DeleteByIdentifier removes the verifications of an identifier and returns how many there were. It returns
 // [ErrInvalidInput].
-func (r VerificationRepository) DeleteByIdentifier(ctx context.Context, identifier string) (int64, error) {
+func (r VerificationRepository) DeleteByIdentifier(ctx context.Context, identifier Secret) (int64, error) {
 	const op = "Verifications.DeleteByIdentifier"
 	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
 		return 0, err
 	}
-	n, err := repo.Count(ctx, r.repo(), op, (*queries).DeleteVerificationsByIdentifier, identifier)
+	n, err := repo.Count(ctx, r.repo(), op, (*queries).DeleteVerificationsByIdentifier, string(identifier))
 	return n, translate(op, err)
 }
 

@@ -167,7 +167,7 @@ func testVerificationConsume(t *testing.T, s *fixture) {
 func testVerificationConsumeValue(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	consume := func(value string) (authdb.Verification, error) {
-		return s.Verifications.ConsumeValue(ctx, "value", value)
+		return s.Verifications.ConsumeValue(ctx, "value", authdb.Secret(value))
 	}
 	newVerification(t, s, "value 2", time.Hour)
 	without := readTables(t, s.Store)

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/betterauth"
 )
 
@@ -583,7 +584,7 @@ func TestVary(t *testing.T) {
 					if anonymous {
 						middleware = auth.Optional
 					}
-					w := serve(middleware(h), request(auth.Cookies.Name()+"="+auth.Cookies.Sign(token)))
+					w := serve(middleware(h), request(auth.Cookies.Name()+"="+auth.Cookies.Sign(authdb.Secret(token))))
 					want := test.want
 					if bearer != betterauth.BearerOff && what != "everything" {
 						want = append(slices.Clip(want), "Authorization")

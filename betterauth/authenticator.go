@@ -13,7 +13,7 @@ import (
 
 // Sessions is what an [Authenticator] needs of [authdb.SessionRepository].
 type Sessions interface {
-	Authenticate(ctx context.Context, token string) (authdb.Authentication, error)
+	Authenticate(ctx context.Context, token authdb.Secret) (authdb.Authentication, error)
 	Refresh(ctx context.Context, p authdb.RefreshSessionParams) (authdb.RefreshedSession, error)
 	Settings() authdb.Settings // how long sessions live, and when they are prolonged
 }
@@ -131,7 +131,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (au
 	if !a.isDue(r, found.Session) {
 		return found, nil
 	}
-	refreshed, err := a.Sessions.Refresh(r.Context(), authdb.RefreshSessionParams{Token: authdb.Secret(token)})
+	refreshed, err := a.Sessions.Refresh(r.Context(), authdb.RefreshSessionParams{Token: token})
 	switch {
 	case errors.Is(err, authdb.ErrNotFound): // signed out meanwhile
 		return authdb.Authentication{}, ErrNoSession
@@ -152,7 +152,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (au
 }
 
 // token returns the session token that the request sends, and whether it does so by cookie.
-func (a *Authenticator) token(r *http.Request) (token string, byCookie bool, err error) {
+func (a *Authenticator) token(r *http.Request) (token authdb.Secret, byCookie bool, err error) {
 	token, bearerErr := a.bearer(r)
 	if bearerErr == nil {
 		return token, false, nil
@@ -164,7 +164,7 @@ func (a *Authenticator) token(r *http.Request) (token string, byCookie bool, err
 	return token, true, err
 }
 
-func (a *Authenticator) bearer(r *http.Request) (string, error) {
+func (a *Authenticator) bearer(r *http.Request) (authdb.Secret, error) {
 	const scheme = "bearer "
 	header := r.Header.Get("Authorization")
 	if a.Bearer == BearerOff || len(header) < len(scheme) || !strings.EqualFold(header[:len(scheme)], scheme) {
@@ -175,7 +175,7 @@ func (a *Authenticator) bearer(r *http.Request) (string, error) {
 	case value == "":
 		return "", ErrNoCookie
 	case a.Bearer == BearerPlain && !strings.Contains(value, "."):
-		return value, nil
+		return authdb.Secret(value), nil
 	}
 	return a.Cookies.Verify(value)
 }

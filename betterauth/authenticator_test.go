@@ -42,9 +42,9 @@ func fakeOf(token string, expiresAt time.Time) *fakeSessions {
 	}}}
 }
 
-func (f *fakeSessions) Authenticate(_ context.Context, token string) (authdb.Authentication, error) {
-	f.asked = append(f.asked, token)
-	found, ok := f.rows[token]
+func (f *fakeSessions) Authenticate(_ context.Context, token authdb.Secret) (authdb.Authentication, error) {
+	f.asked = append(f.asked, string(token))
+	found, ok := f.rows[string(token)]
 	if f.err == nil && !ok {
 		return authdb.Authentication{}, fmt.Errorf("no row: %w", authdb.ErrNotFound)
 	}

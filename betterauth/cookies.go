@@ -156,7 +156,7 @@ func (c *Cookies) name(of string) string {
 // Token returns the token of the request's session cookie, which says that the server once signed it, not that its
 // session is live: that is Authenticate's to say. It returns [ErrNoCookie], [ErrMalformedCookie] or [ErrForgedCookie].
 // Of several cookies with the name, the first counts, as it does on the other side.
-func (c *Cookies) Token(r *http.Request) (string, error) { return c.read(r, sessionToken) }
+func (c *Cookies) Token(r *http.Request) (authdb.Secret, error) { return c.read(r, sessionToken) }
 
 // DontRemember reports whether the request's session is one without "remember me": it has a cookie for it, made by
 // the server. Such a session is not refreshed.
@@ -165,7 +165,7 @@ func (c *Cookies) DontRemember(r *http.Request) bool {
 	return err == nil
 }
 
-func (c *Cookies) read(r *http.Request, name string) (string, error) {
+func (c *Cookies) read(r *http.Request, name string) (authdb.Secret, error) {
 	cookie, err := r.Cookie(c.name(name))
 	if err != nil || cookie.Value == "" {
 		return "", ErrNoCookie
@@ -179,7 +179,7 @@ func (c *Cookies) read(r *http.Request, name string) (string, error) {
 //
 // It asks for the very signature that [Cookies.Sign] makes, in standard base64 with padding. Better Auth also takes the
 // three other spellings of the last digit, whose two lowest bits encode nothing.
-func (c *Cookies) Verify(value string) (string, error) {
+func (c *Cookies) Verify(value string) (authdb.Secret, error) {
 	if len(value) > maxCookieLength {
 		return "", ErrMalformedCookie
 	}
@@ -196,13 +196,13 @@ func (c *Cookies) Verify(value string) (string, error) {
 	if genuine != 1 {
 		return "", ErrForgedCookie
 	}
-	return token, nil
+	return authdb.Secret(token), nil
 }
 
 // Sign returns the value of a cookie for a token, as the server sends it: token, dot and signature, percent-encoded.
-func (c *Cookies) Sign(token string) string {
-	signature := c.signers[0](token)
-	return escape(token + "." + string(signature[:]))
+func (c *Cookies) Sign(token authdb.Secret) string {
+	signature := c.signers[0](string(token))
+	return escape(string(token) + "." + string(signature[:]))
 }
 
 // escape is JavaScript's encodeURIComponent. Nothing of it is quoted or dropped by [http.Cookie].
@@ -214,7 +214,7 @@ var componentEscaper = strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "
 // at least one, which is [authdb.SessionLifetime] unless the other side's session.expiresIn says otherwise, or, if that
 // is zero, until the browser closes: that is how a session without "remember me" gets it, beside
 // [Cookies.DontRememberCookie].
-func (c *Cookies) Cookie(token string, lifetime time.Duration) *http.Cookie {
+func (c *Cookies) Cookie(token authdb.Secret, lifetime time.Duration) *http.Cookie {
 	cookie := c.cookie(sessionToken, c.Sign(token))
 	if lifetime > 0 {
 		cookie.MaxAge = max(1, int(lifetime/time.Second))
@@ -259,8 +259,8 @@ func (c *Cookies) isPart(name string) bool {
 // Tokens returns the tokens of all sessions that the request shows by genuine cookies, each once: that of the session
 // cookie and those of the multi-session plugin. To sign out of all of them, as that plugin does, delete them by
 // [authdb.SessionRepository.DeleteByTokens].
-func (c *Cookies) Tokens(r *http.Request) []string {
-	var tokens []string
+func (c *Cookies) Tokens(r *http.Request) []authdb.Secret {
+	var tokens []authdb.Secret
 	for _, sent := range r.Cookies() {
 		if sent.Name != c.Name() && !c.isMultiSession(sent.Name) {
 			continue

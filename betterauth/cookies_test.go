@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/betterauth"
 )
 
@@ -67,7 +68,7 @@ func TestMalformedCookies(t *testing.T) {
 func TestTokensKeepTheirDots(t *testing.T) {
 	cookies := newCookies(t, betterauth.CookieOptions{}, secret)
 	for _, token := range []string{"a.b", ".", "..", "a.", ".a"} {
-		if got, err := cookies.Verify(cookies.Sign(token)); err != nil || got != token {
+		if got, err := cookies.Verify(cookies.Sign(authdb.Secret(token))); err != nil || string(got) != token {
 			t.Errorf("%q: got %q, %v", token, got, err)
 		}
 	}
@@ -306,7 +307,7 @@ func TestTokens(t *testing.T) {
 		name + "_multi-b=" + cookies.Sign("B") + "; " + name + "=" + cookies.Sign("A") + "; " + name + "_multi-a=" + cookies.Sign("A"):                            "B A",
 		name + "_multi-c=" + forged + "; " + name + "_multi-d=C; better-auth.session_tokens=" + cookies.Sign("E") + "; " + name + "_multi-a=" + cookies.Sign("A"): "A",
 	} {
-		if got := strings.Join(cookies.Tokens(request(header)), " "); got != want {
+		if got := joined(cookies.Tokens(request(header))); got != want {
 			t.Errorf("%s: got %q, want %q", header, got, want)
 		}
 	}
@@ -362,19 +363,28 @@ func genuine(t testing.TB) (cookies *betterauth.Cookies, values []string, tokens
 	return newCookies(t, betterauth.CookieOptions{}, key), values, tokens
 }
 
+// joined shows tokens.
+func joined(tokens []authdb.Secret) string {
+	var all []string
+	for _, t := range tokens {
+		all = append(all, string(t))
+	}
+	return strings.Join(all, " ")
+}
+
 // checkMutant fails if a value is accepted that is not, byte for byte after percent-decoding, what a server once
 // signed, or if one that is so is refused. It reports whether it is.
-func checkMutant(t testing.TB, value string, tokens map[string]string, verify func(string) (string, error)) bool {
+func checkMutant(t testing.TB, value string, tokens map[string]string, verify func(string) (authdb.Secret, error)) bool {
 	t.Helper()
 	got, err := verify(value)
 	plain, undecodable := url.PathUnescape(value)
 	token, same := tokens[plain]
 	same = same && undecodable == nil
 	switch {
-	case same && (err != nil || got != token):
-		t.Fatalf("%q is genuine, but got %q, %v", value, got, err)
+	case same && (err != nil || string(got) != token):
+		t.Fatalf("%q is genuine, but got %q, %v", value, string(got), err)
 	case !same && (err == nil || got != ""):
-		t.Fatalf("%q is accepted as %q, %v", value, got, err)
+		t.Fatalf("%q is accepted as %q, %v", value, string(got), err)
 	case !same && !errors.Is(err, betterauth.ErrMalformedCookie) && !errors.Is(err, betterauth.ErrForgedCookie):
 		t.Fatalf("%q: %v", value, err)
 	}
@@ -456,7 +466,7 @@ func TestMutatedCookies(t *testing.T) {
 			}
 			continue
 		}
-		checkMutant(t, sent.Value, tokens, func(string) (string, error) { return cookies.Token(r) })
+		checkMutant(t, sent.Value, tokens, func(string) (authdb.Secret, error) { return cookies.Token(r) })
 		fromHeader++
 	}
 	t.Logf("%d mutations of %d cookies in %v: %d still decode to a genuine cookie and are accepted, %d others are not; "+
@@ -484,13 +494,13 @@ func FuzzVerify(f *testing.F) {
 		r := &http.Request{Header: http.Header{"Cookie": {value, cookies.Name() + "=" + value}, "Authorization": {"Bearer " + value}}}
 		if token, err := cookies.Token(r); err == nil {
 			sent, _ := r.Cookie(cookies.Name())
-			if plain, _ := url.PathUnescape(sent.Value); tokens[plain] != token {
-				t.Errorf("%q is accepted as %q", value, token)
+			if plain, _ := url.PathUnescape(sent.Value); tokens[plain] != string(token) {
+				t.Errorf("%q is accepted as %q", value, string(token))
 			}
 		}
 		cookies.DontRemember(r)
 		cookies.Clear(r)
-		if signed, err := cookies.Verify(cookies.Sign(value)); len(value) < 1000 && value != "" && (err != nil || signed != value) {
+		if signed, err := cookies.Verify(cookies.Sign(authdb.Secret(value))); len(value) < 1000 && value != "" && (err != nil || string(signed) != value) {
 			t.Errorf("%q signed and verified is %q, %v", value, signed, err)
 		}
 	})

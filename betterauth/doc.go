@@ -29,20 +29,20 @@
 // [http.CrossOriginProtection] around the middleware.
 //
 // Whatever a handler says of caching, what the middleware answers varies by the cookie, and an answer with a session
-// cookie is for who asked alone. Of several Authenticators around a handler, each lets in by its own word, and the
-// innermost one's is what [FromContext] returns.
+// cookie is for the one who asked. Where several Authenticators are around a handler, each decides for itself, and
+// [FromContext] returns what the innermost one found.
 //
 // # Signing people in and out
 //
 // What this side makes, the other takes:
 //
 //	hash, err := betterauth.HashPassword(ctx, password)
-//	ok, err := betterauth.VerifyPassword(ctx, hash, password) // "" where there is no hash
+//	ok, err := betterauth.VerifyPassword(ctx, account.Password, password) // nil where there is no hash
 //
 //	session, err = store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: ada.ID})
-//	http.SetCookie(w, cookies.Cookie(string(session.Token), authdb.SessionLifetime))
+//	http.SetCookie(w, cookies.Cookie(session.Token, store.Sessions.Settings().SessionLifetime))
 //
-//	_, err := store.Sessions.DeleteByTokens(r.Context(), append(cookies.Tokens(r), string(me.Session.Token)))
+//	_, err := store.Sessions.DeleteByTokens(r.Context(), append(cookies.Tokens(r), me.Session.Token))
 //	for _, c := range cookies.Clear(r) {
 //		http.SetCookie(w, c)
 //	}

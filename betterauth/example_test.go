@@ -45,7 +45,7 @@ func Example() {
 	})))
 	mux.Handle("POST /sign-out", auth.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		me, _ := betterauth.FromContext(r.Context())
-		_, err := store.Sessions.DeleteByTokens(r.Context(), append(cookies.Tokens(r), string(me.Session.Token)))
+		_, err := store.Sessions.DeleteByTokens(r.Context(), append(cookies.Tokens(r), me.Session.Token))
 		if err != nil {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
@@ -81,7 +81,7 @@ func Example() {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}
-		http.SetCookie(w, cookies.Cookie(string(session.Token), authdb.SessionLifetime))
+		http.SetCookie(w, cookies.Cookie(session.Token, store.Sessions.Settings().SessionLifetime))
 		_, _ = fmt.Fprint(w, "welcome")
 	})
 
@@ -117,7 +117,7 @@ func ExampleVerifyPassword() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	ok, err := betterauth.VerifyPassword(ctx, hash, password)
+	ok, err := betterauth.VerifyPassword(ctx, &hash, password)
 	fmt.Println(ok, err)
 	// Output: true <nil>
 }
@@ -141,11 +141,7 @@ func ExampleVerifyPassword_signIn() {
 		if err != nil && !errors.Is(err, authdb.ErrNotFound) {
 			return authdb.Session{}, err
 		}
-		hash := ""
-		if account.Password != nil {
-			hash = string(*account.Password)
-		}
-		ok, err := betterauth.VerifyPassword(ctx, hash, password) // "" where there is no hash
+		ok, err := betterauth.VerifyPassword(ctx, account.Password, password) // nil where there is no hash
 		if err != nil && !errors.Is(err, betterauth.ErrInvalidPassword) {
 			return authdb.Session{}, err // such as betterauth.ErrBusy
 		}
@@ -166,9 +162,9 @@ func ExampleVerifyPassword_signIn() {
 
 func ExampleVersion() {
 	server := betterauth.Version{1, 7, 25}
-	fmt.Println(server.MagicLink("fYxTqZkPmNbVcXsWdErTgHyUjIkOlAzQ"))
-	fmt.Println(betterauth.Version{1, 6, 34}.MagicLink("fYxTqZkPmNbVcXsWdErTgHyUjIkOlAzQ"))
-	fmt.Println(server.EmailOTP(betterauth.OTPSignIn, "ada@example.com"))
+	fmt.Println(string(server.MagicLink("fYxTqZkPmNbVcXsWdErTgHyUjIkOlAzQ")))
+	fmt.Println(string(betterauth.Version{1, 6, 34}.MagicLink("fYxTqZkPmNbVcXsWdErTgHyUjIkOlAzQ")))
+	fmt.Println(string(server.EmailOTP(betterauth.OTPSignIn, "ada@example.com")))
 	// Output:
 	// magic-link:fYxTqZkPmNbVcXsWdErTgHyUjIkOlAzQ
 	// fYxTqZkPmNbVcXsWdErTgHyUjIkOlAzQ

@@ -23,9 +23,9 @@ func TestNewID(t *testing.T) {
 func TestIdentifiers(t *testing.T) {
 	identifiers := func(v betterauth.Version) string {
 		return strings.Join([]string{
-			v.ResetPassword("T"), v.DeleteAccount("T"),
-			v.EmailOTP(betterauth.OTPSignIn, "E"), v.EmailOTP(betterauth.OTPEmailVerification, "E"), v.EmailOTP(betterauth.OTPForgetPassword, "E"),
-			v.ChangeEmailOTP("U", "E", "N"), v.MagicLink("T"), v.AuthState("S"), v.PhoneOTP("+1"), v.PhoneReset("+1"),
+			string(v.ResetPassword("T")), string(v.DeleteAccount("T")),
+			string(v.EmailOTP(betterauth.OTPSignIn, "E")), string(v.EmailOTP(betterauth.OTPEmailVerification, "E")), string(v.EmailOTP(betterauth.OTPForgetPassword, "E")),
+			string(v.ChangeEmailOTP("U", "E", "N")), string(v.MagicLink("T")), string(v.AuthState("S")), string(v.PhoneOTP("+1")), string(v.PhoneReset("+1")),
 		}, " ")
 	}
 	const always = "reset-password:T delete-account-T sign-in-otp-E email-verification-otp-E forget-password-otp-E "
@@ -60,9 +60,9 @@ func TestIdentifiersOfRows(t *testing.T) {
 		resets, states := 0, 0
 		for _, row := range regexp.MustCompile(`(?m)^\('[^']*', '(?:[a-z-]+:)?([\w-]+)', '([^']*)'`).FindAllStringSubmatch(rows, -1) {
 			switch {
-			case strings.Contains(row[0], "'"+v.ResetPassword(row[1])+"'"):
+			case strings.Contains(row[0], "'"+string(v.ResetPassword(row[1]))+"'"):
 				resets++
-			case strings.Contains(row[0], "'"+v.AuthState(row[1])+"'") && strings.Contains(row[2], `"oauthState":"`+row[1]+`"`):
+			case strings.Contains(row[0], "'"+string(v.AuthState(row[1]))+"'") && strings.Contains(row[2], `"oauthState":"`+row[1]+`"`):
 				states++
 			default:
 				t.Errorf("%s: %s", text, row[0])

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"github.com/zerostarter/authdb"
 	"golang.org/x/crypto/scrypt"
 	"golang.org/x/text/unicode/norm"
 )
@@ -50,19 +51,19 @@ var defaultHasher Hasher
 
 // HashPassword is [Hasher.Hash] with Better Auth's limits, and so many hashes at a time in the whole program as
 // [Hasher.Concurrency] says.
-func HashPassword(ctx context.Context, password string) (string, error) {
+func HashPassword(ctx context.Context, password string) (authdb.Secret, error) {
 	return defaultHasher.Hash(ctx, password)
 }
 
 // VerifyPassword is [Hasher.Verify] with Better Auth's limits. It waits its turn together with [HashPassword].
-func VerifyPassword(ctx context.Context, hash, password string) (bool, error) {
+func VerifyPassword(ctx context.Context, hash *authdb.Secret, password string) (bool, error) {
 	return defaultHasher.Verify(ctx, hash, password)
 }
 
 // Hash returns what to store for a password, in an account whose provider id is credential and whose account id is the
 // user's id. It returns [ErrPasswordTooShort], [ErrPasswordTooLong], [ErrInvalidPassword] if it is not UTF-8 or has more
 // than 30 combining marks in a row, [ErrBusy], or the context's error if that ends while others hash.
-func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+func (h *Hasher) Hash(ctx context.Context, password string) (authdb.Secret, error) {
 	if err := h.check(password); err != nil {
 		return "", err
 	}
@@ -76,16 +77,15 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return salt + ":" + hex.EncodeToString(key), nil
+	return authdb.Secret(salt + ":" + hex.EncodeToString(key)), nil
 }
 
 // noSalt stands for the salt where there is no hash, or none that can be read.
 const noSalt = "00000000000000000000000000000000"
 
 // Verify reports whether the password is the one of the hash, in any of the spellings that NFKC makes one. Where there
-// is no hash, since nobody has the address or who has it has no password, call it all the same, with "": it takes as
-// long and reports false, as for a wrong password. So does a hash that is none of Better Auth's, which [CheckHash]
-// tells.
+// is no hash, since nobody has the address or the user has no password, call it all the same, with nil: it takes as long
+// and reports false, as for a wrong password. A hash that is none of Better Auth's does too; [CheckHash] tells it.
 //
 // It returns [ErrPasswordTooLong], [ErrInvalidPassword] if the password is not UTF-8 or has more than 30 combining marks
 // in a row, which the server takes and this package cannot, [ErrBusy], or the context's error if that ends while others
@@ -93,8 +93,11 @@ const noSalt = "00000000000000000000000000000000"
 //
 // So neither the time nor the error tells anything of the hash, not even whether there is one: each call that is not
 // turned away as busy or canceled derives one key, from what is bounded, whatever hash and password are.
-func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
-	salt, want, noHash := parseHash(hash)
+func (h *Hasher) Verify(ctx context.Context, hash *authdb.Secret, password string) (bool, error) {
+	salt, want, noHash := noSalt, []byte(nil), ErrMalformedHash
+	if hash != nil {
+		salt, want, noHash = parseHash(string(*hash))
+	}
 	if noHash != nil {
 		salt, want = noSalt, make([]byte, keyLength)
 	}
@@ -113,8 +116,8 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error
 // CheckHash returns [ErrMalformedHash] unless a stored hash has the form of Better Auth's. [Hasher.Verify] does not tell
 // it from a wrong password, since who asks to sign in must not learn it: this is for whoever audits rows, or has hashes
 // of another kind to verify by other means.
-func CheckHash(hash string) error {
-	_, _, err := parseHash(hash)
+func CheckHash(hash authdb.Secret) error {
+	_, _, err := parseHash(string(hash))
 	return err
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/zerostarter/authdb"
 )
 
 // known is a hash that Better Auth 1.6.34 made.
@@ -23,11 +25,11 @@ var hashForm = regexp.MustCompile(`^[0-9a-f]{32}:[0-9a-f]{128}$`)
 
 func TestHashPassword(t *testing.T) {
 	hash, err := HashPassword(t.Context(), "pass\u0065\u0301word")
-	if err != nil || !hashForm.MatchString(hash) {
+	if err != nil || !hashForm.MatchString(string(hash)) {
 		t.Fatalf("got %q, %v", hash, err)
 	}
 	for password, want := range map[string]bool{"pass\u0065\u0301word": true, "pass\u00e9word": true, "password": false, "": false} {
-		if ok, err := VerifyPassword(t.Context(), hash, password); ok != want || err != nil {
+		if ok, err := VerifyPassword(t.Context(), new(authdb.Secret(hash)), password); ok != want || err != nil {
 			t.Errorf("%q: got %v, %v", password, ok, err)
 		}
 	}
@@ -63,13 +65,13 @@ func TestPasswordLimits(t *testing.T) {
 		{&narrow, "abcd", ErrPasswordTooLong, ErrPasswordTooLong},
 	} {
 		hash, err := test.hasher.Hash(t.Context(), test.password)
-		if !errors.Is(err, test.hashed) || (err == nil) != hashForm.MatchString(hash) {
+		if !errors.Is(err, test.hashed) || (err == nil) != hashForm.MatchString(string(hash)) {
 			t.Errorf("%.20q: hashed to %q, %v, want %v", test.password, hash, err, test.hashed)
 		}
 		if test.looked == nil {
 			continue // TestVerifyCostsOneDerivation looks at these
 		}
-		if ok, err := test.hasher.Verify(t.Context(), known, test.password); ok || !errors.Is(err, test.looked) {
+		if ok, err := test.hasher.Verify(t.Context(), new(authdb.Secret(known)), test.password); ok || !errors.Is(err, test.looked) {
 			t.Errorf("%.20q: verified %v, %v, want %v", test.password, ok, err, test.looked)
 		}
 	}
@@ -87,7 +89,7 @@ func TestPasswordLimits(t *testing.T) {
 func TestCombiningMarks(t *testing.T) {
 	const hash = "00112233445566778899aabbccddeeff:66121a27a5905204037416a899496a146f2779a216f4bb1844df2e14273d49f1" +
 		"290916f10e719da9dfad91eba7ee47006c14c7fe3fdff4a611dfefcb2334f5bf"
-	if ok, err := VerifyPassword(t.Context(), hash, "password a"+strings.Repeat("\u0301", 30)); !ok || err != nil {
+	if ok, err := VerifyPassword(t.Context(), new(authdb.Secret(hash)), "password a"+strings.Repeat("\u0301", 30)); !ok || err != nil {
 		t.Errorf("%v, %v", ok, err)
 	}
 }
@@ -106,10 +108,10 @@ func malformedHashes() []string {
 func TestMalformedHashes(t *testing.T) {
 	h, _ := counting(t)
 	for _, hash := range malformedHashes() {
-		if ok, err := h.Verify(t.Context(), hash, knownPassword); ok || err != nil {
+		if ok, err := h.Verify(t.Context(), new(authdb.Secret(hash)), knownPassword); ok || err != nil {
 			t.Errorf("%q: got %v, %v", hash, ok, err)
 		}
-		if err := CheckHash(hash); !errors.Is(err, ErrMalformedHash) {
+		if err := CheckHash(authdb.Secret(hash)); !errors.Is(err, ErrMalformedHash) {
 			t.Errorf("%q: %v", hash, err)
 		}
 	}
@@ -117,7 +119,7 @@ func TestMalformedHashes(t *testing.T) {
 		t.Error(err)
 	}
 	changed := known[:len(known)-1] + "7"
-	if ok, err := VerifyPassword(t.Context(), changed, knownPassword); ok || err != nil {
+	if ok, err := VerifyPassword(t.Context(), new(authdb.Secret(changed)), knownPassword); ok || err != nil {
 		t.Errorf("one digit changed: got %v, %v", ok, err)
 	}
 }
@@ -150,7 +152,7 @@ func TestVerifyCostsOneDerivation(t *testing.T) {
 		texts := map[string]bool{}
 		for _, hash := range hashes {
 			h, derived := counting(t)
-			ok, err := h.Verify(t.Context(), hash, password)
+			ok, err := h.Verify(t.Context(), new(authdb.Secret(hash)), password)
 			if ok != (hash == known && password == knownPassword) || !errors.Is(err, want) {
 				t.Errorf("%.20q of %.20q: got %v, %v", password, hash, ok, err)
 			}
@@ -172,7 +174,7 @@ func TestVerifyCostsOneDerivation(t *testing.T) {
 	cancel()
 	for _, hash := range []string{known, "", "malformed"} {
 		h, derived := counting(t)
-		if _, err := h.Verify(canceled, hash, "a"); !errors.Is(err, context.Canceled) || len(*derived) != 0 {
+		if _, err := h.Verify(canceled, new(authdb.Secret(hash)), "a"); !errors.Is(err, context.Canceled) || len(*derived) != 0 {
 			t.Errorf("canceled, of %.20q: %v after %d derivations", hash, err, len(*derived))
 		}
 	}
@@ -186,7 +188,7 @@ func TestVerifyTakesTheMemoryOfOneKey(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		ok, _ := h.Verify(t.Context(), test[0], test[1])
+		ok, _ := h.Verify(t.Context(), new(authdb.Secret(test[0])), test[1])
 		runtime.ReadMemStats(&after)
 		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; ok || took < 32 || took > 40 {
 			t.Errorf("%.20q of %.20q: %v, %d MiB", test[1], test[0], ok, took)
@@ -207,11 +209,11 @@ func FuzzVerifyPassword(f *testing.F) {
 			t.Fatalf("%q: %v", hash, err)
 		}
 		h, _ := counting(t) // so that millions of inputs can be tried
-		ok, verr := h.Verify(t.Context(), hash, password)
+		ok, verr := h.Verify(t.Context(), new(authdb.Secret(hash)), password)
 		switch {
 		case ok && (hash != known || password != knownPassword):
 			t.Errorf("%q is the password of %q", password, hash)
-		case verr != nil && !errors.Is(verr, ErrInvalidPassword), err != nil && !errors.Is(CheckHash(hash), ErrMalformedHash):
+		case verr != nil && !errors.Is(verr, ErrInvalidPassword), err != nil && !errors.Is(CheckHash(authdb.Secret(hash)), ErrMalformedHash):
 			t.Errorf("%q, %q: %v", hash, password, verr)
 		}
 	})
@@ -230,11 +232,11 @@ func TestHasherHonorsContext(t *testing.T) {
 	h.slots <- struct{}{} // somebody hashes
 	waiting, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if ok, err := h.Verify(waiting, known, knownPassword); ok || !errors.Is(err, context.DeadlineExceeded) {
+	if ok, err := h.Verify(waiting, new(authdb.Secret(known)), knownPassword); ok || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("while another hashes: got %v, %v", ok, err)
 	}
 	<-h.slots
-	if ok, err := h.Verify(t.Context(), known, knownPassword); !ok || err != nil {
+	if ok, err := h.Verify(t.Context(), new(authdb.Secret(known)), knownPassword); !ok || err != nil {
 		t.Errorf("afterwards: got %v, %v", ok, err)
 	}
 	if len(h.slots) != 0 {
@@ -245,7 +247,7 @@ func TestHasherHonorsContext(t *testing.T) {
 func TestHasherDefaults(t *testing.T) {
 	for concurrency, want := range map[int]int{0: min(runtime.GOMAXPROCS(0), 4), -1: min(runtime.GOMAXPROCS(0), 4), 7: 7} {
 		h := Hasher{Concurrency: concurrency}
-		if _, err := h.Verify(t.Context(), known, knownPassword); err != nil || cap(h.slots) != want {
+		if _, err := h.Verify(t.Context(), new(authdb.Secret(known)), knownPassword); err != nil || cap(h.slots) != want {
 			t.Errorf("%d: %d at a time, %v", concurrency, cap(h.slots), err)
 		}
 	}
@@ -269,7 +271,7 @@ func TestHasherTurnsAway(t *testing.T) {
 		started, let := blocking(h)
 		var all sync.WaitGroup
 		ask := func(ctx context.Context, i int, want error) {
-			if ok, err := h.Verify(ctx, known, fmt.Sprint(i)); ok || !errors.Is(err, want) {
+			if ok, err := h.Verify(ctx, new(authdb.Secret(known)), fmt.Sprint(i)); ok || !errors.Is(err, want) {
 				t.Errorf("%d of %d: got %v, %v, want %v", i, waiting, ok, err, want)
 			}
 		}
@@ -308,14 +310,14 @@ func TestHasherQueueIsLeft(t *testing.T) {
 	started, let := blocking(h)
 	done := make(chan error)
 	go func() {
-		_, err := h.Verify(t.Context(), known, "first")
+		_, err := h.Verify(t.Context(), new(authdb.Secret(known)), "first")
 		done <- err
 	}()
 	<-started
 	for range 10 {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			_, err := h.Verify(ctx, known, "gives up")
+			_, err := h.Verify(ctx, new(authdb.Secret(known)), "gives up")
 			done <- err
 		}()
 		for len(h.tickets) != 2 {
@@ -339,7 +341,7 @@ func TestHasherQueueIsLeft(t *testing.T) {
 func TestHasherBoundsMemory(t *testing.T) {
 	const callers, atATime = 12, 2
 	h := Hasher{Concurrency: atATime}
-	if _, err := h.Verify(t.Context(), known, knownPassword); err != nil { // makes the slots
+	if _, err := h.Verify(t.Context(), new(authdb.Secret(known)), knownPassword); err != nil { // makes the slots
 		t.Fatal(err)
 	}
 	inUse := func() uint64 {
@@ -365,7 +367,7 @@ func TestHasherBoundsMemory(t *testing.T) {
 	})
 	for i := range callers {
 		all.Go(func() {
-			if ok, err := h.Verify(t.Context(), known, fmt.Sprint("not the password ", i)); ok || err != nil {
+			if ok, err := h.Verify(t.Context(), new(authdb.Secret(known)), fmt.Sprint("not the password ", i)); ok || err != nil {
 				t.Errorf("got %v, %v", ok, err)
 			}
 		})

@@ -45,7 +45,7 @@ func authenticate(ctx context.Context, store *authdb.Store) error {
 		return err
 	}
 	sessions, err := call("Sessions.ListByTokens", func() ([]authdb.SessionWithUser, error) {
-		return store.Sessions.ListByTokens(ctx, []string{sent[0].Token, sent[1].Token})
+		return store.Sessions.ListByTokens(ctx, []authdb.Secret{authdb.Secret(sent[0].Token), authdb.Secret(sent[1].Token)})
 	})
 	if err != nil {
 		return err
@@ -261,7 +261,7 @@ func join(ctx context.Context, store *authdb.Store) error {
 		return err
 	}
 	auth, err := call("Sessions.Authenticate", func() (authdb.Authentication, error) {
-		return store.Sessions.Authenticate(ctx, string(session.Token))
+		return store.Sessions.Authenticate(ctx, session.Token)
 	})
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ func (w *world) goUser(name string, withPassword bool) (*browser, authdb.User) {
 	p := authdb.CreateUserParams{Name: name, Email: email(name), EmailVerified: true}
 	var user authdb.User
 	if withPassword {
-		hash := one[string](w.check)(betterauth.HashPassword(w.ctx, password))
+		hash := one[authdb.Secret](w.check)(betterauth.HashPassword(w.ctx, password))
 		made := one[authdb.UserWithAccount](w.check)(w.Users.CreateWithAccount(w.ctx, authdb.CreateUserWithAccountParams{
 			User: p, Account: authdb.CreateAccountParams{ProviderID: authdb.ProviderCredential, Password: (*authdb.Secret)(&hash)},
 		}))
@@ -63,10 +63,10 @@ func (w *world) serverWritesAccounts() {
 	w.equal("verified", user.EmailVerified, false)
 	account := one[authdb.Account](w.check)(w.Accounts.GetCredential(w.ctx, adaID))
 	w.equal("account id", account.AccountID, adaID)
-	good, err := betterauth.VerifyPassword(w.ctx, string(*account.Password), password)
+	good, err := betterauth.VerifyPassword(w.ctx, account.Password, password)
 	w.is("verify the server's hash", err, nil)
 	w.equal("the server's hash verifies", good, true)
-	bad, err := betterauth.VerifyPassword(w.ctx, string(*account.Password), password+"x")
+	bad, err := betterauth.VerifyPassword(w.ctx, account.Password, password+"x")
 	w.is("verify a wrong password", err, nil)
 	w.equal("a wrong password verifies", bad, false)
 
@@ -77,7 +77,7 @@ func (w *world) serverWritesAccounts() {
 	w.must(w.is("authenticate the server's cookie", err, nil))
 	w.equal("cookie set again", len(set), 0)
 	w.equal("user of the session", found.User.ID, adaID)
-	byToken := one[authdb.Session](w.check)(w.Sessions.GetByToken(w.ctx, second.token()))
+	byToken := one[authdb.Session](w.check)(w.Sessions.GetByToken(w.ctx, authdb.Secret(second.token())))
 	w.equal("session", byToken.ID, found.Session.ID)
 	w.equal("user by token", byToken.UserID, user.ID)
 	w.equal("server's session", second.get("/get-session").text("session", "id"), found.Session.ID)
@@ -117,7 +117,7 @@ func (w *world) serverWritesAccounts() {
 			continue
 		}
 		one[authdb.Verification](w.check)(w.Verifications.Consume(w.ctx, w.version.ResetPassword(token)))
-		hash := one[string](w.check)(betterauth.HashPassword(w.ctx, "a newer password"))
+		hash := one[authdb.Secret](w.check)(betterauth.HashPassword(w.ctx, "a newer password"))
 		w.is("set password", w.Accounts.SetPassword(w.ctx, adaID, authdb.Secret(hash)), nil)
 		w.refused("reset by a token that Go used", ada.post("/reset-password", object{"token": token, "newPassword": "another password"}), 400)
 	}
@@ -150,7 +150,7 @@ func (w *world) serverWritesAccounts() {
 	// Signing out and revoking on the server ends sessions in Go.
 	last := ada.token()
 	w.done("sign out", ada.post("/sign-out", object{}))
-	_, err = w.Sessions.Authenticate(w.ctx, last)
+	_, err = w.Sessions.Authenticate(w.ctx, authdb.Secret(last))
 	w.is("authenticate after signing out", err, authdb.ErrNotFound)
 }
 
@@ -159,7 +159,7 @@ func (w *world) goWritesAccounts() {
 
 	// The cookie that Go signed.
 	shown := w.done("get session", bob.get("/get-session"))
-	session := one[authdb.Session](w.check)(w.Sessions.GetByToken(w.ctx, bob.token()))
+	session := one[authdb.Session](w.check)(w.Sessions.GetByToken(w.ctx, authdb.Secret(bob.token())))
 	w.equal("session of Go's cookie", shown.text("session", "id"), session.ID)
 	w.equal("user of Go's cookie", shown.text("user", "id"), user.ID)
 	w.equal("address", shown.text("user", "email"), "bob@example.com")
@@ -177,7 +177,7 @@ func (w *world) goWritesAccounts() {
 	w.equal("accounts", w.done("list accounts", bob.get("/list-accounts")).texts("providerId"), []string{"credential"})
 	w.done("change the password", other.post("/change-password", object{"currentPassword": password, "newPassword": "changed password"}))
 	account := one[authdb.Account](w.check)(w.Accounts.GetCredential(w.ctx, user.ID))
-	good, err := betterauth.VerifyPassword(w.ctx, string(*account.Password), "changed password")
+	good, err := betterauth.VerifyPassword(w.ctx, account.Password, "changed password")
 	w.is("verify", err, nil)
 	w.equal("the changed password verifies", good, true)
 
@@ -197,7 +197,7 @@ func (w *world) goWritesAccounts() {
 			a := w.done("get session", bob.get("/get-session"))
 			w.equal("the server sets the cookie", len(a.header["Set-Cookie"]), 1)
 		}
-		row := one[authdb.Session](w.check)(w.Sessions.GetByToken(w.ctx, bob.token()))
+		row := one[authdb.Session](w.check)(w.Sessions.GetByToken(w.ctx, authdb.Secret(bob.token())))
 		w.ok(within(row.ExpiresAt, authdb.SessionLifetime), "refreshed to %v", row.ExpiresAt)
 		again := w.done("get session", bob.get("/get-session"))
 		w.equal("nothing is due after a refresh", len(again.header["Set-Cookie"]), 0)
@@ -214,7 +214,7 @@ func (w *world) goWritesAccounts() {
 	w.done("sign in without remember me", brief.post("/sign-in/email", object{
 		"email": "bob@example.com", "password": "changed password", "rememberMe": false,
 	}))
-	before := one[authdb.Session](w.check)(w.Sessions.GetByToken(w.ctx, brief.token()))
+	before := one[authdb.Session](w.check)(w.Sessions.GetByToken(w.ctx, authdb.Secret(brief.token())))
 	_, set, err = w.authenticate(brief.cookie()) // without the cookie dont_remember
 	w.is("authenticate without remember me", err, nil)
 	w.equal("cookies that Go sets for a session of a day", len(set), 0)
@@ -223,7 +223,7 @@ func (w *world) goWritesAccounts() {
 	w.done("revoke", other.post("/revoke-session", object{"token": bob.token()}))
 	_, _, err = w.authenticate(bob.cookie())
 	w.is("authenticate what the server revoked", err, betterauth.ErrNoSession)
-	w.is("revoke in Go", w.Sessions.DeleteByToken(w.ctx, other.token()), nil)
+	w.is("revoke in Go", w.Sessions.DeleteByToken(w.ctx, authdb.Secret(other.token())), nil)
 	w.equal("session that Go revoked", w.done("get session", other.get("/get-session")).body, nil)
 	w.refused("list sessions with it", other.get("/list-sessions"), 401)
 
@@ -232,7 +232,7 @@ func (w *world) goWritesAccounts() {
 		s := one[authdb.Session](w.check)(w.Sessions.Create(w.ctx, authdb.CreateSessionParams{UserID: user.ID, IPAddress: "192.0.2.1", UserAgent: "test"}))
 		browsers = append(browsers, w.with(string(s.Token)))
 	}
-	first := one[authdb.Session](w.check)(w.Sessions.GetByToken(w.ctx, browsers[0].token()))
+	first := one[authdb.Session](w.check)(w.Sessions.GetByToken(w.ctx, authdb.Secret(browsers[0].token())))
 	one[[]authdb.Session](w.check)(w.Sessions.DeleteOthers(w.ctx, user.ID, first.ID))
 	for i, b := range browsers {
 		w.equal("signed in after the others were ended", b.get("/get-session").body != nil, i == 0)

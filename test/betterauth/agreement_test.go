@@ -27,7 +27,7 @@ func (w *world) cookiesAgree() {
 	}
 	name := w.cookies.Name()
 	live := token()
-	good := w.cookies.Sign(live)
+	good := w.cookies.Sign(authdb.Secret(live))
 	plain, err := url.PathUnescape(good)
 	w.must(w.is("unescape", err, nil))
 
@@ -70,13 +70,13 @@ func (w *world) cookiesAgree() {
 	agree("twice, the live one first", name+"="+good+"; "+name+"=x.y", true)
 	agree("twice, the live one last", name+"=x.y; "+name+"="+good, false)
 	agree("of another name", "__Secure-"+name+"="+good, false)
-	agree("signed, unknown token", name+"="+w.cookies.Sign(betterauth.NewID()), false)
+	agree("signed, unknown token", name+"="+w.cookies.Sign(authdb.Secret(betterauth.NewID())), false)
 	agree("signed, empty token", name+"="+w.cookies.Sign(""), false)
 	other, err := betterauth.NewCookies(betterauth.CookieOptions{}, "another secret of thirty-two characters")
 	w.must(w.is("cookies", err, nil))
-	agree("forged", name+"="+other.Sign(live), false)
+	agree("forged", name+"="+other.Sign(authdb.Secret(live)), false)
 	agree("token alone", name+"="+live, false)
-	agree("signature of another token", name+"="+live+w.cookies.Sign(token())[len(live):], false)
+	agree("signature of another token", name+"="+live+w.cookies.Sign(authdb.Secret(token()))[len(live):], false)
 
 	for what, end := range map[string]func(token string) error{
 		"expired a second ago": func(token string) error {
@@ -87,7 +87,7 @@ func (w *world) cookiesAgree() {
 			_, err := w.Pool().Exec(w.ctx, `UPDATE session SET expires_at = timezone('UTC', now()) - interval '1 year' WHERE token = $1`, token)
 			return err
 		},
-		"revoked in Go": func(token string) error { return w.Sessions.DeleteByToken(w.ctx, token) },
+		"revoked in Go": func(token string) error { return w.Sessions.DeleteByToken(w.ctx, authdb.Secret(token)) },
 		"signed out on the server": func(token string) error {
 			if a := w.with(token).post("/sign-out", object{}); a.status != http.StatusOK {
 				return fmt.Errorf("sign out: %v", a)
@@ -96,16 +96,16 @@ func (w *world) cookiesAgree() {
 		},
 	} {
 		ends := token()
-		agree("live", name+"="+w.cookies.Sign(ends), true)
+		agree("live", name+"="+w.cookies.Sign(authdb.Secret(ends)), true)
 		w.is(what, end(ends), nil)
 		// Go first: the server deletes an expired session that it meets.
-		_, _, err := w.authenticate(w.cookies.Sign(ends))
+		_, _, err := w.authenticate(w.cookies.Sign(authdb.Secret(ends)))
 		w.is(what, err, betterauth.ErrNoSession)
-		agree(what, name+"="+w.cookies.Sign(ends), false)
+		agree(what, name+"="+w.cookies.Sign(authdb.Secret(ends)), false)
 	}
 	soon := token()
 	w.exec(`UPDATE session SET expires_at = timezone('UTC', now()) + interval '1 minute' WHERE token = $1`, soon)
-	agree("a minute before expiry", name+"="+w.cookies.Sign(soon)+"; "+name[:len(name)-len("session_token")]+"dont_remember="+w.cookies.Sign("true"), true)
+	agree("a minute before expiry", name+"="+w.cookies.Sign(authdb.Secret(soon))+"; "+name[:len(name)-len("session_token")]+"dont_remember="+w.cookies.Sign("true"), true)
 
 	// Mutated: each character of the cookie changed, dropped, doubled. Their number depends on the signature.
 	mutants, wrong := 0, []string{}
@@ -277,7 +277,7 @@ func (w *world) byGo() *pair {
 	p := &pair{names: map[string]string{}}
 	users := map[string]authdb.User{}
 	person := func(name string) *browser {
-		hash := one[string](w.check)(betterauth.HashPassword(w.ctx, password))
+		hash := one[authdb.Secret](w.check)(betterauth.HashPassword(w.ctx, password))
 		user := one[authdb.UserWithAccount](w.check)(w.Users.CreateWithAccount(w.ctx, authdb.CreateUserWithAccountParams{
 			User:    authdb.CreateUserParams{Name: name, Email: p.named(name+" address", name+"-go@example.com"), EmailVerified: true},
 			Account: authdb.CreateAccountParams{ProviderID: authdb.ProviderCredential, Password: (*authdb.Secret)(&hash)},

@@ -253,7 +253,7 @@ func (w *world) with(token string) *browser {
 	if err != nil {
 		w.t.Error(err)
 	}
-	b.http.Jar.SetCookies(at, []*http.Cookie{w.cookies.Cookie(token, authdb.SessionLifetime)})
+	b.http.Jar.SetCookies(at, []*http.Cookie{w.cookies.Cookie(authdb.Secret(token), authdb.SessionLifetime)})
 	return b
 }
 
@@ -380,5 +380,5 @@ func (b *browser) cookie() string {
 func (b *browser) token() string {
 	token, err := b.w.cookies.Verify(b.cookie())
 	b.w.must(b.w.is("verify the server's cookie", err, nil))
-	return token
+	return string(token)
 }

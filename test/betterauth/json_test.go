@@ -53,7 +53,7 @@ func (w *world) rowsInJSON() {
 	}))
 	w.done("set active", jay.post("/organization/set-active", object{"organizationId": org.ID}))
 	session := jay.get("/get-session")
-	auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, jay.token()))
+	auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, authdb.Secret(jay.token())))
 	w.sameJSON("session", auth.Session, session.at("session"), "token")
 	w.sameJSON("user", auth.User, session.at("user"))
 	w.sameJSON("session of the list", auth.Session, jay.get("/list-sessions").list()[0], "token")

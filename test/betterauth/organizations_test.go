@@ -75,7 +75,7 @@ func (w *world) serverWritesOrganizations() {
 	seat := one[authdb.TeamMember](w.check)(w.TeamMembers.GetByUser(w.ctx, org.ID, team.ID, evesUser.ID))
 	w.equal("key of the server", seat.MembershipKey != nil, w.is17())
 	w.seats("create by the server", org.ID)
-	auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, eve.token()))
+	auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, authdb.Secret(eve.token())))
 	w.ok(auth.Member != nil && auth.Member.ID == member.ID, "member of the active organization: %v", auth.Member)
 	w.ok(auth.Team != nil && auth.Team.ID == team.ID, "active team: %v", auth.Team)
 
@@ -94,7 +94,7 @@ func (w *world) serverWritesOrganizations() {
 	w.equal("status", one[authdb.Invitation](w.check)(w.Invitations.Get(w.ctx, org.ID, invited)).Status, authdb.StatusAccepted)
 	miasMember := one[authdb.Member](w.check)(w.Members.GetByUser(w.ctx, org.ID, miasUser.ID))
 	one[authdb.TeamMember](w.check)(w.TeamMembers.GetByUser(w.ctx, org.ID, second, miasUser.ID))
-	auth = one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, mia.token()))
+	auth = one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, authdb.Secret(mia.token())))
 	w.ok(auth.Member != nil && auth.Team != nil && auth.Team.ID == second, "active after accepting: %v", auth)
 	w.seats("accept on the server", org.ID)
 	_, err := w.Invitations.Accept(w.ctx, authdb.AcceptInvitationParams{InvitationID: invited, UserID: miasUser.ID, AllowUnverified: true})
@@ -112,11 +112,11 @@ func (w *world) serverWritesOrganizations() {
 
 	// Active organization and team.
 	w.done("set active to none", eve.post("/organization/set-active", object{"organizationId": nil}))
-	auth = one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, eve.token()))
+	auth = one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, authdb.Secret(eve.token())))
 	w.ok(auth.Member == nil && auth.Team == nil, "active: %v", auth)
 	w.done("set active", eve.post("/organization/set-active", object{"organizationId": org.ID}))
 	w.done("set active team", eve.post("/organization/set-active-team", object{"teamId": team.ID}))
-	auth = one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, eve.token()))
+	auth = one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, authdb.Secret(eve.token())))
 	w.ok(auth.Member != nil && auth.Team != nil && auth.Team.ID == team.ID, "active: %v", auth)
 
 	// Both update the organization and the team.
@@ -160,7 +160,7 @@ func (w *world) serverWritesOrganizations() {
 	w.done("remove team", eve.post("/organization/remove-team", object{"teamId": second, "organizationId": org.ID}))
 	_, err = w.Teams.Get(w.ctx, org.ID, second)
 	w.is("get a team that the server removed", err, authdb.ErrNotFound)
-	auth = one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, mia.token()))
+	auth = one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, authdb.Secret(mia.token())))
 	w.ok(auth.Member != nil && auth.Team == nil, "active after the team is gone: %v", auth)
 	w.seats("remove team on the server", org.ID)
 	w.done("set active team to none", eve.post("/organization/set-active-team", object{"teamId": nil}))
@@ -296,7 +296,7 @@ func (w *world) invitationsAcross() {
 	w.done("accept", guest.post("/organization/accept-invitation", object{"invitationId": inv.ID}))
 	w.equal("status", one[authdb.Invitation](w.check)(w.Invitations.Get(w.ctx, org.ID, inv.ID)).Status, authdb.StatusAccepted)
 	w.equal("role", one[authdb.Member](w.check)(w.Members.GetByUser(w.ctx, org.ID, user.ID)).Role, "admin")
-	auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, guest.token()))
+	auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, authdb.Secret(guest.token())))
 	w.ok(auth.Member != nil && auth.Team != nil && auth.Team.ID == team.ID, "active: %v", auth)
 	w.seats("Go invites, the server accepts", org.ID)
 
@@ -485,7 +485,7 @@ func (w *world) removals() {
 		w.denied("teams for who was removed", b.get("/organization/list-teams?organizationId="+org.ID))
 		w.equal("list for who was removed", len(w.done("list", b.get("/organization/list")).list()), 0)
 		w.denied("set active for who was removed", b.post("/organization/set-active", object{"organizationId": org.ID}))
-		auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, b.token()))
+		auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, authdb.Secret(b.token())))
 		w.ok(auth.Member == nil && auth.Team == nil, "active after removal: %v", auth)
 		_, err := w.Members.GetByUser(w.ctx, org.ID, user.ID)
 		w.is("the same in Go", err, authdb.ErrNotFound)
@@ -537,7 +537,7 @@ func (w *world) deletions() {
 	w.done("delete", tom.post("/organization/delete", object{"organizationId": again}))
 	_, err := w.Organizations.Get(w.ctx, again)
 	w.is("get what the server deleted", err, authdb.ErrNotFound)
-	auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, tom.token()))
+	auth := one[authdb.Authentication](w.check)(w.Sessions.Authenticate(w.ctx, authdb.Secret(tom.token())))
 	w.ok(auth.Member == nil && auth.Team == nil, "active: %v", auth)
 
 	// A user, deleted in Go: not the only owner, unless told what becomes of the organization.
@@ -568,7 +568,7 @@ func (w *world) deletions() {
 	// Expired sessions: the purge of Go leaves the live ones.
 	old := time.Now().Add(-time.Minute)
 	stale := one[authdb.Session](w.check)(w.Sessions.Create(w.ctx, authdb.CreateSessionParams{UserID: tomsUser.ID}))
-	one[authdb.Session](w.check)(w.Sessions.UpdateByToken(w.ctx, string(stale.Token), authdb.UpdateSessionParams{ExpiresAt: authdb.Set(old)}))
+	one[authdb.Session](w.check)(w.Sessions.UpdateByToken(w.ctx, stale.Token, authdb.UpdateSessionParams{ExpiresAt: authdb.Set(old)}))
 	w.equal("purged", one[int64](w.check)(w.Sessions.DeleteExpired(w.ctx, 1000)), int64(1))
 	w.equal("live", tom.get("/get-session").text("user", "id"), tomsUser.ID)
 }

@@ -69,7 +69,7 @@ func TestTemporary(t *testing.T) {
 		CREATE TEMPORARY TABLE text (no text)`)
 
 	session := authdbtest.Session(t, store)
-	if _, err := store.Sessions.Authenticate(ctx, string(session.Token)); err != nil {
+	if _, err := store.Sessions.Authenticate(ctx, session.Token); err != nil {
 		t.Error(err)
 	}
 	if _, err := store.Users.List(ctx, authdb.ListUsersParams{}); err != nil {

@@ -134,7 +134,7 @@ var writes = map[string]write{
 		return s.Sessions.DeleteByToken(ctx, "token")
 	}),
 	"Sessions.DeleteByTokens": takes(func(ctx context.Context, s *authdb.Store) (int64, error) {
-		return s.Sessions.DeleteByTokens(ctx, []string{"token", "guest"})
+		return s.Sessions.DeleteByTokens(ctx, []authdb.Secret{"token", "guest"})
 	}),
 	"Sessions.DeleteByUser": takes(func(ctx context.Context, s *authdb.Store) ([]authdb.Session, error) {
 		return s.Sessions.DeleteByUser(ctx, "owner")
