@@ -81,7 +81,7 @@ type ListAccountsParams struct {
 	UserID string
 	Newest bool // newest first; otherwise oldest first
 	After  Cursor
-	Limit  int // rows in a page; defaults to DefaultLimit
+	Limit  int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
 // AccountRepository reads and writes the account table. It is [Store.Accounts].
@@ -198,7 +198,7 @@ func (r AccountRepository) GetCredential(ctx context.Context, userID string) (Ac
 // List returns a page of a user's accounts, oldest first unless p.Newest. It returns [ErrInvalidInput].
 func (r AccountRepository) List(ctx context.Context, p ListAccountsParams) (Page[Account], error) {
 	const op = "Accounts.List"
-	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("user_id", p.UserID), pageOf(p.After, p.Limit)); err != nil {
 		return Page[Account]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -221,7 +221,7 @@ func (r AccountRepository) All(ctx context.Context, p ListAccountsParams) iter.S
 // Count returns how many accounts [AccountRepository.List] has on all its pages. It returns [ErrInvalidInput].
 func (r AccountRepository) Count(ctx context.Context, p ListAccountsParams) (int64, error) {
 	const op = "Accounts.Count"
-	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("user_id", p.UserID), pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountAccounts, p.UserID, itself)

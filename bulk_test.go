@@ -159,7 +159,7 @@ func (b bulk) members(t *testing.T, n int) {
 // allUsers returns n users but for one, oldest first.
 func (b bulk) allUsers(t *testing.T, n int, except string) []authdb.User {
 	t.Helper()
-	users := must[authdb.Page[authdb.User]](t)(b.db.Users.List(t.Context(), authdb.ListUsersParams{Limit: n + 1})).Items
+	users := must[[]authdb.User](t)(collect(b.db.Users.All(t.Context(), authdb.ListUsersParams{}), n+1))
 	return slices.DeleteFunc(users, func(u authdb.User) bool { return u.ID == except })[:n]
 }
 

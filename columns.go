@@ -72,6 +72,9 @@ type foundOf[T any] struct{ *Columns[T] }
 // other call that returns rows of the table which it has read, in the same round trip. A middleware may make the
 // context, and a handler ask Of with the request's. What was found stays as long as the context does.
 func (c *Columns[T]) Read(ctx context.Context) context.Context {
+	if ctx.Value(foundOf[T]{c}) != nil {
+		return ctx
+	}
 	all := &found[T]{rows: map[string]T{}}
 	ctx = context.WithValue(ctx, foundOf[T]{c}, all)
 	return repo.WithColumns(ctx, c.columns, func() ([]any, func()) {
@@ -131,8 +134,9 @@ func (c *Columns[T]) Of(ctx context.Context, id string) (columns T, ok bool) {
 	return columns, ok
 }
 
-// Write returns a context with which Create, CreateMany, Update and every other call that inserts a row into the table
-// store these values in it, in the same statement. A field that is a [Change] which is not set is left out, so that an
+// Write returns a context with which Create, CreateMany, Update and every other call that inserts a row into the table,
+// or renews one in its place as Invitations.Create and Accounts.Link do, store these values in it, in the same statement.
+// A value that does not fit its column is [ErrInvalidInput] there, with the column as Field. A field that is a [Change] which is not set is left out, so that an
 // Update leaves its column and a new row has its default. Times are stored as UTC, in milliseconds.
 func (c *Columns[T]) Write(ctx context.Context, values T) context.Context {
 	row := reflect.ValueOf(values)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -345,21 +346,216 @@ func TestColumnsAreLookedUp(t *testing.T) {
 	}
 }
 
-// TestColumnsBelongToTheKey: under Once, other values are another call, and the same ones the same.
+// TestColumnsBelongToTheKey: under Once, other values are another call, and the same ones the same, whatever is read.
 func TestColumnsBelongToTheKey(t *testing.T) {
 	t.Parallel()
-	s := withExtra(t)
-	users := columnsOf[extra](t, s.Store, "user")
-	create := func(plan string) error {
-		ctx := users.Write(authdb.Once(t.Context(), "key"), extra{Plan: &plan, Tags: []string{"a"}})
-		return errOf(s.Users.Create(ctx, authdb.CreateUserParams{Email: "a@x.io"}))
+	type values struct {
+		Plan *string
+		Tags []string
+		Data map[string]any
+		IP   *netip.Addr
+		N    kind
 	}
-	for range 2 {
-		if err := create("pro"); err != nil {
-			t.Error(err)
+	type part struct{ Region, Plan authdb.Change[string] }
+	s := withExtra(t)
+	exec(t, s.Store, `ALTER TABLE "user" ADD COLUMN data jsonb, ADD COLUMN ip inet, ADD COLUMN n integer, ADD COLUMN region text`)
+	users, parts := columnsOf[values](t, s.Store, "user"), columnsOf[part](t, s.Store, "user")
+	write := func(v values) func(context.Context) context.Context {
+		return func(ctx context.Context) context.Context { return users.Write(ctx, v) }
+	}
+	data := func(text string) (m map[string]any) {
+		if err := json.Unmarshal([]byte(text), &m); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	ip := func(text string) *netip.Addr { return new(netip.MustParseAddr(text)) }
+	for i, test := range []struct {
+		first, second func(context.Context) context.Context
+		same          bool
+	}{
+		{write(values{Plan: new("pro"), Tags: []string{"a"}}), write(values{Plan: new("pro"), Tags: []string{"a"}}), true},
+		{write(values{Plan: new("pro")}), write(values{Plan: new("free")}), false},
+		{write(values{Plan: new("pro")}), func(ctx context.Context) context.Context { return ctx }, false},
+		{write(values{}), func(ctx context.Context) context.Context { return users.Read(users.Write(ctx, values{})) }, true},
+		{write(values{Tags: nil}), write(values{Tags: []string{}}), false},
+		{write(values{Tags: []string{"a", "b"}}), write(values{Tags: []string{"a b"}}), false},
+		{write(values{Data: data(`{"a":"b c:d"}`)}), write(values{Data: data(`{"a":"b","c":"d"}`)}), false},
+		{write(values{Data: data(`{"a":1}`)}), write(values{Data: data(`{"a":"1"}`)}), false},
+		{write(values{Data: data(`{"a":1,"b":[2],"c":null}`)}), write(values{Data: data(`{"c":null,"b":[2],"a":1}`)}), true},
+		{write(values{IP: ip("10.0.0.1")}), write(values{IP: ip("10.0.0.2")}), false},
+		{write(values{IP: ip("10.0.0.1")}), write(values{IP: ip("10.0.0.1")}), true},
+		{write(values{N: 1}), write(values{N: 2}), false}, // which print alike
+		{
+			func(ctx context.Context) context.Context { return parts.Write(ctx, part{Region: authdb.Set("x")}) },
+			func(ctx context.Context) context.Context { return parts.Write(ctx, part{Plan: authdb.Set("x")}) }, false,
+		},
+	} {
+		key := authdb.Once(t.Context(), fmt.Sprint("key ", i))
+		p := authdb.CreateUserParams{Email: fmt.Sprint(i, "@x.io")}
+		must[authdb.User](t)(s.Users.Create(test.first(key), p))
+		switch _, err := s.Users.Create(test.second(key), p); {
+		case test.same && err != nil:
+			t.Errorf("%d: %v", i, err)
+		case !test.same:
+			fails(t, err, authdb.ErrInvalidInput, "Users.Create", "once")
 		}
 	}
-	fails(t, create("free"), authdb.ErrInvalidInput, "Users.Create", "once")
+}
+
+type kind int
+
+func (kind) String() string { return "kind" }
+
+// TestColumnsThatDoNotFit: a value is refused by its column's name before anything is sent, and no connection is lost.
+func TestColumnsThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	exec(t, s.Store, `ALTER TABLE "user" ADD COLUMN n integer, ADD COLUMN text text[]`)
+	user := authdbtest.User(t, s.Store)
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+		pool := poolIn(t, s.Store, "UTC", mode)
+		store := authdb.New(pool)
+		type number struct{ N *int64 }
+		type texts struct{ Text []string }
+		numbers, lists := columnsOf[number](t, store, "user"), columnsOf[texts](t, store, "user")
+		before := pool.Stat().NewConnsCount()
+		for field, ctx := range map[string]context.Context{
+			"n":    numbers.Write(t.Context(), number{new(int64(1 << 40))}),
+			"text": lists.Write(t.Context(), texts{[]string{"a", "b\x00"}}),
+		} {
+			for _, ctx := range []context.Context{ctx, authdb.Once(ctx, "key")} {
+				fails(t, errOf(store.Users.Update(ctx, user.ID, authdb.UpdateUserParams{})), authdb.ErrInvalidInput, "Users.Update", field)
+			}
+		}
+		if n := pool.Stat().NewConnsCount() - before; n != 0 {
+			t.Errorf("%v: %d new connections", mode, n)
+		}
+	}
+}
+
+// TestColumnsAreNotCut: a length of the column's is its own to refuse by, not a cast's to cut by.
+func TestColumnsAreNotCut(t *testing.T) {
+	t.Parallel()
+	type values struct {
+		Country string
+		Codes   []string
+		Short   string
+	}
+	s := newFixture(t)
+	exec(t, s.Store, `ALTER TABLE "user" ADD COLUMN country char(2), ADD COLUMN codes char(3)[], ADD COLUMN short varchar(2)`)
+	users := columnsOf[values](t, s.Store, "user")
+	want := values{"US", []string{"eng", "deu"}, "ab"}
+	ctx := users.Read(users.Write(t.Context(), want))
+	user := must[authdb.User](t)(s.Users.Create(ctx, authdb.CreateUserParams{Email: "a@x.io"}))
+	if got, _ := users.Of(ctx, user.ID); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v", got)
+	}
+	for _, long := range []values{{"USA", nil, ""}, {"", []string{"engl"}, ""}, {"", nil, "abc"}} {
+		if err := errOf(s.Users.Update(users.Write(t.Context(), long), user.ID, authdb.UpdateUserParams{})); err == nil {
+			t.Errorf("%+v is stored", long)
+		}
+	}
+}
+
+// TestColumnsOfRenewed: inviting again and linking again set them too.
+func TestColumnsOfRenewed(t *testing.T) {
+	t.Parallel()
+	s := withExtra(t)
+	org, owner := owned(t, s)
+	for table, renew := range map[string]func(ctx context.Context) (id string, err error){
+		"invitation": func(ctx context.Context) (string, error) {
+			i, err := s.Invitations.Create(ctx, authdb.CreateInvitationParams{OrganizationID: org.ID, InviterID: owner.ID, Email: "a@x.io"})
+			return i.ID, err
+		},
+		"account": func(ctx context.Context) (string, error) {
+			a, err := s.Accounts.Link(ctx, authdb.CreateAccountParams{UserID: owner.ID, ProviderID: "github", AccountID: "1"})
+			return a.ID, err
+		},
+	} {
+		columns := columnsOf[extra](t, s.Store, table)
+		for level := range 3 {
+			ctx := columns.Read(columns.Write(t.Context(), extra{Level: level}))
+			id := must[string](t)(renew(ctx))
+			if got, ok := columns.Of(ctx, id); !ok || got.Level != level {
+				t.Errorf("%s: %v %v, want %d", table, got.Level, ok, level)
+			}
+		}
+	}
+	// Of the others that the address has pending, none.
+	other := authdbtest.Invitation(t, s.Store, func(p *authdb.CreateInvitationParams) {
+		p.OrganizationID, p.InviterID, p.Email = org.ID, owner.ID, "b@x.io"
+	})
+	exec(t, s.Store, `INSERT INTO invitation (id, organization_id, email, role, status, expires_at, created_at, inviter_id, "Level Of")
+		SELECT 'twin', organization_id, email, role, status, expires_at, created_at - interval '1 hour', inviter_id, 5 FROM invitation WHERE id = $1`, other.ID)
+	columns := columnsOf[extra](t, s.Store, "invitation")
+	must[authdb.Invitation](t)(s.Invitations.Create(columns.Write(t.Context(), extra{Level: 9}),
+		authdb.CreateInvitationParams{OrganizationID: org.ID, InviterID: owner.ID, Email: "b@x.io"}))
+	if n := count(t, s.Store, `SELECT count(*) FROM invitation WHERE id = 'twin' AND status = 'canceled' AND "Level Of" = 5`); n != 1 {
+		t.Error("what is canceled along has other columns")
+	}
+}
+
+// TestColumnsTwice: asked for or written twice, also in parts and by several Columns of a table, they come once, and
+// the last value counts.
+func TestColumnsTwice(t *testing.T) {
+	t.Parallel()
+	type plan struct{ Plan *string }
+	s := withExtra(t)
+	org, owner := owned(t, s)
+	all, plans := columnsOf[extra](t, s.Store, "organization"), columnsOf[plan](t, s.Store, "organization")
+	ctx := all.Read(plans.Read(all.Read(t.Context())))
+	ctx = plans.Write(all.Write(all.Write(ctx, extra{Level: 1}), extra{Plan: new("a"), Level: 2}), plan{new("b")})
+	created := must[authdb.Organization](t)(s.Organizations.Create(ctx, authdb.CreateOrganizationParams{Slug: "y", OwnerID: owner.ID}))
+	updated := must[authdb.Organization](t)(s.Organizations.Update(ctx, org.ID, authdb.UpdateOrganizationParams{}))
+	for _, id := range []string{created.ID, updated.ID} {
+		one, _ := all.Of(ctx, id)
+		two, _ := plans.Of(ctx, id)
+		if one.Level != 2 || one.Plan == nil || *one.Plan != "b" || two.Plan == nil || *two.Plan != "b" {
+			t.Errorf("got %+v, %+v", one, two)
+		}
+	}
+	// The other way round, the last has all of them.
+	ctx = all.Write(plans.Write(t.Context(), plan{new("b")}), extra{Plan: new("c"), Level: 3})
+	must[authdb.Organization](t)(s.Organizations.Update(ctx, org.ID, authdb.UpdateOrganizationParams{}))
+	if n := count(t, s.Store, `SELECT count(*) FROM organization WHERE plan = 'c' AND "Level Of" = 3`); n != 1 {
+		t.Error("not the last value")
+	}
+}
+
+// TestColumnsOfRefused: what a call did not return is not found.
+func TestColumnsOfRefused(t *testing.T) {
+	t.Parallel()
+	s := withExtra(t)
+	org, owner := owned(t, s)
+	invitation := authdbtest.Invitation(t, s.Store, func(p *authdb.CreateInvitationParams) { p.OrganizationID, p.InviterID = org.ID, owner.ID })
+	outsider := authdbtest.User(t, s.Store)
+	invitations, users := columnsOf[extra](t, s.Store, "invitation"), columnsOf[extra](t, s.Store, "user")
+	ctx := users.Read(invitations.Read(t.Context()))
+	for name, err := range map[string]error{
+		"invite": errOf(s.Invitations.Create(ctx, authdb.CreateInvitationParams{OrganizationID: org.ID, InviterID: outsider.ID, Email: invitation.Email})),
+		"accept": errOf(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: invitation.ID, UserID: outsider.ID})),
+		"sign up": errOf(s.Users.CreateWithAccount(ctx, authdb.CreateUserWithAccountParams{
+			User:    authdb.CreateUserParams{ID: "new", Email: "new@x.io"},
+			Account: authdb.CreateAccountParams{ProviderID: "github", AccountID: takenIdentity(t, s, owner.ID)},
+		})),
+	} {
+		if err == nil {
+			t.Errorf("%s: not refused", name)
+		}
+	}
+	if _, ok := invitations.Of(ctx, invitation.ID); ok {
+		t.Error("an invitation that nobody returned")
+	}
+	if _, ok := users.Of(ctx, "new"); ok {
+		t.Error("a user that was not stored")
+	}
+}
+
+func takenIdentity(t *testing.T, s *fixture, userID string) string {
+	t.Helper()
+	must[authdb.Account](t)(s.Accounts.Link(t.Context(), authdb.CreateAccountParams{UserID: userID, ProviderID: "github", AccountID: "taken"}))
+	return "taken"
 }
 
 // TestColumnsInEachMode: also with the simple protocol, and of two tables at once.

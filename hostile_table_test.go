@@ -803,8 +803,8 @@ func (l leaf) cases() (cases []hostileCase) {
 			add(at.name, at.at, reason, stored)
 		}
 	case "page":
-		for _, n := range []int{0, 1, math.MaxInt32 - 1, -1, math.MinInt, math.MaxInt32, math.MaxInt} {
-			add(fmt.Sprint(n), n, refused(n < 0 || n >= math.MaxInt32, "out of range"), nil)
+		for _, n := range []int{0, 1, 10_000, -1, math.MinInt, 10_001, math.MaxInt32, math.MaxInt} {
+			add(fmt.Sprint(n), n, refused(n < 0 || n > 10_000, "out of range"), nil)
 		}
 	case "batch":
 		for _, n := range []int{1, 10_000, 0, -1, math.MinInt, 10_001, math.MaxInt} {

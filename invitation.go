@@ -153,7 +153,7 @@ type ListInvitationsParams struct {
 	Pending        bool   // only those that are pending and have not expired
 	Newest         bool   // newest first; otherwise oldest first
 	After          Cursor
-	Limit          int // rows in a page; defaults to DefaultLimit
+	Limit          int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
 // ListInvitationsByRecipientParams selects a page of the invitations to a user's address.
@@ -164,7 +164,7 @@ type ListInvitationsByRecipientParams struct {
 	Pending         bool   // only those that are pending and have not expired
 	Newest          bool   // newest first; otherwise oldest first
 	After           Cursor
-	Limit           int // rows in a page; defaults to DefaultLimit
+	Limit           int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
 // InvitationRepository reads and writes the invitation table. It is [Store.Invitations].
@@ -282,7 +282,7 @@ func (r InvitationRepository) GetPending(ctx context.Context, organizationID, em
 func (r InvitationRepository) List(ctx context.Context, p ListInvitationsParams) (Page[InvitationWithInviter], error) {
 	const op = "Invitations.List"
 	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID),
-		text("status", p.Status, maxID), pageSize(p.Limit)); err != nil {
+		text("status", p.Status, maxID), pageOf(p.After, p.Limit)); err != nil {
 		return Page[InvitationWithInviter]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -314,7 +314,7 @@ func (r InvitationRepository) ListByRecipient(
 	ctx context.Context, p ListInvitationsByRecipientParams,
 ) (Page[ReceivedInvitation], error) {
 	const op = "Invitations.ListByRecipient"
-	if err := check(op, id("user_id", p.UserID), text("status", p.Status, maxID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("user_id", p.UserID), text("status", p.Status, maxID), pageOf(p.After, p.Limit)); err != nil {
 		return Page[ReceivedInvitation]{}, err
 	}
 	after, asker := p.After.from(p.Newest), recipient(p.UserID, p.AllowUnverified)
@@ -344,7 +344,7 @@ func (r InvitationRepository) AllByRecipient(
 func (r InvitationRepository) Count(ctx context.Context, p ListInvitationsParams) (int64, error) {
 	const op = "Invitations.Count"
 	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID),
-		text("status", p.Status, maxID), pageSize(p.Limit)); err != nil {
+		text("status", p.Status, maxID), pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountInvitations, dbgen.CountInvitationsParams{

@@ -129,7 +129,7 @@ type ListMembersParams struct {
 	Search         string // only those whose name or address contains this, in any case; empty: any
 	Newest         bool   // newest first; otherwise oldest first
 	After          Cursor
-	Limit          int // rows in a page; defaults to DefaultLimit
+	Limit          int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
 // ListMembersByUserParams selects a page of a user's memberships.
@@ -137,7 +137,7 @@ type ListMembersByUserParams struct {
 	UserID string
 	Newest bool // newest first; otherwise oldest first
 	After  Cursor
-	Limit  int // rows in a page; defaults to DefaultLimit
+	Limit  int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
 // MemberRepository reads and writes the member table. It is [Store.Members].
@@ -224,7 +224,7 @@ func (r MemberRepository) GetByEmail(ctx context.Context, organizationID, email 
 func (r MemberRepository) List(ctx context.Context, p ListMembersParams) (Page[MemberWithUser], error) {
 	const op = "Members.List"
 	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole),
-		text("search", p.Search, maxName), pageSize(p.Limit)); err != nil {
+		text("search", p.Search, maxName), pageOf(p.After, p.Limit)); err != nil {
 		return Page[MemberWithUser]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -252,7 +252,7 @@ func (r MemberRepository) ListByUser(
 	ctx context.Context, p ListMembersByUserParams,
 ) (Page[MemberWithOrganization], error) {
 	const op = "Members.ListByUser"
-	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("user_id", p.UserID), pageOf(p.After, p.Limit)); err != nil {
 		return Page[MemberWithOrganization]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -279,7 +279,7 @@ func (r MemberRepository) AllByUser(
 func (r MemberRepository) Count(ctx context.Context, p ListMembersParams) (int64, error) {
 	const op = "Members.Count"
 	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole),
-		text("search", p.Search, maxName), pageSize(p.Limit)); err != nil {
+		text("search", p.Search, maxName), pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountMembers, dbgen.CountMembersParams{
@@ -292,7 +292,7 @@ func (r MemberRepository) Count(ctx context.Context, p ListMembersParams) (int64
 // [ErrInvalidInput].
 func (r MemberRepository) CountByUser(ctx context.Context, p ListMembersByUserParams) (int64, error) {
 	const op = "Members.CountByUser"
-	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("user_id", p.UserID), pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountMembersByUser, p.UserID, itself)

@@ -471,3 +471,100 @@ func TestPrintedContextShowsNoKey(t *testing.T) {
 		}
 	}
 }
+
+// TestKeysOfRowsWithAnID: with an id of the caller's, a second call returns the row as a first one does, and another
+// call is none.
+func TestKeysOfRowsWithAnID(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	key := authdb.Once(t.Context(), "key")
+	user := authdb.CreateUserParams{ID: "mine", Email: "a@x.io"}
+	first := must[authdb.User](t)(s.Users.Create(key, user))
+	returns(t, first)(s.Users.Create(key, user))
+	fails(t, errOf(s.Users.Create(key, authdb.CreateUserParams{ID: "mine", Email: "b@x.io"})), authdb.ErrInvalidInput, "Users.Create", "once")
+	fails(t, errOf(s.Organizations.Create(key, authdb.CreateOrganizationParams{ID: "mine", Slug: "x", OwnerID: "mine"})),
+		authdb.ErrInvalidInput, "Organizations.Create", "once")
+	many := []authdb.CreateUserParams{{ID: "m 0", Email: "m0@x.io"}, {ID: "refused: wrong code", Email: "m1@x.io"}}
+	key = authdb.Once(t.Context(), "many")
+	must[[]authdb.User](t)(s.Users.CreateMany(key, many))
+	fails(t, errOf(s.Users.CreateMany(key, many)), authdb.ErrAlreadyDone, "Users.CreateMany", "")
+	fails(t, errOf(s.Users.CreateMany(key, many[1:])), authdb.ErrInvalidInput, "Users.CreateMany", "once")
+
+	signIn := authdb.CreateSessionParams{ID: "session", UserID: "mine"}
+	key = authdb.Once(t.Context(), "sign in")
+	tokens := make([]authdb.Secret, 8)
+	if errs := atOnce(len(tokens), func(i int) error {
+		row, err := s.Sessions.Create(key, signIn)
+		tokens[i] = row.Token
+		return err
+	}); succeeded(t, errs) != len(tokens) {
+		t.Error("not all succeeded")
+	}
+	if slices.Sort(tokens); tokens[0] == "" || tokens[0] != tokens[7] {
+		t.Error("not the same session for all")
+	}
+}
+
+// TestKeyInsideAnother: a transaction has one key; what is done in it under another would be done again.
+func TestKeyInsideAnother(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	org, _ := owned(t, s)
+	outer, inner := authdb.Once(t.Context(), "job"), authdb.Once(t.Context(), "message")
+	create := func(ctx context.Context) func(tx *authdb.Store) error {
+		return func(tx *authdb.Store) error {
+			return errOf(tx.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: org.ID, Name: "x"}))
+		}
+	}
+	fails(t, s.InTx(outer, create(inner)), authdb.ErrInvalidInput, "Teams.Create", "once")
+	fails(t, s.InTx(outer, func(tx *authdb.Store) error { return tx.InTx(inner, create(t.Context())) }), authdb.ErrInvalidInput, "InTx", "once")
+	if err := s.InTx(outer, func(tx *authdb.Store) error {
+		return errors.Join(create(outer)(tx), tx.InTx(outer, create(t.Context())), create(t.Context())(tx.WithTx(tx.Tx())))
+	}); err != nil {
+		t.Error(err)
+	}
+	if n := count(t, s.Store, "SELECT count(*) FROM team"); n != 3 {
+		t.Errorf("%d teams", n)
+	}
+}
+
+// cancels ends a context when the first flight of a call is through.
+type cancels struct {
+	cancel atomic.Pointer[context.CancelFunc]
+}
+
+func (*cancels) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+func (*cancels) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+func (*cancels) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return ctx
+}
+func (*cancels) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+func (c *cancels) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {
+	if cancel := c.cancel.Swap(nil); cancel != nil {
+		(*cancel)()
+	}
+}
+
+// TestKeyGivenUpBetweenTrips: a call that ends between its statements and its COMMIT leaves no transaction open, in
+// which the next write would be, to be lost.
+func TestKeyGivenUpBetweenTrips(t *testing.T) {
+	t.Parallel()
+	store, tracer := authdbtest.New(t), &cancels{}
+	cfg := store.Pool().Config().ConnConfig
+	cfg.Tracer = tracer
+	conn := must[*pgx.Conn](t)(pgx.ConnectConfig(t.Context(), cfg))
+	defer func() { _ = conn.Close(context.Background()) }()
+	db := authdb.New(conn)
+	must[authdb.User](t)(db.Users.Create(authdb.Once(t.Context(), "warm"), authdb.CreateUserParams{Email: "warm@x.io"}))
+	ctx, cancel := context.WithCancel(t.Context())
+	tracer.cancel.Store(&cancel)
+	_, err := db.Users.Create(authdb.Once(ctx, "key"), authdb.CreateUserParams{Email: "a@x.io"})
+	if e, _ := errors.AsType[*authdb.Error](err); e == nil || e.Outcome != authdb.OutcomeNotApplied {
+		t.Errorf("given up: %v", err)
+	}
+	if tracer.cancel.Load() != nil || !conn.IsClosed() && conn.PgConn().TxStatus() != 'I' {
+		t.Errorf("status %c, closed %v", conn.PgConn().TxStatus(), conn.IsClosed())
+	}
+}

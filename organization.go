@@ -75,7 +75,7 @@ type DeletedOrganization struct {
 type ListOrganizationsParams struct {
 	Newest bool // newest first; otherwise oldest first
 	After  Cursor
-	Limit  int // rows in a page; defaults to DefaultLimit
+	Limit  int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
 // ListOrganizationsByUserParams selects a page of the organizations that a user is a member of.
@@ -83,7 +83,7 @@ type ListOrganizationsByUserParams struct {
 	UserID string
 	Newest bool // newest first; otherwise oldest first
 	After  Cursor
-	Limit  int // rows in a page; defaults to DefaultLimit
+	Limit  int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
 // OrganizationRepository reads and writes the organization table. It is [Store.Organizations].
@@ -127,7 +127,7 @@ func (r OrganizationRepository) GetBySlug(ctx context.Context, slug string) (Org
 // narrows it. Those of one user are [MemberRepository.ListByUser].
 func (r OrganizationRepository) List(ctx context.Context, p ListOrganizationsParams) (Page[Organization], error) {
 	const op = "Organizations.List"
-	if err := check(op, pageSize(p.Limit)); err != nil {
+	if err := check(op, pageOf(p.After, p.Limit)); err != nil {
 		return Page[Organization]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -153,7 +153,7 @@ func (r OrganizationRepository) ListByUser(
 	ctx context.Context, p ListOrganizationsByUserParams,
 ) (Page[OrganizationOfUser], error) {
 	const op = "Organizations.ListByUser"
-	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("user_id", p.UserID), pageOf(p.After, p.Limit)); err != nil {
 		return Page[OrganizationOfUser]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -181,7 +181,7 @@ func (r OrganizationRepository) AllByUser(
 // Count returns how many organizations [OrganizationRepository.List] has on all its pages. It reads the whole table.
 func (r OrganizationRepository) Count(ctx context.Context, p ListOrganizationsParams) (int64, error) {
 	const op = "Organizations.Count"
-	if err := check(op, pageSize(p.Limit)); err != nil {
+	if err := check(op, pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, countOf((*queries).CountOrganizations), struct{}{}, itself)

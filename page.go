@@ -12,8 +12,11 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// DefaultLimit is the number of rows in a page whose Limit is 0.
-const DefaultLimit = 50
+// The number of rows in a page.
+const (
+	DefaultLimit = 50     // where Limit is 0
+	MaxLimit     = 10_000 // a greater Limit is [ErrInvalidInput]
+)
 
 // Page is one page of a list.
 type Page[T any] struct {
@@ -97,9 +100,17 @@ func (c *Cursor) UnmarshalText(encoded []byte) error {
 	return nil
 }
 
+// pageOf checks where a page begins and how long it is.
+func pageOf(after Cursor, limit int) fault {
+	if f := text("after", after.id, maxID); f.reason != "" {
+		return f
+	}
+	return pageSize(limit)
+}
+
 // pageSize checks a Limit. One row more than a page is asked for, which tells whether there is a next one.
 func pageSize(limit int) fault {
-	if limit < 0 || limit >= math.MaxInt32 {
+	if limit < 0 || limit > MaxLimit {
 		return fault{field: "limit", reason: "out of range"}
 	}
 	return fault{}

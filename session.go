@@ -127,7 +127,7 @@ type ListSessionsParams struct {
 	Live   bool // only those that have not expired
 	Newest bool // newest first; otherwise oldest first
 	After  Cursor
-	Limit  int // rows in a page; defaults to DefaultLimit
+	Limit  int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
 // SessionRepository reads and writes the session table. It is [Store.Sessions].
@@ -216,7 +216,7 @@ func (r SessionRepository) ListByTokens(ctx context.Context, tokens []Secret) ([
 // List returns a page of a user's sessions, oldest first unless p.Newest. It returns [ErrInvalidInput].
 func (r SessionRepository) List(ctx context.Context, p ListSessionsParams) (Page[Session], error) {
 	const op = "Sessions.List"
-	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("user_id", p.UserID), pageOf(p.After, p.Limit)); err != nil {
 		return Page[Session]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -240,7 +240,7 @@ func (r SessionRepository) All(ctx context.Context, p ListSessionsParams) iter.S
 // Count returns how many sessions [SessionRepository.List] has on all its pages. It returns [ErrInvalidInput].
 func (r SessionRepository) Count(ctx context.Context, p ListSessionsParams) (int64, error) {
 	const op = "Sessions.Count"
-	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("user_id", p.UserID), pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountSessions, dbgen.CountSessionsParams{

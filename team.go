@@ -58,7 +58,7 @@ type ListTeamsParams struct {
 	OrganizationID string
 	Newest         bool // newest first; otherwise oldest first
 	After          Cursor
-	Limit          int // rows in a page; defaults to DefaultLimit
+	Limit          int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
 // TeamRepository reads and writes the team table. It is [Store.Teams].
@@ -106,7 +106,7 @@ func (r TeamRepository) GetWithOrganization(
 // List returns a page of an organization's teams, oldest first unless p.Newest. It returns [ErrInvalidInput].
 func (r TeamRepository) List(ctx context.Context, p ListTeamsParams) (Page[Team], error) {
 	const op = "Teams.List"
-	if err := check(op, id("organization_id", p.OrganizationID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), pageOf(p.After, p.Limit)); err != nil {
 		return Page[Team]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -129,7 +129,7 @@ func (r TeamRepository) All(ctx context.Context, p ListTeamsParams) iter.Seq2[Te
 // Count returns how many teams [TeamRepository.List] has on all its pages. It returns [ErrInvalidInput].
 func (r TeamRepository) Count(ctx context.Context, p ListTeamsParams) (int64, error) {
 	const op = "Teams.Count"
-	if err := check(op, id("organization_id", p.OrganizationID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountTeams, p.OrganizationID, itself)

@@ -79,7 +79,7 @@ type ListTeamMembersParams struct {
 	TeamID         string
 	Newest         bool // newest first; otherwise oldest first
 	After          Cursor
-	Limit          int // rows in a page; defaults to DefaultLimit
+	Limit          int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
 // ListTeamMembersByUserParams selects a page of a user's team memberships.
@@ -87,7 +87,7 @@ type ListTeamMembersByUserParams struct {
 	UserID string
 	Newest bool // newest first; otherwise oldest first
 	After  Cursor
-	Limit  int // rows in a page; defaults to DefaultLimit
+	Limit  int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
 // TeamMemberRepository reads and writes the team_member table. It is [Store.TeamMembers].
@@ -191,7 +191,7 @@ func (r TeamMemberRepository) GetByUser(
 // organization's. It returns [ErrInvalidInput].
 func (r TeamMemberRepository) List(ctx context.Context, p ListTeamMembersParams) (Page[TeamMemberWithUser], error) {
 	const op = "TeamMembers.List"
-	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID), pageOf(p.After, p.Limit)); err != nil {
 		return Page[TeamMemberWithUser]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -218,7 +218,7 @@ func (r TeamMemberRepository) ListByUser(
 	ctx context.Context, p ListTeamMembersByUserParams,
 ) (Page[TeamMemberWithTeam], error) {
 	const op = "TeamMembers.ListByUser"
-	if err := check(op, id("user_id", p.UserID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("user_id", p.UserID), pageOf(p.After, p.Limit)); err != nil {
 		return Page[TeamMemberWithTeam]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -245,7 +245,7 @@ func (r TeamMemberRepository) AllByUser(
 // Count returns how many team members [TeamMemberRepository.List] has on all its pages. It returns [ErrInvalidInput].
 func (r TeamMemberRepository) Count(ctx context.Context, p ListTeamMembersParams) (int64, error) {
 	const op = "TeamMembers.Count"
-	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID), pageSize(p.Limit)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID), pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountTeamMembers, dbgen.CountTeamMembersParams{

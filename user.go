@@ -60,7 +60,7 @@ type UpdateUserParams struct {
 // SetEmailParams are a new address.
 type SetEmailParams struct {
 	Email    string // stored in lower case; at most 254 characters
-	Verified bool   // the user has proved it; without effect on an address that the user has and has not proved
+	Verified bool   // the user has proved it; ignored where Email is the user's own and not proved yet
 }
 
 // VerifyEmailParams say what was proved, and how.
@@ -96,16 +96,16 @@ type DeletedUser struct {
 
 // ListUsersParams selects a page of all users.
 type ListUsersParams struct {
-	Verified *bool // only those whose address is proved, or is not; nil: both. A page of a rare kind reads many rows
+	Verified *bool // only those whose address is proved, or is not; nil: both. A page is slow if few users match
 	Newest   bool  // newest first; otherwise oldest first
 	After    Cursor
-	Limit    int // rows in a page; defaults to DefaultLimit
+	Limit    int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
 // SearchUsersParams says who is looked for.
 type SearchUsersParams struct {
-	Prefix string // what the address or the name begins with, in any case; at most 255 characters
-	Limit  int    // at most so many users; defaults to DefaultLimit
+	Prefix string // what the address or the name begins with, in any case; not empty, at most 255 characters
+	Limit  int    // at most so many users, and at most MaxLimit; zero: DefaultLimit
 }
 
 // UserRepository reads and writes the user table. It is [Store.Users].
@@ -195,7 +195,7 @@ func (r UserRepository) GetByEmail(ctx context.Context, email string) (User, err
 // List returns a page of all users, oldest first unless p.Newest. It is meant for administration: nothing narrows it.
 func (r UserRepository) List(ctx context.Context, p ListUsersParams) (Page[User], error) {
 	const op = "Users.List"
-	if err := check(op, pageSize(p.Limit)); err != nil {
+	if err := check(op, pageOf(p.After, p.Limit)); err != nil {
 		return Page[User]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -218,7 +218,7 @@ func (r UserRepository) All(ctx context.Context, p ListUsersParams) iter.Seq2[Us
 // Count returns how many users [UserRepository.List] has on all its pages. It reads the whole table.
 func (r UserRepository) Count(ctx context.Context, p ListUsersParams) (int64, error) {
 	const op = "Users.Count"
-	if err := check(op, pageSize(p.Limit)); err != nil {
+	if err := check(op, pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountUsers, p.Verified, itself)
@@ -251,8 +251,8 @@ func (r UserRepository) Update(ctx context.Context, userID string, p UpdateUserP
 	return answer(op, row, err, toUser)
 }
 
-// SetEmail changes the address of a user together with whether it is proved, and returns the user. An address that the
-// user has and has not proved is proved by VerifyEmail alone, and stays unproved here. It returns [ErrNotFound],
+// SetEmail changes the address of a user together with whether it is proved, and returns the user. It does not prove the
+// address that the user has already: that is what VerifyEmail is for, which also ends what a squatter left. It returns [ErrNotFound],
 // [ErrEmailTaken] or [ErrInvalidInput].
 func (r UserRepository) SetEmail(ctx context.Context, userID string, p SetEmailParams) (User, error) {
 	const op = "Users.SetEmail"

@@ -64,7 +64,7 @@ type ListVerificationsParams struct {
 	Identifier Secret
 	Newest     bool // newest first; otherwise oldest first
 	After      Cursor
-	Limit      int // rows in a page; defaults to DefaultLimit
+	Limit      int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
 // VerificationRepository reads and writes the verification table. It is [Store.Verifications].
@@ -125,7 +125,7 @@ func (r VerificationRepository) GetByIdentifier(ctx context.Context, identifier 
 // [ErrInvalidInput].
 func (r VerificationRepository) List(ctx context.Context, p ListVerificationsParams) (Page[Verification], error) {
 	const op = "Verifications.List"
-	if err := check(op, key("identifier", p.Identifier, maxToken), pageSize(p.Limit)); err != nil {
+	if err := check(op, key("identifier", p.Identifier, maxToken), pageOf(p.After, p.Limit)); err != nil {
 		return Page[Verification]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -149,7 +149,7 @@ func (r VerificationRepository) All(ctx context.Context, p ListVerificationsPara
 // [ErrInvalidInput].
 func (r VerificationRepository) Count(ctx context.Context, p ListVerificationsParams) (int64, error) {
 	const op = "Verifications.Count"
-	if err := check(op, key("identifier", p.Identifier, maxToken), pageSize(p.Limit)); err != nil {
+	if err := check(op, key("identifier", p.Identifier, maxToken), pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountVerifications, string(p.Identifier), itself)

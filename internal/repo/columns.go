@@ -11,9 +11,11 @@ import (
 	"sync"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
@@ -21,7 +23,8 @@ import (
 // them added to what a query returns of their table, or to what it inserts and updates. A text is changed once.
 type Columns struct {
 	table         string
-	names, types  []string // in quotes; as the server writes them
+	names, types  []string // in quotes; as the server writes them, of any length
+	oids          []uint32
 	list, aliased *regexp.Regexp
 	insert        *regexp.Regexp
 	update        *regexp.Regexp
@@ -73,7 +76,7 @@ func (r *Repo) NewColumns(ctx context.Context, table string, names []string, des
 	c.list = regexp.MustCompile(list + `\b`)
 	c.aliased = regexp.MustCompile(`(^|[\s,])(\w+\.)id AS ` + table + `_id` + aliases)
 	c.insert = regexp.MustCompile(`(?:INSERT INTO )` + quoted + ` [(]`)
-	c.update = regexp.MustCompile(`(?:UPDATE )` + quoted + `(?: [a-z]+)?[[:space:]]+SET `)
+	c.update = regexp.MustCompile(`(?:UPDATE)(?: ` + quoted + `(?: [a-z]+)?)?[[:space:]]+SET `)
 	return c, r.lookUp(ctx, c, names, dests)
 }
 
@@ -84,7 +87,7 @@ func (r *Repo) lookUp(ctx context.Context, c *Columns, names []string, dests []a
 			return err
 		}
 		defer on.release()
-		rows, err := on.Query(ctx, `SELECT a.attname::text, pg_catalog.format_type(a.atttypid, NULL), a.atttypid
+		rows, err := on.Query(ctx, `SELECT a.attname::text, pg_catalog.format_type(a.atttypid, -1), a.atttypid
 			FROM pg_catalog.pg_attribute a
 			WHERE a.attrelid = $1::pg_catalog.regclass::pg_catalog.oid AND a.attnum > 0 AND NOT a.attisdropped
 			  AND a.attname::text = ANY($2::text[])`, pgx.Identifier{c.table}.Sanitize(), names)
@@ -92,11 +95,13 @@ func (r *Repo) lookUp(ctx context.Context, c *Columns, names []string, dests []a
 			return Failed(ctx, on.conn, err, false)
 		}
 		types := make([]string, len(names))
+		c.oids = make([]uint32, len(names))
 		var wrong error
 		var name, kind string
 		var oid uint32
 		if _, err := pgx.ForEachRow(rows, []any{&name, &kind, &oid}, func() error {
 			at := slices.Index(names, name)
+			c.oids[at] = oid
 			if types[at] = kind; !scans(rows.Conn(), oid, dests[at]) {
 				wrong = MisuseError{name, "the column is " + kind + ", the field " + reflect.TypeOf(dests[at]).Elem().String()}
 			}
@@ -151,8 +156,9 @@ type asked struct {
 	before *asked
 	*Columns
 	// The values of one row, its id first, and what becomes of them.
-	dests func() (dests []any, keep func())
-	args  []any // what a write stores, if it is asked for
+	dests  func() (dests []any, keep func())
+	args   []any       // what a write stores, if it is asked for
+	misuse MisuseError // what is wrong with them
 }
 
 // WithColumns returns a context whose reads bring the columns.
@@ -166,12 +172,54 @@ func WithValues(ctx context.Context, c *Columns, use []int, args []any) context.
 		return ctx
 	}
 	c = c.part(use)
+	a := &asked{before: columnsOf(ctx), Columns: c, args: args}
 	for i, kind := range c.types {
 		if strings.HasPrefix(kind, "timestamp") {
 			args[i] = utcOf(args[i])
 		}
+		if !fits(c.oids[i], args[i]) {
+			a.misuse = MisuseError{strings.Trim(c.names[i], `"`), "the value does not fit " + kind}
+		}
 	}
-	return context.WithValue(ctx, columnsKey{}, &asked{before: columnsOf(ctx), Columns: c, args: args})
+	return context.WithValue(ctx, columnsKey{}, a)
+}
+
+// types are those that pgx knows of itself. A map remembers what it has encoded, so one at a time asks it.
+var types = struct {
+	mu sync.Mutex
+	*pgtype.Map
+}{Map: pgtype.NewMap()}
+
+// fits reports whether a value can be sent: one of which pgx finds out on the way that it cannot costs the connection.
+// Of a type that only a connection knows, this is not asked.
+func fits(oid uint32, arg any) bool {
+	if hasBadText(reflect.ValueOf(arg)) {
+		return false
+	}
+	types.mu.Lock()
+	defer types.mu.Unlock()
+	if _, known := types.TypeForOID(oid); !known {
+		return true
+	}
+	_, err := types.Encode(oid, types.FormatCodeForOID(oid), arg, nil)
+	return err == nil
+}
+
+// hasBadText finds a string that PostgreSQL cannot store, in a list too.
+func hasBadText(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String:
+		return strings.IndexByte(v.String(), 0) >= 0 || !utf8.ValidString(v.String())
+	case reflect.Pointer, reflect.Interface:
+		return hasBadText(v.Elem())
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if hasBadText(v.Index(i)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // utcOf makes the times in an argument fit a timestamp column, as utc does.
@@ -201,7 +249,7 @@ func (c *Columns) part(use []int) *Columns {
 	}
 	p := &Columns{table: c.table, insert: c.insert, update: c.update}
 	for _, i := range use {
-		p.names, p.types = append(p.names, c.names[i]), append(p.types, c.types[i])
+		p.names, p.types, p.oids = append(p.names, c.names[i]), append(p.types, c.types[i]), append(p.oids, c.oids[i])
 	}
 	made, _ := c.parts.LoadOrStore(key, p)
 	return made.(*Columns)
@@ -234,60 +282,95 @@ func (c columned) Exec(ctx context.Context, sql string, args ...any) (pgconn.Com
 func (c columned) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	sql, args, more := c.asked.rewrite(sql, args)
 	rows, err := c.db.Query(ctx, sql, args...)
-	return columnedRows{rows, more}, err
+	return columnedRows{rows, more, keepsOf(ctx)}, err
 }
 
 func (c columned) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	sql, args, more := c.asked.rewrite(sql, args)
-	return columnedRow{c.db.QueryRow(ctx, sql, args...), more}
+	return columnedRow{c.db.QueryRow(ctx, sql, args...), more, keepsOf(ctx)}
 }
 
 type columnedRows struct {
 	pgx.Rows
-	more []*asked
+	more  []*asked
+	keeps *keeps
 }
 
-func (r columnedRows) Scan(dest ...any) error { return scanMore(r.Rows, dest, r.more) }
+func (r columnedRows) Scan(dest ...any) error { return r.keeps.scan(r.Rows, dest, r.more) }
 
 type columnedRow struct {
 	pgx.Row
-	more []*asked
+	more  []*asked
+	keeps *keeps
 }
 
-func (r columnedRow) Scan(dest ...any) error { return scanMore(r.Row, dest, r.more) }
+func (r columnedRow) Scan(dest ...any) error { return r.keeps.scan(r.Row, dest, r.more) }
 
-func scanMore(row pgx.Row, dest []any, more []*asked) error {
-	keeps := make([]func(), len(more))
-	for i, a := range more {
-		var dests []any
-		dests, keeps[i] = a.dests()
-		dest = append(dest, dests...)
-	}
-	if err := row.Scan(dest...); err != nil {
+// keeps are what becomes of the values that an attempt has read, if that succeeds.
+type keeps []func()
+
+type keepsKey struct{}
+
+func keepsOf(ctx context.Context) *keeps { return ctx.Value(keepsKey{}).(*keeps) }
+
+// keeping is attempt, but what it reads of columns is kept only where it returns no error: a refusal brings no rows.
+func keeping(attempt func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		var read keeps
+		err := attempt(context.WithValue(ctx, keepsKey{}, &read))
+		if err == nil {
+			for _, keep := range read {
+				keep()
+			}
+		}
 		return err
 	}
-	for _, keep := range keeps {
-		keep()
-	}
-	return nil
 }
 
-// rewrite returns a statement with the columns that are asked for, and those of them that it returns, in order.
-func (a *asked) rewrite(sql string, args []any) (string, []any, []*asked) {
+func (k *keeps) scan(row pgx.Row, dest []any, more []*asked) error {
+	for _, a := range more {
+		dests, keep := a.dests()
+		dest = append(dest, dests...)
+		*k = append(*k, keep)
+	}
+	return row.Scan(dest...)
+}
+
+// rewrite returns a statement with the columns that are asked for, and those of them that it returns, in order. Of
+// values that were given twice for a column, the last count.
+func (a *asked) rewrite(sql string, args []any, later ...string) (string, []any, []*asked) {
+	c, values := a.Columns, a.args
+	if a.dests == nil && len(later) > 0 {
+		var use []int
+		for i, name := range c.names {
+			if !slices.Contains(later, c.table+name) {
+				use = append(use, i)
+			}
+		}
+		c, values = c.part(use), make([]any, len(use))
+		for i, from := range use {
+			values[i] = a.args[from]
+		}
+	}
 	var more []*asked
 	if a.before != nil {
-		sql, args, more = a.before.rewrite(sql, args)
+		if a.dests == nil {
+			for _, name := range c.names {
+				later = append(slices.Clip(later), c.table+name)
+			}
+		}
+		sql, args, more = a.before.rewrite(sql, args, later...)
 	}
 	if a.dests != nil {
-		to := a.cached(&a.reads, sql, a.reading)
+		to := c.cached(&c.reads, sql, c.reading)
 		if to != sql {
 			more = append(more, a)
 		}
 		return to, args, more
 	}
-	to := a.cached(&a.writes, sql, func(sql string) string { return a.writing(sql, len(args)) })
+	to := c.cached(&c.writes, sql, func(sql string) string { return c.writing(sql, len(args)) })
 	if to != sql {
-		args = append(slices.Clone(args), a.args...)
+		args = append(slices.Clone(args), values...)
 	}
 	return to, args, more
 }
@@ -300,6 +383,9 @@ func (c *Columns) cached(m *sync.Map, sql string, rewrite func(string) string) s
 	m.Store(sql, to)
 	return to
 }
+
+// others are columns that were added behind a list: names in quotes, which a generated query has for "user" alone.
+var others = regexp.MustCompile(`^(?:, (?:\w+\.)?"[^"]+")*`)
 
 // reading adds the columns to what a query returns: at the end of its own list, with the id of their row; within it, to
 // each list of the table's columns.
@@ -316,7 +402,12 @@ func (c *Columns) reading(sql string) string {
 			text := ", " + alias + strings.Join(c.names, ", "+alias)
 			switch {
 			case depth(sql, m[4]) > 0:
-				edits = append(edits, edit{m[1], text})
+				there := others.FindString(sql[m[1]:]) // of other Columns, which may have asked for the same
+				for _, name := range c.names {
+					if !strings.Contains(there+",", ", "+alias+name+",") {
+						edits = append(edits, edit{m[1], ", " + alias + name})
+					}
+				}
 			case m[1] <= end && !found:
 				found = true // the first, where one has two
 				edits = append(edits, edit{end, ", " + alias + "id" + text})
@@ -329,9 +420,19 @@ func (c *Columns) reading(sql string) string {
 	return edited(sql, edits)
 }
 
-// writing adds the columns to what a query inserts into their table, and to what a query whose name begins with Update
-// sets there.
+// renews reports whether a query that inserts sets the columns of a row that is there instead, behind that text.
+func renews(before string) bool {
+	before = strings.TrimSpace(before)
+	return strings.HasPrefix(before, "-- name: CreateInvitation") && strings.HasSuffix(before, "extended AS (") ||
+		strings.HasPrefix(before, "-- name: LinkAccount") && strings.HasSuffix(before, " DO")
+}
+
+// writing adds the columns to what a query inserts into their table, to what it sets in place of that, and to what a
+// query whose name begins with Update sets there.
 func (c *Columns) writing(sql string, params int) string {
+	if len(c.names) == 0 {
+		return sql
+	}
 	var edits []edit
 	values, sets := "", ""
 	for i, name := range c.names {
@@ -350,8 +451,8 @@ func (c *Columns) writing(sql string, params int) string {
 		}
 		edits = append(edits, edit{end, values})
 	}
-	if strings.HasPrefix(sql, "-- name: Update") {
-		for _, m := range c.update.FindAllStringIndex(sql, -1) {
+	for _, m := range c.update.FindAllStringIndex(sql, -1) {
+		if strings.HasPrefix(sql, "-- name: Update") || len(edits) > 0 && renews(sql[:m[0]]) {
 			edits = append(edits, edit{m[1], sets})
 		}
 	}

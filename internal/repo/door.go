@@ -40,6 +40,9 @@ func (r *Repo) tryTimes(
 	if r.traced {
 		ctx = context.WithValue(ctx, methodName{}, name)
 	}
+	if columnsOf(ctx) != nil {
+		attempt = keeping(attempt)
+	}
 	if r.where().tx != nil {
 		return attempt(ctx)
 	}

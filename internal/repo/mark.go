@@ -5,12 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"fmt"
-	"io"
-	"reflect"
-	"regexp"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -23,7 +18,7 @@ import (
 // COMMIT the next attempt waits for the one before it, to find its mark or to make it.
 type mark struct {
 	id, operation string
-	answer        string // tells this call from others under the same key; the id of the row that it makes
+	answer        string // a text that no other call has, and, behind a space, the id of the row that this one makes
 	lost          bool   // an attempt may have been applied
 }
 
@@ -55,74 +50,21 @@ func keyOf(ctx context.Context) (text string, named bool) {
 	return "", false
 }
 
-// about is what a call under a key is about: its method, and a digest of all that it was given. Without a key it is the
-// method.
-func about[P any](ctx context.Context, name string, p P) string {
-	if _, named := keyOf(ctx); !named {
-		return name
-	}
-	h := sha256.New()
-	digest(h, reflect.ValueOf(p))
-	for a := columnsOf(ctx); a != nil; a = a.before {
-		if a.dests == nil {
-			digest(h, reflect.ValueOf(a.names))
-			digest(h, reflect.ValueOf(a.args))
-		}
-	}
-	return name + " " + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
-}
-
-// args are two arguments of a call as one.
-type args[A, B any] struct {
-	First  A
-	Second B
-}
-
-// varies is what may be another when the same call is made again, as are times: the hash of a password has a new salt.
-// Whether there is one counts.
-var varies = regexp.MustCompile(`^(Password|AccessToken|RefreshToken|IDToken)$`)
-
-func digest(w io.Writer, v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
-		_, _ = fmt.Fprintf(w, "%t;", v.IsNil())
-		if !v.IsNil() {
-			digest(w, v.Elem())
-		}
-	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
-			return
-		}
-		for field, value := range v.Fields() {
-			if !varies.MatchString(field.Name) {
-				digest(w, value)
-			} else if value.Kind() == reflect.Pointer {
-				_, _ = fmt.Fprintf(w, "%t;", value.IsNil())
-			}
-		}
-	case reflect.Slice:
-		_, _ = fmt.Fprintf(w, "%d:", v.Len())
-		for i := range v.Len() {
-			digest(w, v.Index(i))
-		}
-	case reflect.String:
-		_, _ = fmt.Fprintf(w, "%q;", v.String())
-	default:
-		_, _ = fmt.Fprintf(w, "%v;", v.Interface())
-	}
-}
-
 // newMark returns the mark of a write, nil if it leaves none: it has no key, or is part of an InTx that has.
-func (r *Repo) newMark(ctx context.Context, operation, answer string) (*mark, error) {
+func (r *Repo) newMark(ctx context.Context, operation, made string) (*mark, error) {
 	if err := r.check(ctx); err != nil {
 		return nil, err
 	}
 	text, named := keyOf(ctx)
-	if !named && !r.marks || r.tx != nil && (r.tx.named || !named) {
+	if !named && !r.marks || r.tx != nil && !named {
 		return nil, nil
 	}
 	_, pool := r.db.(*pgxpool.Pool)
 	switch {
+	case r.tx != nil && r.tx.key != nil && *r.tx.key == text:
+		return nil, nil
+	case r.tx != nil && r.tx.key != nil:
+		return nil, KeyError("in a transaction under another key")
 	case r.tx != nil:
 		return nil, KeyError("in a transaction without one")
 	case !pool && connOf(r.db) == nil:
@@ -130,13 +72,13 @@ func (r *Repo) newMark(ctx context.Context, operation, answer string) (*mark, er
 	case named && text == "":
 		return nil, KeyError("empty")
 	}
-	m := &mark{id: RandomID(), operation: operation, answer: answer}
+	m := &mark{id: RandomID(), operation: operation, answer: RandomID()}
 	if named {
 		digest := sha256.Sum256([]byte(text)) // of any length, and nothing to read in it
 		m.id = base64.RawURLEncoding.EncodeToString(digest[:])
 	}
-	if answer == "" {
-		m.answer = RandomID()
+	if made != "" {
+		m.answer += " " + made
 	}
 	return m, nil
 }
@@ -202,7 +144,9 @@ func (r *Repo) marked(ctx context.Context, m *mark, steps []Step) error {
 	}
 	m.lost = false
 	if lost := fly(ctx, on, true, end); lost != nil {
-		return m.lostBy(Failed(ctx, on.conn, lost, true))
+		failed := m.lostBy(Failed(ctx, on.conn, lost, true))
+		r.endOpen(ctx, on.conn) // where the context was over before the COMMIT was sent
+		return failed
 	}
 	return err
 }
@@ -234,6 +178,9 @@ func (r *Repo) answered(ctx context.Context, m *mark) (done string, err error) {
 		return "", pgx.ErrNoRows
 	case isRefused:
 		return "", RefusalError(word)
+	}
+	if _, made, ok := strings.Cut(*there.Answer, " "); ok {
+		return made, nil
 	}
 	return *there.Answer, nil
 }

@@ -78,6 +78,11 @@ func (r *Repo) check(ctx context.Context) error {
 	case r.misuse != MisuseError{}:
 		return r.misuse
 	}
+	for a := columnsOf(ctx); a != nil; a = a.before {
+		if a.misuse != (MisuseError{}) {
+			return a.misuse
+		}
+	}
 	return nil
 }
 

@@ -52,7 +52,7 @@ type Repo struct {
 type transaction struct {
 	level    pgx.TxIsoLevel // as which InTx began it; empty: the caller began it
 	readOnly bool           // InTx began it so
-	named    bool           // under a key
+	key      *string        // that it is under; nil: under none
 	made     []Key          // the rows that it has made so far
 }
 
@@ -99,7 +99,7 @@ func (r *Repo) On(tx pgx.Tx) *Repo {
 	}
 	on.db, on.tx, on.begun = tx, &transaction{}, false
 	if r.tx != nil && connOf(r.db) == tx.Conn() {
-		on.tx.level, on.tx.readOnly, on.tx.named = r.tx.level, r.tx.readOnly, r.tx.named
+		on.tx.level, on.tx.readOnly, on.tx.key = r.tx.level, r.tx.readOnly, r.tx.key
 	}
 	return &on
 }

@@ -108,8 +108,9 @@ func (r *Repo) transact(ctx context.Context, o TxOptions, m *mark, fn func(in *R
 	if err := in.take(ctx, m); err != nil {
 		return err
 	}
-	_, named := keyOf(ctx)
-	in.tx.named = in.tx.named || m != nil && named
+	if key, named := keyOf(ctx); named && m != nil {
+		in.tx.key = &key
+	}
 	if err := fn(&in); err != nil {
 		return fnError{err, tx.Conn().IsClosed()}
 	}

@@ -1,0 +1,97 @@
+package repo
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// about is what a call under a key is about: its method, and a digest of all that it was given. Without a key it is the
+// method.
+func about[P any](ctx context.Context, name string, p P) string {
+	if _, named := keyOf(ctx); !named {
+		return name
+	}
+	h := sha256.New()
+	digest(h, reflect.ValueOf(p), varies)
+	for a := columnsOf(ctx); a != nil; a = a.before {
+		if a.dests != nil {
+			continue // what is read changes nothing
+		}
+		_, _ = fmt.Fprintf(h, "%q %q;", a.table, a.names)
+		for _, arg := range a.args {
+			v := reflect.ValueOf(arg)
+			isNil := v.Kind() == reflect.Slice && v.IsNil() || v.Kind() == reflect.Map && v.IsNil()
+			_, _ = fmt.Fprintf(h, "%t;", isNil) // which is NULL, and not empty
+			digest(h, v, nil)
+		}
+	}
+	return name + " " + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
+}
+
+// args are two arguments of a call as one.
+type args[A, B any] struct {
+	First  A
+	Second B
+}
+
+// varies is what may be another when the same call is made again, as are times: the hash of a password has a new salt.
+// Whether there is one counts.
+var varies = regexp.MustCompile(`^(Password|AccessToken|RefreshToken|IDToken)$`)
+
+// digest writes a text to w that no other value has, but for times, and what fields with a name of varies hold. It calls
+// no method of the value's.
+func digest(w io.Writer, v reflect.Value, varies *regexp.Regexp) {
+	_, _ = fmt.Fprintf(w, "%s:", v.Kind())
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		_, _ = fmt.Fprintf(w, "%t;", v.IsNil())
+		if !v.IsNil() {
+			digest(w, v.Elem(), varies)
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for field, value := range v.Fields() {
+			if varies == nil || !varies.MatchString(field.Name) {
+				digest(w, value, varies)
+			} else if value.Kind() == reflect.Pointer {
+				_, _ = fmt.Fprintf(w, "%t;", value.IsNil())
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		_, _ = fmt.Fprintf(w, "%d:", v.Len())
+		for i := range v.Len() {
+			digest(w, v.Index(i), varies)
+		}
+	case reflect.Map:
+		entries := make([]string, 0, v.Len())
+		for key, value := range v.Seq2() {
+			h := sha256.New()
+			digest(h, key, varies)
+			digest(h, value, varies)
+			entries = append(entries, string(h.Sum(nil)))
+		}
+		slices.Sort(entries)
+		_, _ = fmt.Fprintf(w, "%q;", entries)
+	case reflect.String:
+		_, _ = fmt.Fprintf(w, "%q;", v.String())
+	case reflect.Bool:
+		_, _ = fmt.Fprintf(w, "%t;", v.Bool())
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		_, _ = fmt.Fprintf(w, "%d;", v.Int())
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		_, _ = fmt.Fprintf(w, "%d;", v.Uint())
+	case reflect.Float32, reflect.Float64:
+		_, _ = fmt.Fprintf(w, "%x;", v.Float())
+	case reflect.Complex64, reflect.Complex128:
+		_, _ = fmt.Fprintf(w, "%x;", v.Complex())
+	}
+}
