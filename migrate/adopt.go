@@ -101,10 +101,7 @@ func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, erro
 	if err := m.open(ctx); err != nil {
 		return a, err
 	}
-	if err := m.force(a.Version); err != nil {
-		return a, lockTimeout(err)
-	}
-	return a, m.align(ctx, a.Version)
+	return a, m.set(ctx, a.Version)
 }
 
 // prove finds the version that the catalog is that of, with what later migrations make there already or not.

@@ -65,7 +65,7 @@ func TestCancel(t *testing.T) {
 			commit = with(t, conn, `LOCK TABLE member IN ROW EXCLUSIVE MODE`)
 		}
 		done := inBackground(func() error { return m.Goto(t.Context(), goal) })
-		await(t, conn, `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'authdb-migrate-%' AND wait_event_type = 'Lock'`)
+		await(t, conn, `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'authdb-migrate' AND wait_event_type = 'Lock'`)
 		if err := m.Cancel(t.Context()); err != nil {
 			t.Error(err)
 		}

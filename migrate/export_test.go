@@ -27,7 +27,7 @@ func MarkDirty(ctx context.Context, m *Migrator, version int) error {
 	if err := errors.Join(m.lock(ctx), m.open(ctx)); err != nil {
 		return err
 	}
-	return m.driver.SetVersion(version, true)
+	return m.write(ctx, version, true)
 }
 
 // ScratchChanges is what facts.json must say: what each migration does in a scratch schema.

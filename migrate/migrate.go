@@ -8,29 +8,24 @@
 //	defer m.Close()
 //	return m.Up(ctx)
 //
-// golang-migrate applies the files; this package adds what it lacks: one migrator at a time without a deadlock, no
-// reader stalled behind a lock that is waited for, nothing left dirty by a migration that the server refused, and the
-// comparison of the catalog with what the migrations make.
+// golang-migrate applies the files, on the one connection of a [Migrator]. This package adds what it lacks: one migrator
+// at a time without a deadlock, no reader stalled behind a lock that is waited for, a file with its version and its note
+// in one transaction, and the comparison of the catalog with what the migrations make.
 package migrate
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/golang-migrate/migrate/v4"
 	"github.com/golang-migrate/migrate/v4/database"
-	mpgx "github.com/golang-migrate/migrate/v4/database/pgx/v5"
-	"github.com/golang-migrate/migrate/v4/source/iofs"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/zerostarter/authdb/db/migrations"
 	"github.com/zerostarter/authdb/internal/connect"
 )
@@ -54,7 +49,11 @@ func is(table string) string { return `SELECT pg_catalog.to_regclass('` + table 
 // pinned is what sessions of the migrator search: PostgreSQL's own schema, so that no function or operator that somebody
 // made elsewhere is called in the place of one of its. The tables are named with their schema, and only the text of a
 // migration is read while that is searched.
-const pinned = "SET search_path = pg_catalog, pg_temp"
+const pinned = "search_path = pg_catalog, pg_temp"
+
+// patient turns off what would end the session while it waits for others.
+const patient = `SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
+	WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`
 
 // lockKey is the advisory lock that one migrator of a database holds at a time.
 const lockKey = 0x61757468_6462 // "authdb"
@@ -66,6 +65,9 @@ const DefaultLockTimeout = 15 * time.Second
 var (
 	// ErrConnect: the database cannot be reached, or refuses the user.
 	ErrConnect = errors.New("cannot connect")
+	// ErrPooler: the connection leads through a pooler, such as PgBouncer, which would lend the locks and settings of this
+	// session to others. Nothing was set or taken.
+	ErrPooler = errors.New("through a pooler, whose sessions others use too: connect to the server itself; nothing was changed")
 	// ErrLockTimeout: another migrator, or a session that holds a lock on a table, took longer than LockTimeout.
 	ErrLockTimeout = errors.New("lock timeout")
 	// ErrDirty: a migration stopped half-way. Repair finds out how far it came.
@@ -104,21 +106,25 @@ type Migrator struct {
 	steps []migrations.Migration
 	log   *slog.Logger
 
-	conn   *pgx.Conn // of the lock and of all that is read
+	conn   *pgx.Conn
 	cfg    *pgx.ConnConfig
 	path   []string // what its sessions would search
 	schema string   // of these, the one that has the tables, or that gets them
 	locked bool
-
-	// What applies migrations, from the first on that does; it has a connection of its own, of this name.
-	driver database.Driver
-	engine *migrate.Migrate
-	name   string
+	opened bool // the version table is there, and as it should be
 }
 
 // Open connects to the database that dsn names. It takes no lock and changes nothing. It returns [ErrConnect],
-// [ErrNoSchema] or authdb.ErrInsecureTLS.
+// [ErrPooler], [ErrNoSchema] or authdb.ErrInsecureTLS.
 func Open(ctx context.Context, dsn string, opts Options) (*Migrator, error) {
+	cfg, err := parse(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return OpenConfig(ctx, cfg, opts)
+}
+
+func parse(dsn string) (*pgx.ConnConfig, error) {
 	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("%w: malformed DSN", ErrConnect) // pgx's text may quote the password
@@ -128,6 +134,13 @@ func Open(ctx context.Context, dsn string, opts Options) (*Migrator, error) {
 			"in a URL's user, password and database write %%40 for @, %%2F for / and %%3F for ?; in a list, quote a value with spaces; "+
 			"parameters that are not known go in options=-c name=value", ErrConnect)
 	}
+	return cfg, nil
+}
+
+// OpenConfig is [Open] for a configuration of the caller's, of which it takes a copy: with a password that was just
+// fetched, say, or a DialFunc. Its AfterConnect is called first. What [Open] requires of TLS counts here too.
+func OpenConfig(ctx context.Context, config *pgx.ConnConfig, opts Options) (*Migrator, error) {
+	cfg := config.Copy()
 	if err := connect.Apply(cfg, opts.InsecureTLS); err != nil {
 		return nil, err
 	}
@@ -141,15 +154,28 @@ func Open(ctx context.Context, dsn string, opts Options) (*Migrator, error) {
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
+	var err error
 	if m.steps, err = migrations.Read(m.files); err != nil {
 		return nil, err
 	}
-	cfg.AfterConnect = m.prepare
-	cfg.Tracer = opts.tracer
+	if cfg.RuntimeParams["application_name"] == "" {
+		cfg.RuntimeParams["application_name"] = "authdb-migrate"
+	}
+	first := cfg.AfterConnect
+	cfg.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if first != nil {
+			if err := first(ctx, conn); err != nil {
+				return err
+			}
+		}
+		return m.prepare(ctx, conn)
+	}
+	if opts.tracer != nil {
+		cfg.Tracer = opts.tracer
+	}
 	if m.conn, err = m.connect(ctx); err != nil {
 		return nil, err
 	}
-	m.name = fmt.Sprintf("authdb-migrate-%d", m.conn.PgConn().PID())
 	if err := m.findSchema(ctx); err != nil {
 		return nil, errors.Join(err, m.conn.Close(context.WithoutCancel(ctx)))
 	}
@@ -160,6 +186,13 @@ func Open(ctx context.Context, dsn string, opts Options) (*Migrator, error) {
 // can tell. What the session would search is asked once, of the first one: by a call that nothing can stand in for, as
 // it has no argument.
 func (m *Migrator) prepare(ctx context.Context, conn *pgconn.PgConn) error {
+	pid, err := conn.Exec(ctx, "SELECT pg_catalog.pg_backend_pid()").ReadAll()
+	if err != nil {
+		return err
+	}
+	if string(pid[0].Rows[0][0]) != strconv.FormatUint(uint64(conn.PID()), 10) {
+		return ErrPooler
+	}
 	_, _ = conn.Exec(ctx, "SET client_connection_check_interval = 250").ReadAll()
 	if m.schema == "" {
 		results, err := conn.Exec(ctx, "SELECT pg_catalog.unnest(pg_catalog.current_schemas(false))").ReadAll()
@@ -171,7 +204,7 @@ func (m *Migrator) prepare(ctx context.Context, conn *pgconn.PgConn) error {
 			m.path = append(m.path, string(row[0]))
 		}
 	}
-	_, err := conn.Exec(ctx, pinned).ReadAll()
+	_, err = conn.Exec(ctx, "SET "+pinned+"; "+timeouts("SET ", m.opts.LockTimeout, 0)+"; "+patient).ReadAll()
 	return err
 }
 
@@ -197,11 +230,11 @@ func (m *Migrator) connect(ctx context.Context) (*pgx.Conn, error) {
 	end := time.Now().Add(m.opts.WaitForDB)
 	for {
 		conn, err := pgx.ConnectConfig(ctx, m.cfg)
-		if err == nil {
-			if _, err = conn.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d; SET statement_timeout = 0", m.opts.LockTimeout.Milliseconds())); err == nil {
-				return conn, nil
-			}
-			_ = conn.Close(ctx)
+		switch {
+		case err == nil:
+			return conn, nil
+		case errors.Is(err, ErrPooler):
+			return nil, fmt.Errorf("%w: %w", ErrConnect, ErrPooler)
 		}
 		if !time.Now().Before(end) || pause(ctx, 250*time.Millisecond) != nil {
 			return nil, fmt.Errorf("%w: %w", ErrConnect, err)
@@ -226,41 +259,60 @@ func (m *Migrator) lock(ctx context.Context) error {
 		return nil
 	}
 	end := time.Now().Add(m.opts.LockTimeout)
-	if err := m.poll(ctx, end, "SELECT pg_catalog.pg_try_advisory_lock($1)", lockKey); err != nil {
+	if err := m.poll(ctx, end, lockKey); err != nil {
 		return err
 	}
-	if err := m.idle(ctx, end); err != nil {
-		_, _ = m.conn.Exec(context.WithoutCancel(ctx), "SELECT pg_catalog.pg_advisory_unlock($1)", lockKey)
+	err := m.engineLock(ctx, end)
+	if err == nil {
+		err = m.engineUnlock(ctx)
+	}
+	if err != nil {
+		_, _ = m.conn.Exec(context.WithoutCancel(ctx), unlock, lockKey)
 		return err
 	}
 	m.locked = true
 	return nil
 }
 
-// idle waits until nobody works through golang-migrate, which has a lock of its own: a program that knows nothing of
-// ours, or the server for a migrator that was killed, whose statement it may go on with.
-func (m *Migrator) idle(ctx context.Context, end time.Time) error {
+const unlock = "SELECT pg_catalog.pg_advisory_unlock($1)"
+
+// engineLock takes the lock of golang-migrate's own driver, and so of its CLI and of programs that know nothing of ours.
+// Not while an index is built CONCURRENTLY: that would wait for those who wait for this lock in the server, and they for
+// us. They find the database dirty then.
+func (m *Migrator) engineLock(ctx context.Context, end time.Time) error {
+	key, err := m.engineKey(ctx)
+	if err != nil {
+		return err
+	}
+	return m.poll(ctx, end, key)
+}
+
+func (m *Migrator) engineUnlock(ctx context.Context) error {
+	key, err := m.engineKey(ctx)
+	if err == nil {
+		_, err = m.conn.Exec(ctx, unlock, key)
+	}
+	return err
+}
+
+func (m *Migrator) engineKey(ctx context.Context) (int64, error) {
 	var name string
 	if err := m.conn.QueryRow(ctx, "SELECT pg_catalog.current_database()").Scan(&name); err != nil {
-		return err
+		return 0, err
 	}
 	id, err := database.GenerateAdvisoryLockId(name, "authdb", "schema_migrations")
 	if err != nil {
-		return err
+		return 0, err
 	}
-	key, err := strconv.ParseInt(id, 10, 64)
-	if err != nil {
-		return err
-	}
-	return m.poll(ctx, end, "SELECT CASE WHEN pg_catalog.pg_try_advisory_lock($1) THEN pg_catalog.pg_advisory_unlock($1) ELSE false END", key)
+	return strconv.ParseInt(id, 10, 64)
 }
 
-// poll asks until the answer is yes. A wait in the server would hold a snapshot, which another's CREATE INDEX
+// poll takes a lock as soon as it is free. A wait in the server would hold a snapshot, which another's CREATE INDEX
 // CONCURRENTLY waits for, a deadlock.
-func (m *Migrator) poll(ctx context.Context, end time.Time, sql string, key int64) error {
+func (m *Migrator) poll(ctx context.Context, end time.Time, key int64) error {
 	for {
 		var yes bool
-		if err := m.conn.QueryRow(ctx, sql, key).Scan(&yes); err != nil || yes {
+		if err := m.conn.QueryRow(ctx, "SELECT pg_catalog.pg_try_advisory_lock($1)", key).Scan(&yes); err != nil || yes {
 			return err
 		}
 		if !time.Now().Before(end) {
@@ -273,10 +325,9 @@ func (m *Migrator) poll(ctx context.Context, end time.Time, sql string, key int6
 	}
 }
 
-// open makes the version table if it is missing, and starts golang-migrate, which keeps a connection to itself. Its name
-// is how Cancel finds it.
-func (m *Migrator) open(ctx context.Context) (err error) {
-	if m.engine != nil {
+// open makes the version table if it is missing.
+func (m *Migrator) open(ctx context.Context) error {
+	if m.opened {
 		return nil
 	}
 	if err := m.trust(ctx, true, false); err != nil {
@@ -300,31 +351,7 @@ func (m *Migrator) open(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	cfg := m.cfg.Copy()
-	cfg.RuntimeParams["application_name"] = m.name
-	// golang-migrate has a lock of its own, which it would wait for without an end.
-	cfg.RuntimeParams["lock_timeout"] = strconv.FormatInt(m.opts.LockTimeout.Milliseconds(), 10)
-	pool := stdlib.OpenDB(*cfg)
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, pool.Close())
-		}
-	}()
-	if err := pool.PingContext(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrConnect, err)
-	}
-	driver, err := mpgx.WithInstance(pool, &mpgx.Config{MigrationsTable: versionTable, MigrationsTableQuoted: true})
-	if err != nil {
-		return lockTimeout(err)
-	}
-	m.driver = inSchema{driver, "SET search_path = " + pgx.Identifier{m.schema}.Sanitize() + ", pg_temp"}
-	source, err := iofs.New(m.files, ".")
-	if err != nil {
-		return err
-	}
-	if m.engine, err = migrate.NewWithInstance("embedded", source, "postgres", m.driver); err != nil {
-		return err
-	}
+	m.opened = true
 	version, dirty, err := m.Version(ctx)
 	if err != nil || dirty {
 		return err
@@ -332,37 +359,8 @@ func (m *Migrator) open(ctx context.Context) (err error) {
 	return m.align(ctx, version)
 }
 
-// inSchema lets the text of a migration, and nothing that golang-migrate sends itself, find the tables by name.
-type inSchema struct {
-	database.Driver
-	set string
-}
-
-// Run runs the text of a migration while the schema of the tables is searched.
-func (d inSchema) Run(migration io.Reader) error {
-	if err := d.Driver.Run(strings.NewReader(d.set)); err != nil {
-		return err
-	}
-	if err := d.Driver.Run(migration); err != nil {
-		_ = d.Driver.Run(strings.NewReader(pinned)) // or the connection is gone, or the next migration sets it again
-		return err
-	}
-	return d.Driver.Run(strings.NewReader(pinned))
-}
-
-// set changes a setting of golang-migrate's connection.
-func (m *Migrator) set(name string, d time.Duration) error {
-	return m.driver.Run(strings.NewReader(fmt.Sprintf("SET %s = %d", name, d.Milliseconds())))
-}
-
-// Close ends the connections.
-func (m *Migrator) Close() error {
-	var source, db error
-	if m.engine != nil {
-		source, db = m.engine.Close() // and the pool
-	}
-	return errors.Join(source, db, m.conn.Close(context.Background()))
-}
+// Close ends the connection.
+func (m *Migrator) Close() error { return m.conn.Close(context.Background()) }
 
 // Version returns the newest applied migration, 0 if none is, and whether one stopped half-way: that one then, or the
 // one after it on the way down.

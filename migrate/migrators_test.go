@@ -226,8 +226,8 @@ func TestLockForEver(t *testing.T) {
 		{"a file, down", `LOCK TABLE team IN ACCESS SHARE MODE`, 3, 2},
 		{"an index", `LOCK TABLE member IN ROW EXCLUSIVE MODE`, 9, 10},
 		{"an index, down", `LOCK TABLE member IN ROW EXCLUSIVE MODE`, 10, 9},
-		{"the version table", `LOCK TABLE authdb.schema_migrations IN ACCESS SHARE MODE`, 2, 3},
-		{"the version table, index", `LOCK TABLE authdb.schema_migrations IN ACCESS SHARE MODE`, 9, 10},
+		{"the version table", `LOCK TABLE authdb.schema_migrations IN SHARE MODE`, 2, 3},
+		{"the version table, index", `LOCK TABLE authdb.schema_migrations IN SHARE MODE`, 9, 10},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -264,7 +264,7 @@ func TestLockOnTheVersionTable(t *testing.T) {
 			write := with(t, conn, `LOCK TABLE member IN ROW EXCLUSIVE MODE`)
 			done := inBackground(func() error { return m.Goto(t.Context(), 10) })
 			await(t, conn, building)
-			read := with(t, conn, `LOCK TABLE authdb.schema_migrations IN ACCESS SHARE MODE`)
+			read := with(t, conn, `LOCK TABLE authdb.schema_migrations IN SHARE MODE`)
 			write()
 			if !forEver {
 				time.Sleep(2500 * time.Millisecond)

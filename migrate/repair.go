@@ -65,12 +65,12 @@ func (m *Migrator) Repair(ctx context.Context) (Repaired, error) {
 	if err := m.open(ctx); err != nil {
 		return r, err
 	}
-	if err := m.force(to); err != nil {
-		return r, lockTimeout(err)
+	if err := m.set(ctx, to); err != nil {
+		return r, err
 	}
 	r.Version = to
 	r.Done = append(r.Done, fmt.Sprintf("set version %d", to))
-	return r, m.align(ctx, to)
+	return r, nil
 }
 
 // happened reports whether what a migration makes is in the catalog: all of it or nothing, since its file is one

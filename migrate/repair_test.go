@@ -387,7 +387,7 @@ func TestBackendTerminated(t *testing.T) {
 		mustGoto(t, m, 19-version)
 		commit := with(t, conn, `LOCK TABLE member IN ROW EXCLUSIVE MODE`)
 		done := inBackground(func() error { return m.Goto(t.Context(), version) })
-		const busy = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'authdb-migrate-%' AND wait_event_type = 'Lock'`
+		const busy = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'authdb-migrate' AND wait_event_type = 'Lock'`
 		await(t, conn, busy)
 		exec(t, conn, `SELECT pg_terminate_backend(pid) FROM (`+busy+`) x`)
 		if err := <-done; err == nil {

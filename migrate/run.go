@@ -8,8 +8,6 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/golang-migrate/migrate/v4"
-	"github.com/golang-migrate/migrate/v4/database"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/zerostarter/authdb/db/migrations"
@@ -71,6 +69,16 @@ func (m *Migrator) move(ctx context.Context, version int, undo bool) error {
 	current, err := m.begin(ctx)
 	if err != nil {
 		return err
+	}
+	if current == version && current != 0 {
+		noted, err := m.history(ctx)
+		if err != nil {
+			return plain(err)
+		}
+		if newest(noted) == current { // for which no right is needed
+			m.log.Info("nothing to do", "version", current)
+			return m.checkTables(ctx, current)
+		}
 	}
 	if err := m.checkTarget(ctx, current, version); err != nil {
 		return err
@@ -140,10 +148,10 @@ func (m *Migrator) next(ctx context.Context, current, version int) (int, error) 
 		if err != nil {
 			return current, err
 		}
-		if err := m.run(ctx, step, current-1); err != nil {
+		if err := m.run(ctx, step, false); err != nil {
 			return current, err
 		}
-		return current - 1, m.forget(context.WithoutCancel(ctx), current-1)
+		return current - 1, nil
 	}
 	there, err := m.alreadyThere(ctx, current, version)
 	if err != nil {
@@ -154,56 +162,41 @@ func (m *Migrator) next(ctx context.Context, current, version int) (int, error) 
 			return current, err
 		}
 		m.log.Info("already there", "from", current+1, "to", there)
-		if err := m.force(there); err != nil {
-			return current, err
-		}
-		return there, m.remember(context.WithoutCancel(ctx), current, there)
+		return there, m.set(ctx, there)
 	}
 	step, err := m.step(current + 1)
 	if err != nil {
 		return current, err
 	}
-	if err := m.run(ctx, step, step.Version); err != nil {
+	if err := m.run(ctx, step, true); err != nil {
 		return current, err
 	}
-	return step.Version, m.remember(context.WithoutCancel(ctx), current, step.Version)
+	return step.Version, nil
 }
 
 // run applies or undoes one migration, again and again where a lock is in the way, until LockTimeout is over. It waits
 // for a lock only briefly, since every reader queues behind it; but for an index that is built CONCURRENTLY, which
 // blocks nobody.
-func (m *Migrator) run(ctx context.Context, step migrations.Migration, target int) error {
-	if err := m.ready(ctx, step); err != nil {
-		return err
-	}
-	start := time.Now()
-	wait := stall
+func (m *Migrator) run(ctx context.Context, step migrations.Migration, up bool) error {
+	start, wait := time.Now(), stall
 	if step.Index != nil {
-		if target == step.Version {
+		if up {
 			if _, err := m.dropInvalid(ctx, step.Index, m.opts.LockTimeout); err != nil { // of a build that was ended
 				return err
 			}
 		}
 		wait = max(stall, m.opts.LockTimeout-time.Since(start))
 	}
-	if err := m.set("statement_timeout", m.opts.StatementTimeout); err != nil {
-		return err
-	}
 	for {
-		if err := m.idle(ctx, start.Add(m.opts.LockTimeout)); err != nil {
-			return err
+		alone, err := m.migrate(step, up, wait)
+		if alone && err != nil { // only its note is missing
+			err = m.set(context.WithoutCancel(ctx), target(step, up))
 		}
-		if err := m.set("lock_timeout", wait); err != nil {
-			return err
-		}
-		err := m.migrate(target)
 		if err == nil {
-			m.log.Info("migrated", "name", step.Name, "version", target, "took", time.Since(start).Round(time.Millisecond))
+			m.log.Info("migrated", "name", step.Name, "version", target(step, up), "took", time.Since(start).Round(time.Millisecond))
 			return nil
 		}
-		if err = m.settle(ctx, err, step, target); err == nil {
-			return nil
-		}
+		err = m.settle(ctx, err, step, up)
 		if !errors.Is(err, ErrLockTimeout) || step.Index != nil || time.Since(start)+wait > m.opts.LockTimeout {
 			return err
 		}
@@ -217,51 +210,34 @@ func (m *Migrator) run(ctx context.Context, step migrations.Migration, target in
 // writtenTables finds the tables whose rows a migration writes.
 var writtenTables = regexp.MustCompile(`(?m)^(?:INSERT INTO|UPDATE|DELETE FROM) ("\w+")`)
 
-// ready asks before each migration whether all is ours still: those before it made tables, and waited for others. It asks
-// under a lock of the tables that it will write to, which no reader and no writer waits for.
+// ready asks in the transaction of a migration whether all is ours still: those before it made tables, and waited for
+// others. It asks under a lock of the tables that it will write to.
 func (m *Migrator) ready(ctx context.Context, step migrations.Migration) error {
-	return pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
-		for _, table := range writtenTables.FindAllStringSubmatch(step.Up+step.Down, -1) {
-			if _, err := tx.Exec(ctx, m.in("LOCK TABLE SCHEMA."+table[1]+" IN ROW EXCLUSIVE MODE")); err != nil {
-				return lockTimeout(plain(err))
-			}
+	for _, table := range writtenTables.FindAllStringSubmatch(step.Up+step.Down, -1) {
+		if _, err := m.conn.Exec(ctx, m.in("LOCK TABLE SCHEMA."+table[1]+" IN ROW EXCLUSIVE MODE")); err != nil {
+			return err
 		}
-		return m.trust(ctx, true, false)
-	})
-}
-
-// migrate is golang-migrate's step to target.
-func (m *Migrator) migrate(target int) error {
-	if target == 0 {
-		return ignoreNoChange(m.engine.Steps(-1))
 	}
-	return ignoreNoChange(m.engine.Migrate(uint(target)))
+	return m.trust(ctx, true, false)
 }
 
-func ignoreNoChange(err error) error {
-	if errors.Is(err, migrate.ErrNoChange) {
-		return nil
+// target is the version that a step leads to.
+func target(step migrations.Migration, up bool) int {
+	if up {
+		return step.Version
 	}
-	return err
+	return step.Version - 1
 }
 
-// settle cleans up after a step that the server refused, which golang-migrate calls dirty and leaves to a person: a file
-// is one transaction, but for an index built or dropped CONCURRENTLY, which may stay as an INVALID one.
-func (m *Migrator) settle(ctx context.Context, err error, step migrations.Migration, target int) error {
+// settle says what a step that failed has come to. One that the server refused has left nothing, but for an index built
+// or dropped CONCURRENTLY, which may stay as an INVALID one: that is dropped, and the version is what it was.
+func (m *Migrator) settle(ctx context.Context, err error, step migrations.Migration, up bool) error {
 	ctx = context.WithoutCancel(ctx) // or what is left would stay for ever
 	refusal := refusalOf(err)
-	if refusal == nil {
-		if m.unnoted(ctx, err) {
-			return lockTimeout(m.force(target))
-		}
-		return lockTimeout(err)
+	if refusal == nil || m.conn.IsClosed() {
+		return plain(err)
 	}
-	up := target == step.Version
-	version := step.Version
-	if up {
-		version--
-	}
-	left := ""
+	version, left := target(step, !up), ""
 	if step.Index != nil {
 		invalid, err := m.dropInvalid(ctx, step.Index, stall)
 		if invalid {
@@ -270,9 +246,9 @@ func (m *Migrator) settle(ctx context.Context, err error, step migrations.Migrat
 		if err != nil { // the next build drops it
 			left = fmt.Sprintf(", with an INVALID index %s", step.Index.Name)
 		}
-	}
-	if err := m.force(version); err != nil {
-		return errors.Join(refusal, err)
+		if err := m.set(ctx, version); err != nil {
+			return errors.Join(refusal, err)
+		}
 	}
 	switch {
 	case refusal.Code == lockNotAvailable:
@@ -285,30 +261,14 @@ func (m *Migrator) settle(ctx context.Context, err error, step migrations.Migrat
 	return fmt.Errorf("%s was refused, and the database is at version %d%s: %w", step.Name, version, left, refusal)
 }
 
-// unnoted reports whether a migration was completed and only its version could not be written, as under somebody's lock
-// on the version table: that table is called dirty before the file runs, and clean after it.
-func (m *Migrator) unnoted(ctx context.Context, err error) bool {
-	failure, ok := errors.AsType[*database.Error](err)
-	if !ok {
-		return false
-	}
-	said, ok := errors.AsType[*pgconn.PgError](failure.OrigErr)
-	if !ok || said.SeverityUnlocalized != "ERROR" {
-		return false
-	}
-	_, dirty, err := m.Version(ctx)
-	return dirty && err == nil
-}
-
-// force sets the version, and that the database is clean.
-func (m *Migrator) force(version int) error {
-	if err := m.set("lock_timeout", m.opts.LockTimeout); err != nil {
-		return err
-	}
-	if version == 0 {
-		version = database.NilVersion
-	}
-	return m.engine.Force(version)
+// set sets the version, with the history that goes with it, and that the database is clean.
+func (m *Migrator) set(ctx context.Context, version int) error {
+	return pgx.BeginFunc(ctx, m.conn, func(pgx.Tx) error {
+		if err := m.write(ctx, version, false); err != nil {
+			return lockTimeout(plain(err))
+		}
+		return m.align(ctx, version)
+	})
 }
 
 // Force says which migration is the newest applied one, without a look at the schema, and that the database is clean;
@@ -325,10 +285,7 @@ func (m *Migrator) Force(ctx context.Context, version int) error {
 	if err := m.open(ctx); err != nil {
 		return err
 	}
-	if err := m.force(version); err != nil {
-		return lockTimeout(err)
-	}
-	return m.align(ctx, version)
+	return m.set(ctx, version)
 }
 
 // Drop undoes every migration and removes the version table: what is left of authdb is nothing. What is not authdb's
@@ -337,37 +294,28 @@ func (m *Migrator) Drop(ctx context.Context) error {
 	if err := m.Goto(ctx, 0); err != nil {
 		return err
 	}
-	source, db := m.engine.Close()
-	m.engine = nil
+	m.opened = false
 	if _, err := m.conn.Exec(ctx, "DROP TABLE "+historyTable+", "+versionTable); err != nil {
-		return errors.Join(source, db, plain(err))
+		return plain(err)
 	}
 	_, err := m.conn.Exec(ctx, `DROP SCHEMA "authdb"`)
 	if said, ok := errors.AsType[*pgconn.PgError](err); ok && said.Code == dependentObjects {
 		err = nil // somebody keeps something else there
 	}
-	return errors.Join(source, db, plain(err))
+	return plain(err)
 }
 
-// Cancel ends the migration that another goroutine has under way; the server undoes what it did.
+// Cancel ends the statement that another goroutine has under way; the server undoes what it did.
 func (m *Migrator) Cancel(ctx context.Context) error {
-	conn, err := pgx.ConnectConfig(ctx, m.cfg)
-	if err != nil {
+	if err := m.conn.PgConn().CancelRequest(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrConnect, err)
 	}
-	_, err = conn.Exec(ctx, "SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity "+
-		"WHERE datname = pg_catalog.current_database() AND application_name = $1", m.name)
-	return errors.Join(plain(err), conn.Close(ctx))
+	return nil
 }
 
-// refusalOf returns what the server said to a migration that it certainly did not complete, nil if it may have done.
-// golang-migrate's error of a file is a value, and a pointer where the version cannot be written; it does not unwrap.
+// refusalOf returns what the server said to a migration that it did not complete, nil if it may have done.
 func refusalOf(err error) *pgconn.PgError {
-	failure, ok := errors.AsType[database.Error](err)
-	if !ok {
-		return nil
-	}
-	said, ok := errors.AsType[*pgconn.PgError](failure.OrigErr)
+	said, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || said.SeverityUnlocalized != "ERROR" { // FATAL: the connection is gone
 		return nil
 	}
@@ -387,16 +335,9 @@ func plain(err error) error {
 	return err
 }
 
-// lockTimeout tells a lock that golang-migrate, or the server, gave up waiting for.
+// lockTimeout tells a lock that the server gave up waiting for.
 func lockTimeout(err error) error {
-	said, ok := errors.AsType[*pgconn.PgError](err)
-	if failure, isFailure := errors.AsType[database.Error](err); !ok && isFailure {
-		said, ok = errors.AsType[*pgconn.PgError](failure.OrigErr)
-	}
-	if failure, isFailure := errors.AsType[*database.Error](err); !ok && isFailure {
-		said, ok = errors.AsType[*pgconn.PgError](failure.OrigErr)
-	}
-	if ok && said.Code == lockNotAvailable || errors.Is(err, database.ErrLocked) || errors.Is(err, migrate.ErrLockTimeout) {
+	if said, ok := errors.AsType[*pgconn.PgError](err); ok && said.Code == lockNotAvailable {
 		return fmt.Errorf("%w: another session holds a lock", ErrLockTimeout)
 	}
 	return err

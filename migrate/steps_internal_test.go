@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/golang-migrate/migrate/v4/database"
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/zerostarter/authdb/db/migrations"
@@ -78,12 +77,10 @@ func TestRefusalOf(t *testing.T) {
 		err  error
 		want bool
 	}{
-		{"a file", database.Error{OrigErr: refusal, Query: []byte("CREATE")}, true},
-		{"a file, and the unlock failed", errors.Join(database.Error{OrigErr: refusal}, errors.New("unlock")), true},
-		{"a file that was interrupted", database.Error{OrigErr: lost}, false},
-		{"a connection that broke", database.Error{OrigErr: errors.New("unexpected EOF")}, false},
-		{"the version table", &database.Error{OrigErr: refusal}, false},
-		{"anything else", refusal, false},
+		{"refused", refusal, true},
+		{"refused, and the rollback failed", errors.Join(refusal, errors.New("rollback")), true},
+		{"interrupted", lost, false},
+		{"a connection that broke", errors.New("unexpected EOF"), false},
 		{"none", nil, false},
 	} {
 		got := refusalOf(tt.err)

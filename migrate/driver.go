@@ -1,0 +1,205 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/golang-migrate/migrate/v4"
+	"github.com/golang-migrate/migrate/v4/database"
+	"github.com/golang-migrate/migrate/v4/source/iofs"
+	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb/db/migrations"
+)
+
+// driver lets golang-migrate take one step on the connection of a Migrator. The text of a migration, the version and its
+// note are one transaction. A migration that builds or drops an index CONCURRENTLY may be in none: it alone is called
+// dirty while it runs.
+type driver struct {
+	m    *Migrator
+	step migrations.Migration
+	up   bool
+	wait time.Duration // for the lock of a table
+	tx   pgx.Tx        // the transaction of the text, until its version is set
+	done bool          // the text was run, outside of a transaction
+}
+
+var _ database.Driver = (*driver)(nil)
+
+var (
+	// What a Migrator does itself.
+	errNotHere = errors.New("migrate: not through golang-migrate")
+	errMoved   = errors.New("another program has changed the version meanwhile; nothing was done: try again")
+)
+
+// Open is for golang-migrate's registry, where this driver is not.
+func (*driver) Open(string) (database.Driver, error) { return nil, errNotHere }
+
+// Drop would drop what is not authdb's.
+func (*driver) Drop() error { return errNotHere }
+
+// Close leaves the connection to the Migrator.
+func (*driver) Close() error { return nil }
+
+// Lock waits for programs that use golang-migrate alone, and keeps them away where that does no harm.
+func (d *driver) Lock() error {
+	ctx := context.Background()
+	err := d.m.engineLock(ctx, time.Now().Add(d.m.opts.LockTimeout))
+	if err == nil && d.step.Index != nil {
+		err = d.m.engineUnlock(ctx)
+	}
+	return err
+}
+
+// Unlock gives back what Lock has taken.
+func (d *driver) Unlock() error {
+	if d.step.Index != nil {
+		return nil
+	}
+	return d.m.engineUnlock(context.Background())
+}
+
+// Version returns what the version table says.
+func (d *driver) Version() (version int, dirty bool, err error) {
+	version, dirty, err = d.m.Version(context.Background())
+	if version == 0 {
+		version = database.NilVersion
+	}
+	return version, dirty, err
+}
+
+// SetVersion notes a version. That a migration begins is noted by Run, if at all.
+func (d *driver) SetVersion(version int, dirty bool) error {
+	ctx := context.Background()
+	if max(version, 0) != target(d.step, d.up) {
+		return errMoved
+	}
+	if dirty {
+		return nil
+	}
+	if d.tx != nil {
+		tx := d.tx
+		d.tx = nil
+		return d.end(ctx, tx, version)
+	}
+	return pgx.BeginFunc(ctx, d.m.conn, func(pgx.Tx) error { return d.note(ctx, version) })
+}
+
+// end notes the version in the transaction of the text, and commits that.
+func (d *driver) end(ctx context.Context, tx pgx.Tx, version int) error {
+	err := d.note(ctx, version)
+	if err == nil {
+		return tx.Commit(ctx)
+	}
+	return errors.Join(err, tx.Rollback(ctx))
+}
+
+func (d *driver) note(ctx context.Context, version int) error {
+	if err := d.m.write(ctx, version, false); err != nil {
+		return err
+	}
+	if d.up {
+		return d.m.remember(ctx, version-1, version)
+	}
+	return d.m.forget(ctx, version)
+}
+
+// Run runs the text of a migration while the schema of the tables is searched.
+func (d *driver) Run(text io.Reader) error {
+	ctx := context.Background() // a Migrator that is ended finishes what is under way
+	sql, err := io.ReadAll(text)
+	if err != nil {
+		return err
+	}
+	if d.step.Index != nil {
+		return d.runAlone(ctx, string(sql))
+	}
+	tx, err := d.m.conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.run(ctx, string(sql)); err != nil {
+		return errors.Join(err, tx.Rollback(ctx))
+	}
+	d.tx = tx
+	return nil
+}
+
+// run runs a text in a transaction, when nobody can hang anything on the tables that it writes to: under locks that no
+// reader and no writer waits for.
+func (d *driver) run(ctx context.Context, sql string) error {
+	if err := d.m.send(ctx, timeouts("SET LOCAL ", d.wait, d.m.opts.StatementTimeout)); err != nil {
+		return err
+	}
+	if err := d.m.ready(ctx, d.step); err != nil {
+		return err
+	}
+	return d.m.send(ctx, "SET LOCAL "+d.m.searched()+"; "+sql+"; SET LOCAL "+pinned)
+}
+
+// runAlone runs a text outside of a transaction, and sets back what that needs.
+func (d *driver) runAlone(ctx context.Context, sql string) error {
+	if err := d.m.trust(ctx, true, false); err != nil {
+		return err
+	}
+	version := target(d.step, d.up)
+	if version == 0 {
+		version = database.NilVersion
+	}
+	if err := d.m.write(ctx, version, true); err != nil {
+		return err
+	}
+	if err := d.m.send(ctx, timeouts("SET ", d.wait, d.m.opts.StatementTimeout)+"; SET "+d.m.searched()); err != nil {
+		return err
+	}
+	err := d.m.send(ctx, sql)
+	d.done = err == nil
+	return errors.Join(err, d.m.send(ctx, "SET "+pinned+"; "+timeouts("SET ", d.m.opts.LockTimeout, 0)))
+}
+
+// searched is the search path of a migration's text, which names the tables alone.
+func (m *Migrator) searched() string {
+	return "search_path = " + pgx.Identifier{m.schema}.Sanitize() + ", pg_temp"
+}
+
+// timeouts sets how long a statement waits for a lock, and how long it takes at all.
+func timeouts(set string, lock, statement time.Duration) string {
+	return fmt.Sprintf("%slock_timeout = %d; %sstatement_timeout = %d", set, lock.Milliseconds(), set, statement.Milliseconds())
+}
+
+// send runs statements that have no arguments.
+func (m *Migrator) send(ctx context.Context, sql string) error {
+	_, err := m.conn.PgConn().Exec(ctx, sql).ReadAll()
+	return err
+}
+
+// write writes the one row of the version table, as golang-migrate's own driver would; 0 and -1 are no version.
+func (m *Migrator) write(ctx context.Context, version int, dirty bool) error {
+	sql := "DELETE FROM " + versionTable
+	if version > 0 || dirty {
+		sql += fmt.Sprintf("; INSERT INTO %s (version, dirty) VALUES (%d, %t)", versionTable, version, dirty)
+	}
+	return m.send(ctx, sql)
+}
+
+// migrate is golang-migrate's step. It says whether the text of one that is no transaction is done, which its version
+// may not say.
+func (m *Migrator) migrate(step migrations.Migration, up bool, wait time.Duration) (alone bool, err error) {
+	source, err := iofs.New(m.files, ".")
+	if err != nil {
+		return false, err
+	}
+	d := &driver{m: m, step: step, up: up, wait: wait}
+	engine, err := migrate.NewWithInstance("embedded", source, "authdb", d)
+	if err != nil {
+		return false, err
+	}
+	n := 1
+	if !up {
+		n = -1
+	}
+	err = engine.Steps(n)
+	return d.done, err
+}
