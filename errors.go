@@ -49,6 +49,8 @@ var (
 	ErrTimeout = errors.New("timed out")
 	// ErrIsolation: the caller's transaction is not READ COMMITTED, on which the locks of this operation rely.
 	ErrIsolation = errors.New("transaction is not read committed")
+	// ErrSchema: the database lacks a table, a column or a key, or has another one; see [Store.CheckSchema].
+	ErrSchema = errors.New("schema does not fit")
 	// ErrInsecureTLS: a remote host would be reached without verifying its certificate; see [Open] and
 	// [WithInsecureTLS].
 	ErrInsecureTLS = connect.ErrInsecureTLS
@@ -62,7 +64,7 @@ type Error struct {
 	Op         string     // the method that failed, such as "Users.Create"
 	Table      string     // the table at fault; empty if not known
 	Field      string     // the column at fault; empty if not known
-	Reason     string     // why ErrInvalidInput: a word such as empty, too long, malformed, out of range, or what to do
+	Reason     string     // why: a word such as empty, too long, malformed, out of range, or what to do
 	Constraint string     // the constraint or index that refused, as the database names it
 	SQLState   string     // PostgreSQL's code; empty if the server did not refuse
 	Outcome    Outcome    // whether the write was applied
@@ -79,7 +81,7 @@ func (e *Error) Error() string {
 	b.WriteString("authdb: " + e.Op + ": ")
 	if kind := e.Kind(); kind != nil {
 		b.WriteString(kind.Error())
-		if e.cause != nil && isOneOf(kind, ErrCommitUnknown, ErrUnavailable, ErrTimeout) {
+		if e.cause != nil && isOneOf(kind, ErrCommitUnknown, ErrUnavailable, ErrTimeout, ErrSchema) {
 			b.WriteString(": " + safeText(e.cause)) // what happened to the connection
 		}
 	} else {
@@ -139,6 +141,10 @@ func translate(op string, err error) error {
 	}
 	if reason, ok := errors.AsType[repo.KeyError](err); ok {
 		e.kinds, e.Field, e.Reason = []error{ErrInvalidInput}, "once", string(reason)
+		return e
+	}
+	if schema, ok := errors.AsType[repo.SchemaError](err); ok {
+		e.kinds, e.Reason = []error{ErrSchema}, schema.Error()
 		return e
 	}
 	if reason, ok := errors.AsType[repo.UnresolvedError](err); ok {
@@ -242,6 +248,8 @@ func (e *Error) classify(err error) {
 			e.kinds = []error{ErrIsolation}
 		case repo.IsVictim(err), repo.IsStalePlan(err):
 			e.Retry = RetryTransaction
+		case repo.IsMissing(err):
+			e.kinds, e.Reason = []error{ErrSchema}, "run migrate up, or name the schema of the tables in search_path"
 		case repo.IsUnavailable(err):
 			e.kinds, e.Retry = []error{ErrUnavailable}, RetryTransaction
 		}

@@ -65,6 +65,13 @@ func IsIsolation(err error) bool {
 	return pgErr.Code == ActiveTransaction && pgErr.Where == ""
 }
 
+// IsMissing reports whether a table, a column, a schema or a unique key is not there. A function of the caller's that
+// misses one has a context.
+func IsMissing(err error) bool {
+	pgErr := pgError(err)
+	return slices.Contains([]string{"42P01", "42703", "3F000", "42P10"}, pgErr.Code) && pgErr.Where == ""
+}
+
 // IsUnavailable reports whether the server could not be reached, refused a connection for now, or ended one.
 func IsUnavailable(err error) bool {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {

@@ -1,0 +1,128 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// SchemaError lists what statements rely on and the database does not have.
+type SchemaError struct{ Missing []string }
+
+func (e SchemaError) Error() string {
+	return strings.Join(e.Missing, "; ") + ". If another schema has it, name that in search_path; else run migrate up, or " +
+		"migrate adopt where Drizzle made the tables"
+}
+
+// uniqueKeys are those that a statement's outcome rests on, beside that of each id: by their table, in the order of
+// names.
+var uniqueKeys = map[string][]string{
+	"user": {"email"}, "session": {"token"}, "organization": {"slug"}, "account": {"account_id,provider_id"},
+	"member": {"organization_id,user_id"}, "team_member": {"membership_key", "team_id,user_id"},
+}
+
+// broughtBy are the migrations of what the first does not make.
+var broughtBy = map[string]int{
+	"team.member_count": 3, "team_member.membership_key": 3, "team_member (membership_key)": 6,
+	"member (organization_id,user_id)": 7, "team_member (team_id,user_id)": 8, "account (account_id,provider_id)": 9,
+}
+
+// typesOf are what a column may be, by the type of its field.
+var typesOf = map[reflect.Kind][]string{
+	reflect.String: {"text", "character varying", "character", "citext"}, reflect.Bool: {"boolean"},
+	reflect.Int32:  {"integer", "smallint", "bigint"},
+	reflect.Struct: {"timestamp without time zone", "timestamp with time zone"},
+}
+
+// catalogFacts are the columns of tables, with their types, and the columns of their unique keys. The tables are those
+// that a statement finds by the same names.
+const catalogFacts = `WITH named AS (
+	SELECT name, pg_catalog.to_regclass(CASE name WHEN 'user' THEN '"user"' ELSE name END)::pg_catalog.oid AS oid
+	FROM pg_catalog.unnest($1::text[]) name
+)
+SELECT named.name, a.attname::text, pg_catalog.format_type(a.atttypid, NULL)
+FROM named JOIN pg_catalog.pg_attribute a ON a.attrelid = named.oid WHERE a.attnum > 0 AND NOT a.attisdropped
+UNION ALL
+SELECT named.name, (SELECT pg_catalog.string_agg(a.attname::text, ',' ORDER BY a.attname::text)
+	FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)), 'unique'
+FROM named JOIN pg_catalog.pg_index i ON i.indrelid = named.oid
+WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indnkeyatts = i.indnatts`
+
+// CheckSchema returns a SchemaError with what is missing: columns, their types, and unique keys.
+func (r *Repo) CheckSchema(ctx context.Context) error {
+	tables := slices.Sorted(maps.Keys(models))
+	facts, err := r.facts(ctx, append(slices.Clone(tables), "authdb.mark"))
+	if err != nil {
+		return err
+	}
+	missing := []string{}
+	lacks := func(what string) {
+		missing = append(missing, fmt.Sprintf("no %s, which migration %d makes", what, max(broughtBy[what], 1)))
+	}
+	for _, table := range tables {
+		if len(facts[table]) == 0 {
+			lacks("table " + table)
+			continue
+		}
+		for field := range models[table].Fields() {
+			of := field.Type
+			if of.Kind() == reflect.Pointer {
+				of = of.Elem()
+			}
+			name := table + "." + ColumnName(field.Name)
+			switch is, there := facts[table][ColumnName(field.Name)]; {
+			case !there:
+				lacks(name)
+			case !slices.Contains(typesOf[of.Kind()], is):
+				missing = append(missing, fmt.Sprintf("%s is %s, not %s", name, is, typesOf[of.Kind()][0]))
+			}
+		}
+		for _, key := range append([]string{"id"}, uniqueKeys[table]...) {
+			if facts[table][" "+key] == "" {
+				lacks(table + " (" + key + ")")
+			}
+		}
+	}
+	if r.marks && len(facts["authdb.mark"]) == 0 {
+		missing = append(missing, "no table authdb.mark, which migration 15 makes")
+	}
+	if len(missing) > 0 {
+		return SchemaError{missing}
+	}
+	return nil
+}
+
+// facts are the types of columns, by table and column; of a unique key, by its columns behind a space, something.
+func (r *Repo) facts(ctx context.Context, tables []string) (map[string]map[string]string, error) {
+	facts := map[string]map[string]string{}
+	err := r.try(ctx, "CheckSchema", nil, func(ctx context.Context) error {
+		clear(facts)
+		on, err := r.acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer on.release()
+		rows, err := on.Query(ctx, catalogFacts, tables)
+		if err != nil {
+			return Failed(ctx, on.conn, err, false)
+		}
+		var table, name, is string
+		_, err = pgx.ForEachRow(rows, []any{&table, &name, &is}, func() error {
+			if facts[table] == nil {
+				facts[table] = map[string]string{}
+			}
+			if is == "unique" {
+				name = " " + name
+			}
+			facts[table][name] = is
+			return nil
+		})
+		return Failed(ctx, on.conn, err, false)
+	})
+	return facts, err
+}
