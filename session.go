@@ -209,7 +209,7 @@ func (r SessionRepository) ListByTokens(ctx context.Context, tokens []Secret) ([
 	if err := check(op, eachOf("token", tokens, maxToken)); err != nil {
 		return nil, err
 	}
-	rows, err := repo.Read(ctx, r.repo(), op, (*queries).ListSessionsByTokens, each(tokens, plain))
+	rows, err := repo.Read(ctx, r.repo(), op, (*queries).ListSessionsByTokens, distinct(tokens, plain))
 	return answers(op, rows, err, sessionWithUser)
 }
 

@@ -1,6 +1,8 @@
 package authdb_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -464,4 +466,37 @@ func testSessionList(t *testing.T, s *fixture) {
 	checkList(t, s, "Sessions.List", "session", sessions, func(after authdb.Cursor, limit int) authdb.ListSessionsParams {
 		return authdb.ListSessionsParams{UserID: user.ID, After: after, Limit: limit}
 	}, s.Sessions.List, s.Sessions.All)
+}
+
+// TestManyTokens: twice the tokens cost twice, not four times.
+func TestManyTokens(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	const n = 40_000
+	exec(t, s.Store, `INSERT INTO session (id, expires_at, token, created_at, updated_at, user_id)
+		SELECT 's' || i, now(), 'token' || i, now(), now(), $1 FROM generate_series(1, $2::integer) i`, authdbtest.User(t, s.Store).ID, n)
+	tokens := make([]authdb.Secret, n)
+	for i := range tokens {
+		tokens[i] = authdb.Secret(fmt.Sprint("token", n-i))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+	defer cancel()
+	for i, row := range must[[]authdb.SessionWithUser](t)(s.Sessions.ListByTokens(ctx, tokens)) {
+		if row.Token != tokens[i] {
+			t.Fatalf("at %d: %s", i, row.ID)
+		}
+	}
+}
+
+// TestImpersonationBesideAColumn: a column with the name of the table does not stand for the row.
+func TestImpersonationBesideAColumn(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	exec(t, s.Store, `ALTER TABLE session ADD COLUMN impersonated_by text, ADD COLUMN session jsonb, ADD COLUMN s jsonb`)
+	row := authdbtest.Session(t, s.Store)
+	exec(t, s.Store, `UPDATE session SET impersonated_by = 'admin', session = '{}', s = '{}'`)
+	s.now = s.now.Add(48 * time.Hour)
+	if got, err := s.Sessions.Refresh(t.Context(), authdb.RefreshSessionParams{Token: row.Token}); err != nil || got.Refreshed {
+		t.Errorf("prolonged: %v, %v", got.Refreshed, err)
+	}
 }

@@ -54,9 +54,12 @@ WITH members AS (
 SELECT outcome FROM verdict;
 
 -- name: ListTeamMembersOfUsers :many
-SELECT tm.* FROM team_member tm JOIN team t ON t.id = tm.team_id
-WHERE tm.team_id = @team_id AND t.organization_id = @organization_id AND tm.user_id = ANY(@user_ids::text[])
-ORDER BY pg_catalog.array_position(@user_ids::text[], tm.user_id);
+SELECT tm.*
+FROM pg_catalog.unnest(@user_ids::text[]) WITH ORDINALITY wanted (user_id, place)
+JOIN team_member tm ON tm.user_id = wanted.user_id
+JOIN team t ON t.id = tm.team_id
+WHERE tm.team_id = @team_id AND t.organization_id = @organization_id
+ORDER BY wanted.place;
 
 -- name: GetTeamMember :one
 SELECT tm.* FROM team_member tm JOIN team t ON t.id = tm.team_id

@@ -575,9 +575,10 @@ func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]S
 
 const listSessionsByTokens = `-- name: ListSessionsByTokens :many
 SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM session s JOIN "user" u ON u.id = s.user_id
-WHERE s.token = ANY($1::text[])
-ORDER BY pg_catalog.array_position($1::text[], s.token)
+FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY wanted (token, place)
+JOIN session s ON s.token = wanted.token
+JOIN "user" u ON u.id = s.user_id
+ORDER BY wanted.place
 `
 
 type ListSessionsByTokensRow struct {
@@ -585,6 +586,7 @@ type ListSessionsByTokensRow struct {
 	User    User
 }
 
+// The place of each token comes along: looking it up for each session would take the square of their number.
 func (q *Queries) ListSessionsByTokens(ctx context.Context, tokens []string) ([]ListSessionsByTokensRow, error) {
 	rows, err := q.db.Query(ctx, listSessionsByTokens, tokens)
 	if err != nil {
@@ -842,7 +844,7 @@ WITH refreshed AS (
       AND expires_at > $2
       AND expires_at <= $4
       AND expires_at - created_at > $5::timestamp - $2::timestamp
-      AND pg_catalog.to_jsonb(session) ->> 'impersonated_by'::text IS NULL
+      AND pg_catalog.to_jsonb(session.*) ->> 'impersonated_by'::text IS NULL
     RETURNING id
 )
 SELECT EXISTS (SELECT 1 FROM refreshed)

@@ -611,19 +611,22 @@ func (q *Queries) ListTeamMembersNewest(ctx context.Context, arg ListTeamMembers
 }
 
 const listTeamMembersOfUsers = `-- name: ListTeamMembersOfUsers :many
-SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key FROM team_member tm JOIN team t ON t.id = tm.team_id
-WHERE tm.team_id = $1 AND t.organization_id = $2 AND tm.user_id = ANY($3::text[])
-ORDER BY pg_catalog.array_position($3::text[], tm.user_id)
+SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key
+FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY wanted (user_id, place)
+JOIN team_member tm ON tm.user_id = wanted.user_id
+JOIN team t ON t.id = tm.team_id
+WHERE tm.team_id = $2 AND t.organization_id = $3
+ORDER BY wanted.place
 `
 
 type ListTeamMembersOfUsersParams struct {
+	UserIds        []string
 	TeamID         string
 	OrganizationID string
-	UserIds        []string
 }
 
 func (q *Queries) ListTeamMembersOfUsers(ctx context.Context, arg ListTeamMembersOfUsersParams) ([]TeamMember, error) {
-	rows, err := q.db.Query(ctx, listTeamMembersOfUsers, arg.TeamID, arg.OrganizationID, arg.UserIds)
+	rows, err := q.db.Query(ctx, listTeamMembersOfUsers, arg.UserIds, arg.TeamID, arg.OrganizationID)
 	if err != nil {
 		return nil, err
 	}
