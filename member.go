@@ -52,12 +52,15 @@ func canonicalRole(list string) string {
 	return strings.Join(roles, ",")
 }
 
-// rolePattern is what a query takes for a role that one must have; NULL for none.
-func rolePattern(role string) *string {
-	if role == "" {
-		return nil
+// singleRole checks one role, as it stands in a list of roles; none is one too.
+func singleRole(field, role string) fault {
+	if f := text(field, role, maxRole); f.reason != "" {
+		return f
 	}
-	return new(repo.RolePattern(role))
+	if role != repo.TrimRole(role) || strings.Contains(role, ",") {
+		return fault{field: field, reason: "malformed"}
+	}
+	return fault{}
 }
 
 // MemberWithUser is a member and who it is.
@@ -125,7 +128,7 @@ type UpdateMemberParams struct {
 // ListMembersParams selects a page of an organization's members.
 type ListMembersParams struct {
 	OrganizationID string
-	Role           string // only those who have this role, alone or among others; empty: any
+	Role           string // only those who have this one role, alone or among others; empty: any
 	Search         string // only those whose name or address contains this, in any case; empty: any
 	Newest         bool   // newest first; otherwise oldest first
 	After          Cursor
@@ -223,13 +226,13 @@ func (r MemberRepository) GetByEmail(ctx context.Context, organizationID, email 
 // [ErrInvalidInput].
 func (r MemberRepository) List(ctx context.Context, p ListMembersParams) (Page[MemberWithUser], error) {
 	const op = "Members.List"
-	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole),
+	if err := check(op, id("organization_id", p.OrganizationID), singleRole("role", p.Role),
 		text("search", p.Search, maxName), pageOf(p.After, p.Limit)); err != nil {
 		return Page[MemberWithUser]{}, err
 	}
 	after := p.After.from(p.Newest)
 	args := dbgen.ListMembersParams{
-		OrganizationID: p.OrganizationID, RolePattern: rolePattern(p.Role),
+		OrganizationID: p.OrganizationID, Role: nonEmpty(p.Role), Spaces: repo.Spaces,
 		Name: nonEmpty(p.Search), Email: nonEmpty(canonicalEmail(p.Search)),
 		AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
@@ -278,12 +281,12 @@ func (r MemberRepository) AllByUser(
 // Count returns how many members [MemberRepository.List] has on all its pages. It returns [ErrInvalidInput].
 func (r MemberRepository) Count(ctx context.Context, p ListMembersParams) (int64, error) {
 	const op = "Members.Count"
-	if err := check(op, id("organization_id", p.OrganizationID), text("role", p.Role, maxRole),
+	if err := check(op, id("organization_id", p.OrganizationID), singleRole("role", p.Role),
 		text("search", p.Search, maxName), pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountMembers, dbgen.CountMembersParams{
-		OrganizationID: p.OrganizationID, RolePattern: rolePattern(p.Role),
+		OrganizationID: p.OrganizationID, Role: nonEmpty(p.Role), Spaces: repo.Spaces,
 		Name: nonEmpty(p.Search), Email: nonEmpty(canonicalEmail(p.Search)),
 	}, itself)
 }

@@ -1,6 +1,7 @@
 package authdb_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -355,8 +356,9 @@ func TestMembersByRole(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
 	org := authdbtest.Organization(t, s.Store)
-	for _, roles := range []string{"admin", "admin,member", " admin , member", "member", "administrator", "team lead, member"} {
-		authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) { p.OrganizationID, p.Role = org.ID, roles })
+	for _, roles := range []string{"admin", "admin,member", " admin , member", "member", "administrator", "team lead, member", "x,\u2003admin\ufeff\t"} {
+		m := authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) { p.OrganizationID = org.ID })
+		exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, roles, m.ID) // as another server may write it
 	}
 	all := s.Members.All(t.Context(), authdb.ListMembersParams{OrganizationID: org.ID})
 	members := must[[]authdb.MemberWithUser](t)(collect(all, 100))
@@ -366,6 +368,39 @@ func TestMembersByRole(t *testing.T) {
 		got := must[[]authdb.MemberWithUser](t)(collect(s.Members.All(t.Context(), p), 100))
 		if !slices.EqualFunc(want, got, func(a, b authdb.MemberWithUser) bool { return a.ID == b.ID }) {
 			t.Errorf("%s: HasRole says %v, SQL %v", role, want, got)
+		}
+		p.Limit = 0
+		if n, err := s.Members.Count(t.Context(), p); err != nil || n != int64(len(want)) {
+			t.Errorf("%s: HasRole says %d, Count %d, %v", role, len(want), n, err)
+		}
+	}
+	for _, role := range []string{"admin,member", ",", " admin", "admin\u00a0", " "} {
+		_, list := s.Members.List(t.Context(), authdb.ListMembersParams{OrganizationID: org.ID, Role: role})
+		_, count := s.Members.Count(t.Context(), authdb.ListMembersParams{OrganizationID: org.ID, Role: role})
+		for _, err := range []error{list, count} {
+			if e, ok := errors.AsType[*authdb.Error](err); !ok || !errors.Is(err, authdb.ErrInvalidInput) || e.Field != "role" {
+				t.Errorf("%q is no single role: %v", role, err)
+			}
+		}
+	}
+}
+
+// TestRolesAreLinear: a filter of any length, and roles of any length, cost what they are long.
+func TestRolesAreLinear(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	org := authdbtest.Organization(t, s.Store)
+	exec(t, s.Store, `INSERT INTO "user" (id, name, email, updated_at) SELECT 'u' || i, '', 'u' || i, now() FROM generate_series(1, 500) i`)
+	exec(t, s.Store, `INSERT INTO member SELECT 'm' || i, $1, 'u' || i, repeat('member ,', 127) || 'memberx', now() FROM generate_series(1, 500) i`, org.ID)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for _, role := range []string{strings.Repeat("member ", 146), strings.Repeat("a", 1024), "memberx"} {
+		want := int64(0)
+		if role == "memberx" {
+			want = 500
+		}
+		if n, err := s.Members.Count(ctx, authdb.ListMembersParams{OrganizationID: org.ID, Role: strings.TrimSpace(role)}); err != nil || n != want {
+			t.Errorf("%.10s: %d, %v", role, n, err)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package authdb
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"github.com/zerostarter/authdb/internal/repo"
@@ -32,17 +31,10 @@ func WithSettings(s Settings) Option {
 func (r SessionRepository) Settings() Settings { return Settings(r.repo().Settings()) }
 
 func (s Settings) check() error {
-	return check("", creatorRole(s.CreatorRole), duration("session_lifetime", s.SessionLifetime),
+	return check("", singleRole("creator_role", s.CreatorRole), duration("session_lifetime", s.SessionLifetime),
 		duration("session_update_age", s.SessionUpdateAge), duration("invitation_lifetime", s.InvitationLifetime),
 		limitOf("max_members", s.MaxMembers), limitOf("max_pending_invitations", s.MaxPendingInvitations),
 		limitOf("max_teams", s.MaxTeams), limitOf("max_team_members", s.MaxTeamMembers))
-}
-
-func creatorRole(role string) fault {
-	if role != canonicalRole(role) || strings.Contains(role, ",") {
-		return fault{field: "creator_role", reason: "malformed"}
-	}
-	return text("creator_role", role, maxRole)
 }
 
 func withDefaults(s repo.Settings) repo.Settings {

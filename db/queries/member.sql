@@ -58,7 +58,9 @@ WHERE u.email = @email AND m.organization_id = @organization_id;
 SELECT sqlc.embed(m), sqlc.embed(u)
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = @organization_id
-  AND (sqlc.narg('role_pattern')::text IS NULL OR m.role ~ sqlc.narg('role_pattern')::text)
+  AND (sqlc.narg('role')::text IS NULL OR sqlc.narg('role')::text IN (
+    SELECT pg_catalog.btrim(given.role, @spaces::text)
+    FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
   AND (sqlc.narg('name')::text IS NULL
     OR pg_catalog.strpos(u.email, sqlc.narg('email')::text) > 0
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower(sqlc.narg('name')::text)) > 0)
@@ -70,7 +72,9 @@ LIMIT @row_limit;
 SELECT sqlc.embed(m), sqlc.embed(u)
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = @organization_id
-  AND (sqlc.narg('role_pattern')::text IS NULL OR m.role ~ sqlc.narg('role_pattern')::text)
+  AND (sqlc.narg('role')::text IS NULL OR sqlc.narg('role')::text IN (
+    SELECT pg_catalog.btrim(given.role, @spaces::text)
+    FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
   AND (sqlc.narg('name')::text IS NULL
     OR pg_catalog.strpos(u.email, sqlc.narg('email')::text) > 0
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower(sqlc.narg('name')::text)) > 0)
@@ -98,7 +102,9 @@ LIMIT @row_limit;
 -- The users are read for a search alone.
 SELECT pg_catalog.count(*) FROM member m
 WHERE m.organization_id = @organization_id
-  AND (sqlc.narg('role_pattern')::text IS NULL OR m.role ~ sqlc.narg('role_pattern')::text)
+  AND (sqlc.narg('role')::text IS NULL OR sqlc.narg('role')::text IN (
+    SELECT pg_catalog.btrim(given.role, @spaces::text)
+    FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
   AND (sqlc.narg('name')::text IS NULL
     OR (SELECT pg_catalog.strpos(u.email, sqlc.narg('email')::text) > 0
             OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower(sqlc.narg('name')::text)) > 0

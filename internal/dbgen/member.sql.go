@@ -13,16 +13,19 @@ import (
 const countMembers = `-- name: CountMembers :one
 SELECT pg_catalog.count(*) FROM member m
 WHERE m.organization_id = $1
-  AND ($2::text IS NULL OR m.role ~ $2::text)
-  AND ($3::text IS NULL
-    OR (SELECT pg_catalog.strpos(u.email, $4::text) > 0
-            OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($3::text)) > 0
+  AND ($2::text IS NULL OR $2::text IN (
+    SELECT pg_catalog.btrim(given.role, $3::text)
+    FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
+  AND ($4::text IS NULL
+    OR (SELECT pg_catalog.strpos(u.email, $5::text) > 0
+            OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($4::text)) > 0
         FROM "user" u WHERE u.id = m.user_id))
 `
 
 type CountMembersParams struct {
 	OrganizationID string
-	RolePattern    *string
+	Role           *string
+	Spaces         string
 	Name           *string
 	Email          *string
 }
@@ -31,7 +34,8 @@ type CountMembersParams struct {
 func (q *Queries) CountMembers(ctx context.Context, arg CountMembersParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countMembers,
 		arg.OrganizationID,
-		arg.RolePattern,
+		arg.Role,
+		arg.Spaces,
 		arg.Name,
 		arg.Email,
 	)
@@ -316,18 +320,21 @@ const listMembers = `-- name: ListMembers :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = $1
-  AND ($2::text IS NULL OR m.role ~ $2::text)
-  AND ($3::text IS NULL
-    OR pg_catalog.strpos(u.email, $4::text) > 0
-    OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($3::text)) > 0)
-  AND (m.created_at, m.id) > ($5::timestamp, $6::text)
+  AND ($2::text IS NULL OR $2::text IN (
+    SELECT pg_catalog.btrim(given.role, $3::text)
+    FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
+  AND ($4::text IS NULL
+    OR pg_catalog.strpos(u.email, $5::text) > 0
+    OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($4::text)) > 0)
+  AND (m.created_at, m.id) > ($6::timestamp, $7::text)
 ORDER BY m.created_at, m.id
-LIMIT $7
+LIMIT $8
 `
 
 type ListMembersParams struct {
 	OrganizationID string
-	RolePattern    *string
+	Role           *string
+	Spaces         string
 	Name           *string
 	Email          *string
 	AfterCreatedAt time.Time
@@ -343,7 +350,8 @@ type ListMembersRow struct {
 func (q *Queries) ListMembers(ctx context.Context, arg ListMembersParams) ([]ListMembersRow, error) {
 	rows, err := q.db.Query(ctx, listMembers,
 		arg.OrganizationID,
-		arg.RolePattern,
+		arg.Role,
+		arg.Spaces,
 		arg.Name,
 		arg.Email,
 		arg.AfterCreatedAt,
@@ -590,18 +598,21 @@ const listMembersNewest = `-- name: ListMembersNewest :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = $1
-  AND ($2::text IS NULL OR m.role ~ $2::text)
-  AND ($3::text IS NULL
-    OR pg_catalog.strpos(u.email, $4::text) > 0
-    OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($3::text)) > 0)
-  AND (m.created_at, m.id) < ($5::timestamp, $6::text)
+  AND ($2::text IS NULL OR $2::text IN (
+    SELECT pg_catalog.btrim(given.role, $3::text)
+    FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
+  AND ($4::text IS NULL
+    OR pg_catalog.strpos(u.email, $5::text) > 0
+    OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($4::text)) > 0)
+  AND (m.created_at, m.id) < ($6::timestamp, $7::text)
 ORDER BY m.created_at DESC, m.id DESC
-LIMIT $7
+LIMIT $8
 `
 
 type ListMembersNewestParams struct {
 	OrganizationID string
-	RolePattern    *string
+	Role           *string
+	Spaces         string
 	Name           *string
 	Email          *string
 	AfterCreatedAt time.Time
@@ -617,7 +628,8 @@ type ListMembersNewestRow struct {
 func (q *Queries) ListMembersNewest(ctx context.Context, arg ListMembersNewestParams) ([]ListMembersNewestRow, error) {
 	rows, err := q.db.Query(ctx, listMembersNewest,
 		arg.OrganizationID,
-		arg.RolePattern,
+		arg.Role,
+		arg.Spaces,
 		arg.Name,
 		arg.Email,
 		arg.AfterCreatedAt,

@@ -2,12 +2,12 @@ package repo
 
 import "strings"
 
-// spaces are what JavaScript's trim takes away, which is how Better Auth 1.7 reads a list of roles.
-const spaces = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" +
+// Spaces are what JavaScript's trim takes away, which is how Better Auth 1.7 reads a list of roles.
+const Spaces = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" +
 	"\u2028\u2029\u202f\u205f\u3000\ufeff"
 
 // TrimRole takes the white space around a role away.
-func TrimRole(role string) string { return strings.Trim(role, spaces) }
+func TrimRole(role string) string { return strings.Trim(role, Spaces) }
 
 // RolePattern is the regular expression, PostgreSQL's, of a list of roles that has this one.
 func RolePattern(role string) string {
@@ -18,8 +18,8 @@ func RolePattern(role string) string {
 		}
 		quoted.WriteRune(r)
 	}
-	return "(^|,)[" + spaces + "]*" + quoted.String() + "[" + spaces + "]*(,|$)"
+	return "(^|,)[" + Spaces + "]*" + quoted.String() + "[" + Spaces + "]*(,|$)"
 }
 
 // plainPattern decides who is nothing but a member: by Better Auth's own roles, who may not invite.
-const plainPattern = "^[" + spaces + ",]*(member[" + spaces + "]*(,[" + spaces + ",]*|$))*$"
+const plainPattern = "^[" + Spaces + ",]*(member[" + Spaces + "]*(,[" + Spaces + ",]*|$))*$"
