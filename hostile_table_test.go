@@ -22,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/repo"
 )
 
 // arguments walks through the arguments of methods and lets fill set each leaf: a text, a time, a number, a duration.
@@ -246,7 +247,8 @@ func (c *cast) text(method, leaf string) string {
 //	text      may be empty
 //	role      roles; where it is empty, a member's
 //	roles     stored without the white space around them, and then not empty
-//	teams     required, and no comma
+//	teams     required, no comma, no white space
+//	filter    one role, without white space around it, or none
 //	email     an address to store
 //	never     must be empty
 //	own       the id of a new row; where it is empty, one is made
@@ -455,13 +457,13 @@ Members.GetByUser userID key 255 user_id -
 Members.GetByEmail organizationID key 255 organization_id -
 Members.GetByEmail email key 254 email -
 Members.List p.OrganizationID key 255 organization_id -
-Members.List p.Role text 1024 role -
+Members.List p.Role filter 1024 role -
 Members.List p.Search text 255 search -
 Members.List p.Limit page 0 limit -
 Members.ListByUser p.UserID key 255 user_id -
 Members.ListByUser p.Limit page 0 limit -
 Members.Count p.OrganizationID key 255 organization_id -
-Members.Count p.Role text 1024 role -
+Members.Count p.Role filter 1024 role -
 Members.Count p.Search text 255 search -
 Members.Count p.Limit page 0 limit -
 Members.CountByUser p.UserID key 255 user_id -
@@ -824,7 +826,8 @@ func (l leaf) cases() (cases []hostileCase) {
 			switch {
 			case l.kind == "never" && h.text != "" || l.kind == "absent":
 				h.reason = "malformed"
-			case l.kind == "teams" && strings.Contains(h.text, ","):
+			case l.kind == "teams" && strings.ContainsAny(h.text, ","+repo.Spaces),
+				l.kind == "filter" && h.reason == "" && (asRoles(h.text) != h.text || strings.Contains(h.text, ",")):
 				h.reason = "malformed"
 			case l.kind == "role" || l.kind == "roles":
 				stored = asRoles(h.text)
@@ -837,7 +840,7 @@ func (l leaf) cases() (cases []hostileCase) {
 			case l.kind == "own" && h.text == "":
 				add(h.name, h.text, "", nil)
 				continue
-			case l.kind != "text" && l.kind != "never" && l.kind != "own" && h.text == "":
+			case l.kind != "text" && l.kind != "filter" && l.kind != "never" && l.kind != "own" && h.text == "":
 				h.reason = "empty"
 			}
 			add(h.name, h.text, h.reason, stored)

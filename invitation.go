@@ -38,12 +38,19 @@ type Invitation struct {
 
 func toInvitation(row dbgen.Invitation) Invitation { return Invitation(row) }
 
-// TeamIDs returns the teams that the invitation is for; nil if there are none.
+// TeamIDs returns the teams that the invitation is for; nil if there are none. Blanks around an id are not part of it,
+// here as in every query.
 func (i Invitation) TeamIDs() []string {
-	if i.TeamID == nil || *i.TeamID == "" {
+	if i.TeamID == nil {
 		return nil
 	}
-	return strings.FieldsFunc(*i.TeamID, func(r rune) bool { return r == ',' || r == ' ' })
+	var ids []string
+	for id := range strings.SplitSeq(*i.TeamID, ",") {
+		if id = strings.Trim(id, " "); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // InvitationWithInviter is an invitation and who sent it.
@@ -110,7 +117,7 @@ type CreateInvitationParams struct {
 	InviterID      string    // the user who invites
 	Email          string    // stored in lower case; at most 254 characters
 	Role           string    // empty: RoleMember; at most 1,024 characters
-	TeamIDs        []string  // teams of the organization, to join on acceptance
+	TeamIDs        []string  // teams of the organization, to join on acceptance; ids without commas and white space
 	ExpiresAt      time.Time // zero: the InvitationLifetime of Settings from now
 	MaxPending     int       // of the organization, the new one included; zero: that of Settings
 }
@@ -208,7 +215,7 @@ func (r InvitationRepository) standing(p *CreateInvitationParams) fault {
 
 func teamList(ids []string) fault {
 	for _, s := range ids {
-		if strings.Contains(s, ",") {
+		if strings.ContainsAny(s, ","+repo.Spaces) {
 			return fault{field: "team_id", reason: "malformed"}
 		}
 	}

@@ -63,6 +63,37 @@ func invite(t *testing.T, s *fixture, orgID, inviterID string, edit ...func(*aut
 	})...)
 }
 
+// TestTeamsOneReading: every method reads the teams of an invitation alike, however another server wrote them.
+func TestTeamsOneReading(t *testing.T) {
+	t.Parallel()
+	s, ctx := newFixture(t), t.Context()
+	for _, list := range []string{"%s,%s", "%s, %s", " %s ,  %s ", ",%s,,%s,", "%s,%s,%[1]s", "%s %s", "%s\t,%s"} {
+		g := newGuest(t, s)
+		teams := []authdb.Team{authdbtest.Team(t, s.Store, teamOf(g.org.ID)), authdbtest.Team(t, s.Store, teamOf(g.org.ID)), authdbtest.Team(t, s.Store, teamOf(g.org.ID))}
+		exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, fmt.Sprintf(list, teams[0].ID, teams[1].ID), g.inv.ID)
+		named := must[authdb.Invitation](t)(s.Invitations.Get(ctx, g.org.ID, g.inv.ID)).TeamIDs()
+		for i, newest := range []bool{false, true, false} {
+			p := authdb.ListInvitationsParams{OrganizationID: g.org.ID, TeamID: teams[i].ID, Newest: newest}
+			is, listed := slices.Contains(named, p.TeamID), must[authdb.Page[authdb.InvitationWithInviter]](t)(s.Invitations.List(ctx, p)).Items
+			n := must[int64](t)(s.Invitations.Count(ctx, p))
+			if is != (len(listed) == 1) || is != (n == 1) {
+				t.Errorf("%q, %d: named %v, listed %d, counted %d", list, i, is, len(listed), n)
+			}
+		}
+		if err := s.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: g.org.ID, TeamID: teams[0].ID}); err != nil {
+			t.Fatal(err)
+		}
+		left := must[authdb.Invitation](t)(s.Invitations.Get(ctx, g.org.ID, g.inv.ID)).TeamIDs()
+		if want := slices.DeleteFunc(slices.Clone(named), func(id string) bool { return id == teams[0].ID }); !slices.Equal(left, want) {
+			t.Errorf("%q: left are %q, want %q", list, left, want)
+		}
+		must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID}))
+		if _, err := s.TeamMembers.GetByUser(ctx, g.org.ID, teams[1].ID, g.user.ID); (err == nil) != slices.Contains(named, teams[1].ID) {
+			t.Errorf("%q: accepted into the second: %v", list, err)
+		}
+	}
+}
+
 func to(email string) func(*authdb.CreateInvitationParams) {
 	return func(p *authdb.CreateInvitationParams) { p.Email = email }
 }
@@ -151,6 +182,8 @@ func testInvitationRefused(t *testing.T, s *fixture) {
 		"other's team":        {authdb.CreateInvitationParams{TeamIDs: []string{a.team.ID, b.team.ID}}, authdb.ErrReference, "team_id"},
 		"no team":             {authdb.CreateInvitationParams{TeamIDs: []string{"none"}}, authdb.ErrReference, "team_id"},
 		"two teams in one id": {authdb.CreateInvitationParams{TeamIDs: []string{a.team.ID + ",x"}}, authdb.ErrInvalidInput, "team_id"},
+		"blank before an id":  {authdb.CreateInvitationParams{TeamIDs: []string{" " + a.team.ID}}, authdb.ErrInvalidInput, "team_id"},
+		"blank in an id":      {authdb.CreateInvitationParams{TeamIDs: []string{a.team.ID + "\u2003x"}}, authdb.ErrInvalidInput, "team_id"},
 		"over now":            {authdb.CreateInvitationParams{ExpiresAt: s.now}, authdb.ErrInvalidInput, "expires_at"},
 		"over":                {authdb.CreateInvitationParams{ExpiresAt: s.now.Add(-time.Hour)}, authdb.ErrInvalidInput, "expires_at"},
 		"negative limit":      {authdb.CreateInvitationParams{MaxPending: -1}, authdb.ErrInvalidInput, "max_pending"},

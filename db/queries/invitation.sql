@@ -91,7 +91,9 @@ WITH invited AS (
 ), open_teams AS (
     SELECT t.id, t.member_count FROM invitation i
     JOIN team t ON t.organization_id = i.organization_id
-        AND t.id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(i.team_id), '[[:space:]]*,[[:space:]]*'))
+        AND t.id = ANY(ARRAY(
+            SELECT pg_catalog.btrim(named.id)
+            FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)))
     WHERE i.id = @id
       AND t.id <> ALL(ARRAY(SELECT tm.team_id FROM team_member tm WHERE tm.user_id = @user_id))
 ), verdict AS (
@@ -245,7 +247,8 @@ WHERE i.organization_id = @organization_id
   AND (sqlc.narg('status')::text IS NULL OR i.status = sqlc.narg('status')::text)
   AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
   AND (sqlc.narg('team_id')::text IS NULL
-    OR sqlc.narg('team_id')::text = ANY(pg_catalog.string_to_array(i.team_id, ',')))
+    OR sqlc.narg('team_id')::text IN (
+        SELECT pg_catalog.btrim(named.id) FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)))
   AND (i.created_at, i.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY i.created_at, i.id
 LIMIT @row_limit;
@@ -257,7 +260,8 @@ WHERE i.organization_id = @organization_id
   AND (sqlc.narg('status')::text IS NULL OR i.status = sqlc.narg('status')::text)
   AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
   AND (sqlc.narg('team_id')::text IS NULL
-    OR sqlc.narg('team_id')::text = ANY(pg_catalog.string_to_array(i.team_id, ',')))
+    OR sqlc.narg('team_id')::text IN (
+        SELECT pg_catalog.btrim(named.id) FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)))
   AND (i.created_at, i.id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY i.created_at DESC, i.id DESC
 LIMIT @row_limit;
@@ -289,12 +293,13 @@ ORDER BY i.created_at DESC, i.id DESC
 LIMIT @row_limit;
 
 -- name: CountInvitations :one
-SELECT pg_catalog.count(*) FROM invitation
-WHERE organization_id = @organization_id
-  AND (sqlc.narg('status')::text IS NULL OR status = sqlc.narg('status')::text)
-  AND (NOT @pending::boolean OR (status = 'pending' AND expires_at > @now))
+SELECT pg_catalog.count(*) FROM invitation i
+WHERE i.organization_id = @organization_id
+  AND (sqlc.narg('status')::text IS NULL OR i.status = sqlc.narg('status')::text)
+  AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
   AND (sqlc.narg('team_id')::text IS NULL
-    OR sqlc.narg('team_id')::text = ANY(pg_catalog.string_to_array(team_id, ',')));
+    OR sqlc.narg('team_id')::text IN (
+        SELECT pg_catalog.btrim(named.id) FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)));
 
 -- name: DeleteInvitation :execrows
 DELETE FROM invitation WHERE id = @id AND organization_id = @organization_id;

@@ -64,8 +64,9 @@ SELECT id FROM team WHERE id = @id AND organization_id = @organization_id FOR NO
 
 -- name: LockTeamsOfInvitation :exec
 SELECT t.id FROM team t
-WHERE t.id = ANY(pg_catalog.regexp_split_to_array(
-    pg_catalog.btrim((SELECT i.team_id FROM invitation i WHERE i.id = @invitation_id)), '[[:space:]]*,[[:space:]]*'))
+WHERE t.id = ANY(ARRAY(
+    SELECT pg_catalog.btrim(named.id) FROM pg_catalog.unnest(pg_catalog.string_to_array(
+        (SELECT i.team_id FROM invitation i WHERE i.id = @invitation_id), ',')) named (id)))
   AND t.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = @invitation_id)
 ORDER BY t.id
 FOR NO KEY UPDATE;
@@ -89,12 +90,15 @@ WITH verdict AS (
       AND s.active_team_id = @id
       AND (SELECT outcome FROM verdict) = ''
 ), rewritten AS (
-    UPDATE invitation
-    SET team_id = nullif(pg_catalog.array_to_string(pg_catalog.array_remove(
-        pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '[[:space:]]*,[[:space:]]*'), @id), ','), '')
-    WHERE organization_id = @organization_id
-      AND status = 'pending'
-      AND @id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '[[:space:]]*,[[:space:]]*'))
+    UPDATE invitation i
+    SET team_id = nullif(pg_catalog.array_to_string(pg_catalog.array_remove(ARRAY(
+        SELECT pg_catalog.btrim(named.id)
+        FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)), @id), ','), '')
+    WHERE i.organization_id = @organization_id
+      AND i.status = 'pending'
+      AND @id IN (
+        SELECT pg_catalog.btrim(named.id)
+        FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id))
       AND (SELECT outcome FROM verdict) = ''
 ), gone AS (
     DELETE FROM team

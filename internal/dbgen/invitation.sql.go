@@ -20,7 +20,9 @@ WITH invited AS (
 ), open_teams AS (
     SELECT t.id, t.member_count FROM invitation i
     JOIN team t ON t.organization_id = i.organization_id
-        AND t.id = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(i.team_id), '[[:space:]]*,[[:space:]]*'))
+        AND t.id = ANY(ARRAY(
+            SELECT pg_catalog.btrim(named.id)
+            FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)))
     WHERE i.id = $3
       AND t.id <> ALL(ARRAY(SELECT tm.team_id FROM team_member tm WHERE tm.user_id = $2))
 ), verdict AS (
@@ -190,12 +192,13 @@ func (q *Queries) CheckRecipient(ctx context.Context, arg CheckRecipientParams) 
 }
 
 const countInvitations = `-- name: CountInvitations :one
-SELECT pg_catalog.count(*) FROM invitation
-WHERE organization_id = $1
-  AND ($2::text IS NULL OR status = $2::text)
-  AND (NOT $3::boolean OR (status = 'pending' AND expires_at > $4))
+SELECT pg_catalog.count(*) FROM invitation i
+WHERE i.organization_id = $1
+  AND ($2::text IS NULL OR i.status = $2::text)
+  AND (NOT $3::boolean OR (i.status = 'pending' AND i.expires_at > $4))
   AND ($5::text IS NULL
-    OR $5::text = ANY(pg_catalog.string_to_array(team_id, ',')))
+    OR $5::text IN (
+        SELECT pg_catalog.btrim(named.id) FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)))
 `
 
 type CountInvitationsParams struct {
@@ -561,7 +564,8 @@ WHERE i.organization_id = $1
   AND ($2::text IS NULL OR i.status = $2::text)
   AND (NOT $3::boolean OR (i.status = 'pending' AND i.expires_at > $4))
   AND ($5::text IS NULL
-    OR $5::text = ANY(pg_catalog.string_to_array(i.team_id, ',')))
+    OR $5::text IN (
+        SELECT pg_catalog.btrim(named.id) FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)))
   AND (i.created_at, i.id) > ($6::timestamp, $7::text)
 ORDER BY i.created_at, i.id
 LIMIT $8
@@ -913,7 +917,8 @@ WHERE i.organization_id = $1
   AND ($2::text IS NULL OR i.status = $2::text)
   AND (NOT $3::boolean OR (i.status = 'pending' AND i.expires_at > $4))
   AND ($5::text IS NULL
-    OR $5::text = ANY(pg_catalog.string_to_array(i.team_id, ',')))
+    OR $5::text IN (
+        SELECT pg_catalog.btrim(named.id) FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)))
   AND (i.created_at, i.id) < ($6::timestamp, $7::text)
 ORDER BY i.created_at DESC, i.id DESC
 LIMIT $8

@@ -78,12 +78,15 @@ WITH verdict AS (
       AND s.active_team_id = $1
       AND (SELECT outcome FROM verdict) = ''
 ), rewritten AS (
-    UPDATE invitation
-    SET team_id = nullif(pg_catalog.array_to_string(pg_catalog.array_remove(
-        pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '[[:space:]]*,[[:space:]]*'), $1), ','), '')
-    WHERE organization_id = $2
-      AND status = 'pending'
-      AND $1 = ANY(pg_catalog.regexp_split_to_array(pg_catalog.btrim(team_id), '[[:space:]]*,[[:space:]]*'))
+    UPDATE invitation i
+    SET team_id = nullif(pg_catalog.array_to_string(pg_catalog.array_remove(ARRAY(
+        SELECT pg_catalog.btrim(named.id)
+        FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)), $1), ','), '')
+    WHERE i.organization_id = $2
+      AND i.status = 'pending'
+      AND $1 IN (
+        SELECT pg_catalog.btrim(named.id)
+        FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id))
       AND (SELECT outcome FROM verdict) = ''
 ), gone AS (
     DELETE FROM team
@@ -329,8 +332,9 @@ func (q *Queries) LockTeamToJoin(ctx context.Context, arg LockTeamToJoinParams) 
 
 const lockTeamsOfInvitation = `-- name: LockTeamsOfInvitation :exec
 SELECT t.id FROM team t
-WHERE t.id = ANY(pg_catalog.regexp_split_to_array(
-    pg_catalog.btrim((SELECT i.team_id FROM invitation i WHERE i.id = $1)), '[[:space:]]*,[[:space:]]*'))
+WHERE t.id = ANY(ARRAY(
+    SELECT pg_catalog.btrim(named.id) FROM pg_catalog.unnest(pg_catalog.string_to_array(
+        (SELECT i.team_id FROM invitation i WHERE i.id = $1), ',')) named (id)))
   AND t.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id = $1)
 ORDER BY t.id
 FOR NO KEY UPDATE
