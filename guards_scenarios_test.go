@@ -82,6 +82,14 @@ const manyInvitations = `INSERT INTO invitation SELECT n, 'acme', 'cyd@x.io', 'm
 	('z-older', '2026-05-29')
 ) v (n, c)`
 
+// pendingOfBob is what bob's address has, where he is a member and where he is none.
+const pendingOfBob = `INSERT INTO organization VALUES ('zeta', 'Zeta', 'zeta', NULL, '2026-01-01');
+	INSERT INTO member VALUES ('zeta-olga', 'zeta', 'olga', 'owner', '2026-01-01');
+	INSERT INTO invitation (id, organization_id, email, role, status, expires_at, inviter_id)
+	SELECT id, organization_id, 'bob@x.io', 'admin', status, '2026-06-03', 'olga' FROM (VALUES
+	('to-bob', 'acme', 'pending'), ('to-bob-2', 'globex', 'pending'), ('to-bob-3', 'acme', 'rejected'), ('to-bob-4', 'zeta', 'pending')
+) i (id, organization_id, status)`
+
 const emptyWorld = `DELETE FROM organization; DELETE FROM "user"; DELETE FROM verification;`
 
 var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
@@ -1788,6 +1796,33 @@ func scenarios(t *testing.T) []scenario {
 			changes: `~ user bob email=robert@x.io updated`,
 		},
 		{
+			name:  "who is removed does not come back by what a former address has pending",
+			given: pendingOfBob,
+			free:  []string{"invitation to-bob", "invitation to-bob-2"},
+			do:    doSetEmail("bob", "robert", true),
+			changes: `
+				~ invitation to-bob status=canceled
+				~ invitation to-bob-2 status=canceled
+				~ user bob email=robert@x.io updated`,
+		},
+		{
+			name:    "an address that stays keeps what it has pending",
+			given:   pendingOfBob,
+			do:      doSetEmail("bob", "bob", true),
+			changes: `~ user bob updated`,
+		},
+		{
+			name:  "changing an address waits for a server that rejects what the former has pending",
+			given: pendingOfBob,
+			rival: "UPDATE invitation SET status = 'rejected' WHERE id = 'to-bob'",
+			then:  `SELECT FROM "user" WHERE id = 'bob' FOR KEY SHARE`,
+			do:    doSetEmail("bob", "robert", true),
+			changes: `
+				~ invitation to-bob status=rejected
+				~ invitation to-bob-2 status=canceled
+				~ user bob email=robert@x.io updated`,
+		},
+		{
 			name: "users are added",
 			do: func(ctx context.Context, s *authdb.Store) error {
 				return some(s.Users.CreateMany(ctx, []authdb.CreateUserParams{{Email: "hal@x.io"}, {Email: "ida@x.io", Image: new("i"), EmailVerified: true}}))
@@ -1871,13 +1906,65 @@ func scenarios(t *testing.T) []scenario {
 				~ team red member_count=1 updated`,
 		},
 		{
+			name:  "who is deleted does not come back by what is pending",
+			given: pendingOfBob,
+			free:  []string{"invitation to-bob", "invitation to-bob-2"},
+			do:    doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""),
+			changes: `
+				- account bob-github
+				- account bob-password
+				- member acme-bob
+				- member globex-bob
+				- session bob-old
+				- session bob1
+				- session bob2
+				- session bob3
+				- team_member gold-bob
+				- team_member red-bob
+				- user bob
+				~ invitation to-bob status=canceled
+				~ invitation to-bob-2 status=canceled
+				~ team gold member_count=1 updated
+				~ team red member_count=1 updated`,
+		},
+		{
+			name:  "deleting a user waits for a server that rejects what is pending",
+			given: pendingOfBob,
+			rival: "UPDATE invitation SET status = 'rejected' WHERE id = 'to-bob'",
+			then:  `SELECT FROM "user" WHERE id = 'bob' FOR KEY SHARE`,
+			do:    doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""),
+			changes: `
+				- account bob-github
+				- account bob-password
+				- member acme-bob
+				- member globex-bob
+				- session bob-old
+				- session bob1
+				- session bob2
+				- session bob3
+				- team_member gold-bob
+				- team_member red-bob
+				- user bob
+				~ invitation to-bob status=rejected
+				~ invitation to-bob-2 status=canceled
+				~ team gold member_count=1 updated
+				~ team red member_count=1 updated`,
+		},
+		{
+			name:  "deleting a user locks invitations in order",
+			given: pendingOfBob,
+			run: inOrder(`SELECT FROM invitation WHERE id = 'to-bob-2' FOR UPDATE`,
+				`SELECT FROM invitation WHERE id = 'to-bob' FOR UPDATE`, doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", "")),
+		},
+		{
 			name:  "nobody is deleted who is not there",
 			do:    doDeleteUser("nobody", authdb.DeleteUserParams{}, "", ""),
 			fails: authdb.ErrNotFound,
 		},
 		{
-			name:  "a last owner is not deleted",
-			given: "INSERT INTO team_member (id, team_id, user_id) VALUES ('red-olga', 'red', 'olga')",
+			name: "a last owner is not deleted",
+			given: `INSERT INTO team_member (id, team_id, user_id) VALUES ('red-olga', 'red', 'olga');
+				INSERT INTO invitation SELECT 'to-olga', 'acme', 'olga@x.io', 'member', NULL, 'pending', '2026-06-03', '2026-05-30', 'ann'`,
 			do:    doDeleteUser("olga", authdb.DeleteUserParams{}, "", ""),
 			fails: authdb.ErrLastOwner,
 		},
@@ -1931,7 +2018,10 @@ func scenarios(t *testing.T) []scenario {
 		},
 		{
 			name: "a member becomes the successor",
-			do:   doDeleteUser("olga", authdb.DeleteUserParams{SuccessorID: "ann"}, "olga1", "acme"),
+			given: `INSERT INTO invitation (id, organization_id, email, role, status, expires_at, inviter_id)
+				SELECT id, organization_id, 'ann@x.io', 'admin', status, '2026-06-03', 'bob' FROM (VALUES
+				('to-ann-2', 'acme', 'pending'), ('to-ann-3', 'acme', 'rejected'), ('to-ann-4', 'globex', 'pending')) i (id, organization_id, status)`,
+			do: doDeleteUser("olga", authdb.DeleteUserParams{SuccessorID: "ann"}, "olga1", "acme"),
 			changes: `
 				- account olga-password
 				- invitation to-ann
@@ -1943,6 +2033,7 @@ func scenarios(t *testing.T) []scenario {
 				- member acme-olga
 				- session olga1
 				- user olga
+				~ invitation to-ann-2 status=canceled
 				~ member acme-ann role=admin,owner`,
 		},
 		{
@@ -2203,6 +2294,25 @@ func scenarios(t *testing.T) []scenario {
 			changes: `- user cyd`,
 		},
 		{
+			name: "a user is deleted with an organization and an invitation of the same transaction",
+			do: func(ctx context.Context, s *authdb.Store) error {
+				return s.InTx(ctx, func(s *authdb.Store) error {
+					for _, do := range []operation{
+						doCreateOrganization("cyd", "new", false),
+						doAddMember("new1", "bob", 0),
+						doInvite("new1", "bob", "hal", "new6"),
+						doSetEmail("cyd", "hal", true),
+					} {
+						if err := do(ctx, s); err != nil {
+							return err
+						}
+					}
+					return doDeleteUser("cyd", authdb.DeleteUserParams{DeleteOrganizations: true}, "", "new1")(ctx, s)
+				})
+			},
+			changes: `- user cyd`,
+		},
+		{
 			name: "deleting a user with organizations locks them in order",
 			given: `INSERT INTO organization VALUES ('zeta', 'Zeta', 'zeta', NULL, '2026-01-01'); INSERT INTO member
 				VALUES ('a-zeta-olga', 'zeta', 'olga', 'owner', '2026-01-01')`,
@@ -2281,18 +2391,26 @@ func scenarios(t *testing.T) []scenario {
 				~ session otto1 active_organization_id=NULL active_team_id=NULL updated`,
 		},
 		{
-			name:    "a member is added",
-			free:    []string{"organization acme", "user cyd"},
-			do:      doAddMember("acme", "cyd", 0),
-			changes: `+ member new1 organization_id=acme role=member user_id=cyd`,
+			name: "a member is added, and does not come back by what is pending",
+			given: `INSERT INTO invitation SELECT 'to-cyd-3', organization_id, email, role, team_id, 'rejected', expires_at,
+				created_at, inviter_id FROM invitation WHERE id = 'to-cyd'`,
+			free: []string{"organization acme", "user cyd"},
+			do:   doAddMember("acme", "cyd", 0),
+			changes: `
+				+ member new1 organization_id=acme role=member user_id=cyd
+				~ invitation to-cyd status=canceled`,
 		},
 		{
-			name: "members are added",
+			name: "members are added, and do not come back by what is pending",
+			given: `INSERT INTO invitation SELECT 'to-cyd-3', organization_id, email, role, team_id, 'rejected', expires_at,
+				created_at, inviter_id FROM invitation WHERE id = 'to-cyd'`,
 			free: []string{"organization acme", "user cyd", "user dan"},
 			do:   doAddMembers("acme cyd", "acme dan"),
 			changes: `
 				+ member new1 organization_id=acme role=member user_id=cyd
-				+ member new2 organization_id=acme role=member user_id=dan`,
+				+ member new2 organization_id=acme role=member user_id=dan
+				~ invitation to-cyd status=canceled
+				~ invitation to-dan status=canceled`,
 		},
 		{
 			name:  "members are added all or none",
@@ -2305,7 +2423,9 @@ func scenarios(t *testing.T) []scenario {
 			changes: `
 				+ member new1 organization_id=acme role=member user_id=cyd
 				+ member new2 organization_id=acme role=member user_id=dan
-				+ member new3 organization_id=globex role=member user_id=dan`,
+				+ member new3 organization_id=globex role=member user_id=dan
+				~ invitation to-cyd status=canceled
+				~ invitation to-dan status=canceled`,
 		},
 		{
 			name:  "no members are added beyond the least limit",
@@ -2318,7 +2438,8 @@ func scenarios(t *testing.T) []scenario {
 			do:    doAddMembers("acme cyd", "globex dan"),
 			changes: `
 				+ member new1 organization_id=acme role=member user_id=cyd
-				+ member new2 organization_id=globex role=member user_id=dan`,
+				+ member new2 organization_id=globex role=member user_id=dan
+				~ invitation to-cyd status=canceled`,
 		},
 		{
 			name: "adding members locks organizations in order",
@@ -2331,9 +2452,11 @@ func scenarios(t *testing.T) []scenario {
 			fails: authdb.ErrAlreadyMember,
 		},
 		{
-			name:    "a member is added up to the limit",
-			do:      doAddMember("acme", "cyd", 4),
-			changes: `+ member new1 organization_id=acme role=member user_id=cyd`,
+			name: "a member is added up to the limit",
+			do:   doAddMember("acme", "cyd", 4),
+			changes: `
+				+ member new1 organization_id=acme role=member user_id=cyd
+				~ invitation to-cyd status=canceled`,
 		},
 		{
 			name:  "no member is added beyond the limit",

@@ -63,7 +63,7 @@ type mutating struct {
 	tries *tries // nil where nobody looks
 }
 
-// tries tells whether an operation sent a batch again, because it had been the victim of a deadlock.
+// tries tells whether an operation sent a batch, or a query alone, again, because it had been the victim of a deadlock.
 type tries struct {
 	mu    sync.Mutex
 	sent  map[string]bool
@@ -91,6 +91,9 @@ func (r *tries) reset() (again bool) {
 
 func (m mutating) rewrite(sql string) string {
 	m.sent.note([]string{sql})
+	if _, ok := m.DB.(pgx.Tx); !ok { // in one, nothing is tried again by itself
+		m.tries.note([]string{queryName(sql)})
+	}
 	return m.guard.Load().rewrites(sql, nil, 0)
 }
 

@@ -146,8 +146,8 @@ type ListMembersByUserParams struct {
 // MemberRepository reads and writes the member table. It is [Store.Members].
 type MemberRepository struct{ door }
 
-// Create makes a user a member. It returns [ErrAlreadyMember], [ErrLimitReached], [ErrReference] if there is no such
-// organization or user, or [ErrInvalidInput].
+// Create makes a user a member, and cancels what the user's address has pending in the organization. It returns
+// [ErrAlreadyMember], [ErrLimitReached], [ErrReference] if there is no such organization or user, or [ErrInvalidInput].
 func (r MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Member, error) {
 	const op = "Members.Create"
 	if err := p.check(op); err != nil {
@@ -160,7 +160,7 @@ func (r MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Mem
 	return answer(op, row, err, toMember)
 }
 
-// CreateMany adds any number of members, all or none, and returns them in the order given. It returns
+// CreateMany adds any number of members as Create does, all or none, and returns them in the order given. It returns
 // [ErrAlreadyMember], [ErrLimitReached] (of several MaxMembers of an organization, the least counts), [ErrReference] or
 // [ErrInvalidInput].
 func (r MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberParams) ([]Member, error) {

@@ -1169,7 +1169,9 @@ func schedules() []schedule {
 			name: "adding the last member",
 			turns: after(doAddMember("acme", "cyd", 4), commits,
 				doAddMember("acme", "dan", 4), authdb.ErrLimitReached),
-			changes: `+ member new1 organization_id=acme role=member user_id=cyd`,
+			changes: `
+				+ member new1 organization_id=acme role=member user_id=cyd
+				~ invitation to-cyd status=canceled`,
 		},
 		{
 			name:    "adding the last team",
@@ -1180,7 +1182,9 @@ func schedules() []schedule {
 			name: "accepting the last place",
 			turns: after(doAddMember("acme", "dan", 4), commits,
 				doAccept("to-cyd", "cyd", false, within(4, 0)), authdb.ErrLimitReached),
-			changes: `+ member new1 organization_id=acme role=member user_id=dan`,
+			changes: `
+				+ member new1 organization_id=acme role=member user_id=dan
+				~ invitation to-dan status=canceled`,
 		},
 		{
 			name:  "two owners leave",

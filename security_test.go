@@ -475,22 +475,120 @@ func TestSeatsAllOrNone(t *testing.T) {
 func TestRemovedStayRemoved(t *testing.T) {
 	t.Parallel()
 	s, ctx := newFixture(t), t.Context()
-	for name, join := range map[string]func(g guest) authdb.Member{
-		"added": func(g guest) authdb.Member {
-			return must[authdb.Member](t)(s.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: g.org.ID, UserID: g.user.ID}))
+	add := func(g guest) authdb.Member {
+		return must[authdb.Member](t)(s.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: g.org.ID, UserID: g.user.ID}))
+	}
+	move := func(g guest, email string) {
+		must[authdb.User](t)(s.Users.SetEmail(ctx, g.user.ID, authdb.SetEmailParams{Email: email, Verified: true}))
+	}
+	shout := func(g guest) { exec(t, s.Store, `UPDATE "user" SET email = upper(email) WHERE id = $1`, g.user.ID) }
+	second := func(g guest, email string) {
+		exec(t, s.Store, `INSERT INTO invitation (id, organization_id, email, role, status, expires_at, created_at, inviter_id)
+			SELECT $2 || id, organization_id, coalesce(nullif($3, ''), email), 'admin', status, expires_at, created_at, inviter_id
+			FROM invitation WHERE id = $1`, g.inv.ID, "second", email)
+	}
+	remove := func(g guest) error {
+		m, err := s.Members.GetByUser(ctx, g.org.ID, g.user.ID)
+		if err != nil {
+			return err
+		}
+		return s.Members.Delete(ctx, g.org.ID, m.ID)
+	}
+	for name, goes := range map[string]func(g guest) error{
+		"added": func(g guest) error {
+			add(g)
+			return remove(g)
 		},
-		"invited twice": func(g guest) authdb.Member {
-			exec(t, s.Store, `INSERT INTO invitation (id, organization_id, email, role, status, expires_at, created_at, inviter_id)
-				SELECT 'second', organization_id, email, 'admin', status, expires_at, created_at, inviter_id FROM invitation WHERE id = $1`, g.inv.ID)
-			return must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(ctx,
-				authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID})).Member
+		"added by a server": func(g guest) error {
+			exec(t, s.Store, `INSERT INTO member VALUES ('theirs', $1, $2, 'member', now())`, g.org.ID, g.user.ID)
+			return remove(g)
+		},
+		"invited twice": func(g guest) error {
+			second(g, "")
+			must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(ctx,
+				authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID}))
+			return remove(g)
+		},
+		"invited twice, once in capitals": func(g guest) error {
+			second(g, "")
+			exec(t, s.Store, `UPDATE invitation SET email = upper(email) WHERE id = $1`, g.inv.ID)
+			shout(g)
+			must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(ctx,
+				authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID}))
+			return remove(g)
+		},
+		"added, and elsewhere when removed": func(g guest) error {
+			add(g)
+			move(g, "elsewhere@x.io")
+			return remove(g)
+		},
+		"added with others, and elsewhere when removed": func(g guest) error {
+			must[[]authdb.Member](t)(s.Members.CreateMany(ctx, []authdb.CreateMemberParams{
+				{OrganizationID: g.org.ID, UserID: authdbtest.User(t, s.Store).ID}, {OrganizationID: g.org.ID, UserID: g.user.ID},
+			}))
+			exec(t, s.Store, `UPDATE "user" SET email = 'by-a-server@x.io' WHERE id = $1`, g.user.ID)
+			return remove(g)
+		},
+		"added in capitals": func(g guest) error {
+			shout(g)
+			add(g)
+			exec(t, s.Store, `UPDATE "user" SET email = 'shouted@x.io' WHERE id = $1`, g.user.ID)
+			return remove(g)
+		},
+		"added with others in capitals": func(g guest) error {
+			shout(g)
+			must[[]authdb.Member](t)(s.Members.CreateMany(ctx, []authdb.CreateMemberParams{{OrganizationID: g.org.ID, UserID: g.user.ID}}))
+			exec(t, s.Store, `UPDATE "user" SET email = 'shouted-2@x.io' WHERE id = $1`, g.user.ID)
+			return remove(g)
+		},
+		"removed in capitals": func(g guest) error {
+			exec(t, s.Store, `INSERT INTO member VALUES ('loud', $1, $2, 'member', now())`, g.org.ID, g.user.ID)
+			shout(g)
+			return remove(g)
+		},
+		"elsewhere when added, and there in between": func(g guest) error {
+			move(g, "a@x.io")
+			add(g)
+			move(g, g.user.Email)
+			move(g, "c@x.io")
+			return remove(g)
+		},
+		"there in capitals in between": func(g guest) error {
+			move(g, "d@x.io")
+			add(g)
+			move(g, g.user.Email)
+			shout(g)
+			move(g, "e@x.io")
+			return remove(g)
+		},
+		"deleted": func(g guest) error {
+			exec(t, s.Store, `INSERT INTO member VALUES ('deleted', $1, $2, 'member', now())`, g.org.ID, g.user.ID)
+			return errOf(s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: g.user.ID}))
+		},
+		"deleted in capitals": func(g guest) error {
+			exec(t, s.Store, `INSERT INTO member VALUES ('deleted-2', $1, $2, 'member', now())`, g.org.ID, g.user.ID)
+			shout(g)
+			return errOf(s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: g.user.ID}))
+		},
+		"a successor, and elsewhere when removed": func(g guest) error {
+			exec(t, s.Store, `UPDATE member SET role = 'admin' WHERE id = $1`, g.coOwner.ID)
+			exec(t, s.Store, `UPDATE invitation SET inviter_id = $2 WHERE id = $1`, g.inv.ID, g.coOwner.UserID)
+			shout(g)
+			if err := errOf(s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: g.tenant.user.ID, SuccessorID: g.user.ID})); err != nil {
+				return err
+			}
+			exec(t, s.Store, `UPDATE member SET role = 'owner' WHERE id = $1`, g.coOwner.ID)
+			exec(t, s.Store, `UPDATE "user" SET email = 'heir@x.io' WHERE id = $1`, g.user.ID)
+			return remove(g)
 		},
 	} {
-		g := newGuest(t, s)
-		if err := s.Members.Delete(ctx, g.org.ID, join(g).ID); err != nil {
-			t.Fatal(err)
+		g := newGuest(t, s, func(p *authdb.CreateInvitationParams) { p.Role = "admin" })
+		if err := goes(g); err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
-		for _, id := range []string{g.inv.ID, "second"} {
+		exec(t, s.Store, `INSERT INTO "user" (id, name, email, email_verified, updated_at) VALUES ($1, '', $2, true, now())
+			ON CONFLICT (id) DO UPDATE SET email = excluded.email`, g.user.ID, g.user.Email)
+		for _, id := range []string{g.inv.ID, "second" + g.inv.ID} {
 			if back, err := s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: id, UserID: g.user.ID}); err == nil {
 				t.Errorf("%s, removed, and back as %s", name, back.Member.Role)
 			}

@@ -252,8 +252,9 @@ func (r UserRepository) Update(ctx context.Context, userID string, p UpdateUserP
 }
 
 // SetEmail changes the address of a user together with whether it is proved, and returns the user. It does not prove the
-// address that the user has already: that is what VerifyEmail is for, which also ends what a squatter left. It returns [ErrNotFound],
-// [ErrEmailTaken] or [ErrInvalidInput].
+// address that the user has already: that is what VerifyEmail is for, which also ends what a squatter left. What the
+// former address has pending in the user's organizations is canceled. It returns [ErrNotFound], [ErrEmailTaken] or
+// [ErrInvalidInput].
 func (r UserRepository) SetEmail(ctx context.Context, userID string, p SetEmailParams) (User, error) {
 	const op = "Users.SetEmail"
 	p.Email = canonicalEmail(p.Email)
@@ -290,7 +291,8 @@ func (r UserRepository) VerifyEmail(ctx context.Context, userID string, p Verify
 	return VerifiedUser{User(row), each(revoked, toSession)}, nil
 }
 
-// Delete removes a user with all that belongs to it: sessions, accounts, memberships and the invitations it sent. It
+// Delete removes a user with all that belongs to it: sessions, accounts, memberships and the invitations it sent. What
+// the user's address has pending in its organizations is canceled, and what the successor's has in those it gets. It
 // returns [ErrLastOwner] if it is the only owner of an organization, unless p says what becomes of that, [ErrReference]
 // if there is no such successor, [ErrNotFound], [ErrReferenced] if rows of the caller's own tables stand in the way, or
 // [ErrInvalidInput].

@@ -75,13 +75,24 @@ WHERE organization_id = @organization_id AND email = @email AND status = 'pendin
 ORDER BY id
 FOR NO KEY UPDATE;
 
+-- name: LockPendingInvitationsOfUser :exec
+-- What a user and a successor have pending where the user is a member.
+SELECT i.id FROM invitation i
+WHERE i.organization_id = ANY(ARRAY(SELECT m.organization_id FROM member m WHERE m.user_id = @user_id))
+  AND i.email IN (
+    SELECT pg_catalog.unnest(ARRAY[u.email, pg_catalog.lower(u.email)]) FROM "user" u
+    WHERE u.id IN (@user_id, @successor_id))
+  AND i.status = 'pending'
+ORDER BY i.id
+FOR NO KEY UPDATE;
+
 -- name: LockInvitation :exec
 SELECT id FROM invitation WHERE id = @id FOR NO KEY UPDATE;
 
 -- name: AcceptInvitation :one
--- What else the address has pending in the organization is closed. Organization, role and teams come from the row alone; teams that are gone are passed over, as Better Auth does. The
--- inviter must still be one who could send it; see CreateInvitation. A membership that another server adds meanwhile is
--- locked (DO UPDATE), since the seats rest on it.
+-- What else the address has pending in the organization is closed. Organization, role and teams come from the row alone;
+-- teams that are gone are passed over, as Better Auth does. The inviter must still be one who could send it; see
+-- CreateInvitation. A membership that another server adds meanwhile is locked (DO UPDATE), since the seats rest on it.
 WITH invited AS (
     SELECT i.organization_id, i.email = u.email AS is_recipient, u.email_verified AS is_verified,
         i.status = 'pending' AS is_pending, i.status = 'accepted' AS is_accepted, i.expires_at <= @now AS has_expired,
@@ -130,11 +141,12 @@ WITH invited AS (
       AND (SELECT outcome FROM verdict) = ''
     RETURNING organization_id, email, role
 ), closed AS (
-    UPDATE invitation SET status = 'canceled'
-    WHERE organization_id = (SELECT claimed.organization_id FROM claimed)
-      AND email = (SELECT claimed.email FROM claimed)
-      AND status = 'pending'
-      AND id <> @id
+    UPDATE invitation i SET status = 'canceled'
+    FROM claimed
+    WHERE i.organization_id IS NOT DISTINCT FROM claimed.organization_id
+      AND i.email = ANY(ARRAY[claimed.email, pg_catalog.lower(claimed.email)])
+      AND i.status = 'pending'
+      AND i.id <> @id
 ), joined AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
     SELECT @member_id::text, claimed.organization_id, @user_id, coalesce(nullif(claimed.role, ''), 'member'), @now

@@ -1,4 +1,7 @@
 -- name: CreateMember :one
+-- What the address has pending is closed, as by AcceptInvitation: it would be a way back. A server that knew capitals
+-- may have left some in an address; invitations have none. IS NOT DISTINCT FROM: to be found by the address, since an
+-- organization may have very many.
 WITH verdict AS (
     SELECT CASE
         WHEN (SELECT pg_catalog.count(*) FROM (
@@ -11,6 +14,14 @@ WITH verdict AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
     SELECT @id, @organization_id, @user_id, @role, @now
     WHERE (SELECT outcome FROM verdict) = ''
+), uninvited AS (
+    UPDATE invitation i SET status = 'canceled'
+    FROM "user" u
+    WHERE u.id = @user_id
+      AND i.organization_id IS NOT DISTINCT FROM @organization_id
+      AND i.email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
+      AND i.status = 'pending'
+      AND (SELECT outcome FROM verdict) = ''
 )
 SELECT outcome FROM verdict;
 
@@ -36,6 +47,13 @@ WITH wanted AS (
     SELECT wanted.id, wanted.organization_id, wanted.user_id, wanted.role, @now
     FROM wanted
     WHERE (SELECT outcome FROM verdict) = ''
+), uninvited AS (
+    UPDATE invitation i SET status = 'canceled'
+    FROM wanted JOIN "user" u ON u.id = wanted.user_id
+    WHERE i.organization_id = wanted.organization_id
+      AND i.email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
+      AND i.status = 'pending'
+      AND (SELECT outcome FROM verdict) = ''
 )
 SELECT outcome FROM verdict;
 
@@ -208,10 +226,12 @@ WITH target AS (
       AND (s.active_organization_id = @organization_id
         OR s.active_team_id IN (SELECT t.id FROM team t WHERE t.organization_id = @organization_id))
 ), uninvited AS (
-    UPDATE invitation SET status = 'canceled'
-    WHERE organization_id = @organization_id
-      AND email = (SELECT u.email FROM "user" u WHERE u.id = (SELECT gone.user_id FROM gone))
-      AND status = 'pending'
+    UPDATE invitation i SET status = 'canceled'
+    FROM "user" u
+    WHERE u.id = (SELECT gone.user_id FROM gone)
+      AND i.organization_id IS NOT DISTINCT FROM @organization_id
+      AND i.email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
+      AND i.status = 'pending'
 )
 SELECT outcome FROM verdict;
 

@@ -63,12 +63,24 @@ RETURNING *;
 
 -- name: SetUserEmail :one
 -- An address that the user has and has not proved is proved by VerifyUserEmail alone, which takes away what a squatter
--- left.
-UPDATE "user"
+-- left. What the former address has pending where the user is a member is closed, or it would be a way back for who is
+-- removed and takes that address again. It is counted so that it is locked before the user, as everywhere.
+WITH former AS (
+    SELECT u.email FROM "user" u WHERE u.id = @id AND u.email <> @email
+), uninvited AS (
+    UPDATE invitation i SET status = 'canceled'
+    FROM former
+    WHERE i.organization_id = ANY(ARRAY(SELECT m.organization_id FROM member m WHERE m.user_id = @id))
+      AND i.email = ANY(ARRAY[former.email, pg_catalog.lower(former.email)])
+      AND i.status = 'pending'
+    RETURNING i.id
+)
+UPDATE "user" u
 SET email = @email,
-    email_verified = CASE WHEN email = @email AND NOT email_verified THEN false ELSE @email_verified::boolean END,
+    email_verified = CASE WHEN u.email = @email AND NOT u.email_verified THEN false ELSE @email_verified::boolean END,
     updated_at = @now
-WHERE id = @id
+WHERE u.id = @id
+  AND (SELECT pg_catalog.count(*) FROM uninvited) >= 0
 RETURNING *;
 
 -- name: VerifyUserEmail :one
@@ -103,6 +115,8 @@ SELECT id FROM "user" WHERE id = @id
 FOR NO KEY UPDATE;
 
 -- name: DeleteUser :one
+-- What the addresses of the user and of the successor have pending in the organizations is closed: it would be a way
+-- back.
 WITH sole AS (
     SELECT m.organization_id FROM member m
     WHERE m.user_id = @id
@@ -144,6 +158,23 @@ WITH sole AS (
     DELETE FROM organization
     WHERE id IN (SELECT owned.organization_id FROM owned)
       AND @delete_organizations::boolean
+    RETURNING id
+), uninvited AS (
+    UPDATE invitation i SET status = 'canceled'
+    FROM "user" u
+    WHERE u.id = @id
+      AND i.organization_id = ANY(ARRAY(SELECT m.organization_id FROM member m WHERE m.user_id = @id))
+      AND i.organization_id <> ALL(ARRAY(SELECT dropped.id FROM dropped))
+      AND i.email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
+      AND i.status = 'pending'
+      AND (SELECT outcome FROM verdict) = ''
+), joined AS (
+    UPDATE invitation i SET status = 'canceled'
+    FROM "user" u
+    WHERE u.id = sqlc.narg('successor_id')::text
+      AND i.organization_id = ANY(ARRAY(SELECT owned.organization_id FROM owned))
+      AND i.email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
+      AND i.status = 'pending'
 ), seats AS (
     DELETE FROM team_member
     WHERE user_id = @id

@@ -59,11 +59,12 @@ WITH invited AS (
       AND (SELECT outcome FROM verdict) = ''
     RETURNING organization_id, email, role
 ), closed AS (
-    UPDATE invitation SET status = 'canceled'
-    WHERE organization_id = (SELECT claimed.organization_id FROM claimed)
-      AND email = (SELECT claimed.email FROM claimed)
-      AND status = 'pending'
-      AND id <> $3
+    UPDATE invitation i SET status = 'canceled'
+    FROM claimed
+    WHERE i.organization_id IS NOT DISTINCT FROM claimed.organization_id
+      AND i.email = ANY(ARRAY[claimed.email, pg_catalog.lower(claimed.email)])
+      AND i.status = 'pending'
+      AND i.id <> $3
 ), joined AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
     SELECT $9::text, claimed.organization_id, $2, coalesce(nullif(claimed.role, ''), 'member'), $1
@@ -100,9 +101,9 @@ type AcceptInvitationParams struct {
 	MemberID        string
 }
 
-// What else the address has pending in the organization is closed. Organization, role and teams come from the row alone; teams that are gone are passed over, as Better Auth does. The
-// inviter must still be one who could send it; see CreateInvitation. A membership that another server adds meanwhile is
-// locked (DO UPDATE), since the seats rest on it.
+// What else the address has pending in the organization is closed. Organization, role and teams come from the row alone;
+// teams that are gone are passed over, as Better Auth does. The inviter must still be one who could send it; see
+// CreateInvitation. A membership that another server adds meanwhile is locked (DO UPDATE), since the seats rest on it.
 func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationParams) (string, error) {
 	row := q.db.QueryRow(ctx, acceptInvitation,
 		arg.Now,
@@ -1009,6 +1010,28 @@ type LockPendingInvitationsParams struct {
 
 func (q *Queries) LockPendingInvitations(ctx context.Context, arg LockPendingInvitationsParams) error {
 	_, err := q.db.Exec(ctx, lockPendingInvitations, arg.OrganizationID, arg.Email)
+	return err
+}
+
+const lockPendingInvitationsOfUser = `-- name: LockPendingInvitationsOfUser :exec
+SELECT i.id FROM invitation i
+WHERE i.organization_id = ANY(ARRAY(SELECT m.organization_id FROM member m WHERE m.user_id = $1))
+  AND i.email IN (
+    SELECT pg_catalog.unnest(ARRAY[u.email, pg_catalog.lower(u.email)]) FROM "user" u
+    WHERE u.id IN ($1, $2))
+  AND i.status = 'pending'
+ORDER BY i.id
+FOR NO KEY UPDATE
+`
+
+type LockPendingInvitationsOfUserParams struct {
+	UserID      string
+	SuccessorID string
+}
+
+// What a user and a successor have pending where the user is a member.
+func (q *Queries) LockPendingInvitationsOfUser(ctx context.Context, arg LockPendingInvitationsOfUserParams) error {
+	_, err := q.db.Exec(ctx, lockPendingInvitationsOfUser, arg.UserID, arg.SuccessorID)
 	return err
 }
 

@@ -68,6 +68,14 @@ WITH verdict AS (
     INSERT INTO member (id, organization_id, user_id, role, created_at)
     SELECT $3, $1, $4, $5, $6
     WHERE (SELECT outcome FROM verdict) = ''
+), uninvited AS (
+    UPDATE invitation i SET status = 'canceled'
+    FROM "user" u
+    WHERE u.id = $4
+      AND i.organization_id IS NOT DISTINCT FROM $1
+      AND i.email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
+      AND i.status = 'pending'
+      AND (SELECT outcome FROM verdict) = ''
 )
 SELECT outcome FROM verdict
 `
@@ -81,6 +89,9 @@ type CreateMemberParams struct {
 	Now            time.Time
 }
 
+// What the address has pending is closed, as by AcceptInvitation: it would be a way back. A server that knew capitals
+// may have left some in an address; invitations have none. IS NOT DISTINCT FROM: to be found by the address, since an
+// organization may have very many.
 func (q *Queries) CreateMember(ctx context.Context, arg CreateMemberParams) (string, error) {
 	row := q.db.QueryRow(ctx, createMember,
 		arg.OrganizationID,
@@ -116,6 +127,13 @@ WITH wanted AS (
     SELECT wanted.id, wanted.organization_id, wanted.user_id, wanted.role, $6
     FROM wanted
     WHERE (SELECT outcome FROM verdict) = ''
+), uninvited AS (
+    UPDATE invitation i SET status = 'canceled'
+    FROM wanted JOIN "user" u ON u.id = wanted.user_id
+    WHERE i.organization_id = wanted.organization_id
+      AND i.email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
+      AND i.status = 'pending'
+      AND (SELECT outcome FROM verdict) = ''
 )
 SELECT outcome FROM verdict
 `
@@ -183,10 +201,12 @@ WITH target AS (
       AND (s.active_organization_id = $1
         OR s.active_team_id IN (SELECT t.id FROM team t WHERE t.organization_id = $1))
 ), uninvited AS (
-    UPDATE invitation SET status = 'canceled'
-    WHERE organization_id = $1
-      AND email = (SELECT u.email FROM "user" u WHERE u.id = (SELECT gone.user_id FROM gone))
-      AND status = 'pending'
+    UPDATE invitation i SET status = 'canceled'
+    FROM "user" u
+    WHERE u.id = (SELECT gone.user_id FROM gone)
+      AND i.organization_id IS NOT DISTINCT FROM $1
+      AND i.email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
+      AND i.status = 'pending'
 )
 SELECT outcome FROM verdict
 `

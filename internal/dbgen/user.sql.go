@@ -132,6 +132,23 @@ WITH sole AS (
     DELETE FROM organization
     WHERE id IN (SELECT owned.organization_id FROM owned)
       AND $4::boolean
+    RETURNING id
+), uninvited AS (
+    UPDATE invitation i SET status = 'canceled'
+    FROM "user" u
+    WHERE u.id = $1
+      AND i.organization_id = ANY(ARRAY(SELECT m.organization_id FROM member m WHERE m.user_id = $1))
+      AND i.organization_id <> ALL(ARRAY(SELECT dropped.id FROM dropped))
+      AND i.email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
+      AND i.status = 'pending'
+      AND (SELECT outcome FROM verdict) = ''
+), joined AS (
+    UPDATE invitation i SET status = 'canceled'
+    FROM "user" u
+    WHERE u.id = $3::text
+      AND i.organization_id = ANY(ARRAY(SELECT owned.organization_id FROM owned))
+      AND i.email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
+      AND i.status = 'pending'
 ), seats AS (
     DELETE FROM team_member
     WHERE user_id = $1
@@ -165,6 +182,8 @@ type DeleteUserRow struct {
 	OrganizationIds []string
 }
 
+// What the addresses of the user and of the successor have pending in the organizations is closed: it would be a way
+// back.
 func (q *Queries) DeleteUser(ctx context.Context, arg DeleteUserParams) (DeleteUserRow, error) {
 	row := q.db.QueryRow(ctx, deleteUser,
 		arg.ID,
@@ -402,11 +421,22 @@ func (q *Queries) SearchUsers(ctx context.Context, arg SearchUsersParams) ([]Use
 }
 
 const setUserEmail = `-- name: SetUserEmail :one
-UPDATE "user"
+WITH former AS (
+    SELECT u.email FROM "user" u WHERE u.id = $4 AND u.email <> $1
+), uninvited AS (
+    UPDATE invitation i SET status = 'canceled'
+    FROM former
+    WHERE i.organization_id = ANY(ARRAY(SELECT m.organization_id FROM member m WHERE m.user_id = $4))
+      AND i.email = ANY(ARRAY[former.email, pg_catalog.lower(former.email)])
+      AND i.status = 'pending'
+    RETURNING i.id
+)
+UPDATE "user" u
 SET email = $1,
-    email_verified = CASE WHEN email = $1 AND NOT email_verified THEN false ELSE $2::boolean END,
+    email_verified = CASE WHEN u.email = $1 AND NOT u.email_verified THEN false ELSE $2::boolean END,
     updated_at = $3
-WHERE id = $4
+WHERE u.id = $4
+  AND (SELECT pg_catalog.count(*) FROM uninvited) >= 0
 RETURNING id, name, email, email_verified, image, created_at, updated_at
 `
 
@@ -418,7 +448,8 @@ type SetUserEmailParams struct {
 }
 
 // An address that the user has and has not proved is proved by VerifyUserEmail alone, which takes away what a squatter
-// left.
+// left. What the former address has pending where the user is a member is closed, or it would be a way back for who is
+// removed and takes that address again. It is counted so that it is locked before the user, as everywhere.
 func (q *Queries) SetUserEmail(ctx context.Context, arg SetUserEmailParams) (User, error) {
 	row := q.db.QueryRow(ctx, setUserEmail,
 		arg.Email,

@@ -82,7 +82,7 @@ func stampColumns(t *testing.T) map[string][]string {
 
 var (
 	insertInto = regexp.MustCompile(`INSERT INTO "?([\w.]+)"? \(([^)]*)\)`)
-	updateSet  = regexp.MustCompile(`(?:^|\(\s*)UPDATE "?([\w.]+)"?(?: \w+)?\s+SET `) // alone, or in a CTE
+	updateSet  = regexp.MustCompile(`(?:^|[()]\s*)UPDATE "?([\w.]+)"?(?: \w+)?\s+SET `) // alone, or in a CTE
 	onConflict = regexp.MustCompile(`ON CONFLICT \(\w+, \w+\) DO UPDATE\s+SET `)
 	setsStamp  = regexp.MustCompile(`updated_at = @now\b`)
 )
@@ -274,6 +274,7 @@ func TestTenantPredicate(t *testing.T) {
 		"LockTeamsOfInvitation":      "keyed by the invitation; returns nothing, and what follows asks whose they are",
 		"CreateMembers":              "the organization is a column of each row",
 
+		"LockPendingInvitationsOfUser":     "keyed by the user, whose memberships they are",
 		"ListMembersByUserNewest":          "as ListMembersByUser",
 		"ListTeamMembersByUserNewest":      "as ListTeamMembersByUser",
 		"ListInvitationsByRecipientNewest": "as ListInvitationsByRecipient",

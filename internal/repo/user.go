@@ -85,6 +85,9 @@ func (r *Repo) DeleteUser(
 	}
 	err = r.writeOnce(ctx, name, Key{}, organizations,
 		lock((*queries).LockMembersOfUser, p.ID),
+		lock((*queries).LockPendingInvitationsOfUser, dbgen.LockPendingInvitationsOfUserParams{
+			UserID: p.ID, SuccessorID: deref(p.SuccessorID),
+		}),
 		lock((*queries).LockUser, p.ID),
 		organizations, // again, now that the user cannot join another
 		lock((*queries).LockUserAsIs, deref(p.SuccessorID)),
