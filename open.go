@@ -29,7 +29,8 @@ const (
 // are respected. Every session runs in time zone UTC, in UTF-8 and with standard_conforming_strings.
 //
 // Tables are looked for along the search path of dsn, role or database; pg_temp is put last on it, so that no temporary
-// table stands in for one of them. Behind a pooler the path stays as it is.
+// table stands in for one of them, and "$user" stays only where that schema is there and belongs to the role itself, the
+// database's owner or a superuser: others may make one of that name. Behind a pooler the path stays as it is.
 //
 // A remote host is reached by TLS with its certificate verified (sslmode=verify-full), also where dsn names no sslmode
 // or the default one, prefer. A weaker one in dsn, or a server without TLS, is refused with [ErrInsecureTLS] unless

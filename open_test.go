@@ -2,6 +2,7 @@ package authdb
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -234,7 +235,8 @@ func TestSearchPath(t *testing.T) {
 	for want, opts := range map[string][]Option{
 		`app, public, pg_temp`:           nil,
 		`public, pg_temp`:                {as("public")},
-		`"$user", "a, b", pg_temp`:       {as(`"$user", "a, b"`)},
+		`"a, $user", "a "" b", pg_temp`:  {as(`"$user",$user , "a, $user","a "" b"`)},
+		`"$USER", X"$user", pg_temp`:     {as(`"$USER", $User, X"$user"`)},
 		`public, app, pg_temp`:           {as("public"), set("public, app")},
 		`pg_temp`:                        {set("")},
 		`pg_temp, public, pg_temp`:       {as("pg_temp, public")}, // the first one counts
@@ -273,6 +275,62 @@ func TestSearchPath(t *testing.T) {
 		if hijacked, err = through.Hijack(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestUserSchema is searched in the place of "$user" if it is the role's own, or was made for it; one that another role
+// made in its name is not, nor is one that is made later.
+func TestUserSchema(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	db, err := testdb.Migrated(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Drop(context.Background()) })
+	conn, err := pgx.Connect(ctx, db.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec := func(ctx context.Context, sql string) {
+		t.Helper()
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			t.Error(err)
+		}
+	}
+	role, mallory := `"Authdb ""test"" `+rand.Text()+`"`, `"`+rand.Text()+`"`
+	exec(ctx, `CREATE ROLE `+role+`; CREATE ROLE `+mallory)
+	t.Cleanup(func() {
+		ctx := context.Background()
+		exec(ctx, `ALTER DATABASE `+db.Name+` OWNER TO CURRENT_USER; DROP OWNED BY `+role+`, `+mallory+`; DROP ROLE `+role+`, `+mallory)
+		_ = conn.Close(ctx)
+	})
+	name := strings.ReplaceAll(strings.Trim(role, `"`), `""`, `"`)
+	for _, tt := range []struct {
+		do     string
+		search bool
+	}{
+		{`SELECT`, false},
+		{`CREATE SCHEMA ` + role + ` AUTHORIZATION ` + mallory, false},
+		{`ALTER DATABASE ` + db.Name + ` OWNER TO ` + mallory, true},
+		{`ALTER DATABASE ` + db.Name + ` OWNER TO CURRENT_USER; ALTER SCHEMA ` + role + ` OWNER TO ` + role, true},
+		{`ALTER SCHEMA ` + role + ` OWNER TO CURRENT_USER; GRANT USAGE ON SCHEMA ` + role + ` TO PUBLIC`, true},
+	} {
+		exec(ctx, tt.do)
+		s, err := Open(ctx, db.DSN, WithInsecureTLS(), WithPoolConfig(func(c *pgxpool.Config) {
+			c.ConnConfig.RuntimeParams["role"] = name
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, got := "public, pg_temp", ""
+		if tt.search {
+			want = role + ", " + want
+		}
+		if err := s.Pool().QueryRow(ctx, "SHOW search_path").Scan(&got); err != nil || got != want {
+			t.Errorf("%s: got %s, %v, want %s", tt.do, got, err, want)
+		}
+		s.Close()
 	}
 }
 

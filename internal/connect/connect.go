@@ -46,17 +46,38 @@ func pin(c *pgx.ConnConfig) {
 	c.RuntimeParams = params
 }
 
-// tempLast names pg_temp at the end of the search path, whatever that is, if this is the server's process $1.
-const tempLast = `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ',
-	nullif(pg_catalog.current_setting('search_path'), ''), 'pg_temp'), false)
+// safePath sets the search path, if this is the server's process $1: for "$user" the schema that this stands for, or
+// nothing where that is not there or a stranger's, and $2 at the end. Its operators are PostgreSQL's own also where the
+// path names pg_catalog last.
+const safePath = `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', (
+	SELECT pg_catalog.string_agg(CASE WHEN name[1] OPERATOR(pg_catalog.=) '"$user"' OR pg_catalog.lower(name[1]) OPERATOR(pg_catalog.=) '$user' THEN (
+		SELECT pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace
+		WHERE nspname OPERATOR(pg_catalog.=) current_user AND nspowner OPERATOR(pg_catalog.=) ANY (
+			SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper OR rolname OPERATOR(pg_catalog.=) current_user
+			UNION SELECT datdba FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+		)) ELSE name[1] END, ', ' ORDER BY n)
+	FROM pg_catalog.regexp_matches(pg_catalog.current_setting('search_path') COLLATE pg_catalog."C",
+		'"(?:[^"]|"")*"|[^",[:space:]][^,[:space:]]*', 'g') WITH ORDINALITY names (name, n)
+), $2::pg_catalog.text), false)
 WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::bigint`
 
-// PutTempLast keeps temporary tables and types from standing in for those of the search path: where that does not name
-// pg_temp, it is searched before everything else. It must come after whatever sets the path. A pooler, which lends its
-// sessions to others, tells a number that is no process of the server's, so there the path stays as it is.
+// SecurePath keeps what others make from standing in for the tables: a schema with the name of this role, which "$user"
+// finds before public, and which any role may make that has CREATE on the database. What is named otherwise stays. It
+// must come after whatever sets the path. A pooler, which lends its sessions to others, tells a number that is no process
+// of the server's, so there the path stays as it is.
+func SecurePath(ctx context.Context, conn *pgconn.PgConn) error {
+	return setPath(ctx, conn, nil)
+}
+
+// PutTempLast does so, and for temporary tables and types: where the path does not name pg_temp, it is searched before
+// everything else.
 func PutTempLast(ctx context.Context, conn *pgconn.PgConn) error {
+	return setPath(ctx, conn, []byte("pg_temp"))
+}
+
+func setPath(ctx context.Context, conn *pgconn.PgConn, last []byte) error {
 	pid := strconv.AppendUint(nil, uint64(conn.PID()), 10)
-	return conn.ExecParams(ctx, tempLast, [][]byte{pid}, nil, nil, nil).Read().Err
+	return conn.ExecParams(ctx, safePath, [][]byte{pid, last}, nil, nil, nil).Read().Err
 }
 
 // requireVerifiedTLS upgrades the default sslmode (prefer: any certificate, else plaintext) to verify-full for every
