@@ -240,9 +240,8 @@ const duplicateTeams = `SELECT DISTINCT team_id FROM SCHEMA."team_member" GROUP 
 func (m *Migrator) fix(ctx context.Context, dryRun bool) (done []Fix, err error) {
 	err = pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
 		done = []Fix{}
-		if _, err := tx.Exec(ctx, fmt.Sprintf(m.in(`SET LOCAL lock_timeout = %d;
-			LOCK TABLE SCHEMA."account", SCHEMA."member", SCHEMA."team", SCHEMA."team_member" IN SHARE ROW EXCLUSIVE MODE`),
-			m.opts.LockTimeout.Milliseconds())); err != nil {
+		if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d; ", m.opts.LockTimeout.Milliseconds())+m.in(
+			`LOCK TABLE SCHEMA."account", SCHEMA."member", SCHEMA."team", SCHEMA."team_member" IN SHARE ROW EXCLUSIVE MODE`)); err != nil {
 			return lockTimeout(err)
 		}
 		if err := m.trust(ctx, true, false); err != nil { // again: whoever it waited for has hung what there is to hang

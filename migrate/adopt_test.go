@@ -290,3 +290,25 @@ func drizzleFolder(t *testing.T) string {
 	}
 	return folder
 }
+
+// TestSchemaOfAnyName: no text is put together from it as SQL or as a format.
+func TestSchemaOfAnyName(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{`x', 'y`, `%[1]d"x%`, `a"."b`, `SCHEMA.x`} {
+		conn, dsn := database(t)
+		exec(t, conn, `CREATE SCHEMA `+pgx.Identifier{name}.Sanitize())
+		dsn = dsnWith(t, dsn, "search_path", pgx.Identifier{name}.Sanitize())
+		m := migrator(t, dsn, migrate.Options{})
+		err := m.Up(t.Context())
+		_, fixing := m.Adopt(t.Context(), migrate.AdoptOptions{Fix: true})
+		_, looking := m.Verify(t.Context(), migrate.VerifyOptions{})
+		if err := errors.Join(err, fixing, looking, m.CheckTables(t.Context())); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		_ = m.Close()
+		exec(t, conn, `DROP SCHEMA authdb CASCADE`)
+		if _, err := migrator(t, dsn, migrate.Options{}).Adopt(t.Context(), migrate.AdoptOptions{Superset: true}); err != nil {
+			t.Errorf("%s, to adopt: %v", name, err)
+		}
+	}
+}

@@ -137,7 +137,7 @@ func (m *Migrator) checkTarget(ctx context.Context, current, version int) error 
 }
 
 func (m *Migrator) hasTables(ctx context.Context) (exist bool, err error) {
-	err = m.conn.QueryRow(ctx, is(m.in(`SCHEMA."user"`))).Scan(&exist)
+	err = m.conn.QueryRow(ctx, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", m.in(`SCHEMA."user"`)).Scan(&exist)
 	return exist, err
 }
 
