@@ -90,12 +90,14 @@ func (m *Migrator) duplicates(ctx context.Context, from, to int) ([]Duplicates, 
 	return found, nil
 }
 
-const isInvalid = `SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1)::oid AND NOT indisvalid)`
+const isInvalid = `SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1)::oid
+	AND indrelid = pg_catalog.to_regclass($2)::oid AND NOT indisvalid)`
 
-// dropInvalid drops the index if it is INVALID, which it reports; a valid one of that name is somebody else's. It waits
+// dropInvalid drops the index if it is INVALID, which it reports; a valid one of that name, or one on another table, is
+// somebody else's. It waits
 // for the transactions that use the table, but not for longer than wait, and blocks neither reads nor writes meanwhile.
 func (m *Migrator) dropInvalid(ctx context.Context, i *migrations.Index, wait time.Duration) (invalid bool, err error) {
-	if err := m.conn.QueryRow(ctx, isInvalid, m.in("SCHEMA."+i.Name)).Scan(&invalid); err != nil || !invalid {
+	if err := m.conn.QueryRow(ctx, isInvalid, m.in("SCHEMA."+i.Name), m.in("SCHEMA."+i.Table)).Scan(&invalid); err != nil || !invalid {
 		return false, plain(err)
 	}
 	const set = "SET lock_timeout = %d"

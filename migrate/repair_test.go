@@ -400,3 +400,19 @@ func TestBackendTerminated(t *testing.T) {
 		}
 	}
 }
+
+// TestAnothersIndex of the name of a migration's stays, INVALID or not.
+func TestAnothersIndex(t *testing.T) {
+	t.Parallel()
+	conn, dsn := database(t)
+	m := migrator(t, dsn, migrate.Options{})
+	mustGoto(t, m, 6)
+	exec(t, conn, `CREATE TABLE his (a text); INSERT INTO his VALUES ('x'), ('x')`)
+	if _, err := conn.Exec(t.Context(), `CREATE UNIQUE INDEX CONCURRENTLY "member_organizationId_userId_uidx" ON his (a)`); err == nil {
+		t.Fatal("there is an index on duplicates")
+	}
+	err := m.Up(t.Context())
+	if got := collect(t, conn, `SELECT indrelid::regclass::text FROM pg_index WHERE NOT indisvalid`); err == nil || len(got) != 1 || got[0] != "his" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
