@@ -183,8 +183,9 @@ func OpenConfig(ctx context.Context, config *pgx.ConnConfig, opts Options) (*Mig
 }
 
 // prepare makes a new session that of a migrator. The server ends what it does for one that was killed, where its system
-// can tell. What the session would search is asked once, of the first one: by a call that nothing can stand in for, as
-// it has no argument.
+// can tell. What the session would search is asked once, of the first one, as a store's session would: by a call that
+// nothing can stand in for, as it has no argument. To compile what asks the catalog would take a hundred times as long
+// as to run it.
 func (m *Migrator) prepare(ctx context.Context, conn *pgconn.PgConn) error {
 	pid, err := conn.Exec(ctx, "SELECT pg_catalog.pg_backend_pid()").ReadAll()
 	if err != nil {
@@ -195,6 +196,9 @@ func (m *Migrator) prepare(ctx context.Context, conn *pgconn.PgConn) error {
 	}
 	_, _ = conn.Exec(ctx, "SET client_connection_check_interval = 250").ReadAll()
 	if m.schema == "" {
+		if err := connect.SecurePath(ctx, conn); err != nil {
+			return err
+		}
 		results, err := conn.Exec(ctx, "SELECT pg_catalog.unnest(pg_catalog.current_schemas(false))").ReadAll()
 		if err != nil {
 			return err
@@ -204,7 +208,7 @@ func (m *Migrator) prepare(ctx context.Context, conn *pgconn.PgConn) error {
 			m.path = append(m.path, string(row[0]))
 		}
 	}
-	_, err = conn.Exec(ctx, "SET "+pinned+"; "+timeouts("SET ", m.opts.LockTimeout, 0)+"; "+patient).ReadAll()
+	_, err = conn.Exec(ctx, "SET jit = off; SET "+pinned+"; "+timeouts("SET ", m.opts.LockTimeout, 0)+"; "+patient).ReadAll()
 	return err
 }
 

@@ -23,24 +23,30 @@ var ErrNoTables = errors.New("tables are missing that migrations were noted to h
 // the owner of public says it; and those that one of these made it a member of. A stranger's GRANT of a role of his own
 // asks nobody, so it makes nobody trusted; nor does, from PostgreSQL 16 on, the right to administer a role.
 // The owner of the tables' schema is none for that reason: whoever may create one names it as search_path has it.
+// A session that took another role has two: what runs in it may go back to the one that logged in, and so must be
+// trusted by both.
 const trusted = `
-WITH RECURSIVE sure (oid) AS (
-	SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper OR rolname IN (current_user, 'pg_database_owner')
+WITH RECURSIVE me (oid) AS (
+	SELECT oid FROM pg_catalog.pg_roles WHERE rolname IN (session_user, current_user)
+), sure (oid) AS (
+	SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper OR rolname = 'pg_database_owner'
 	UNION SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
-), mine (oid) AS (
-	SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user
-	UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN mine ON m.member = mine.oid
-	WHERE m.grantor IN (SELECT oid FROM sure) AND (pg_catalog.to_jsonb(m) ->> 'inherit_option' IS DISTINCT FROM 'false'
+), mine (me, oid) AS (
+	SELECT oid, oid FROM me
+	UNION SELECT me, m.roleid FROM pg_catalog.pg_auth_members m JOIN mine ON m.member = mine.oid
+	WHERE (m.grantor = me OR m.grantor IN (SELECT oid FROM sure)) AND (pg_catalog.to_jsonb(m) ->> 'inherit_option' IS DISTINCT FROM 'false'
 		OR pg_catalog.to_jsonb(m) ->> 'set_option' IS DISTINCT FROM 'false')
 ), trusted (oid) AS (
-	SELECT oid FROM sure UNION SELECT oid FROM mine
+	SELECT oid FROM sure UNION SELECT oid FROM mine GROUP BY oid HAVING pg_catalog.count(*) = (SELECT pg_catalog.count(*) FROM me)
 )`
 
 // objections lists what is not ours, and whether already a look believes it, runs somebody's code or shows somebody's
 // rows. Relied on are the tables that the migrator names, and what a change of their rows leads to: heirs, tables that
 // refer to them, relations in their rules and policies, and so on from there. The tables $2 are an application's too,
 // with triggers of its own; the migrator's, and drizzle-kit's journal, are plain. Who makes a trigger or a rule, nobody
-// notes; so nobody else may have the right to: what it calls may all be PostgreSQL's own, as query_to_xml is.
+// notes; so nobody else may have the right to, nor be a member of who has: what it calls may all be PostgreSQL's own, as
+// query_to_xml is. What is used is looked at with what that uses in turn, as far as PostgreSQL notes it: the operators of
+// an index and their functions, the checks of a domain, the types of a row.
 const objections = trusted + `, named AS (
 	SELECT c.oid, n.nspname <> $1 OR c.relname <> ALL ($2::text[]) AS plain, n.nspname = 'authdb' AND c.relname <> 'mark' AS looked
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -67,6 +73,29 @@ const objections = trusted + `, named AS (
 		pg_catalog.format('table %I.%I ', n.nspname, c.relname) AS what
 	FROM pg_catalog.pg_class c JOIN reached ON reached.oid = c.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	LEFT JOIN named ON named.oid = c.oid
+), hang AS (
+	SELECT what, a.grantee FROM relied, LATERAL (SELECT * FROM pg_catalog.aclexplode(relied.relacl) UNION ALL
+		SELECT e.* FROM pg_catalog.pg_attribute c, pg_catalog.aclexplode(c.attacl) e WHERE c.attrelid = relied.oid) a
+	WHERE a.privilege_type IN ('TRIGGER', 'REFERENCES') AND a.grantee <> relowner AND relowner IN (SELECT oid FROM trusted)
+), member (grantee, oid) AS (
+	SELECT grantee, grantee FROM hang UNION SELECT grantee, m.member FROM pg_catalog.pg_auth_members m JOIN member ON m.roleid = member.oid
+), made (class, oid, owner) AS (
+	SELECT 'pg_proc'::regclass::oid, oid, proowner FROM pg_catalog.pg_proc
+	UNION ALL SELECT 'pg_operator'::regclass, oid, oprowner FROM pg_catalog.pg_operator
+	UNION ALL SELECT 'pg_type'::regclass, oid, typowner FROM pg_catalog.pg_type
+	UNION ALL SELECT 'pg_opclass'::regclass, oid, opcowner FROM pg_catalog.pg_opclass
+	UNION ALL SELECT 'pg_opfamily'::regclass, oid, opfowner FROM pg_catalog.pg_opfamily
+), uses (rel, class, oid) AS (
+	SELECT rel, class, part.oid FROM part JOIN relied ON relied.oid = rel
+	UNION SELECT rel, needs.class, needs.oid FROM uses u, LATERAL (
+		SELECT refclassid, refobjid FROM pg_catalog.pg_depend WHERE classid = u.class AND objid = u.oid
+		UNION ALL SELECT refclassid, refobjid FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_depend ON classid = 'pg_constraint'::regclass AND objid = k.oid
+		WHERE u.class = 'pg_type'::regclass AND k.contypid = u.oid
+		UNION ALL SELECT 'pg_type'::regclass, atttypid FROM pg_catalog.pg_type t JOIN pg_catalog.pg_attribute ON attrelid = typrelid
+		WHERE u.class = 'pg_type'::regclass AND t.oid = u.oid
+		UNION ALL SELECT 'pg_operator'::regclass, amopopr FROM pg_catalog.pg_amop WHERE u.class = 'pg_opfamily'::regclass AND amopfamily = u.oid
+		UNION ALL SELECT 'pg_proc'::regclass, amproc FROM pg_catalog.pg_amproc WHERE u.class = 'pg_opfamily'::regclass AND amprocfamily = u.oid
+	) needs (class, oid) WHERE needs.class IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_opclass'::regclass, 'pg_opfamily'::regclass)
 )
 SELECT pg_catalog.format('schema %I belongs to %I', nspname, pg_catalog.pg_get_userbyid(nspowner)), true
 FROM pg_catalog.pg_namespace WHERE (nspname IN ($1, 'authdb') OR $3 AND nspname = 'drizzle') AND nspowner NOT IN (SELECT oid FROM trusted)
@@ -83,23 +112,14 @@ FROM relied JOIN pg_catalog.pg_trigger g ON g.tgrelid = relied.oid AND NOT g.tgi
 JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid WHERE plain OR p.proowner NOT IN (SELECT oid FROM trusted)
 UNION ALL
 SELECT what || 'lets others hang triggers or keys on it: REVOKE TRIGGER, REFERENCES ON ' || pg_catalog.rtrim(pg_catalog.substr(what, 7)) || ' FROM ' ||
-	CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END, false
-FROM relied, LATERAL (SELECT * FROM pg_catalog.aclexplode(relied.relacl) UNION ALL
-	SELECT e.* FROM pg_catalog.pg_attribute c, pg_catalog.aclexplode(c.attacl) e WHERE c.attrelid = relied.oid) a
-WHERE a.privilege_type IN ('TRIGGER', 'REFERENCES') AND a.grantee NOT IN (SELECT oid FROM trusted) AND relowner IN (SELECT oid FROM trusted)
+	CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END, false
+FROM hang JOIN member USING (grantee) WHERE member.oid NOT IN (SELECT oid FROM trusted)
 UNION ALL
 SELECT what || 'has the rule ' || pg_catalog.quote_ident(r.rulename), looked
 FROM relied JOIN pg_catalog.pg_rewrite r ON r.ev_class = relied.oid WHERE plain AND relkind = 'r'
 UNION ALL
-SELECT what || 'uses ' || pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0), looked
-FROM relied JOIN part ON part.rel = relied.oid
-JOIN pg_catalog.pg_depend d ON d.classid = part.class AND d.objid = part.oid
-	AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_opclass'::regclass)
-WHERE plain OR CASE d.refclassid
-	WHEN 'pg_proc'::regclass THEN (SELECT proowner FROM pg_catalog.pg_proc WHERE oid = d.refobjid)
-	WHEN 'pg_operator'::regclass THEN (SELECT oprowner FROM pg_catalog.pg_operator WHERE oid = d.refobjid)
-	WHEN 'pg_type'::regclass THEN (SELECT typowner FROM pg_catalog.pg_type WHERE oid = d.refobjid)
-	ELSE (SELECT opcowner FROM pg_catalog.pg_opclass WHERE oid = d.refobjid) END NOT IN (SELECT oid FROM trusted)`
+SELECT what || 'uses ' || pg_catalog.pg_describe_object(u.class, u.oid, 0), looked
+FROM relied JOIN (uses JOIN made USING (class, oid)) u ON u.rel = relied.oid WHERE plain OR owner NOT IN (SELECT oid FROM trusted)`
 
 // trust returns [ErrNotOurs] with what is not ours: to the eyes of who only looks at the migrator's own tables and where
 // the others are, or else of who writes. With drizzle, its journal is relied on too. To tables that nobody has made, there
@@ -124,7 +144,7 @@ func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
 	}
 	slices.Sort(found)
 	return fmt.Errorf("%w: %s. Drop it, or ALTER … OWNER TO a role of yours, and look at each trigger that another role could make; "+
-		"or connect as the owner, which a superuser does with role=… in the DSN; or name another schema in search_path",
+		"or log in as the owner, not as a superuser; or name another schema in search_path",
 		ErrNotOurs, strings.Join(slices.Compact(found), "; "))
 }
 
@@ -185,6 +205,11 @@ const surroundings = trusted + `, own AS (
 SELECT pg_catalog.format('in schema %I, which is searched, others may create: %s. What they make is found by name: REVOKE CREATE ON SCHEMA %1$I FROM %2$s',
 	nspname, pg_catalog.string_agg(CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END, ', ' ORDER BY grantee))
 FROM makers WHERE grantee NOT IN (SELECT oid FROM known) GROUP BY nspname
+UNION ALL
+SELECT pg_catalog.format('others may create schemas: %s. A schema named like a role that connects is searched before public, where "$user" is: REVOKE CREATE ON DATABASE %I FROM %1$s',
+	pg_catalog.string_agg(CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END, ', ' ORDER BY grantee), datname)
+FROM pg_catalog.pg_database, pg_catalog.aclexplode(datacl) a
+WHERE datname = pg_catalog.current_database() AND a.privilege_type = 'CREATE' AND grantee NOT IN (SELECT oid FROM known) GROUP BY datname
 UNION ALL
 SELECT pg_catalog.format('what others made has the name of something of PostgreSQL''s, and may be called in its place: %s. Drop it',
 	pg_catalog.string_agg(what, ', ' ORDER BY what))

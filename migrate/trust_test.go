@@ -16,8 +16,11 @@ const counting = `CREATE FUNCTION public.spring() RETURNS trigger LANGUAGE plpgs
 		$$ BEGIN PERFORM pg_catalog.nextval('public.sprung'); RETURN NEW; END $$;
 	CREATE FUNCTION public.sprung() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN pg_catalog.nextval('public.sprung'); END $$;`
 
-// strangers is a schema that search_path names first: "$user" is that of the session.
-const strangers = `DO $$ BEGIN EXECUTE pg_catalog.format('CREATE SCHEMA %I; GRANT USAGE ON SCHEMA %1$I TO PUBLIC', session_user); END $$`
+// strangers is a schema that search_path names first.
+const (
+	strangersFirst = `DO $$ BEGIN EXECUTE pg_catalog.format('ALTER DATABASE %I SET search_path = strangers, public', pg_catalog.current_database()); END $$`
+	strangers      = `CREATE SCHEMA strangers; GRANT USAGE ON SCHEMA strangers TO PUBLIC`
+)
 
 // TestWhatAStrangerMade before us, or hung on what is ours, is refused, and none of it runs: the kind is CVE-2022-2625.
 // Each line is made by a superuser as ours, then by mallory, who may create in the database and in public.
@@ -45,9 +48,9 @@ func TestWhatAStrangerMade(t *testing.T) {
 		run           func(*migrate.Migrator) error
 		want          string
 	}{
-		{"the schema that is searched first", 0, ``, strangers, up, "belongs to"},
-		{"the schema that is searched first, to look at", 0, ``, strangers, look, "belongs to"},
-		{"the schema that is searched first, to adopt", 0, ``, strangers, adopt(migrate.AdoptOptions{DryRun: true}), "belongs to"},
+		{"the schema that is searched first", 0, strangersFirst, strangers, up, "belongs to"},
+		{"the schema that is searched first, to look at", 0, strangersFirst, strangers, look, "belongs to"},
+		{"the schema that is searched first, to adopt", 0, strangersFirst, strangers, adopt(migrate.AdoptOptions{DryRun: true}), "belongs to"},
 		{"the schema", 0, ``, `CREATE SCHEMA authdb`, up, "schema authdb belongs to"},
 		{"the schema, with a trigger on its tables", 0, ``, `CREATE SCHEMA authdb; ` + ownTables + `
 			CREATE TRIGGER t BEFORE INSERT OR TRUNCATE ON authdb.schema_migrations EXECUTE FUNCTION public.spring()`, up, "has the trigger t"},
@@ -63,6 +66,25 @@ func TestWhatAStrangerMade(t *testing.T) {
 			`CREATE TRIGGER t BEFORE INSERT ON authdb.schema_history FOR EACH ROW EXECUTE FUNCTION public.spring()`, up, "has the trigger t",
 		},
 		{"a default that calls", 3, `ALTER TABLE authdb.schema_history ADD COLUMN x bigint DEFAULT public.sprung()`, ``, up, "uses function public.sprung()"},
+		{"a domain's check", 3, `CREATE DOMAIN small AS integer CHECK (public.sprung() > 0); ALTER TABLE team ALTER member_count TYPE small`, ``, up, "table public.team uses function public.sprung()"},
+		{
+			"a column of a row of domains", 3, `CREATE DOMAIN small AS integer CHECK (public.sprung() > 0); CREATE TYPE pair AS (a small[]);
+			ALTER TABLE team ADD CHECK ((ROW(ARRAY[member_count])::pair) IS NOT NULL)`, ``, up, "table public.team uses function public.sprung()",
+		},
+		{
+			"an operator's function", 3, `CREATE FUNCTION same(integer, integer) RETURNS boolean LANGUAGE sql AS 'SELECT true'; ALTER FUNCTION same OWNER TO mallory;
+			CREATE OPERATOR public.=== (FUNCTION = public.same, LEFTARG = integer, RIGHTARG = integer); ALTER TABLE team ADD CHECK (member_count OPERATOR(public.===) 0)`,
+			``, up, "table public.team uses function public.same(integer,integer)",
+		},
+		{
+			"an index's function", 3, `CREATE FUNCTION cmp(integer, integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 0'; ALTER FUNCTION cmp OWNER TO mallory;
+			CREATE OPERATOR CLASS odd FOR TYPE integer USING btree AS OPERATOR 3 =, FUNCTION 1 public.cmp(integer, integer); CREATE INDEX odd ON team (member_count odd)`,
+			``, up, "table public.team uses function public.cmp(integer,integer)",
+		},
+		{
+			"a function's function", 3, `CREATE FUNCTION ours() RETURNS bigint BEGIN ATOMIC SELECT public.sprung(); END; ALTER TABLE team ADD CHECK (public.ours() > 0)`,
+			``, up, "table public.team uses function public.sprung()",
+		},
 		{"a check that calls", 3, `ALTER TABLE authdb.schema_history ADD CHECK (public.sprung() > 0)`, ``, up, "uses function public.sprung()"},
 		{"a rule", 3, `CREATE RULE r AS ON INSERT TO authdb.schema_history DO ALSO SELECT public.sprung()`, ``, up, "has the rule r"},
 		{
@@ -267,6 +289,77 @@ func TestWhoMadeUsAMember(t *testing.T) {
 		if err := m.Up(t.Context()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestWhoLoggedIn counts too: what runs as the role that a session took can go back to the one that it logged in as.
+func TestWhoLoggedIn(t *testing.T) {
+	t.Parallel()
+	conn, dsn := database(t)
+	app, as := role(t, conn, dsn)
+	deploy, asDeploy := role(t, conn, dsn)
+	exec(t, conn, `GRANT CREATE, USAGE ON SCHEMA public TO `+app+`;
+		DO $$ BEGIN EXECUTE pg_catalog.format('GRANT CREATE ON DATABASE %I TO `+app+`', pg_catalog.current_database()); END $$`)
+	m := migrator(t, as, migrate.Options{})
+	mustGoto(t, m, 3)
+	_ = m.Close()
+	exec(t, conn, `GRANT `+app+` TO `+deploy)
+	for other, version := range map[string]int{dsn: 3, asDeploy: 4} {
+		m = migrator(t, dsnWith(t, other, "role", app), migrate.Options{})
+		if err := m.Goto(t.Context(), version); errors.Is(err, migrate.ErrNotOurs) != (other == dsn) || other != dsn && err != nil {
+			t.Errorf("to %d: %v", version, err)
+		}
+		_ = m.Close()
+	}
+}
+
+// TestGroupsRights are those of its members: that the migrator is one of them makes the others no friends.
+func TestGroupsRights(t *testing.T) {
+	t.Parallel()
+	conn, dsn := database(t)
+	group, _ := role(t, conn, dsn)
+	between, _ := role(t, conn, dsn)
+	owner, as := role(t, conn, dsn)
+	mallory, _ := role(t, conn, dsn)
+	exec(t, conn, `GRANT CREATE, USAGE ON SCHEMA public TO `+owner+`, `+group+`; GRANT `+group+` TO `+owner+`, `+between+`;
+		DO $$ BEGIN EXECUTE pg_catalog.format('GRANT CREATE ON DATABASE %I TO `+owner+`', pg_catalog.current_database()); END $$`)
+	m := migrator(t, as, migrate.Options{})
+	mustGoto(t, m, 3)
+	exec(t, conn, `GRANT TRIGGER ON team TO `+group)
+	refused := func(who string) {
+		t.Helper()
+		if err := m.UpBy(t.Context(), 1); !errors.Is(err, migrate.ErrNotOurs) || !strings.Contains(err.Error(), "REVOKE TRIGGER, REFERENCES ON public.team FROM "+group) {
+			t.Errorf("%s: got %v", who, err)
+		}
+	}
+	refused("a member")
+	exec(t, conn, `REVOKE `+group+` FROM `+between)
+	if err := m.UpBy(t.Context(), 1); err != nil {
+		t.Errorf("alone: %v", err)
+	}
+	exec(t, conn, `GRANT `+group+` TO `+between+`; GRANT `+between+` TO `+owner+`, `+mallory)
+	refused("a member of a member")
+	exec(t, conn, `ALTER TABLE team OWNER TO `+group) // who owns a table is trusted with it
+	if err := m.UpBy(t.Context(), 1); err != nil {
+		t.Errorf("the owner: %v", err)
+	}
+}
+
+// TestUserSchema: a schema that another role has given this one's name is no place for tables, nor is it searched.
+func TestUserSchema(t *testing.T) {
+	t.Parallel()
+	conn, dsn := database(t)
+	owner, as := role(t, conn, dsn)
+	mallory, _ := role(t, conn, dsn)
+	exec(t, conn, `GRANT CREATE, USAGE ON SCHEMA public TO `+owner+`;
+		DO $$ BEGIN EXECUTE pg_catalog.format('GRANT CREATE ON DATABASE %I TO `+owner+`, `+mallory+`', pg_catalog.current_database()); END $$;
+		SET ROLE `+mallory+`; CREATE SCHEMA `+owner+`; GRANT ALL ON SCHEMA `+owner+` TO PUBLIC; CREATE TABLE `+owner+`."user" (); RESET ROLE`)
+	m := migrator(t, as, migrate.Options{})
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := collect(t, conn, `SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = 'session'`); len(got) != 1 || got[0] != "public" {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -365,6 +365,11 @@ func TestNotes(t *testing.T) {
 		},
 		{"their schema, searched first", `CREATE SCHEMA first AUTHORIZATION mallory`, "in schema first, which is searched, others may create: mallory", `DROP SCHEMA first`},
 		{
+			"schemas that others may make", `DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO mallory', current_database()); END $$`,
+			"others may create schemas: mallory. A schema named like a role that connects is searched before public",
+			`DO $$ BEGIN EXECUTE format('REVOKE CREATE ON DATABASE %I FROM mallory', current_database()); END $$`,
+		},
+		{
 			"rights", `GRANT SELECT, UPDATE ON session TO mallory; GRANT SELECT (password) ON account TO mallory`,
 			"beside their owner, mallory has rights on tables: SELECT, UPDATE", `REVOKE ALL ON session FROM mallory; REVOKE ALL (password) ON account FROM mallory`,
 		},
@@ -449,11 +454,11 @@ func TestVerifyWithoutTheRedundantIndex(t *testing.T) {
 	}
 }
 
-// role makes a role for the time of the test, and returns the DSN of a session that is it.
+// role makes a role for the time of the test, and returns a DSN to log in as it.
 func role(t *testing.T, conn *pgx.Conn, dsn string) (name, as string) {
 	t.Helper()
 	name = "authdb_test_" + strings.ToLower(rand.Text())
-	exec(t, conn, "CREATE ROLE "+name)
+	exec(t, conn, "CREATE ROLE "+name+" LOGIN PASSWORD '"+name+"'")
 	t.Cleanup(func() {
 		ctx := context.Background()
 		other, err := pgx.Connect(ctx, dsn)
@@ -466,7 +471,7 @@ func role(t *testing.T, conn *pgx.Conn, dsn string) (name, as string) {
 		}
 		_ = other.Close(ctx)
 	})
-	return name, dsnWith(t, dsn, "role", name)
+	return name, dsnWith(t, dsnWith(t, dsn, "user", name), "password", name)
 }
 
 // TestVerifyWithoutTheRightToCreate: a role that may only look gets an answer nevertheless.
