@@ -20,7 +20,7 @@ var initdbArgs = []string{"-U", "postgres", "--auth-local=trust", "--auth-host=s
 func (l *launcher) makeCluster(ctx context.Context) error {
 	data, kept := filepath.Join(l.dir, dataName), l.keptCluster()
 	if kept != "" && restore(kept, data) == nil {
-		return l.handOver(data)
+		return nil
 	}
 	l.opts.say("making a database cluster")
 	if err := errors.Join(os.RemoveAll(data), os.Mkdir(data, 0o700), l.handOver(data)); err != nil {
@@ -44,11 +44,11 @@ func (l *launcher) makeCluster(ctx context.Context) error {
 	return nil
 }
 
-// keptCluster names the tar file for this very server, or is "" when there is no place for one. initdb writes the time
-// zone into the cluster.
+// keptCluster names the tar file for this very server, or is "" when there is no place for one, or another user could
+// write into what is kept: every server to come would have it. initdb writes the time zone into the cluster.
 func (l *launcher) keptCluster() string {
 	cache, err := cacheDir()
-	if err != nil || !sockets {
+	if err != nil || !sockets || l.as.other {
 		return ""
 	}
 	key := sha256.Sum256([]byte(strings.Join(append([]string{l.bin, l.version, os.Getenv("TZ")}, initdbArgs...), "\x00")))
@@ -72,13 +72,7 @@ func restore(kept, data string) error {
 }
 
 // store renames a complete file into place; of several processes the last one wins.
-// What it reads is the server's user's: nothing outside of it is opened, whatever the names there lead to.
 func store(data, kept string) error {
-	root, err := os.OpenRoot(data)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
 	file, err := os.CreateTemp(filepath.Dir(kept), "cluster-*.part")
 	if err != nil {
 		return err
@@ -86,7 +80,7 @@ func store(data, kept string) error {
 	defer os.Remove(file.Name()) // fails after the rename
 	w := tar.NewWriter(file)
 	// Synced, because after a crash a renamed file may be empty.
-	err = errors.Join(w.AddFS(root.FS()), w.Close(), file.Sync(), file.Close())
+	err = errors.Join(w.AddFS(os.DirFS(data)), w.Close(), file.Sync(), file.Close())
 	if err != nil {
 		return err
 	}

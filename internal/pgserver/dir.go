@@ -2,10 +2,8 @@ package pgserver
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 const (
@@ -114,20 +112,10 @@ func reachable(dir string, as account) bool {
 	}
 }
 
-// handOver gives path and what is below it to the server's user: path itself last, which keeps that user out until then.
-func (l *launcher) handOver(path string) error {
+// handOver gives a new directory to the server's user.
+func (l *launcher) handOver(dir string) error {
 	if !l.as.other {
 		return nil
 	}
-	var names []string
-	err := filepath.WalkDir(path, func(name string, _ fs.DirEntry, err error) error {
-		names = append(names, name)
-		return err
-	})
-	for _, name := range slices.Backward(names) {
-		if err == nil {
-			err = os.Lchown(name, l.as.uid, l.as.gid)
-		}
-	}
-	return err
+	return os.Lchown(dir, l.as.uid, l.as.gid)
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
 const startTimeout = 60 * time.Second
@@ -112,13 +114,17 @@ func environ(as account) []string {
 	return append(env, "LC_ALL=C")
 }
 
-// indent is the last lines of a program's output, for the end of an error.
+// indent is the last lines of a program's output, for the end of an error: another user's program may have written them,
+// so none acts on the terminal.
 func indent(text string) string {
 	const most = 15
 	if text = strings.TrimSpace(text); text == "" {
 		return ""
 	}
 	lines := strings.Split(text, "\n")
-	lines = lines[max(0, len(lines)-most):]
-	return "\n\t" + strings.Join(lines, "\n\t")
+	text = ""
+	for _, line := range lines[max(0, len(lines)-most):] {
+		text += "\n\t" + catalog.Line(line)
+	}
+	return text
 }

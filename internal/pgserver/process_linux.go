@@ -6,10 +6,10 @@ import (
 	"syscall"
 )
 
-// attributes put the child in a process group of its own, out of reach of the terminal's Ctrl-C, and end it with its
-// parent. Root without the right to become another user shows itself to the child as user 1000 of a namespace.
+// attributes put the child in a session of its own, out of reach of the terminal's Ctrl-C, and the terminal, into which it
+// could type as its owner, out of the child's; and end it with its parent. Root without the right to become another user shows itself to the child as user 1000 of a namespace.
 func attributes(as account) *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{Credential: as.credential(), Setpgid: true, Pdeathsig: syscall.SIGQUIT}
+	attr := &syscall.SysProcAttr{Credential: as.credential(), Setsid: true, Pdeathsig: syscall.SIGQUIT}
 	if as.namespace {
 		attr.Cloneflags = syscall.CLONE_NEWUSER
 		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 1000, HostID: os.Geteuid(), Size: 1}}
@@ -22,8 +22,7 @@ func daemon(as account, keep bool, name string, args ...string) (*exec.Cmd, erro
 	cmd := exec.Command(name, args...)
 	cmd.SysProcAttr = attributes(as)
 	if keep {
-		attr := cmd.SysProcAttr
-		attr.Setpgid, attr.Setsid, attr.Pdeathsig = false, true, 0
+		cmd.SysProcAttr.Pdeathsig = 0
 	}
 	return cmd, nil
 }

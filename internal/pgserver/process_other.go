@@ -7,9 +7,10 @@ import (
 	"syscall"
 )
 
-// attributes put the child in a process group of its own, out of reach of the terminal's Ctrl-C.
+// attributes put the child in a session of its own, out of reach of the terminal's Ctrl-C, and the terminal, into which it
+// could type as its owner, out of the child's.
 func attributes(as account) *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Credential: as.credential(), Setpgid: true}
+	return &syscall.SysProcAttr{Credential: as.credential(), Setsid: true}
 }
 
 // leash stops the server when its standard input ends, and ends when the server does. The server gets no part of that
@@ -30,7 +31,7 @@ exit $status`
 func daemon(as account, keep bool, name string, args ...string) (*exec.Cmd, error) {
 	if keep {
 		cmd := exec.Command(name, args...)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as.credential(), Setsid: true}
+		cmd.SysProcAttr = attributes(as)
 		return cmd, nil
 	}
 	cmd := exec.Command("/bin/sh", append([]string{"-c", leash, "sh", name}, args...)...)

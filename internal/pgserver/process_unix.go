@@ -58,7 +58,7 @@ func requestStop(s *Server, mode string) {
 	_ = s.proc.cmd.Process.Signal(signal) // one that is gone needs none
 }
 
-// killGroup reaches the server's own children too; daemon made the process the leader of its group.
+// killGroup reaches the server's own children too; the process is the leader of its session, and so of its group.
 func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
 
 func owner(info fs.FileInfo) int {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -135,7 +134,14 @@ func (l *launcher) waitReady(ctx context.Context, proc *process, dsn string) (st
 	}
 }
 
+// logTail is the end of the log, which the server may have filled.
 func (l *launcher) logTail() string {
-	log, _ := os.ReadFile(filepath.Join(l.dir, logName)) // without a log there is nothing to add
-	return indent(string(log))
+	const most = 8 << 10
+	info, err := l.log.Stat()
+	if err != nil {
+		return "" // without a log there is nothing to add
+	}
+	tail := make([]byte, min(info.Size(), most))
+	n, _ := l.log.ReadAt(tail, info.Size()-int64(len(tail))) // it may have become shorter
+	return indent(string(tail[:n]))
 }
