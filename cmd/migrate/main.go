@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -100,6 +101,10 @@ func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args [
 	flags.DurationVar(&c.statementTimeout, "statement-timeout", 0, "")
 	words, err := parse(flags, args)
 	p.json = c.json
+	if slices.ContainsFunc(args, hasPassword) { // wherever it stands; other errors may quote the argument
+		return fmt.Errorf("%w: an argument holds a password, which the list of processes shows to every user of this machine: "+
+			"set DATABASE_URL, or PGPASSFILE", errUsage)
+	}
 	if errors.Is(err, flag.ErrHelp) {
 		_, _ = io.WriteString(out, usage)
 		return err
@@ -113,10 +118,6 @@ func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args [
 	}
 	if v.offline != nil {
 		return v.offline(c, words[1:], p)
-	}
-	if hasPassword(c.url) {
-		return fmt.Errorf("%w: --database-url holds a password, which the list of processes shows to every user of this machine: "+
-			"set DATABASE_URL, or PGPASSFILE", errUsage)
 	}
 	if c.url == "" {
 		c.url = os.Getenv("DATABASE_URL")
@@ -145,7 +146,8 @@ var passwordKey = regexp.MustCompile(`(?i)password[\s\v]*=`)
 
 var escape = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
-// hasPassword reports whether there may be a password in a connection string, be it well formed or not.
+// hasPassword reports whether there may be a password in an argument, which may be a connection string, be it well formed
+// or not.
 func hasPassword(dsn string) bool {
 	text := escape.ReplaceAllStringFunc(dsn, func(s string) string {
 		b, _ := hex.DecodeString(s[1:])

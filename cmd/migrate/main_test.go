@@ -259,6 +259,22 @@ func TestNoPasswordInAFlag(t *testing.T) {
 	}
 }
 
+// TestMisplacedPassword: a connection string in another place is not shown by what is wrong with that.
+func TestMisplacedPassword(t *testing.T) {
+	t.Parallel()
+	for _, dsn := range []string{"postgres://ada:hunter2@127.0.0.1:1/x", "host=127.0.0.1 port=1 password=hunter2"} {
+		for _, args := range [][]string{
+			{dsn}, {"up", dsn}, {"up", "--", dsn}, {dsn, "up"}, {"goto", dsn}, {"--wait-for-db", dsn, "up"}, {"up", "--json=" + dsn}, {"up", "--url=" + dsn},
+			{"up", "--" + dsn}, {"create", dsn}, {"check", "--dir", dsn}, {"adopt", "--drizzle-journal=" + dsn}, {"-h", dsn},
+		} {
+			out, errs, code := output(t, exec.Command(binary, append([]string{"--json"}, args...)...))
+			if code != 2 || strings.Contains(out+errs, "hunter2") || !strings.Contains(out+errs, "DATABASE_URL, or PGPASSFILE") {
+				t.Errorf("%q: exit %d, %s%s", args, code, out, errs)
+			}
+		}
+	}
+}
+
 // TestMakeDownAsks unless the command line, and nothing else, says yes=1.
 func TestMakeDownAsks(t *testing.T) {
 	t.Parallel()
