@@ -69,7 +69,7 @@ func TestWhatAStrangerMade(t *testing.T) {
 		{"a domain's check", 3, `CREATE DOMAIN small AS integer CHECK (public.sprung() > 0); ALTER TABLE team ALTER member_count TYPE small`, ``, up, "table public.team uses function public.sprung()"},
 		{
 			"a column of a row of domains", 3, `CREATE DOMAIN small AS integer CHECK (public.sprung() > 0); CREATE TYPE pair AS (a small[]);
-			ALTER TABLE team ADD CHECK ((ROW(ARRAY[member_count])::pair) IS NOT NULL)`, ``, up, "table public.team uses function public.sprung()",
+			ALTER TABLE team ADD CHECK (name::pair IS NOT NULL)`, ``, up, "table public.team uses function public.sprung()",
 		},
 		{
 			"an operator's function", 3, `CREATE FUNCTION same(integer, integer) RETURNS boolean LANGUAGE sql AS 'SELECT true'; ALTER FUNCTION same OWNER TO mallory;
