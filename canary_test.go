@@ -718,7 +718,7 @@ func (a *aviary) storeFails() {
 	t := a.t
 	t.Helper()
 	ctx := t.Context()
-	known := []string{"Close", "DeleteExpiredMarks", "InTx", "InTxWith", "Ping", "Pool", "Resolve", "Tx", "WithTx"}
+	known := []string{"CheckSchema", "Close", "DeleteExpiredMarks", "InTx", "InTxWith", "Ping", "Pool", "Resolve", "Tx", "WithTx"}
 	for m := range reflect.TypeFor[*authdb.Store]().Methods() {
 		if !slices.Contains(known, m.Name) {
 			t.Errorf("Store.%s is not scanned", m.Name)
@@ -727,6 +727,14 @@ func (a *aviary) storeFails() {
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
 	a.failed("canceled context", "Ping", a.store.Ping(canceled))
+	a.failed("canceled context", "CheckSchema", a.store.CheckSchema(canceled))
+	a.failed("another schema", "CheckSchema", a.store.InTx(ctx, func(tx *authdb.Store) error {
+		_, err := tx.Tx().Exec(ctx, `ALTER TABLE "user" RENAME COLUMN name TO called`)
+		if err == nil {
+			err = tx.CheckSchema(ctx)
+		}
+		return err
+	}))
 	a.failed("canceled context", "DeleteExpiredMarks", errOf(a.store.DeleteExpiredMarks(canceled, 1)))
 	key := authdb.Once(ctx, newCanary(secretCanary))
 	for _, in := range []context.Context{key, key, authdb.Once(ctx, "")} {

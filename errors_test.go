@@ -281,12 +281,14 @@ func unwrapAll(err error) string {
 func TestErrorsSayWhatHelps(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]error{
-		`relation "user" does not exist (SQLSTATE 42P01)`: &pgconn.PgError{Code: "42P01", Message: `relation "user" does not exist`},
-		"invalid input (SQLSTATE 22P02)":                  leaky("22P02", ""),
-		"database error":                                  &pgconn.PgError{},
-		"conn closed":                                     pgconn.ErrConnClosed,
-		"unexpected EOF":                                  io.ErrUnexpectedEOF,
-		"database error (SQLSTATE XX000)":                 leaky("XX000", ""),
+		`relation "user" does not exist: run migrate up, or name the schema of the tables in search_path (SQLSTATE 42P01)`: &pgconn.PgError{
+			Code: "42P01", Message: `relation "user" does not exist`,
+		},
+		"invalid input (SQLSTATE 22P02)":  leaky("22P02", ""),
+		"database error":                  &pgconn.PgError{},
+		"conn closed":                     pgconn.ErrConnClosed,
+		"unexpected EOF":                  io.ErrUnexpectedEOF,
+		"database error (SQLSTATE XX000)": leaky("XX000", ""),
 	} {
 		if got := translate("Users.Get", err).Error(); !strings.HasSuffix(got, want) {
 			t.Errorf("got %q, want it to end in %q", got, want)

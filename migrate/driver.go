@@ -179,7 +179,7 @@ func (m *Migrator) send(ctx context.Context, sql string) error {
 func (m *Migrator) write(ctx context.Context, version int, dirty bool) error {
 	sql := "DELETE FROM " + versionTable
 	if version > 0 || dirty {
-		sql += fmt.Sprintf("; INSERT INTO %s (version, dirty) VALUES (%d, %t)", versionTable, version, dirty)
+		sql += "; INSERT INTO " + versionTable + fmt.Sprintf(" (version, dirty) VALUES (%d, %t)", version, dirty)
 	}
 	return m.send(ctx, sql)
 }
