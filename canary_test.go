@@ -1084,6 +1084,7 @@ func (a *aviary) sentinels() {
 		"ErrTooManyAttempts": authdb.ErrTooManyAttempts, "ErrCommitUnknown": authdb.ErrCommitUnknown,
 		"ErrUnavailable": authdb.ErrUnavailable, "ErrTimeout": authdb.ErrTimeout, "ErrIsolation": authdb.ErrIsolation,
 		"ErrAlreadyDone": authdb.ErrAlreadyDone, "ErrInTransaction": authdb.ErrInTransaction,
+		"ErrSchema": authdb.ErrSchema,
 	}
 	for _, name := range exportedErrors(a.t) {
 		if err, ok := known[name]; !ok || !seen[err.Error()] {
