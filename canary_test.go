@@ -728,6 +728,9 @@ func (a *aviary) storeFails() {
 	cancel()
 	a.failed("canceled context", "Ping", a.store.Ping(canceled))
 	a.failed("canceled context", "CheckSchema", a.store.CheckSchema(canceled))
+	a.failed("read only", "InTxWith", a.store.InTxWith(ctx, authdb.TxOptions{ReadOnly: true}, func(tx *authdb.Store) error {
+		return errOf(tx.Users.Create(ctx, authdb.CreateUserParams{Name: newCanary(valueCanary), Email: newCanary(valueCanary) + "@x.io"}))
+	}))
 	a.failed("another schema", "CheckSchema", a.store.InTx(ctx, func(tx *authdb.Store) error {
 		_, err := tx.Tx().Exec(ctx, `ALTER TABLE "user" RENAME COLUMN name TO called`)
 		if err == nil {
@@ -1084,7 +1087,7 @@ func (a *aviary) sentinels() {
 		"ErrTooManyAttempts": authdb.ErrTooManyAttempts, "ErrCommitUnknown": authdb.ErrCommitUnknown,
 		"ErrUnavailable": authdb.ErrUnavailable, "ErrTimeout": authdb.ErrTimeout, "ErrIsolation": authdb.ErrIsolation,
 		"ErrAlreadyDone": authdb.ErrAlreadyDone, "ErrInTransaction": authdb.ErrInTransaction,
-		"ErrSchema": authdb.ErrSchema,
+		"ErrSchema": authdb.ErrSchema, "ErrReadOnly": authdb.ErrReadOnly,
 	}
 	for _, name := range exportedErrors(a.t) {
 		if err, ok := known[name]; !ok || !seen[err.Error()] {

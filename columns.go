@@ -135,9 +135,10 @@ func (c *Columns[T]) Of(ctx context.Context, id string) (columns T, ok bool) {
 }
 
 // Write returns a context with which Create, CreateMany, Update and every other call that inserts a row into the table,
-// or renews one in its place as Invitations.Create and Accounts.Link do, store these values in it, in the same statement.
-// A value that does not fit its column is [ErrInvalidInput] there, with the column as Field. A field that is a [Change] which is not set is left out, so that an
-// Update leaves its column and a new row has its default. Times are stored as UTC, in milliseconds.
+// or renews one in its place as Invitations.Create and Accounts.Link do, store these values in it, in the same
+// statement. A value that does not fit its column is [ErrInvalidInput] there, with the column as Field. A field that is
+// a [Change] which is not set is left out, so that an Update leaves its column and a new row has its default. Times are
+// stored as UTC, in milliseconds.
 func (c *Columns[T]) Write(ctx context.Context, values T) context.Context {
 	row := reflect.ValueOf(values)
 	args, use := make([]any, 0, len(c.fields)), make([]int, 0, len(c.fields))

@@ -49,6 +49,9 @@ var (
 	ErrTimeout = errors.New("timed out")
 	// ErrIsolation: the caller's transaction is not READ COMMITTED, on which the locks of this operation rely.
 	ErrIsolation = errors.New("transaction is not read committed")
+	// ErrReadOnly: a standby, or a transaction that only reads, refused to write. A store of [Open] leaves a standby and
+	// tries again elsewhere; so this comes where there is no other server, and nothing was applied.
+	ErrReadOnly = errors.New("read only")
 	// ErrSchema: the database lacks a table, a column or a key, or has another one; see [Store.CheckSchema].
 	ErrSchema = errors.New("schema does not fit")
 	// ErrInsecureTLS: a remote host would be reached without verifying its certificate; see [Open] and
@@ -167,8 +170,9 @@ func translate(op string, err error) error {
 		e.kinds, e.cause = []error{ErrAlreadyDone}, nil
 	case errors.Is(err, ErrInsecureTLS):
 		e.kinds = []error{ErrInsecureTLS}
-	case isParseError(err):
-		e.kinds, e.Field, e.Reason = []error{ErrInvalidInput}, "dsn", "malformed"
+	case isDSNError(err):
+		reason, _ := errors.AsType[connect.DSNError](err)
+		e.kinds, e.Field, e.Reason, e.cause = []error{ErrInvalidInput}, "dsn", string(reason), nil
 	default:
 		e.classify(err)
 	}
@@ -240,6 +244,11 @@ func (e *Error) classify(err error) {
 		e.kinds = []error{ErrInvalidInput}
 	case repo.LockNotAvailable, repo.IdleInTransactionTimeout, repo.TransactionTimeout:
 		e.kinds, e.Retry = []error{ErrTimeout}, RetryTransaction
+	case repo.ReadOnly:
+		e.kinds = []error{ErrReadOnly}
+		if failure, ok := errors.AsType[*repo.FailureError](err); ok && failure.Gone {
+			e.Retry = RetryTransaction
+		}
 	case repo.QueryCanceled:
 		e.kinds = []error{ErrTimeout} // it would take as long again
 	default:
@@ -279,10 +288,8 @@ func isTLSError(err error) bool {
 		strings.Contains(err.Error(), "refused TLS")
 }
 
-// isParseError tells a DSN that pgx cannot read. Its text may quote the password, which pgx finds only in DSNs that it
-// can read.
-func isParseError(err error) bool {
-	_, ok := errors.AsType[*pgconn.ParseConfigError](err)
+func isDSNError(err error) bool {
+	_, ok := errors.AsType[connect.DSNError](err)
 	return ok
 }
 

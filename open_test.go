@@ -1,6 +1,7 @@
 package authdb
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -91,12 +92,12 @@ func way(host string, c *tls.Config) string {
 
 func TestPoolDefaults(t *testing.T) {
 	t.Parallel()
-	year := 365 * 24 * time.Hour
 	cfg, err := poolConfig("host=/tmp timezone=Asia/Tokyo", newConfig(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.ConnConfig.ConnectTimeout != 10*time.Second || cfg.MaxConnIdleTime != 30*time.Second || cfg.MaxConnLifetime < 10*year {
+	if cfg.ConnConfig.ConnectTimeout != 10*time.Second || cfg.MaxConnIdleTime != 30*time.Second || cfg.MaxConnLifetime != time.Hour ||
+		cfg.MaxConnLifetimeJitter != 6*time.Minute || cfg.PingTimeout != time.Second {
 		t.Errorf("connect %v, idle %v, lifetime %v", cfg.ConnConfig.ConnectTimeout, cfg.MaxConnIdleTime, cfg.MaxConnLifetime)
 	}
 	if zone := cfg.ConnConfig.RuntimeParams["timezone"]; zone != "UTC" {
@@ -365,5 +366,96 @@ func TestOpenFails(t *testing.T) {
 	cancel()
 	if _, err := Open(ctx, "host=/tmp"); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
+	}
+}
+
+// untold is a connection to a server that does not tell whether it is a standby.
+type untold struct{ net.Conn }
+
+func (c untold) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if at := bytes.Index(b[:n], []byte("in_hot_standby")); at >= 0 {
+		b[at] = 'x'
+	}
+	return n, err
+}
+
+// TestStandbysAreLeft: a write that a read-only server refuses is tried on new connections, until one leads to another
+// server; on a server that says that it is the primary, the transaction is at fault, and the connection stays.
+func TestStandbysAreLeft(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	db, err := testdb.Migrated(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Drop(context.Background()) })
+	admin, err := pgx.Connect(ctx, db.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = admin.Close(context.Background()) }()
+	set := func(sql string) {
+		if _, err := admin.Exec(ctx, "ALTER DATABASE "+pgx.Identifier{db.Name}.Sanitize()+" "+sql); err != nil {
+			t.Error(err)
+		}
+	}
+	network, address := pgconn.NetworkAddress(admin.Config().Host, admin.Config().Port)
+	for _, tells := range []bool{false, true} {
+		set("SET default_transaction_read_only = on")
+		dials := 0
+		store, err := Open(ctx, db.DSN, WithInsecureTLS(), WithPoolConfig(func(c *pgxpool.Config) {
+			c.MaxConns = 1
+			c.ConnConfig.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
+				if dials++; dials == 4 {
+					set("RESET default_transaction_read_only")
+				}
+				conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+				if tells {
+					return conn, err
+				}
+				return untold{conn}, err
+			}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = store.Users.Create(ctx, CreateUserParams{Email: "a@x.io"})
+		if e, _ := errors.AsType[*Error](err); tells && (e == nil || !errors.Is(err, ErrReadOnly) || e.Retry != RetryNever || dials != 1) ||
+			!tells && (err != nil || dials != 4) {
+			t.Errorf("tells %v: %v after %d connections", tells, err, dials)
+		}
+		store.Close()
+	}
+}
+
+// TestRemoteHostSaysWhy: what the server answers is the cause, not that TLS was offered first.
+func TestRemoteHostSaysWhy(t *testing.T) {
+	t.Parallel()
+	db, err := testdb.Migrated(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Drop(context.Background()) })
+	target, err := pgx.ParseConfig(db.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, address := pgconn.NetworkAddress(target.Host, target.Port)
+	for name, dsn := range map[string]string{
+		"database":  "host=127.0.0.1 user=" + target.User + " dbname=nowhere",
+		"parameter": "host=127.0.0.1 user=" + target.User + " dbname=" + db.Name + " options='-c nonsense=1'",
+	} {
+		if target.Password != "" {
+			dsn += " password='" + target.Password + "'"
+		}
+		_, err := Open(t.Context(), dsn, WithPoolConfig(func(c *pgxpool.Config) {
+			c.ConnConfig.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, network, address)
+			}
+		}))
+		if e, _ := errors.AsType[*Error](err); e == nil || errors.Is(err, ErrInsecureTLS) || e.SQLState == "" {
+			t.Errorf("wrong %s: %v", name, err)
+		}
 	}
 }

@@ -173,11 +173,11 @@ func (s *Store) Ping(ctx context.Context) error {
 	return translate("Ping", s.repo().Ping(ctx))
 }
 
-// CheckSchema returns [ErrSchema] where the database lacks a column or a unique key that statements of this package rely
-// on, or has a column of another type. [Error.Reason] lists all of them, and which migration brings each. It looks at the
-// tables that the sessions' search_path leads to and reads the catalog alone, so any role may call it: when a program
-// starts, before a request meets what is missing. authdb.mark, which only [Once] and [WithOnce] need, is looked for on a
-// store of WithOnce.
+// CheckSchema returns [ErrSchema] where the database lacks a column or a unique key that statements of this package
+// rely on, or has a column of another type. [Error.Reason] lists all of them, and which migration brings each. It looks
+// at the tables that the sessions' search_path leads to and reads the catalog alone, so any role may call it: when a
+// program starts, before a request meets what is missing. authdb.mark, which only [Once] and [WithOnce] need, is looked
+// for on a store of WithOnce.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	return translate("CheckSchema", s.repo().CheckSchema(ctx))
 }

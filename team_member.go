@@ -191,7 +191,8 @@ func (r TeamMemberRepository) GetByUser(
 // organization's. It returns [ErrInvalidInput].
 func (r TeamMemberRepository) List(ctx context.Context, p ListTeamMembersParams) (Page[TeamMemberWithUser], error) {
 	const op = "TeamMembers.List"
-	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID), pageOf(p.After, p.Limit)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID),
+		pageOf(p.After, p.Limit)); err != nil {
 		return Page[TeamMemberWithUser]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -203,7 +204,8 @@ func (r TeamMemberRepository) List(ctx context.Context, p ListTeamMembersParams)
 		return list(ctx, r.repo(), op, (*queries).ListTeamMembersNewest, dbgen.ListTeamMembersNewestParams(args),
 			p.Limit, teamMemberWithUser, TeamMemberWithUser.cursor)
 	}
-	return list(ctx, r.repo(), op, (*queries).ListTeamMembers, args, p.Limit, teamMemberWithUser, TeamMemberWithUser.cursor)
+	return list(ctx, r.repo(), op, (*queries).ListTeamMembers, args, p.Limit,
+		teamMemberWithUser, TeamMemberWithUser.cursor)
 }
 
 // All iterates over the team members of [TeamMemberRepository.List] from p.After on, p.Limit (1,000 if 0) at a time. An
@@ -245,7 +247,8 @@ func (r TeamMemberRepository) AllByUser(
 // Count returns how many team members [TeamMemberRepository.List] has on all its pages. It returns [ErrInvalidInput].
 func (r TeamMemberRepository) Count(ctx context.Context, p ListTeamMembersParams) (int64, error) {
 	const op = "TeamMembers.Count"
-	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID), pageOf(p.After, p.Limit)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID),
+		pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountTeamMembers, dbgen.CountTeamMembersParams{

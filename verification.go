@@ -175,7 +175,9 @@ func (r VerificationRepository) ConsumeValue(ctx context.Context, identifier, va
 	if err := check(op, key("identifier", identifier, maxToken), text("value", value, maxValue)); err != nil {
 		return Verification{}, err
 	}
-	row, err := r.repo().ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{Identifier: string(identifier), Value: new(string(value))})
+	row, err := r.repo().ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{
+		Identifier: string(identifier), Value: new(string(value)),
+	})
 	return answer(op, row, err, toVerification)
 }
 
@@ -225,7 +227,8 @@ func (r VerificationRepository) UpdateByIdentifier(
 	}
 	query := (*queries).UpdateVerificationsByIdentifier
 	n, err := repo.Count(ctx, r.repo(), op, query, dbgen.UpdateVerificationsByIdentifierParams{
-		Identifier: string(identifier), Value: (*string)(p.Value.value), ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo().Now(),
+		Identifier: string(identifier), Value: (*string)(p.Value.value),
+		ExpiresAt: repo.UTC(p.ExpiresAt.value), Now: r.repo().Now(),
 	})
 	return n, translate(op, err)
 }

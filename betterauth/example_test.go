@@ -70,7 +70,7 @@ func Example() {
 				return err
 			}
 			if _, err := store.Accounts.Create(ctx, authdb.CreateAccountParams{
-				UserID: ada.ID, ProviderID: authdb.ProviderCredential, Password: (*authdb.Secret)(&hash),
+				UserID: ada.ID, ProviderID: authdb.ProviderCredential, Password: &hash,
 			}); err != nil {
 				return err
 			}

@@ -8,9 +8,9 @@
 //	defer m.Close()
 //	return m.Up(ctx)
 //
-// golang-migrate applies the files, on the one connection of a [Migrator]. This package adds what it lacks: one migrator
-// at a time without a deadlock, no reader stalled behind a lock that is waited for, a file with its version and its note
-// in one transaction, and the comparison of the catalog with what the migrations make.
+// golang-migrate applies the files, on the one connection of a [Migrator]. This package adds what it lacks: one
+// migrator at a time without a deadlock, no reader stalled behind a lock that is waited for, a file with its version
+// and its note in one transaction, and the comparison of the catalog with what the migrations make.
 package migrate
 
 import (
@@ -46,9 +46,9 @@ var own = []struct{ is, make string }{
 
 func is(table string) string { return `SELECT pg_catalog.to_regclass('` + table + `') IS NOT NULL` }
 
-// pinned is what sessions of the migrator search: PostgreSQL's own schema, so that no function or operator that somebody
-// made elsewhere is called in the place of one of its. The tables are named with their schema, and only the text of a
-// migration is read while that is searched.
+// pinned is what sessions of the migrator search: PostgreSQL's own schema, so that no function or operator that
+// somebody made elsewhere is called in the place of one of its. The tables are named with their schema, and only the
+// text of a migration is read while that is searched.
 const pinned = "search_path = pg_catalog, pg_temp"
 
 // patient turns off what would end the session while it waits for others.
@@ -117,24 +117,11 @@ type Migrator struct {
 // Open connects to the database that dsn names. It takes no lock and changes nothing. It returns [ErrConnect],
 // [ErrPooler], [ErrNoSchema] or authdb.ErrInsecureTLS.
 func Open(ctx context.Context, dsn string, opts Options) (*Migrator, error) {
-	cfg, err := parse(dsn)
+	cfg, err := connect.Parse(dsn)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: the DSN is %w", ErrConnect, err)
 	}
-	return OpenConfig(ctx, cfg, opts)
-}
-
-func parse(dsn string) (*pgx.ConnConfig, error) {
-	cfg, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		return nil, fmt.Errorf("%w: malformed DSN", ErrConnect) // pgx's text may quote the password
-	}
-	if connect.Ambiguous(dsn) {
-		return nil, fmt.Errorf("%w: malformed DSN (not shown, as it may hold a password): it must begin with postgres:// or be a list of name=value; "+
-			"in a URL's user, password and database write %%40 for @, %%2F for / and %%3F for ?; in a list, quote a value with spaces; "+
-			"parameters that are not known go in options=-c name=value", ErrConnect)
-	}
-	return cfg, nil
+	return OpenConfig(ctx, cfg.ConnConfig, opts)
 }
 
 // OpenConfig is [Open] for a configuration of the caller's, of which it takes a copy: with a password that was just
@@ -182,10 +169,10 @@ func OpenConfig(ctx context.Context, config *pgx.ConnConfig, opts Options) (*Mig
 	return m, nil
 }
 
-// prepare makes a new session that of a migrator. The server ends what it does for one that was killed, where its system
-// can tell. What the session would search is asked once, of the first one, as a store's session would: by a call that
-// nothing can stand in for, as it has no argument. To compile what asks the catalog would take a hundred times as long
-// as to run it.
+// prepare makes a new session that of a migrator. The server ends what it does for one that was killed, where its
+// system can tell. What the session would search is asked once, of the first one, as a store's session would: by a call
+// that nothing can stand in for, as it has no argument. To compile what asks the catalog would take a hundred times as
+// long as to run it.
 func (m *Migrator) prepare(ctx context.Context, conn *pgconn.PgConn) error {
 	pid, err := conn.Exec(ctx, "SELECT pg_catalog.pg_backend_pid()").ReadAll()
 	if err != nil {
@@ -280,9 +267,9 @@ func (m *Migrator) lock(ctx context.Context) error {
 
 const unlock = "SELECT pg_catalog.pg_advisory_unlock($1)"
 
-// engineLock takes the lock of golang-migrate's own driver, and so of its CLI and of programs that know nothing of ours.
-// Not while an index is built CONCURRENTLY: that would wait for those who wait for this lock in the server, and they for
-// us. They find the database dirty then.
+// engineLock takes the lock of golang-migrate's own driver, and so of its CLI and of programs that know nothing of
+// ours. Not while an index is built CONCURRENTLY: that would wait for those who wait for this lock in the server, and
+// they for us. They find the database dirty then.
 func (m *Migrator) engineLock(ctx context.Context, end time.Time) error {
 	key, err := m.engineKey(ctx)
 	if err != nil {

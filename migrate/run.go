@@ -27,9 +27,9 @@ const stall = 150 * time.Millisecond
 //
 // It returns [ErrDirty], [ErrForeignTables], [ErrNotOurs], [ErrNoTables], a [*DuplicatesError] for rows that a unique
 // index will refuse, all five before anything is changed, [ErrLockTimeout], or what the server said to a migration. A
-// migration that the server refused leaves nothing behind, and those before it stay applied; so do they where what one of
-// them made is not ours ([ErrNotOurs]), as default privileges have it. ctx ends it after the migration that is under way;
-// see [Migrator.Cancel].
+// migration that the server refused leaves nothing behind, and those before it stay applied; so do they where what one
+// of them made is not ours ([ErrNotOurs]), as default privileges have it. ctx ends it after the migration that is under
+// way; see [Migrator.Cancel].
 func (m *Migrator) Up(ctx context.Context) error { return m.UpTo(ctx, m.Latest()) }
 
 // UpBy applies the next n migrations that the database lacks. Its errors are those of Up.

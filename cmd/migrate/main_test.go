@@ -264,8 +264,19 @@ func TestMisplacedPassword(t *testing.T) {
 	t.Parallel()
 	for _, dsn := range []string{"postgres://ada:hunter2@127.0.0.1:1/x", "host=127.0.0.1 port=1 password=hunter2"} {
 		for _, args := range [][]string{
-			{dsn}, {"up", dsn}, {"up", "--", dsn}, {dsn, "up"}, {"goto", dsn}, {"--wait-for-db", dsn, "up"}, {"up", "--json=" + dsn}, {"up", "--url=" + dsn},
-			{"up", "--" + dsn}, {"create", dsn}, {"check", "--dir", dsn}, {"adopt", "--drizzle-journal=" + dsn}, {"-h", dsn},
+			{dsn},
+			{"up", dsn},
+			{"up", "--", dsn},
+			{dsn, "up"},
+			{"goto", dsn},
+			{"--wait-for-db", dsn, "up"},
+			{"up", "--json=" + dsn},
+			{"up", "--url=" + dsn},
+			{"up", "--" + dsn},
+			{"create", dsn},
+			{"check", "--dir", dsn},
+			{"adopt", "--drizzle-journal=" + dsn},
+			{"-h", dsn},
 		} {
 			out, errs, code := output(t, exec.Command(binary, append([]string{"--json"}, args...)...))
 			if code != 2 || strings.Contains(out+errs, "hunter2") || !strings.Contains(out+errs, "DATABASE_URL, or PGPASSFILE") {

@@ -6,8 +6,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// settings are the names that a DSN may have: those of pgx and its pool, and parameters of a session. Any other comes as
-// options=-c name=value. What has another name may be half a password, or a URL that is taken for a list of settings.
+// settings are the names that a DSN may have: those of pgx and its pool, and parameters of a session. Any other comes
+// as options=-c name=value. What has another name may be half a password, or a URL that is taken for a list of
+// settings.
 var settings = strings.Fields(`
 	host port user password passfile dbname service servicefile connect_timeout target_session_attrs
 	sslmode sslcert sslkey sslpassword sslrootcert sslsni sslcertmode sslnegotiation krbspn krbsrvname
@@ -23,9 +24,9 @@ var settings = strings.Fields(`
 	tcp_user_timeout timezone TimeZone transaction_timeout work_mem`)
 
 // Ambiguous reports whether dsn is none, or one that may say another thing than its author meant, so that errors would
-// show a part of its password, as the name of a host, database or parameter: a URL with quotes, a space or another scheme
-// before it; a password whose @, / or ? nobody escaped; a value with a space that nobody quoted. It asks nobody but the
-// machine's own files.
+// show a part of its password, as the name of a host, database or parameter: a URL with quotes, a space or another
+// scheme before it; a password whose @, / or ? nobody escaped; a value with a space that nobody quoted. It asks nobody
+// but the machine's own files.
 func Ambiguous(dsn string) bool {
 	c, err := pgconn.ParseConfigWithOptions(dsn, pgconn.ParseConfigOptions{ConnStringAllowedKeys: settings})
 	if err != nil || strings.Contains(c.Host+c.User+c.Database, "://") {

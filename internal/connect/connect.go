@@ -37,7 +37,7 @@ func Apply(c *pgx.ConnConfig, insecure bool) error {
 // parameter counts more than those. The DSN's is dropped in whatever case it is spelled: of several, the server takes
 // the last one sent.
 func pin(c *pgx.ConnConfig) {
-	params := map[string]string{"timezone": "UTC", "client_encoding": "UTF8", "standard_conforming_strings": "on"}
+	params := map[string]string{"timezone": "UTC", "client_encoding": "UTF8", "standard_conforming_strings": "on", "datestyle": "ISO"}
 	for key, value := range c.RuntimeParams {
 		if _, pinned := params[strings.ToLower(key)]; !pinned {
 			params[key] = value
@@ -63,8 +63,8 @@ WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::bigint`
 
 // SecurePath keeps what others make from standing in for the tables: a schema with the name of this role, which "$user"
 // finds before public, and which any role may make that has CREATE on the database. What is named otherwise stays. It
-// must come after whatever sets the path. A pooler, which lends its sessions to others, tells a number that is no process
-// of the server's, so there the path stays as it is.
+// must come after whatever sets the path. A pooler, which lends its sessions to others, tells a number that is no
+// process of the server's, so there the path stays as it is.
 func SecurePath(ctx context.Context, conn *pgconn.PgConn) error {
 	return setPath(ctx, conn, nil)
 }
@@ -90,7 +90,8 @@ func requireVerifiedTLS(c *pgconn.Config) error {
 	for i, way := range ways {
 		switch {
 		case isLocal(way.Host) || isVerified(way.TLSConfig):
-		case way.TLSConfig == nil && upgraded[way.Host]:
+		case way.TLSConfig != nil && c.ChannelBinding == "require": // whoever has no key to the password is found out
+		case way.TLSConfig == nil && (upgraded[way.Host] || c.ChannelBinding == "require" && len(kept) > 0):
 			continue
 		case way.TLSConfig != nil && i+1 < len(ways) && ways[i+1].Host == way.Host && ways[i+1].TLSConfig == nil:
 			way.TLSConfig = verified(way.TLSConfig, way.Host)
@@ -103,6 +104,32 @@ func requireVerifiedTLS(c *pgconn.Config) error {
 	c.TLSConfig = kept[0].TLSConfig
 	c.Fallbacks = kept[1:]
 	return nil
+}
+
+// RefusedTLS reports whether err is that of a remote host, the last that was tried, which does not speak TLS: elsewhere
+// the server's answer is the cause.
+func RefusedTLS(c *pgconn.Config, err error) bool {
+	last := c.Host
+	if n := len(c.Fallbacks); n > 0 {
+		last = c.Fallbacks[n-1].Host
+	}
+	text := err.Error()
+	return !isLocal(last) && strings.Contains(text[strings.LastIndex(text, "\n")+1:], "refused TLS")
+}
+
+// readOnly is the SQLSTATE of a write that a standby, or a transaction that only reads, refuses.
+const readOnly = "25006"
+
+// LeaveStandbys closes a connection whose server refuses writes since it is a standby, as one that a failover or an
+// address has led to: the pool makes another. A pooler, and PostgreSQL 13, do not tell what the server is.
+func LeaveStandbys(c *pgconn.Config) {
+	first := c.OnPgError
+	c.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		if err.Code == readOnly && conn.ParameterStatus("in_hot_standby") != "off" {
+			return false
+		}
+		return first == nil || first(conn, err)
+	}
 }
 
 func isVerified(t *tls.Config) bool {

@@ -2,7 +2,6 @@ package pgserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,8 +15,8 @@ const externalTimeout = 10 * time.Second
 func external(ctx context.Context, dsn string) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, externalTimeout)
 	defer cancel()
-	if connect.Ambiguous(dsn) {
-		return nil, errors.New("DATABASE_URL is no connection string (not shown, as it may hold a password)")
+	if _, err := connect.Parse(dsn); err != nil {
+		return nil, fmt.Errorf("DATABASE_URL is %w", err)
 	}
 	version, err := ping(ctx, dsn)
 	if err != nil {
@@ -28,7 +27,11 @@ func external(ctx context.Context, dsn string) (*Server, error) {
 
 // ping connects once and returns the server's version.
 func ping(ctx context.Context, dsn string) (string, error) {
-	conn, err := pgconn.Connect(ctx, dsn)
+	cfg, err := connect.Parse(dsn)
+	if err != nil {
+		return "", err
+	}
+	conn, err := pgconn.ConnectConfig(ctx, &cfg.ConnConfig.Config)
 	if err != nil {
 		return "", err
 	}

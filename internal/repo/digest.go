@@ -45,8 +45,8 @@ type args[A, B any] struct {
 // Whether there is one counts.
 var varies = regexp.MustCompile(`^(Password|AccessToken|RefreshToken|IDToken)$`)
 
-// digest writes a text to w that no other value has, but for times, and what fields with a name of varies hold. It calls
-// no method of the value's.
+// digest writes a text to w that no other value has, but for times, and what fields with a name of varies hold. It
+// calls no method of the value's.
 func digest(w io.Writer, v reflect.Value, varies *regexp.Regexp) {
 	_, _ = fmt.Fprintf(w, "%s:", v.Kind())
 	switch v.Kind() {

@@ -93,8 +93,8 @@ func Failed(ctx context.Context, conn *pgx.Conn, err error, writes bool, made ..
 		f.ctx = ctxErr
 	}
 	_, answered := errors.AsType[*pgconn.PgError](err)
-	f.Gone = (IsUnavailable(err) || !answered && conn != nil && conn.IsClosed()) &&
-		!isContext(f)
+	closed := conn != nil && conn.IsClosed()
+	f.Gone = (IsUnavailable(err) || closed && (!answered || pgError(err).Code == ReadOnly)) && !isContext(f)
 	_, unreadable := errors.AsType[scanError](err)
 	switch {
 	case !writes:

@@ -15,8 +15,8 @@ import (
 type SchemaError struct{ Missing []string }
 
 func (e SchemaError) Error() string {
-	return strings.Join(e.Missing, "; ") + ". If another schema has it, name that in search_path; else run migrate up, or " +
-		"migrate adopt where Drizzle made the tables"
+	return strings.Join(e.Missing, "; ") + ". If another schema has it, name that in search_path; else run migrate up, " +
+		"or migrate adopt where Drizzle made the tables"
 }
 
 // uniqueKeys are those that a statement's outcome rests on, beside that of each id: by their table, in the order of

@@ -23,6 +23,7 @@ const (
 	UniqueViolation          = "23505"
 	CheckViolation           = "23514"
 	ActiveTransaction        = "25001"
+	ReadOnly                 = "25006"
 	IdleInTransactionTimeout = "25P03"
 	TransactionTimeout       = "25P04"
 	SerializationFailure     = "40001"
