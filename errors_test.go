@@ -179,7 +179,7 @@ func TestVerdicts(t *testing.T) {
 		"panic":                    {fatal(&pgconn.PgError{Code: "XX000"}), none, never, true},
 		"too many connections":     {pg("53300"), ErrUnavailable, again, false},
 		"disk full":                {pg("53100"), none, never, false},
-		"read only":                {pg("25006"), none, never, false},
+		"read only":                {pg("25006"), ErrReadOnly, never, false},
 		"wrong password":           {repo.NotSent(t.Context(), pg("28P01")), none, never, false},
 		"certificate":              {repo.NotSent(t.Context(), tlsError), none, never, false},
 		"refused":                  {repo.NotSent(t.Context(), &net.OpError{Op: "dial", Err: io.EOF}), ErrUnavailable, again, false},

@@ -209,12 +209,12 @@ func TestNoConnection(t *testing.T) {
 	for _, tt := range []struct{ url, stderr string }{
 		{"postgres://ada:hunter2@127.0.0.1:1/x", "cannot connect"},
 		{"postgres://ada:hunter2@db.example.com/x?sslmode=disable", "insecure TLS"},
-		{"host=h user=u password = hunter2 sslmode=bogus", "malformed DSN"},
-		{"postgres://ada:1/hunter2@127.0.0.1/x", "malformed DSN"},
-		{"postgresql://ada:1?hunter2@127.0.0.1/x", "malformed DSN"},
-		{"postgresql://ada:a@hunter2@127.0.0.1:1/x", "malformed DSN"},
-		{"'postgres://ada:hunter2@127.0.0.1:1/x?sslmode=prefer'", "malformed DSN"},
-		{"host=127.0.0.1 port=1 password=a hunter2=b", "malformed DSN"},
+		{"host=h user=u password = hunter2 sslmode=bogus", "the DSN is malformed"},
+		{"postgres://ada:1/hunter2@127.0.0.1/x", "the DSN is malformed"},
+		{"postgresql://ada:1?hunter2@127.0.0.1/x", "the DSN is malformed"},
+		{"postgresql://ada:a@hunter2@127.0.0.1:1/x", "the DSN is malformed"},
+		{"'postgres://ada:hunter2@127.0.0.1:1/x?sslmode=prefer'", "the DSN is malformed"},
+		{"host=127.0.0.1 port=1 password=a hunter2=b", "the DSN is malformed"},
 	} {
 		for _, format := range []string{"--json=false", "--json"} {
 			cmd := exec.Command(binary, "up", format)

@@ -63,7 +63,7 @@ func TestExternalDSN(t *testing.T) {
 		"host=127.0.0.1 port=1 password=a s3cret=b",
 		"host=127.0.0.1 port=1 sslmode=s3cret",
 	} {
-		if _, err := external(t.Context(), dsn); err == nil || !strings.Contains(err.Error(), "is no connection string") || strings.Contains(err.Error(), "s3cret") {
+		if _, err := external(t.Context(), dsn); err == nil || !strings.Contains(err.Error(), "DATABASE_URL is malformed") || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", dsn, err)
 		}
 	}
