@@ -112,23 +112,9 @@ func TestPatience(t *testing.T) {
 func TestNothingToDoNeedsNoRight(t *testing.T) {
 	t.Parallel()
 	conn, dsn := migrated(t)
-	role := "app_" + config(t, dsn).Database
-	exec(t, conn, `CREATE ROLE `+role+` LOGIN PASSWORD 'app'`)
-	t.Cleanup(func() {
-		if _, err := conn.Exec(context.Background(), `DROP OWNED BY `+role+`; DROP ROLE `+role); err != nil {
-			t.Error(err)
-		}
-	})
+	role, as := role(t, conn, dsn)
 	exec(t, conn, `GRANT USAGE ON SCHEMA authdb TO `+role+`; GRANT SELECT ON ALL TABLES IN SCHEMA authdb TO `+role)
-	cfg := config(t, dsn)
-	cfg.User, cfg.Password = role, "app"
-	open := func() *migrate.Migrator {
-		m, err := migrate.OpenConfig(t.Context(), cfg, migrate.Options{InsecureTLS: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m
-	}
+	open := func() *migrate.Migrator { return migrator(t, as, migrate.Options{}) }
 	m := open()
 	if err := m.Up(t.Context()); err != nil {
 		t.Errorf("nothing to do: %v", err)

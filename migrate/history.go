@@ -59,7 +59,7 @@ type applied struct {
 func (m *Migrator) history(ctx context.Context) (map[int]applied, error) {
 	known := map[int]applied{}
 	var there bool
-	if err := m.conn.QueryRow(ctx, is(historyTable)).Scan(&there); err != nil || !there {
+	if err := m.conn.QueryRow(ctx, is("authdb", "schema_history")).Scan(&there); err != nil || !there {
 		return known, err
 	}
 	rows, err := m.conn.Query(ctx, "SELECT version, name, sha256, applied_at FROM "+historyTable)

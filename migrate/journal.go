@@ -51,7 +51,7 @@ func (m *Migrator) noteJournal(ctx context.Context, list []drizzleMigration) ([]
 	err := pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
 		for _, o := range []struct{ is, make string }{
 			{`SELECT pg_catalog.to_regnamespace('drizzle') IS NOT NULL`, `CREATE SCHEMA "drizzle"`},
-			{is(`"drizzle"."__drizzle_migrations"`), `CREATE TABLE "drizzle"."__drizzle_migrations" (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint)`},
+			{is("drizzle", "__drizzle_migrations"), `CREATE TABLE "drizzle"."__drizzle_migrations" (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint)`},
 		} {
 			var there bool
 			err := tx.QueryRow(ctx, o.is).Scan(&there)

@@ -39,12 +39,16 @@ const (
 // What open makes where it is missing: never IF NOT EXISTS, which believes what somebody else made meanwhile.
 var own = []struct{ is, make string }{
 	{`SELECT pg_catalog.to_regnamespace('authdb') IS NOT NULL`, `CREATE SCHEMA authdb`},
-	{is(versionTable), `CREATE TABLE ` + versionTable + ` (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)`},
-	{is(historyTable), `CREATE TABLE ` + historyTable + ` (
+	{is("authdb", "schema_migrations"), `CREATE TABLE ` + versionTable + ` (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)`},
+	{is("authdb", "schema_history"), `CREATE TABLE ` + historyTable + ` (
 		version bigint PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied_at timestamp NOT NULL)`},
 }
 
-func is(table string) string { return `SELECT pg_catalog.to_regclass('` + table + `') IS NOT NULL` }
+// is asks by the catalog, which needs no right to the schema.
+func is(schema, table string) string {
+	return `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = '` + schema + `' AND c.relname = '` + table + `')`
+}
 
 // pinned is what sessions of the migrator search: PostgreSQL's own schema, so that no function or operator that
 // somebody made elsewhere is called in the place of one of its. The tables are named with their schema, and only the
@@ -360,7 +364,7 @@ func (m *Migrator) Version(ctx context.Context) (version int, dirty bool, err er
 	if err := m.trust(ctx, false, false); err != nil {
 		return 0, false, err
 	}
-	if err := m.conn.QueryRow(ctx, is(versionTable)).Scan(&there); err != nil || !there {
+	if err := m.conn.QueryRow(ctx, is("authdb", "schema_migrations")).Scan(&there); err != nil || !there {
 		return 0, false, err
 	}
 	err = m.conn.QueryRow(ctx, "SELECT version, dirty FROM "+versionTable+" LIMIT 1").Scan(&version, &dirty)

@@ -16,8 +16,8 @@ import (
 // between two migrations it comes where the first of them made what is not ours.
 var ErrNotOurs = errors.New("what is there was made by somebody else, or may be; nothing more was changed")
 
-// ErrNoTables says that tables are missing which the version table says were made.
-var ErrNoTables = errors.New("tables are missing that migrations were noted to have made")
+// ErrNoTables says that tables are missing: some that the version table says were made, or, to Verify, all.
+var ErrNoTables = errors.New("tables are missing")
 
 // trusted are the roles that the migrator works for: its own; superusers; the owner of the database, whoever that is, as
 // the owner of public says it; and those that one of these made it a member of. A stranger's GRANT of a role of his own

@@ -39,9 +39,10 @@ const redundantIndex = "organization.organization_slug_uidx"
 
 const redundantNote = "index " + redundantIndex + " is missing; the unique constraint on that column makes it redundant"
 
-// Verify compares the catalog with what the migrations up to the database's version make: in a scratch schema, inside a
-// transaction that is rolled back, or, where the role may create none or the server is a standby, with what this program was built with. It
-// returns [ErrDrift], with the difference in the Verification, or [ErrDirty].
+// Verify compares the catalog with what the migrations up to the database's version make; where no migration made the
+// tables, as with Drizzle, with what all of them make. It does so in a scratch schema, inside a transaction that is
+// rolled back, or, where the role may create none or the server is a standby, with what this program was built with. It
+// returns [ErrDrift], with the difference in the Verification, [ErrNoTables] or [ErrDirty].
 func (m *Migrator) Verify(ctx context.Context, opts VerifyOptions) (Verification, error) {
 	version, dirty, err := m.Version(ctx)
 	if err == nil && dirty {
@@ -50,7 +51,23 @@ func (m *Migrator) Verify(ctx context.Context, opts VerifyOptions) (Verification
 	if err != nil {
 		return Verification{}, err
 	}
-	return m.verify(ctx, version, opts)
+	if version > 0 {
+		return m.verify(ctx, version, opts)
+	}
+	foreign, err := m.hasTables(ctx)
+	if err != nil {
+		return Verification{}, err
+	}
+	if !foreign {
+		return Verification{}, fmt.Errorf("%w: schema %s has none: run up, or name the schema that has them in search_path",
+			ErrNoTables, pgx.Identifier{m.schema}.Sanitize())
+	}
+	v, err := m.verify(ctx, m.Latest(), opts)
+	if errors.Is(err, ErrDrift) {
+		err = fmt.Errorf("%w: run adopt, and up", err)
+	}
+	v.Notes = append(v.Notes, "no migration made these tables; they are compared with what all make")
+	return v, err
 }
 
 func (m *Migrator) verify(ctx context.Context, version int, opts VerifyOptions) (Verification, error) {

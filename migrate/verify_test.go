@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb/migrate"
+	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
 // TestFactsAreWhatTheMigrationsMake: facts.json, which stands in where no scratch schema can be made, is up to date.
@@ -606,4 +608,37 @@ func TestUpInASchemaThatIsThere(t *testing.T) {
 		t.Error(err)
 	}
 	wantVersion(t, m, m.Latest())
+}
+
+// TestVerifyWhatNobodyMade: an empty database is none that a service works on; one that Drizzle made is compared with
+// what all migrations make, also for a role that may only read and write rows.
+func TestVerifyWhatNobodyMade(t *testing.T) {
+	t.Parallel()
+	conn, dsn := database(t)
+	m := migrator(t, dsn, migrate.Options{})
+	if _, err := m.Verify(t.Context(), migrate.VerifyOptions{}); !errors.Is(err, migrate.ErrNoTables) || !strings.Contains(err.Error(), "run up") {
+		t.Errorf("empty: %v", err)
+	}
+	_ = m.Close()
+	byHand(t, conn, 1)
+	name, service := role(t, conn, dsn)
+	exec(t, conn, `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO `+name)
+	for _, dsn := range []string{dsn, service} {
+		m = migrator(t, dsn, migrate.Options{})
+		v, err := m.Verify(t.Context(), migrate.VerifyOptions{})
+		if !errors.Is(err, migrate.ErrDrift) || !strings.Contains(err.Error(), "run adopt") || v.Version != m.Latest() ||
+			len(v.Diff.Extra) > 0 || !slices.ContainsFunc(v.Diff.Missing, func(f catalog.Fact) bool { return f.Name == "team.member_count" }) {
+			t.Errorf("of the first migration alone: %v, %+v", err, v)
+		}
+		_ = m.Close()
+	}
+	byHand(t, conn, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)
+	for _, dsn := range []string{dsn, service} {
+		m = migrator(t, dsn, migrate.Options{})
+		v, err := m.Verify(t.Context(), migrate.VerifyOptions{})
+		if err != nil || !slices.ContainsFunc(v.Notes, func(s string) bool { return strings.HasPrefix(s, "no migration made") }) {
+			t.Errorf("with everything: %v, %+v", err, v)
+		}
+		_ = m.Close()
+	}
 }

@@ -75,13 +75,11 @@ func Read(files fs.FS) ([]Migration, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		m := Migration{Version: version, Name: match[1] + "_" + match[2]}
-		up, err := fs.ReadFile(files, name)
-		if err != nil {
+		if m.Up, err = read(files, name); err != nil {
 			return nil, err
 		}
-		m.Up = string(up)
-		if down, err := fs.ReadFile(files, m.Name+".down.sql"); err == nil {
-			m.Down = string(down)
+		if down, err := read(files, m.Name+".down.sql"); err == nil {
+			m.Down = down
 		}
 		if match := createIndex.FindStringSubmatch(m.Up); match != nil {
 			m.Index = &Index{Name: match[2], Table: match[3], Columns: match[4], Unique: match[1] != ""}
@@ -90,6 +88,12 @@ func Read(files fs.FS) ([]Migration, error) {
 	}
 	slices.SortFunc(list, func(a, b Migration) int { return cmp.Compare(a.Version, b.Version) })
 	return list, nil
+}
+
+// read returns a file with the line ends that it was released with, whatever those of the checkout are.
+func read(files fs.FS, name string) (string, error) {
+	content, err := fs.ReadFile(files, name)
+	return strings.ReplaceAll(string(content), "\r\n", "\n"), err
 }
 
 // Fault is what is wrong with a folder of migrations.
@@ -140,11 +144,11 @@ func Check(files fs.FS) ([]Fault, error) {
 		return nil, err
 	}
 	for _, r := range released {
-		content, err := fs.ReadFile(files, r.file)
+		content, err := read(files, r.file)
 		switch {
 		case err != nil:
 			fault(r.file, "released, but missing")
-		case sum(string(content)) != r.sum:
+		case sum(content) != r.sum:
 			fault(r.file, "edited after its release")
 		}
 	}
@@ -169,12 +173,12 @@ type release struct{ file, sum string }
 
 // released reads SHA256SUMS; a folder without it has released nothing.
 func released(files fs.FS) ([]release, error) {
-	content, err := fs.ReadFile(files, Sums)
+	content, err := read(files, Sums)
 	if err != nil {
 		return nil, nil
 	}
 	var list []release
-	for line := range strings.Lines(string(content)) {
+	for line := range strings.Lines(content) {
 		sum, file, ok := strings.Cut(strings.TrimSpace(line), "  ")
 		if !ok || len(sum) != 64 {
 			return nil, fmt.Errorf("%s: malformed line", Sums)

@@ -38,6 +38,33 @@ func sum(s string) string {
 	return hex.EncodeToString(digest[:])
 }
 
+// TestCarriageReturns: a checkout with other line ends has the same migrations.
+func TestCarriageReturns(t *testing.T) {
+	t.Parallel()
+	crlf := fstest.MapFS{}
+	names, err := fs.Glob(migrations.FS, "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		content, err := fs.ReadFile(migrations.FS, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name != "migrations.go" {
+			crlf[name] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(string(content), "\n", "\r\n"))}
+		}
+	}
+	want, err1 := migrations.Read(migrations.FS)
+	got, err2 := migrations.Read(crlf)
+	if diff := cmp.Diff(want, got); diff != "" || err1 != nil || err2 != nil {
+		t.Errorf("%v, %v (-LF +CRLF):\n%s", err1, err2, diff)
+	}
+	if faults, err := migrations.Check(crlf); err != nil || len(faults) > 0 {
+		t.Errorf("%v, %+v", err, faults)
+	}
+}
+
 func TestReleasedMigrationsAreFine(t *testing.T) {
 	t.Parallel()
 	faults, err := migrations.Check(migrations.FS)
