@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
 )
@@ -355,10 +356,11 @@ func TestColumnsBelongToTheKey(t *testing.T) {
 		Data map[string]any
 		IP   *netip.Addr
 		N    kind
+		Any  any `db:"data2"`
 	}
 	type part struct{ Region, Plan authdb.Change[string] }
 	s := withExtra(t)
-	exec(t, s.Store, `ALTER TABLE "user" ADD COLUMN data jsonb, ADD COLUMN ip inet, ADD COLUMN n integer, ADD COLUMN region text`)
+	exec(t, s.Store, `ALTER TABLE "user" ADD COLUMN data jsonb, ADD COLUMN data2 jsonb, ADD COLUMN ip inet, ADD COLUMN n integer, ADD COLUMN region text`)
 	users, parts := columnsOf[values](t, s.Store, "user"), columnsOf[part](t, s.Store, "user")
 	write := func(v values) func(context.Context) context.Context {
 		return func(ctx context.Context) context.Context { return users.Write(ctx, v) }
@@ -386,6 +388,9 @@ func TestColumnsBelongToTheKey(t *testing.T) {
 		{write(values{IP: ip("10.0.0.1")}), write(values{IP: ip("10.0.0.2")}), false},
 		{write(values{IP: ip("10.0.0.1")}), write(values{IP: ip("10.0.0.1")}), true},
 		{write(values{N: 1}), write(values{N: 2}), false}, // which print alike
+		{write(values{Any: struct{ Grant string }{"x"}}), write(values{Any: struct{ Revoke string }{"x"}}), false},
+		{write(values{Any: kind(1)}), write(values{Any: 1}), false},
+		{write(values{Any: struct{ Grant string }{"x"}}), write(values{Any: struct{ Grant string }{"x"}}), true},
 		{
 			func(ctx context.Context) context.Context { return parts.Write(ctx, part{Region: authdb.Set("x")}) },
 			func(ctx context.Context) context.Context { return parts.Write(ctx, part{Plan: authdb.Set("x")}) }, false,
@@ -549,6 +554,47 @@ func TestColumnsOfRefused(t *testing.T) {
 	}
 	if _, ok := users.Of(ctx, "new"); ok {
 		t.Error("a user that was not stored")
+	}
+}
+
+// TestColumnsOfAPage: the row beyond it, which tells that there is another page, brings nothing.
+func TestColumnsOfAPage(t *testing.T) {
+	t.Parallel()
+	s := withExtra(t)
+	user := authdbtest.User(t, s.Store)
+	for range 3 {
+		authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Hour))
+	}
+	sessions := columnsOf[extra](t, s.Store, "session")
+	all := must[authdb.Page[authdb.Session]](t)(s.Sessions.List(t.Context(), authdb.ListSessionsParams{UserID: user.ID})).Items
+	ctx := sessions.Read(t.Context())
+	must[authdb.Page[authdb.Session]](t)(s.Sessions.List(ctx, authdb.ListSessionsParams{UserID: user.ID, Limit: 2}))
+	for i, session := range all {
+		if _, ok := sessions.Of(ctx, session.ID); ok != (i < 2) {
+			t.Errorf("row %d: %v", i, ok)
+		}
+	}
+}
+
+// TestColumnsHaveTheirTypes: a type that somebody makes later, in a schema that is searched first, is not the column's.
+func TestColumnsHaveTheirTypes(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	exec(t, s.Store, `CREATE SCHEMA first; CREATE TYPE mood AS ENUM ('good'); ALTER TABLE "user" ADD COLUMN mood mood, ADD COLUMN moods mood[]`)
+	store := must[*authdb.Store](t)(authdb.Open(t.Context(), s.Pool().Config().ConnString(), authdb.WithInsecureTLS(),
+		authdb.WithPoolConfig(func(c *pgxpool.Config) { c.ConnConfig.RuntimeParams["search_path"] = "first, public" })))
+	defer store.Close()
+	type moods struct {
+		Mood  *string
+		Moods []string
+	}
+	users := columnsOf[moods](t, store, "user")
+	exec(t, s.Store, `CREATE FUNCTION first.steal(v text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE ''stolen''; END';
+		CREATE DOMAIN first.mood AS public.mood CHECK (first.steal(VALUE::text))`)
+	ctx := users.Read(users.Write(t.Context(), moods{new("good"), []string{"good"}}))
+	user := must[authdb.User](t)(store.Users.Create(ctx, authdb.CreateUserParams{Email: "a@x.io"}))
+	if got, _ := users.Of(ctx, user.ID); got.Mood == nil || *got.Mood != "good" || len(got.Moods) != 1 {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -240,7 +240,7 @@ func (e *Error) classify(err error) {
 	case repo.RestrictViolation:
 		e.kinds = []error{ErrReferenced}
 	case repo.NotNullViolation, repo.CheckViolation, repo.StringTooLong, repo.CharacterNotInRepertoire, repo.InvalidText,
-		repo.DatetimeOverflow, repo.IndexRowTooLong:
+		repo.UntranslatableCharacter, repo.DatetimeOverflow, repo.IndexRowTooLong:
 		e.kinds = []error{ErrInvalidInput}
 	case repo.LockNotAvailable, repo.IdleInTransactionTimeout, repo.TransactionTimeout:
 		e.kinds, e.Retry = []error{ErrTimeout}, RetryTransaction

@@ -1798,11 +1798,12 @@ func scenarios(t *testing.T) []scenario {
 		{
 			name:  "who is removed does not come back by what a former address has pending",
 			given: pendingOfBob,
-			free:  []string{"invitation to-bob", "invitation to-bob-2"},
+			free:  []string{"invitation to-bob", "invitation to-bob-2", "invitation to-bob-4"},
 			do:    doSetEmail("bob", "robert", true),
 			changes: `
 				~ invitation to-bob status=canceled
 				~ invitation to-bob-2 status=canceled
+				~ invitation to-bob-4 status=canceled
 				~ user bob email=robert@x.io updated`,
 		},
 		{
@@ -1820,6 +1821,7 @@ func scenarios(t *testing.T) []scenario {
 			changes: `
 				~ invitation to-bob status=rejected
 				~ invitation to-bob-2 status=canceled
+				~ invitation to-bob-4 status=canceled
 				~ user bob email=robert@x.io updated`,
 		},
 		{
@@ -2310,7 +2312,10 @@ func scenarios(t *testing.T) []scenario {
 					return doDeleteUser("cyd", authdb.DeleteUserParams{DeleteOrganizations: true}, "", "new1")(ctx, s)
 				})
 			},
-			changes: `- user cyd`,
+			changes: `
+				- user cyd
+				~ invitation to-cyd status=canceled
+				~ invitation to-cyd-2 status=canceled`,
 		},
 		{
 			name: "deleting a user with organizations locks them in order",

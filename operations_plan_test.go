@@ -690,7 +690,7 @@ SearchUsers: user_email_prefix_idx user_name_prefix_idx user_pkey
 SetAccountPassword: account_userId_idx
 SetActiveOrganization: member_organizationId_userId_uidx session_pkey session_token_unique teamMember_teamId_userId_uidx team_pkey
 SetActiveTeam: member_organizationId_userId_uidx session_pkey session_token_unique teamMember_teamId_userId_uidx team_pkey
-SetUserEmail: invitation_email_idx member_userId_idx user_pkey
+SetUserEmail: invitation_email_idx user_pkey
 TakeMark:
 UpdateAccount: account_userId_idx
 UpdateMember: member_organizationId_idx member_pkey

@@ -148,7 +148,7 @@ func list[P, R, T any](
 	ctx context.Context, r *repo.Repo, op string,
 	query func(*queries, context.Context, P) ([]R, error), p P, limit int, item func(R) T, cursor func(T) Cursor,
 ) (Page[T], error) {
-	rows, err := repo.Read(ctx, r, op, query, p)
+	rows, err := repo.Read(repo.InPage(ctx, int(rowLimit(limit))-1), r, op, query, p)
 	return page(op, rows, err, limit, item, cursor)
 }
 

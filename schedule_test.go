@@ -945,13 +945,17 @@ func schedules() []schedule {
 				+ member new1 organization_id=acme role=member user_id=cyd
 				+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
 				~ invitation to-cyd status=accepted
+				~ invitation to-cyd-2 status=canceled
 				~ team red member_count=3 updated
 				~ user cyd email=new@x.io updated`,
 		},
 		{
-			name:    "accept while the address is changed",
-			turns:   after(doSetEmail("cyd", "new", true), commits, doAccept("to-cyd", "cyd", false), authdb.ErrNotRecipient),
-			changes: `~ user cyd email=new@x.io updated`,
+			name:  "accept while the address is changed",
+			turns: after(doSetEmail("cyd", "new", true), commits, doAccept("to-cyd", "cyd", false), authdb.ErrNotRecipient),
+			changes: `
+				~ invitation to-cyd status=canceled
+				~ invitation to-cyd-2 status=canceled
+				~ user cyd email=new@x.io updated`,
 		},
 		{
 			name: "deleting an organization waits for an invitation",

@@ -93,10 +93,11 @@ func TestCheckSchema(t *testing.T) {
 	}
 	says(`ALTER TABLE session ALTER COLUMN ip_address TYPE inet USING NULL`, "session.ip_address is inet, not text")
 	says(`ALTER TABLE "user" ALTER COLUMN created_at TYPE date`, "user.created_at is date, not timestamp without time zone")
+	says(`ALTER TABLE session ALTER COLUMN token TYPE varchar(255)`, "session.token is character varying, not text")
 	says(`ALTER TABLE "user" RENAME TO users`, "no table user, which migration 1 makes")
 	says(`ALTER TABLE member SET SCHEMA authdb`, "no table member, which migration 1 makes")
 	for _, fine := range []string{
-		`ALTER TABLE "user" ALTER COLUMN created_at TYPE timestamptz, ALTER COLUMN name TYPE varchar(255), ADD COLUMN extra text NOT NULL`,
+		`ALTER TABLE "user" ALTER COLUMN created_at TYPE timestamptz, ADD COLUMN extra text NOT NULL`,
 		`DROP INDEX organization_slug_uidx`, // the constraint's is there
 		`DROP TABLE authdb.mark`,
 	} {

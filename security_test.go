@@ -517,6 +517,11 @@ func TestRemovedStayRemoved(t *testing.T) {
 				authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID}))
 			return remove(g)
 		},
+		"elsewhere before added": func(g guest) error {
+			move(g, "before@x.io")
+			add(g)
+			return remove(g)
+		},
 		"added, and elsewhere when removed": func(g guest) error {
 			add(g)
 			move(g, "elsewhere@x.io")

@@ -253,8 +253,7 @@ func (r UserRepository) Update(ctx context.Context, userID string, p UpdateUserP
 
 // SetEmail changes the address of a user together with whether it is proved, and returns the user. It does not prove
 // the address that the user has already: that is what VerifyEmail is for, which also ends what a squatter left. What
-// the former address has pending in the user's organizations is canceled. It returns [ErrNotFound], [ErrEmailTaken] or
-// [ErrInvalidInput].
+// the former address has pending is canceled. It returns [ErrNotFound], [ErrEmailTaken] or [ErrInvalidInput].
 func (r UserRepository) SetEmail(ctx context.Context, userID string, p SetEmailParams) (User, error) {
 	const op = "Users.SetEmail"
 	p.Email = canonicalEmail(p.Email)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
 // remember notes that the migrations after from, up to to, are applied.
@@ -13,7 +14,7 @@ func (m *Migrator) remember(ctx context.Context, from, to int) error {
 		if s.Version <= from || s.Version > to {
 			continue
 		}
-		if _, err := m.conn.Exec(ctx, "INSERT INTO "+historyTable+` (version, name, sha256, applied_at)
+		if _, err := m.conn.Exec(ctx, "INSERT INTO "+at(m.journal.history)+` (version, name, sha256, applied_at)
 			VALUES ($1, $2, $3, $4)
 			ON CONFLICT (version) DO UPDATE SET name = excluded.name, sha256 = excluded.sha256, applied_at = excluded.applied_at`,
 			s.Version, s.Name, s.Sum(), time.Now().UTC()); err != nil {
@@ -25,7 +26,7 @@ func (m *Migrator) remember(ctx context.Context, from, to int) error {
 
 // forget notes that what comes after version is not applied.
 func (m *Migrator) forget(ctx context.Context, version int) error {
-	_, err := m.conn.Exec(ctx, "DELETE FROM "+historyTable+" WHERE version > $1", version)
+	_, err := m.conn.Exec(ctx, "DELETE FROM "+at(m.journal.history)+" WHERE version > $1", version)
 	return plain(err)
 }
 
@@ -59,10 +60,10 @@ type applied struct {
 func (m *Migrator) history(ctx context.Context) (map[int]applied, error) {
 	known := map[int]applied{}
 	var there bool
-	if err := m.conn.QueryRow(ctx, is("authdb", "schema_history")).Scan(&there); err != nil || !there {
+	if err := m.conn.QueryRow(ctx, is(catalog.Own, m.journal.history)).Scan(&there); err != nil || !there {
 		return known, err
 	}
-	rows, err := m.conn.Query(ctx, "SELECT version, name, sha256, applied_at FROM "+historyTable)
+	rows, err := m.conn.Query(ctx, "SELECT version, name, sha256, applied_at FROM "+at(m.journal.history))
 	if err != nil {
 		return nil, err
 	}

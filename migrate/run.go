@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/zerostarter/authdb/db/migrations"
+	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
 // SQLSTATE codes, as in PostgreSQL's appendix A.
@@ -148,6 +150,14 @@ func (m *Migrator) next(ctx context.Context, current, version int) (int, error) 
 		if err != nil {
 			return current, err
 		}
+		shared, err := m.isShared(ctx)
+		if err != nil {
+			return current, err
+		}
+		if shared && strings.Contains(step.Down, `"`+catalog.Own+`"`) {
+			m.log.Info("kept, for another schema of this database", "name", step.Name)
+			return current - 1, m.set(ctx, current-1)
+		}
 		if err := m.run(ctx, step, false); err != nil {
 			return current, err
 		}
@@ -172,6 +182,15 @@ func (m *Migrator) next(ctx context.Context, current, version int) (int, error) 
 		return current, err
 	}
 	return step.Version, nil
+}
+
+// isShared reports whether another schema of the database is migrated too: what migrations make in authdb's own schema is
+// there for both.
+func (m *Migrator) isShared(ctx context.Context) (shared bool, err error) {
+	err = m.conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = 'authdb' AND c.relkind = 'r' AND pg_catalog.starts_with(c.relname::text, 'schema_migrations') AND c.relname::text <> $1::text)`,
+		m.journal.versions).Scan(&shared)
+	return shared, plain(err)
 }
 
 // run applies or undoes one migration, again and again where a lock is in the way, until LockTimeout is over. It waits
@@ -295,7 +314,7 @@ func (m *Migrator) Drop(ctx context.Context) error {
 		return err
 	}
 	m.opened = false
-	if _, err := m.conn.Exec(ctx, "DROP TABLE "+historyTable+", "+versionTable); err != nil {
+	if _, err := m.conn.Exec(ctx, "DROP TABLE "+at(m.journal.history)+", "+at(m.journal.versions)); err != nil {
 		return plain(err)
 	}
 	_, err := m.conn.Exec(ctx, `DROP SCHEMA "authdb"`)

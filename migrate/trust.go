@@ -50,7 +50,7 @@ WITH RECURSIVE me (oid) AS (
 const objections = trusted + `, named AS (
 	SELECT c.oid, n.nspname <> $1 OR c.relname <> ALL ($2::text[]) AS plain, n.nspname = 'authdb' AND c.relname <> 'mark' AS looked
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-	WHERE n.nspname = 'authdb' AND c.relname IN ('schema_migrations', 'schema_history', 'mark')
+	WHERE n.nspname = 'authdb' AND c.relname::text = ANY ($4::text[])
 		OR $3 AND n.nspname = 'drizzle' AND c.relname = '__drizzle_migrations'
 		OR n.nspname = $1 AND c.relname = ANY ($2::text[])
 ), part AS (
@@ -126,7 +126,8 @@ FROM relied JOIN (uses JOIN made USING (class, oid)) u ON u.rel = relied.oid WHE
 // is no objection. It asks in the transaction of the connection, if there is one: under the lock of a table whoever was
 // hanging something on it is done, and whoever has no right to does not begin.
 func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
-	rows, err := m.conn.Query(ctx, objections, m.schema, m.tables(m.Latest()), drizzle)
+	rows, err := m.conn.Query(ctx, objections, m.schema, m.tables(m.Latest()), drizzle,
+		[]string{m.journal.versions, m.journal.history, "mark"})
 	if err != nil {
 		return plain(err)
 	}

@@ -97,6 +97,13 @@ func (m *Migrator) verify(ctx context.Context, version int, opts VerifyOptions) 
 		v.Notes = append(v.Notes, redundantNote)
 		return true
 	})
+	shared, err := m.isShared(ctx)
+	if err != nil {
+		return v, err
+	}
+	v.Diff.Extra = slices.DeleteFunc(v.Diff.Extra, func(f catalog.Fact) bool {
+		return shared && strings.HasPrefix(f.Name, catalog.Own+".") // the other schema's
+	})
 	if !v.Diff.Empty() {
 		return v, ErrDrift
 	}

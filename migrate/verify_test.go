@@ -66,7 +66,7 @@ func noScratch(t *testing.T, conn *pgx.Conn) {
 func TestEachVersionVerifies(t *testing.T) {
 	t.Parallel()
 	conn, m := empty(t)
-	for version := 0; version <= m.Latest(); version++ {
+	for version := 1; version <= m.Latest(); version++ {
 		mustGoto(t, m, version)
 		before := everything(t, conn)
 		v := verified(t, m)

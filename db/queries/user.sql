@@ -63,15 +63,14 @@ RETURNING *;
 
 -- name: SetUserEmail :one
 -- An address that the user has and has not proved is proved by VerifyUserEmail alone, which takes away what a squatter
--- left. What the former address has pending where the user is a member is closed, or it would be a way back for who is
--- removed and takes that address again. It is counted so that it is locked before the user, as everywhere.
+-- left. What the former address has pending is closed, or it would be a way back for who joins by the new one, is
+-- removed, and takes the former again. It is counted so that it is locked before the user, as everywhere.
 WITH former AS (
     SELECT u.email FROM "user" u WHERE u.id = @id AND u.email <> @email
 ), uninvited AS (
     UPDATE invitation i SET status = 'canceled'
     FROM former
-    WHERE i.organization_id = ANY(ARRAY(SELECT m.organization_id FROM member m WHERE m.user_id = @id))
-      AND i.email = ANY(ARRAY[former.email, pg_catalog.lower(former.email)])
+    WHERE i.email = ANY(ARRAY[former.email, pg_catalog.lower(former.email)])
       AND i.status = 'pending'
     RETURNING i.id
 )

@@ -40,6 +40,9 @@ func Ambiguous(dsn string) bool {
 	if i := strings.LastIndex(rest, "@"); i >= 0 && strings.ContainsAny(rest[:i], "@/") {
 		return true
 	}
+	if !strings.ContainsAny(rest, "@/") && strings.Contains(query, "@") { // the ? may be the password's
+		return true
+	}
 	for pair := range strings.SplitSeq(query, "&") {
 		if name, _, _ := strings.Cut(pair, "="); strings.Contains(name, "@") {
 			return true

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -23,13 +24,15 @@ import (
 // them added to what a query returns of their table, or to what it inserts and updates. A text is changed once.
 type Columns struct {
 	table         string
-	names, types  []string // in quotes; as the server writes them, of any length
+	names, types  []string // in quotes; as the server writes them
+	casts         []string // the types with their schema, of any length
 	oids          []uint32
 	list, aliased *regexp.Regexp
 	insert        *regexp.Regexp
 	update        *regexp.Regexp
 	reads, writes sync.Map // by the text of a query: the text with the columns
 	parts         sync.Map // by their places: some of the columns, as Columns
+	count         atomic.Int64
 }
 
 // models are the tables that have columns of others.
@@ -87,21 +90,23 @@ func (r *Repo) lookUp(ctx context.Context, c *Columns, names []string, dests []a
 			return err
 		}
 		defer on.release()
-		rows, err := on.Query(ctx, `SELECT a.attname::text, pg_catalog.format_type(a.atttypid, -1), a.atttypid
+		rows, err := on.Query(ctx, `SELECT a.attname::text, pg_catalog.format_type(a.atttypid, -1),
+				pg_catalog.format('%I.%I', n.nspname, y.typname), a.atttypid
 			FROM pg_catalog.pg_attribute a
+			JOIN pg_catalog.pg_type y ON y.oid = a.atttypid JOIN pg_catalog.pg_namespace n ON n.oid = y.typnamespace
 			WHERE a.attrelid = $1::pg_catalog.regclass::pg_catalog.oid AND a.attnum > 0 AND NOT a.attisdropped
 			  AND a.attname::text = ANY($2::text[])`, pgx.Identifier{c.table}.Sanitize(), names)
 		if err != nil {
 			return Failed(ctx, on.conn, err, false)
 		}
 		types := make([]string, len(names))
-		c.oids = make([]uint32, len(names))
+		c.oids, c.casts = make([]uint32, len(names)), make([]string, len(names))
 		var wrong error
-		var name, kind string
+		var name, kind, cast string
 		var oid uint32
-		if _, err := pgx.ForEachRow(rows, []any{&name, &kind, &oid}, func() error {
+		if _, err := pgx.ForEachRow(rows, []any{&name, &kind, &cast, &oid}, func() error {
 			at := slices.Index(names, name)
-			c.oids[at] = oid
+			c.oids[at], c.casts[at] = oid, cast
 			if types[at] = kind; !scans(rows.Conn(), oid, dests[at]) {
 				wrong = MisuseError{name, "the column is " + kind + ", the field " + reflect.TypeOf(dests[at]).Elem().String()}
 			}
@@ -239,6 +244,9 @@ func utcOf(arg any) any {
 	return arg
 }
 
+// maxParts is how many choices of columns are remembered.
+const maxParts = 100
+
 func (c *Columns) part(use []int) *Columns {
 	if len(use) == len(c.names) {
 		return c
@@ -247,15 +255,23 @@ func (c *Columns) part(use []int) *Columns {
 	if p, ok := c.parts.Load(key); ok {
 		return p.(*Columns)
 	}
+	kept := c.count.Add(1) <= maxParts
 	p := &Columns{table: c.table, insert: c.insert, update: c.update}
 	for _, i := range use {
-		p.names, p.types, p.oids = append(p.names, c.names[i]), append(p.types, c.types[i]), append(p.oids, c.oids[i])
+		p.names, p.types = append(p.names, c.names[i]), append(p.types, c.types[i])
+		p.casts, p.oids = append(p.casts, c.casts[i]), append(p.oids, c.oids[i])
+	}
+	if !kept { // a stranger's PATCH may choose any of them
+		return p
 	}
 	made, _ := c.parts.LoadOrStore(key, p)
 	return made.(*Columns)
 }
 
 func columnsOf(ctx context.Context) *asked {
+	if ctx == nil { // which is refused later
+		return nil
+	}
 	a, _ := ctx.Value(columnsKey{}).(*asked)
 	return a
 }
@@ -307,9 +323,20 @@ type columnedRow struct {
 func (r columnedRow) Scan(dest ...any) error { return r.keeps.scan(r.Row, dest, r.more) }
 
 // keeps are what becomes of the values that an attempt has read, if that succeeds.
-type keeps []func()
+type keeps [][]func() // by the rows
 
-type keepsKey struct{}
+type (
+	keepsKey struct{}
+	pageKey  struct{}
+)
+
+// InPage returns a context whose query returns so many rows, and may read one more, of which nothing is kept.
+func InPage(ctx context.Context, rows int) context.Context {
+	if columnsOf(ctx) == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, pageKey{}, rows)
+}
 
 func keepsOf(ctx context.Context) *keeps { return ctx.Value(keepsKey{}).(*keeps) }
 
@@ -319,8 +346,13 @@ func keeping(attempt func(context.Context) error) func(context.Context) error {
 		var read keeps
 		err := attempt(context.WithValue(ctx, keepsKey{}, &read))
 		if err == nil {
-			for _, keep := range read {
-				keep()
+			for i, row := range read {
+				if page, ok := ctx.Value(pageKey{}).(int); ok && i >= page {
+					break
+				}
+				for _, keep := range row {
+					keep()
+				}
 			}
 		}
 		return err
@@ -328,11 +360,13 @@ func keeping(attempt func(context.Context) error) func(context.Context) error {
 }
 
 func (k *keeps) scan(row pgx.Row, dest []any, more []*asked) error {
-	for _, a := range more {
-		dests, keep := a.dests()
+	keeps := make([]func(), len(more))
+	for i, a := range more {
+		var dests []any
+		dests, keeps[i] = a.dests()
 		dest = append(dest, dests...)
-		*k = append(*k, keep)
 	}
+	*k = append(*k, keeps)
 	return row.Scan(dest...)
 }
 
@@ -436,7 +470,7 @@ func (c *Columns) writing(sql string, params int) string {
 	var edits []edit
 	values, sets := "", ""
 	for i, name := range c.names {
-		value := "$" + strconv.Itoa(params+i+1) + "::" + c.types[i]
+		value := "$" + strconv.Itoa(params+i+1) + "::" + c.casts[i]
 		values += ", " + value
 		sets += name + " = " + value + ", "
 	}

@@ -29,10 +29,18 @@ func about[P any](ctx context.Context, name string, p P) string {
 			v := reflect.ValueOf(arg)
 			isNil := v.Kind() == reflect.Slice && v.IsNil() || v.Kind() == reflect.Map && v.IsNil()
 			_, _ = fmt.Fprintf(h, "%t;", isNil) // which is NULL, and not empty
+			named(h, v)
 			digest(h, v, nil)
 		}
 	}
 	return name + " " + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
+}
+
+// named writes the type of a value that another type might have: of the same fields it can make another text.
+func named(w io.Writer, v reflect.Value) {
+	if v.IsValid() {
+		_, _ = fmt.Fprintf(w, "%s %s;", v.Type().PkgPath(), v.Type())
+	}
 }
 
 // args are two arguments of a call as one.
@@ -52,6 +60,9 @@ func digest(w io.Writer, v reflect.Value, varies *regexp.Regexp) {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		_, _ = fmt.Fprintf(w, "%t;", v.IsNil())
+		if v.Kind() == reflect.Interface {
+			named(w, v.Elem())
+		}
 		if !v.IsNil() {
 			digest(w, v.Elem(), varies)
 		}

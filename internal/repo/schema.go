@@ -34,7 +34,7 @@ var broughtBy = map[string]int{
 
 // typesOf are what a column may be, by the type of its field.
 var typesOf = map[reflect.Kind][]string{
-	reflect.String: {"text", "character varying", "character", "citext"}, reflect.Bool: {"boolean"},
+	reflect.String: {"text"}, reflect.Bool: {"boolean"}, // others borrow their operators, or have ones that anybody made
 	reflect.Int32:  {"integer", "smallint", "bigint"},
 	reflect.Struct: {"timestamp without time zone", "timestamp with time zone"},
 }

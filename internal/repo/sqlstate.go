@@ -17,6 +17,7 @@ const (
 	DatetimeOverflow         = "22008"
 	CharacterNotInRepertoire = "22021"
 	InvalidText              = "22P02"
+	UntranslatableCharacter  = "22P05"
 	RestrictViolation        = "23001"
 	NotNullViolation         = "23502"
 	ForeignKeyViolation      = "23503"

@@ -68,11 +68,11 @@ WITH tables AS (
 	SELECT c.oid, 'authdb.' || c.relname::text, c.relname, u.relowner
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	LEFT JOIN pg_catalog.pg_class u ON u.relnamespace = n.oid AND u.relname = 'schema_migrations'
-	WHERE n.nspname = $2 AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('schema_migrations', 'schema_history')
+	WHERE n.nspname = $2 AND c.relkind IN ('r', 'p') AND NOT pg_catalog.starts_with(c.relname::text, 'schema_migrations') AND NOT pg_catalog.starts_with(c.relname::text, 'schema_history')
 ), journal AS (
 	SELECT c.relname, c.relacl, c.relpersistence
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-	WHERE n.nspname = $2 AND c.relkind = 'r' AND c.relname IN ('schema_migrations', 'schema_history')
+	WHERE n.nspname = $2 AND c.relkind = 'r' AND (pg_catalog.starts_with(c.relname::text, 'schema_migrations') OR pg_catalog.starts_with(c.relname::text, 'schema_history'))
 )
 SELECT 'table', t.relname, pg_catalog.concat_ws(' ',
 	CASE WHEN c.relpersistence <> 'p' THEN 'UNLOGGED' END,
