@@ -330,11 +330,11 @@ func (r InvitationRepository) ListByRecipient(
 		Now: r.repo().Now(), AfterCreatedAt: after.createdAt, AfterID: after.id, RowLimit: rowLimit(p.Limit),
 	}
 	if p.Newest {
-		rows, err := repo.OfRecipient(repo.InPage(ctx, int(rowLimit(p.Limit))-1), r.repo(), op, (*queries).ListInvitationsByRecipientNewest,
+		rows, err := repo.OfRecipient(inPage(ctx, p.Limit), r.repo(), op, (*queries).ListInvitationsByRecipientNewest,
 			dbgen.ListInvitationsByRecipientNewestParams(args), asker)
 		return page(op, rows, err, p.Limit, receivedInvitation, ReceivedInvitation.cursor)
 	}
-	rows, err := repo.OfRecipient(repo.InPage(ctx, int(rowLimit(p.Limit))-1), r.repo(), op, (*queries).ListInvitationsByRecipient, args, asker)
+	rows, err := repo.OfRecipient(inPage(ctx, p.Limit), r.repo(), op, (*queries).ListInvitationsByRecipient, args, asker)
 	return page(op, rows, err, p.Limit, receivedInvitation, ReceivedInvitation.cursor)
 }
 

@@ -148,9 +148,12 @@ func list[P, R, T any](
 	ctx context.Context, r *repo.Repo, op string,
 	query func(*queries, context.Context, P) ([]R, error), p P, limit int, item func(R) T, cursor func(T) Cursor,
 ) (Page[T], error) {
-	rows, err := repo.Read(repo.InPage(ctx, int(rowLimit(limit))-1), r, op, query, p)
+	rows, err := repo.Read(inPage(ctx, limit), r, op, query, p)
 	return page(op, rows, err, limit, item, cursor)
 }
+
+// inPage is ctx for a query of rowLimit rows.
+func inPage(ctx context.Context, limit int) context.Context { return repo.InPage(ctx, int(rowLimit(limit))-1) }
 
 // page makes a page of its rows and one more.
 func page[R, T any](

@@ -134,11 +134,11 @@ type Migrator struct {
 	steps []migrations.Migration
 	log   *slog.Logger
 
-	conn   *pgx.Conn
-	cfg    *pgx.ConnConfig
-	path   []string // what its sessions would search
-	schema string   // of these, the one that has the tables, or that gets them
-	locked bool
+	conn    *pgx.Conn
+	cfg     *pgx.ConnConfig
+	path    []string // what its sessions would search
+	schema  string   // of these, the one that has the tables, or that gets them
+	locked  bool
 	journal journal
 	opened  bool // the version table is there, and as it should be
 }

@@ -16,7 +16,9 @@ func TestSchemasOfOneDatabase(t *testing.T) {
 	conn, dsn := database(t)
 	long := strings.Repeat("l", 60)
 	exec(t, conn, `CREATE SCHEMA "two %s '"; CREATE SCHEMA `+long)
-	open := func(path string) *migrate.Migrator { return migrator(t, dsnWith(t, dsn, "search_path", path), migrate.Options{}) }
+	open := func(path string) *migrate.Migrator {
+		return migrator(t, dsnWith(t, dsn, "search_path", path), migrate.Options{})
+	}
 	paths := []string{"public", `"two %s '", public`, long}
 	for _, path := range paths {
 		m := open(path)
