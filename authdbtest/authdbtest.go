@@ -14,13 +14,15 @@ package authdbtest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/internal/testdb"
 )
 
-// New returns a store on a fresh, migrated database that no other test sees, and closes it when the test ends. It
-// fails the test if there is no PostgreSQL.
+// New returns a store on a fresh, migrated database that no other test sees, and closes it when the test ends; its Pool is
+// there for DDL of the test's own. It fails the test if there is no PostgreSQL, or if a connection is still in use some
+// seconds after the test has ended.
 func New(t testing.TB, opts ...authdb.Option) *authdb.Store {
 	t.Helper()
 	// A test server need not speak TLS, wherever it runs.
@@ -28,8 +30,25 @@ func New(t testing.TB, opts ...authdb.Option) *authdb.Store {
 	if err != nil {
 		t.Fatalf("authdbtest: %v", err)
 	}
-	t.Cleanup(store.Close)
+	t.Cleanup(func() { closeIn(t, store.Close, patience) })
 	return store
+}
+
+// patience is how long a test may go on using the connections of its store when it has ended.
+const patience = 10 * time.Second
+
+func closeIn(t testing.TB, closeStore func(), patience time.Duration) {
+	t.Helper()
+	closed := make(chan struct{})
+	go func() {
+		closeStore()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(patience):
+		t.Errorf("authdbtest: a connection is still in use: rows or a transaction that nobody has closed")
+	}
 }
 
 // DSN returns the DSN of a fresh, migrated database, for tests that open it themselves. On the server of DATABASE_URL

@@ -36,6 +36,10 @@ func (l *launcher) makeCluster(ctx context.Context) error {
 		args = append(args, "--pwfile="+file)
 	}
 	if _, err := l.run(ctx, "initdb", args...); err != nil {
+		if strings.Contains(err.Error(), "could not look up effective user ID") {
+			err = fmt.Errorf("this user has no name, which PostgreSQL asks for: put a line for uid %d into /etc/passwd, "+
+				"or let DATABASE_URL name a server: %w", os.Geteuid(), err)
+		}
 		return err
 	}
 	if kept != "" {
