@@ -64,6 +64,8 @@
 //		Image: authdb.SetNull[string](),
 //	})
 //
+// The params of a Create name ids and owners: a program fills them in, and does not decode a request's body into them.
+//
 // # Columns of your own
 //
 // [NewColumns] looks up what additionalFields and plugins have added to a table. Then a context asks for them, or

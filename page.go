@@ -153,7 +153,9 @@ func list[P, R, T any](
 }
 
 // inPage is ctx for a query of rowLimit rows.
-func inPage(ctx context.Context, limit int) context.Context { return repo.InPage(ctx, int(rowLimit(limit))-1) }
+func inPage(ctx context.Context, limit int) context.Context {
+	return repo.InPage(ctx, int(rowLimit(limit))-1)
+}
 
 // page makes a page of its rows and one more.
 func page[R, T any](
