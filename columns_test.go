@@ -574,6 +574,20 @@ func TestColumnsOfAPage(t *testing.T) {
 			t.Errorf("row %d: %v", i, ok)
 		}
 	}
+	for range 3 { // a list that decides first whether to answer
+		authdbtest.Invitation(t, s.Store, func(p *authdb.CreateInvitationParams) { p.Email = user.Email })
+	}
+	invitations := columnsOf[extra](t, s.Store, "invitation")
+	ctx = invitations.Read(t.Context())
+	list := authdb.ListInvitationsByRecipientParams{UserID: user.ID}
+	received := must[authdb.Page[authdb.ReceivedInvitation]](t)(s.Invitations.ListByRecipient(t.Context(), list)).Items
+	list.Limit = 2
+	must[authdb.Page[authdb.ReceivedInvitation]](t)(s.Invitations.ListByRecipient(ctx, list))
+	for i, invitation := range received {
+		if _, ok := invitations.Of(ctx, invitation.ID); ok != (i < 2) {
+			t.Errorf("invitation %d: %v", i, ok)
+		}
+	}
 }
 
 // TestColumnsHaveTheirTypes: a type that somebody makes later, in a schema that is searched first, is not the column's.

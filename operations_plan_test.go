@@ -570,7 +570,7 @@ DeleteSession: session_pkey
 DeleteSessionByToken: session_token_unique
 DeleteSessionsByTokens: session_token_unique
 DeleteSessionsByUser: session_userId_idx
-DeleteSessionsOfUnverified: session_userId_idx user_email_unique
+DeleteSessionsOfUnverified: session_userId_idx user_pkey
 DeleteTeam: invitation_organizationId_idx session_userId_idx teamMember_teamId_userId_uidx team_organizationId_idx team_pkey
 DeleteTeamMember: session_userId_idx teamMember_teamId_userId_uidx team_member_pkey team_pkey
 DeleteUser: invitation_email_idx member_organizationId_idx member_organizationId_userId_uidx member_userId_idx organization_pkey session_userId_idx teamMember_userId_idx team_pkey user_pkey
@@ -700,5 +700,5 @@ UpdateTeam: team_pkey
 UpdateUser: user_pkey
 UpdateVerification: verification_pkey
 UpdateVerificationsByIdentifier: verification_identifier_idx
-VerifyUserEmail: account_userId_idx user_email_unique user_pkey
+VerifyUserEmail: account_userId_idx user_pkey
 `

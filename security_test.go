@@ -431,12 +431,29 @@ func TestSetEmailIsNoSecondDoor(t *testing.T) {
 		if got := set(strings.ToUpper(u.Email), true); got.EmailVerified != proved {
 			t.Errorf("the same address: proved %v, was %v", got.EmailVerified, proved)
 		}
+		exec(t, s.Store, `UPDATE "user" SET email = upper(email) WHERE id = $1`, u.ID) // as an older program wrote it
+		if got := set(u.Email, true); got.EmailVerified != proved || got.Email != u.Email {
+			t.Errorf("the same address in capitals: %v, was proved: %v", got, proved)
+		}
 		if got := set("new-"+u.Email, true); !got.EmailVerified {
 			t.Error("another address: not proved")
 		}
 		if got := set("new-"+u.Email, false); got.EmailVerified {
 			t.Error("the same address: still proved")
 		}
+	}
+}
+
+// TestCapitalsAreProved: of a row with capitals too, a proof takes away what a squatter left.
+func TestCapitalsAreProved(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	user := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.EmailVerified = false })
+	session := authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) { p.UserID = user.ID })
+	exec(t, s.Store, `UPDATE "user" SET email = upper(email) WHERE id = $1`, user.ID)
+	got := must[authdb.VerifiedUser](t)(s.Users.VerifyEmail(t.Context(), user.ID, authdb.VerifyEmailParams{Email: user.Email}))
+	if !got.User.EmailVerified || len(got.Sessions) != 1 || got.Sessions[0].ID != session.ID {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -164,7 +164,8 @@ RETURNING *;
 
 -- name: DeleteSessionsOfUnverified :many
 DELETE FROM session
-WHERE user_id = (SELECT u.id FROM "user" u WHERE u.id = @user_id AND u.email = @email AND NOT u.email_verified)
+WHERE user_id = (SELECT u.id FROM "user" u WHERE u.id = @user_id AND NOT u.email_verified
+    AND @email::text = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]))
   AND NOT @keep_access::boolean
 RETURNING *;
 

@@ -66,7 +66,7 @@ RETURNING *;
 -- left. What the former address has pending is closed, or it would be a way back for who joins by the new one, is
 -- removed, and takes the former again. It is counted so that it is locked before the user, as everywhere.
 WITH former AS (
-    SELECT u.email FROM "user" u WHERE u.id = @id AND u.email <> @email
+    SELECT u.email FROM "user" u WHERE u.id = @id AND @email::text <> ALL(ARRAY[u.email, pg_catalog.lower(u.email)])
 ), uninvited AS (
     UPDATE invitation i SET status = 'canceled'
     FROM former
@@ -76,7 +76,8 @@ WITH former AS (
 )
 UPDATE "user" u
 SET email = @email,
-    email_verified = CASE WHEN u.email = @email AND NOT u.email_verified THEN false ELSE @email_verified::boolean END,
+    email_verified = CASE WHEN @email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]) AND NOT u.email_verified THEN false
+        ELSE @email_verified::boolean END,
     updated_at = @now
 WHERE u.id = @id
   AND (SELECT pg_catalog.count(*) FROM uninvited) >= 0
@@ -86,7 +87,8 @@ RETURNING *;
 -- An address changed meanwhile stays unverified. Whoever signed up with an address that was not theirs loses every way
 -- in, as with Better Auth 1.7.25 (revokeUnprovenAccountAccess).
 WITH target AS (
-    SELECT u.id, u.email_verified FROM "user" u WHERE u.id = @id AND u.email = @email
+    SELECT u.id, u.email_verified FROM "user" u
+    WHERE u.id = @id AND @email::text = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
 ), verdict AS (
     SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found' ELSE '' END::text AS outcome
 ), revoked AS (

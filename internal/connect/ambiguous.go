@@ -40,7 +40,8 @@ func Ambiguous(dsn string) bool {
 	if i := strings.LastIndex(rest, "@"); i >= 0 && strings.ContainsAny(rest[:i], "@/") {
 		return true
 	}
-	if !strings.ContainsAny(rest, "@/") && strings.Contains(query, "@") { // the ? may be the password's
+	authority, _, _ := strings.Cut(rest, "/")
+	if authority != "" && !strings.Contains(rest, "@") && strings.Contains(query, "@") { // the ? may be the password's
 		return true
 	}
 	for pair := range strings.SplitSeq(query, "&") {

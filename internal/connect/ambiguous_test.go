@@ -12,6 +12,8 @@ func TestAmbiguous(t *testing.T) {
 		"postgres://app:1234/secret@127.0.0.1/db":    true,
 		"postgresql://app:12?secret@127.0.0.1/db":    true,
 		"postgres://app:12?a=b&secret@127.0.0.1/db":  true,
+		"postgres://app:12/secret?options=x@h:1/db":  true,
+		"postgres://app:1/a?host=secret@127.0.0.1":   true,
 		"postgres://app:pa?b=c@secret@127.0.0.1/db":  true,
 		"postgres://app:pa?b=c@sec/ret@127.0.0.1/db": true,
 		"postgres://app:pa@secret@127.0.0.1/db":      true,

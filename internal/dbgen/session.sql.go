@@ -371,7 +371,8 @@ func (q *Queries) DeleteSessionsByUser(ctx context.Context, userID string) ([]Se
 
 const deleteSessionsOfUnverified = `-- name: DeleteSessionsOfUnverified :many
 DELETE FROM session
-WHERE user_id = (SELECT u.id FROM "user" u WHERE u.id = $1 AND u.email = $2 AND NOT u.email_verified)
+WHERE user_id = (SELECT u.id FROM "user" u WHERE u.id = $1 AND NOT u.email_verified
+    AND $2::text = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]))
   AND NOT $3::boolean
 RETURNING id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id
 `

@@ -422,7 +422,7 @@ func (q *Queries) SearchUsers(ctx context.Context, arg SearchUsersParams) ([]Use
 
 const setUserEmail = `-- name: SetUserEmail :one
 WITH former AS (
-    SELECT u.email FROM "user" u WHERE u.id = $4 AND u.email <> $1
+    SELECT u.email FROM "user" u WHERE u.id = $4 AND $1::text <> ALL(ARRAY[u.email, pg_catalog.lower(u.email)])
 ), uninvited AS (
     UPDATE invitation i SET status = 'canceled'
     FROM former
@@ -432,7 +432,8 @@ WITH former AS (
 )
 UPDATE "user" u
 SET email = $1,
-    email_verified = CASE WHEN u.email = $1 AND NOT u.email_verified THEN false ELSE $2::boolean END,
+    email_verified = CASE WHEN $1 = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]) AND NOT u.email_verified THEN false
+        ELSE $2::boolean END,
     updated_at = $3
 WHERE u.id = $4
   AND (SELECT pg_catalog.count(*) FROM uninvited) >= 0
@@ -509,7 +510,8 @@ func (q *Queries) UpdateUser(ctx context.Context, arg UpdateUserParams) (User, e
 
 const verifyUserEmail = `-- name: VerifyUserEmail :one
 WITH target AS (
-    SELECT u.id, u.email_verified FROM "user" u WHERE u.id = $1 AND u.email = $2
+    SELECT u.id, u.email_verified FROM "user" u
+    WHERE u.id = $1 AND $2::text = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
 ), verdict AS (
     SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found' ELSE '' END::text AS outcome
 ), revoked AS (

@@ -366,7 +366,9 @@ func (k *keeps) scan(row pgx.Row, dest []any, more []*asked) error {
 		dests, keeps[i] = a.dests()
 		dest = append(dest, dests...)
 	}
-	*k = append(*k, keeps)
+	if len(more) > 0 { // not of a query that only decides
+		*k = append(*k, keeps)
+	}
 	return row.Scan(dest...)
 }
 
