@@ -150,6 +150,10 @@ func translate(op string, err error) error {
 		e.kinds, e.Reason = []error{ErrSchema}, schema.Error()
 		return e
 	}
+	if reason, ok := errors.AsType[connect.DSNError](err); ok {
+		e.kinds, e.Field, e.Reason = []error{ErrInvalidInput}, "dsn", string(reason)
+		return e
+	}
 	if reason, ok := errors.AsType[repo.UnresolvedError](err); ok {
 		e.kinds, e.Reason = []error{ErrCommitUnknown}, string(reason)
 		return e
@@ -170,9 +174,6 @@ func translate(op string, err error) error {
 		e.kinds, e.cause = []error{ErrAlreadyDone}, nil
 	case errors.Is(err, ErrInsecureTLS):
 		e.kinds = []error{ErrInsecureTLS}
-	case isDSNError(err):
-		reason, _ := errors.AsType[connect.DSNError](err)
-		e.kinds, e.Field, e.Reason, e.cause = []error{ErrInvalidInput}, "dsn", string(reason), nil
 	default:
 		e.classify(err)
 	}
@@ -286,11 +287,6 @@ func isTLSError(err error) bool {
 	_, record := errors.AsType[tls.RecordHeaderError](err)
 	return verification || authority || host || invalid || alert || record ||
 		strings.Contains(err.Error(), "refused TLS")
-}
-
-func isDSNError(err error) bool {
-	_, ok := errors.AsType[connect.DSNError](err)
-	return ok
 }
 
 // tellingClasses are the SQLSTATE classes whose messages name objects and states only, if the server itself wrote them:

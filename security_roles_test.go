@@ -66,6 +66,11 @@ func TestRoles(t *testing.T) {
 		return s
 	}
 	service, once, reader := open(roles[1]), open(roles[1], authdb.WithOnce()), open(roles[2])
+	for name, s := range map[string]*authdb.Store{"service": service, "once": once, "reader": reader} {
+		if err := s.CheckSchema(ctx); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	denied, reads := 0, regexp.MustCompile(`\.(Get|List|All|Search|Count|Load|Authenticate)`)
 	for i, name := range keysOf(methodCalls) {
 		for j, s := range []*authdb.Store{service, once, reader} {

@@ -177,9 +177,9 @@ func (m *Migrator) send(ctx context.Context, sql string) error {
 
 // write writes the one row of the version table, as golang-migrate's own driver would; 0 and -1 are no version.
 func (m *Migrator) write(ctx context.Context, version int, dirty bool) error {
-	sql := "DELETE FROM " + at(m.journal.versions)
+	sql := "DELETE FROM " + at(m.ledger.versions)
 	if version > 0 || dirty {
-		sql += "; INSERT INTO " + at(m.journal.versions) + fmt.Sprintf(" (version, dirty) VALUES (%d, %t)", version, dirty)
+		sql += "; INSERT INTO " + at(m.ledger.versions) + fmt.Sprintf(" (version, dirty) VALUES (%d, %t)", version, dirty)
 	}
 	return m.send(ctx, sql)
 }

@@ -2,11 +2,55 @@ package migrate
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb/migrate/catalog"
 )
+
+// ledger names the tables of the migrator: for each schema with tables a version table, as golang-migrate has it, and a
+// history. They have a schema of their own: in public, drizzle-kit push would ask to drop them.
+type ledger struct{ versions, history string }
+
+// ledgerOf are those of a schema; public's have golang-migrate's usual name.
+func ledgerOf(schema string) ledger {
+	suffix := ""
+	if schema != "public" {
+		suffix = "_" + schema
+	}
+	if len("schema_migrations"+suffix) > maxName {
+		digest := sha256.Sum256([]byte(schema))
+		suffix = "_" + hex.EncodeToString(digest[:16])
+	}
+	return ledger{"schema_migrations" + suffix, "schema_history" + suffix}
+}
+
+// maxName is how long a name may be for PostgreSQL, in bytes.
+const maxName = 63
+
+// at is a name in the migrator's schema, as SQL.
+func at(name string) string { return pgx.Identifier{catalog.Own, name}.Sanitize() }
+
+// owns is what open makes where it is missing: never IF NOT EXISTS, which believes what somebody else made meanwhile.
+func (l ledger) owns() []struct{ is, make string } {
+	return []struct{ is, make string }{
+		{`SELECT pg_catalog.to_regnamespace('authdb') IS NOT NULL`, `CREATE SCHEMA authdb`},
+		{is(catalog.Own, l.versions), `CREATE TABLE ` + at(l.versions) + ` (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)`},
+		{is(catalog.Own, l.history), `CREATE TABLE ` + at(l.history) + ` (
+			version bigint PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied_at timestamp NOT NULL)`},
+	}
+}
+
+// is asks by the catalog, which needs no right to the schema.
+func is(schema, table string) string {
+	return `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = ` + literal(schema) + ` AND c.relname = ` + literal(table) + `)`
+}
+
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // remember notes that the migrations after from, up to to, are applied.
 func (m *Migrator) remember(ctx context.Context, from, to int) error {
@@ -14,7 +58,7 @@ func (m *Migrator) remember(ctx context.Context, from, to int) error {
 		if s.Version <= from || s.Version > to {
 			continue
 		}
-		if _, err := m.conn.Exec(ctx, "INSERT INTO "+at(m.journal.history)+` (version, name, sha256, applied_at)
+		if _, err := m.conn.Exec(ctx, "INSERT INTO "+at(m.ledger.history)+` (version, name, sha256, applied_at)
 			VALUES ($1, $2, $3, $4)
 			ON CONFLICT (version) DO UPDATE SET name = excluded.name, sha256 = excluded.sha256, applied_at = excluded.applied_at`,
 			s.Version, s.Name, s.Sum(), time.Now().UTC()); err != nil {
@@ -26,7 +70,7 @@ func (m *Migrator) remember(ctx context.Context, from, to int) error {
 
 // forget notes that what comes after version is not applied.
 func (m *Migrator) forget(ctx context.Context, version int) error {
-	_, err := m.conn.Exec(ctx, "DELETE FROM "+at(m.journal.history)+" WHERE version > $1", version)
+	_, err := m.conn.Exec(ctx, "DELETE FROM "+at(m.ledger.history)+" WHERE version > $1", version)
 	return plain(err)
 }
 
@@ -60,10 +104,10 @@ type applied struct {
 func (m *Migrator) history(ctx context.Context) (map[int]applied, error) {
 	known := map[int]applied{}
 	var there bool
-	if err := m.conn.QueryRow(ctx, is(catalog.Own, m.journal.history)).Scan(&there); err != nil || !there {
+	if err := m.conn.QueryRow(ctx, is(catalog.Own, m.ledger.history)).Scan(&there); err != nil || !there {
 		return known, err
 	}
-	rows, err := m.conn.Query(ctx, "SELECT version, name, sha256, applied_at FROM "+at(m.journal.history))
+	rows, err := m.conn.Query(ctx, "SELECT version, name, sha256, applied_at FROM "+at(m.ledger.history))
 	if err != nil {
 		return nil, err
 	}

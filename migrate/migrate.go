@@ -15,8 +15,6 @@ package migrate
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,47 +30,6 @@ import (
 	"github.com/zerostarter/authdb/internal/connect"
 	"github.com/zerostarter/authdb/migrate/catalog"
 )
-
-// journal names the tables of the migrator: for each schema with tables a version table, as golang-migrate has it, and a
-// history. They have a schema of their own: in public, drizzle-kit push would ask to drop them.
-type journal struct{ versions, history string }
-
-// journalOf are those of a schema; public's have golang-migrate's usual name.
-func journalOf(schema string) journal {
-	suffix := ""
-	if schema != "public" {
-		suffix = "_" + schema
-	}
-	if len("schema_migrations"+suffix) > maxName {
-		digest := sha256.Sum256([]byte(schema))
-		suffix = "_" + hex.EncodeToString(digest[:16])
-	}
-	return journal{"schema_migrations" + suffix, "schema_history" + suffix}
-}
-
-// maxName is how long a name may be for PostgreSQL, in bytes.
-const maxName = 63
-
-// at is a name in the migrator's schema, as SQL.
-func at(name string) string { return pgx.Identifier{catalog.Own, name}.Sanitize() }
-
-// owns is what open makes where it is missing: never IF NOT EXISTS, which believes what somebody else made meanwhile.
-func (j journal) owns() []struct{ is, make string } {
-	return []struct{ is, make string }{
-		{`SELECT pg_catalog.to_regnamespace('authdb') IS NOT NULL`, `CREATE SCHEMA authdb`},
-		{is(catalog.Own, j.versions), `CREATE TABLE ` + at(j.versions) + ` (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)`},
-		{is(catalog.Own, j.history), `CREATE TABLE ` + at(j.history) + ` (
-			version bigint PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied_at timestamp NOT NULL)`},
-	}
-}
-
-// is asks by the catalog, which needs no right to the schema.
-func is(schema, table string) string {
-	return `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = ` + literal(schema) + ` AND c.relname = ` + literal(table) + `)`
-}
-
-func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // pinned is what sessions of the migrator search: PostgreSQL's own schema, so that no function or operator that
 // somebody made elsewhere is called in the place of one of its. The tables are named with their schema, and only the
@@ -134,13 +91,13 @@ type Migrator struct {
 	steps []migrations.Migration
 	log   *slog.Logger
 
-	conn    *pgx.Conn
-	cfg     *pgx.ConnConfig
-	path    []string // what its sessions would search
-	schema  string   // of these, the one that has the tables, or that gets them
-	locked  bool
-	journal journal
-	opened  bool // the version table is there, and as it should be
+	conn   *pgx.Conn
+	cfg    *pgx.ConnConfig
+	path   []string // what its sessions would search
+	schema string   // of these, the one that has the tables, or that gets them
+	locked bool
+	ledger ledger
+	opened bool // the version table is there, and as it should be
 }
 
 // Open connects to the database that dsn names. It takes no lock and changes nothing. It returns [ErrConnect],
@@ -237,7 +194,7 @@ func (m *Migrator) findSchema(ctx context.Context) error {
 	err := m.conn.QueryRow(ctx, `SELECT coalesce((SELECT s FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY p (s, n) WHERE EXISTS (
 		SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relname = 'user' AND c.relkind <> 'i' AND n.nspname = s) ORDER BY n LIMIT 1), ($1::text[])[1])`, m.path).Scan(&m.schema)
-	m.journal = journalOf(m.schema)
+	m.ledger = ledgerOf(m.schema)
 	return plain(err)
 }
 
@@ -321,7 +278,7 @@ func (m *Migrator) engineKey(ctx context.Context) (int64, error) {
 	if err := m.conn.QueryRow(ctx, "SELECT pg_catalog.current_database()").Scan(&name); err != nil {
 		return 0, err
 	}
-	id, err := database.GenerateAdvisoryLockId(name, catalog.Own, m.journal.versions)
+	id, err := database.GenerateAdvisoryLockId(name, catalog.Own, m.ledger.versions)
 	if err != nil {
 		return 0, err
 	}
@@ -355,7 +312,7 @@ func (m *Migrator) open(ctx context.Context) error {
 		return err
 	}
 	if err := pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
-		for _, o := range m.journal.owns() {
+		for _, o := range m.ledger.owns() {
 			var there bool
 			err := tx.QueryRow(ctx, o.is).Scan(&there)
 			if err == nil && !there {
@@ -365,7 +322,7 @@ func (m *Migrator) open(ctx context.Context) error {
 				return fmt.Errorf("make the version table: %w", plain(err))
 			}
 		}
-		if _, err := tx.Exec(ctx, "LOCK TABLE "+at(m.journal.versions)+", "+at(m.journal.history)+" IN ROW EXCLUSIVE MODE"); err != nil {
+		if _, err := tx.Exec(ctx, "LOCK TABLE "+at(m.ledger.versions)+", "+at(m.ledger.history)+" IN ROW EXCLUSIVE MODE"); err != nil {
 			return lockTimeout(plain(err))
 		}
 		return m.trust(ctx, true, false)
@@ -390,10 +347,10 @@ func (m *Migrator) Version(ctx context.Context) (version int, dirty bool, err er
 	if err := m.trust(ctx, false, false); err != nil {
 		return 0, false, err
 	}
-	if err := m.conn.QueryRow(ctx, is(catalog.Own, m.journal.versions)).Scan(&there); err != nil || !there {
+	if err := m.conn.QueryRow(ctx, is(catalog.Own, m.ledger.versions)).Scan(&there); err != nil || !there {
 		return 0, false, err
 	}
-	err = m.conn.QueryRow(ctx, "SELECT version, dirty FROM "+at(m.journal.versions)+" LIMIT 1").Scan(&version, &dirty)
+	err = m.conn.QueryRow(ctx, "SELECT version, dirty FROM "+at(m.ledger.versions)+" LIMIT 1").Scan(&version, &dirty)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, nil
 	}

@@ -189,7 +189,7 @@ func (m *Migrator) next(ctx context.Context, current, version int) (int, error) 
 func (m *Migrator) isShared(ctx context.Context) (shared bool, err error) {
 	err = m.conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = 'authdb' AND c.relkind = 'r' AND pg_catalog.starts_with(c.relname::text, 'schema_migrations') AND c.relname::text <> $1::text)`,
-		m.journal.versions).Scan(&shared)
+		m.ledger.versions).Scan(&shared)
 	return shared, plain(err)
 }
 
@@ -314,7 +314,7 @@ func (m *Migrator) Drop(ctx context.Context) error {
 		return err
 	}
 	m.opened = false
-	if _, err := m.conn.Exec(ctx, "DROP TABLE "+at(m.journal.history)+", "+at(m.journal.versions)); err != nil {
+	if _, err := m.conn.Exec(ctx, "DROP TABLE "+at(m.ledger.history)+", "+at(m.ledger.versions)); err != nil {
 		return plain(err)
 	}
 	_, err := m.conn.Exec(ctx, `DROP SCHEMA "authdb"`)

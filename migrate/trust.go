@@ -127,7 +127,7 @@ FROM relied JOIN (uses JOIN made USING (class, oid)) u ON u.rel = relied.oid WHE
 // hanging something on it is done, and whoever has no right to does not begin.
 func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
 	rows, err := m.conn.Query(ctx, objections, m.schema, m.tables(m.Latest()), drizzle,
-		[]string{m.journal.versions, m.journal.history, "mark"})
+		[]string{m.ledger.versions, m.ledger.history, "mark"})
 	if err != nil {
 		return plain(err)
 	}

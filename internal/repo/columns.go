@@ -189,8 +189,8 @@ func WithValues(ctx context.Context, c *Columns, use []int, args []any) context.
 	return context.WithValue(ctx, columnsKey{}, a)
 }
 
-// types are those that pgx knows of itself. A map remembers what it has encoded, so one at a time asks it.
-var types = struct {
+// known are the types that pgx knows of itself. A map remembers what it has encoded, so one at a time asks it.
+var known = struct {
 	mu sync.Mutex
 	*pgtype.Map
 }{Map: pgtype.NewMap()}
@@ -201,12 +201,12 @@ func fits(oid uint32, arg any) bool {
 	if hasBadText(reflect.ValueOf(arg)) {
 		return false
 	}
-	types.mu.Lock()
-	defer types.mu.Unlock()
-	if _, known := types.TypeForOID(oid); !known {
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if _, ok := known.TypeForOID(oid); !ok {
 		return true
 	}
-	_, err := types.Encode(oid, types.FormatCodeForOID(oid), arg, nil)
+	_, err := known.Encode(oid, known.FormatCodeForOID(oid), arg, nil)
 	return err == nil
 }
 
