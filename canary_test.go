@@ -640,6 +640,7 @@ func (a *aviary) everyMethodFails() {
 			t.Errorf("%s: nothing failed", way.kind)
 		}
 	}
+	a.store.Pool().Reset() // its statements were prepared for tables of another type
 
 	locker := must[pgx.Tx](t)(must[*pgx.Conn](t)(pgx.Connect(ctx, a.dsn)).Begin(ctx))
 	t.Cleanup(func() { _ = locker.Conn().Close(context.Background()) })

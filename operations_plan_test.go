@@ -198,6 +198,7 @@ func TestPlans(t *testing.T) {
 	for i, name := range []string{"crowd", "usual"} {
 		estates = append(estates, must[estate](t)(newEstate(ctx, conn, name, md5Of("org", 77*i), md5Of("user", 77*i))))
 		t.Run(name, func(t *testing.T) { testMethodPlans(t, conn, p, estates[i]) })
+		t.Run(name+" again", func(t *testing.T) { testSettledPlans(t, conn, p, estates[i]) })
 	}
 	if hard(t, 0, 1) == 1 { // what an index saves of few rows says nothing
 		t.Run("indexes", func(t *testing.T) { testIndexes(t, conn, p, estates[0]) })
@@ -254,6 +255,30 @@ type explainer struct {
 	p      *planner
 	report func(query string, e explained)
 	err    error // the first one, which the transaction would hide
+	// What is told of a query that the server plans anew on each call, if it is asked.
+	replans func(query string)
+}
+
+// settles asks for the plan of a query ten times. PostgreSQL looks at the arguments of the first five; from then on it
+// keeps one plan for all, or does not.
+func (x *explainer) settles(ctx context.Context, name string, args []any) error {
+	if _, err := x.Tx.Exec(ctx, `DEALLOCATE `+name); err != nil {
+		return err
+	}
+	if _, err := x.Tx.Exec(ctx, `PREPARE `+name+` AS `+x.p.queries[name]); err != nil {
+		return err
+	}
+	for range 10 {
+		if _, err := explain(ctx, x.Tx, "", name, args); err != nil {
+			return err
+		}
+	}
+	var kept bool
+	err := x.Tx.QueryRow(ctx, `SELECT custom_plans <= 5 FROM pg_prepared_statements WHERE name = lower($1)`, name).Scan(&kept)
+	if err == nil && !kept {
+		x.replans(name)
+	}
+	return err
 }
 
 // each explains statements one after the other, with their effects, which it then takes back.
@@ -275,6 +300,12 @@ func (x *explainer) each(ctx context.Context, statements ...*pgx.QueuedQuery) (e
 			return err
 		}
 		x.report(name, e)
+		if x.replans != nil {
+			err = x.settles(ctx, name, q.Arguments)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	_, err = x.Tx.Exec(ctx, `ROLLBACK TO explained; RELEASE explained`)
 	return err
@@ -322,6 +353,7 @@ func undone(ctx context.Context, conn *pgx.Conn, f func(tx pgx.Tx) error) error 
 // scanned, those of its cascades too.
 func planned(
 	ctx context.Context, tx pgx.Tx, p *planner, of estate, setUp string, call methodCall, report func(query string, e explained),
+	replans func(query string),
 ) (scanned []string, err error) {
 	if _, err := tx.Exec(ctx, setUp); err != nil {
 		return nil, err
@@ -333,7 +365,7 @@ func planned(
 	if err != nil {
 		return nil, err
 	}
-	x := &explainer{Tx: tx, p: p, report: report}
+	x := &explainer{Tx: tx, p: p, report: report, replans: replans}
 	err = call(ctx, authdb.New(x, authdb.WithClock(func() time.Time { return today })), of)
 	if err = cmp.Or(x.err, err); err != nil {
 		return nil, err
@@ -445,7 +477,7 @@ func testMethodPlans(t *testing.T, conn *pgx.Conn, p *planner, of estate) {
 					if strings.Contains(access, "scan:") {
 						t.Errorf("%s, %s: %s: %s", name, mode, query, access)
 					}
-				})
+				}, nil)
 				return err
 			}); err != nil {
 				t.Fatalf("%s: %v", name, err)
@@ -456,6 +488,30 @@ func testMethodPlans(t *testing.T, conn *pgx.Conn, p *planner, of estate) {
 			if hard(t, 0, 1) == 1 {
 				t.Logf("%s, %s:%s", name, mode, text.String())
 			}
+		}
+	}
+}
+
+// replanned are the queries that the server plans anew on each call; each says beside it why that is right.
+var replanned = []string{"CountMembers", "CountUsers", "CreateMembers", "SearchUsers"}
+
+// testSettledPlans: the server keeps the plan of each statement of each method.
+func testSettledPlans(t *testing.T, conn *pgx.Conn, p *planner, of estate) {
+	calls := maps.Clone(methodCalls)
+	maps.Copy(calls, moreCalls)
+	found := map[string][]string{}
+	for _, name := range keysOf(calls) {
+		if err := undone(t.Context(), conn, func(tx pgx.Tx) error {
+			_, err := planned(t.Context(), tx, p, of, `SET LOCAL plan_cache_mode = auto`, calls[name], func(string, explained) {},
+				func(query string) { found[query] = append(found[query], name) })
+			return err
+		}); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	for _, query := range keysOf(found) {
+		if !slices.Contains(replanned, query) {
+			t.Errorf("%s is planned on each call: %q", query, found[query])
 		}
 	}
 }
@@ -507,7 +563,7 @@ func testIndexes(t *testing.T, conn *pgx.Conn, p *planner, of estate) {
 						if query == u.query {
 							best = e
 						}
-					})
+					}, nil)
 					return err
 				}); err != nil {
 					t.Fatalf("%s: %v", u.use, err)
@@ -528,7 +584,7 @@ func testIndexes(t *testing.T, conn *pgx.Conn, p *planner, of estate) {
 // queryPlans are the indexes that each query searches.
 const queryPlans = `AcceptInvitation: invitation_email_idx invitation_pkey member_organizationId_idx member_organizationId_userId_uidx member_userId_idx teamMember_teamId_idx teamMember_userId_idx team_organizationId_idx team_pkey user_pkey
 AnswerMark: mark_pkey
-AuthenticateSession: member_userId_idx session_token_unique teamMember_userId_idx team_pkey user_pkey
+AuthenticateSession: member_userId_idx session_token_unique teamMember_teamId_userId_uidx team_pkey user_pkey
 CancelExpiredInvitations: invitation_organizationId_idx
 CancelInvitation: invitation_pkey
 CheckRecipient: user_pkey

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"iter"
-	"math"
 	"time"
 
 	"github.com/zerostarter/authdb/internal/dbgen"
@@ -35,20 +34,21 @@ type Cursor struct {
 	id        string
 }
 
-// latest is later than any row, and than any time that may be in a cursor.
-var latest = time.UnixMicro(math.MaxInt64).UTC()
-
-// from is where a page begins to look: c, but for newest first the start is at the other end.
+// from is where a page begins to look: c, but the start is one end of all rows or the other. '\uFFFF' is behind every
+// id.
 func (c Cursor) from(newest bool) Cursor {
-	if newest && c.IsZero() {
-		return Cursor{createdAt: latest}
+	switch {
+	case !c.IsZero():
+		return c
+	case newest:
+		return Cursor{repo.Infinity, "\uFFFF"}
 	}
-	return c
+	return Cursor{createdAt: repo.NegativeInfinity}
 }
 
 // CursorAt is the place behind the row with that created_at and id, as the caller's own query has read them.
 func CursorAt(createdAt time.Time, id string) Cursor {
-	return Cursor{time.UnixMicro(createdAt.UnixMicro()).UTC(), id}
+	return Cursor{repo.Instant(repo.Micros(createdAt)), id}
 }
 
 // Key returns created_at and id of the row that c is behind, for a query of the caller's own: oldest first, it takes
@@ -76,7 +76,7 @@ func (c Cursor) MarshalText() ([]byte, error) {
 	if c.IsZero() {
 		return nil, nil
 	}
-	raw := binary.BigEndian.AppendUint64(nil, uint64(c.createdAt.UnixMicro()))
+	raw := binary.BigEndian.AppendUint64(nil, uint64(repo.Micros(c.createdAt)))
 	return base64.RawURLEncoding.AppendEncode(nil, append(raw, c.id...)), nil
 }
 
@@ -91,10 +91,13 @@ func (c *Cursor) UnmarshalText(encoded []byte) error {
 	if err != nil || len(raw) < 8 {
 		return check(op, fault{field: "cursor", reason: "malformed"})
 	}
-	at := time.UnixMicro(int64(binary.BigEndian.Uint64(raw))).UTC()
+	at := repo.Instant(int64(binary.BigEndian.Uint64(raw)))
 	row := string(raw[8:])
-	if err := check(op, required("cursor", row, maxID), instant("cursor", &at)); err != nil {
+	if err := check(op, required("cursor", row, maxID)); err != nil {
 		return err
+	}
+	if at.Year() < -4712 || at.Year() > 294_276 { // what a timestamp can be
+		return check(op, fault{field: "cursor", reason: "out of range"})
 	}
 	*c = Cursor{at, row}
 	return nil

@@ -22,14 +22,14 @@ SELECT * FROM account
 WHERE user_id = @user_id
   AND (created_at, id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at, id
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListAccountsNewest :many
 SELECT * FROM account
 WHERE user_id = @user_id
   AND (created_at, id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at DESC, id DESC
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: CountAccounts :one
 SELECT pg_catalog.count(*) FROM account WHERE user_id = @user_id;
@@ -102,18 +102,18 @@ SELECT outcome FROM verdict;
 DELETE FROM account WHERE user_id = @user_id;
 
 -- name: ListAccountsByUsers :many
-SELECT * FROM account WHERE user_id = ANY(@user_ids::text[])
+SELECT * FROM account WHERE user_id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[])))
 ORDER BY created_at, id;
 
 -- name: PickAccountsByUsers :many
 SELECT a.*
-FROM pg_catalog.unnest(@user_ids::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[]))) parent (id)
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM account c WHERE c.user_id = parent.id AND NOT @newest::boolean
-     ORDER BY c.created_at, c.id LIMIT @row_limit)
+    (SELECT c.id FROM account c WHERE c.user_id = parent.id AND (SELECT NOT @newest::boolean)
+     ORDER BY c.created_at, c.id LIMIT (SELECT @row_limit::integer))
     UNION ALL
-    (SELECT c.id FROM account c WHERE c.user_id = parent.id AND @newest::boolean
-     ORDER BY c.created_at DESC, c.id DESC LIMIT @row_limit)
+    (SELECT c.id FROM account c WHERE c.user_id = parent.id AND (SELECT @newest::boolean)
+     ORDER BY c.created_at DESC, c.id DESC LIMIT (SELECT @row_limit::integer))
 ) picked
 JOIN account a ON a.id = picked.id
 ORDER BY a.created_at, a.id;

@@ -37,7 +37,7 @@ WITH good AS (
                     SELECT 1 FROM good WHERE good.role ~ @owner_pattern::text))
                 FOR SHARE) THEN 'not permitted'
         WHEN (SELECT pg_catalog.count(*) FROM team t
-            WHERE t.organization_id = @organization_id AND t.id = ANY(@team_ids::text[])
+            WHERE t.organization_id = @organization_id AND t.id = ANY(ARRAY(SELECT pg_catalog.unnest(@team_ids::text[])))
             ) < pg_catalog.cardinality(@team_ids::text[]) THEN 'no such team'
         WHEN NOT EXISTS (SELECT 1 FROM standing)
             AND (SELECT pg_catalog.count(*) FROM invitation i WHERE i.organization_id = @organization_id
@@ -263,7 +263,7 @@ WHERE i.organization_id = @organization_id
         SELECT pg_catalog.btrim(named.id) FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)))
   AND (i.created_at, i.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY i.created_at, i.id
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListInvitationsNewest :many
 SELECT sqlc.embed(i), sqlc.embed(u)
@@ -276,7 +276,7 @@ WHERE i.organization_id = @organization_id
         SELECT pg_catalog.btrim(named.id) FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)))
   AND (i.created_at, i.id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY i.created_at DESC, i.id DESC
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListInvitationsByRecipient :many
 SELECT sqlc.embed(i), sqlc.embed(o), sqlc.embed(u)
@@ -289,7 +289,7 @@ WHERE recipient.id = @user_id AND (recipient.email_verified OR @allow_unverified
   AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
   AND (i.created_at, i.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY i.created_at, i.id
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListInvitationsByRecipientNewest :many
 SELECT sqlc.embed(i), sqlc.embed(o), sqlc.embed(u)
@@ -302,7 +302,7 @@ WHERE recipient.id = @user_id AND (recipient.email_verified OR @allow_unverified
   AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
   AND (i.created_at, i.id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY i.created_at DESC, i.id DESC
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: CountInvitations :one
 SELECT pg_catalog.count(*) FROM invitation i
@@ -319,23 +319,23 @@ DELETE FROM invitation WHERE id = @id AND organization_id = @organization_id;
 -- name: ListInvitationsByOrganizations :many
 SELECT sqlc.embed(i), sqlc.embed(u)
 FROM invitation i JOIN "user" u ON u.id = i.inviter_id
-WHERE i.organization_id = ANY(@organization_ids::text[])
+WHERE i.organization_id = ANY(ARRAY(SELECT pg_catalog.unnest(@organization_ids::text[])))
   AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
 ORDER BY i.created_at, i.id;
 
 -- name: PickInvitationsByOrganizations :many
 SELECT sqlc.embed(i), sqlc.embed(u)
-FROM pg_catalog.unnest(@organization_ids::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@organization_ids::text[]))) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM invitation c
      WHERE c.organization_id = parent.id AND (NOT @pending::boolean OR (c.status = 'pending' AND c.expires_at > @now))
-       AND NOT @newest::boolean
-     ORDER BY c.created_at, c.id LIMIT @row_limit)
+       AND (SELECT NOT @newest::boolean)
+     ORDER BY c.created_at, c.id LIMIT (SELECT @row_limit::integer))
     UNION ALL
     (SELECT c.id FROM invitation c
      WHERE c.organization_id = parent.id AND (NOT @pending::boolean OR (c.status = 'pending' AND c.expires_at > @now))
-       AND @newest::boolean
-     ORDER BY c.created_at DESC, c.id DESC LIMIT @row_limit)
+       AND (SELECT @newest::boolean)
+     ORDER BY c.created_at DESC, c.id DESC LIMIT (SELECT @row_limit::integer))
 ) picked
 JOIN invitation i ON i.id = picked.id
 JOIN "user" u ON u.id = i.inviter_id
@@ -344,23 +344,23 @@ ORDER BY i.created_at, i.id;
 -- name: ListInvitationsByInviters :many
 SELECT sqlc.embed(i), sqlc.embed(o)
 FROM invitation i JOIN organization o ON o.id = i.organization_id
-WHERE i.inviter_id = ANY(@inviter_ids::text[])
+WHERE i.inviter_id = ANY(ARRAY(SELECT pg_catalog.unnest(@inviter_ids::text[])))
   AND (NOT @pending::boolean OR (i.status = 'pending' AND i.expires_at > @now))
 ORDER BY i.created_at, i.id;
 
 -- name: PickInvitationsByInviters :many
 SELECT sqlc.embed(i), sqlc.embed(o)
-FROM pg_catalog.unnest(@inviter_ids::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@inviter_ids::text[]))) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM invitation c
      WHERE c.inviter_id = parent.id AND (NOT @pending::boolean OR (c.status = 'pending' AND c.expires_at > @now))
-       AND NOT @newest::boolean
-     ORDER BY c.created_at, c.id LIMIT @row_limit)
+       AND (SELECT NOT @newest::boolean)
+     ORDER BY c.created_at, c.id LIMIT (SELECT @row_limit::integer))
     UNION ALL
     (SELECT c.id FROM invitation c
      WHERE c.inviter_id = parent.id AND (NOT @pending::boolean OR (c.status = 'pending' AND c.expires_at > @now))
-       AND @newest::boolean
-     ORDER BY c.created_at DESC, c.id DESC LIMIT @row_limit)
+       AND (SELECT @newest::boolean)
+     ORDER BY c.created_at DESC, c.id DESC LIMIT (SELECT @row_limit::integer))
 ) picked
 JOIN invitation i ON i.id = picked.id
 JOIN organization o ON o.id = i.organization_id

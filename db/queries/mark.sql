@@ -18,7 +18,7 @@ DELETE FROM authdb.mark WHERE id = ANY(ARRAY(
     SELECT due.id FROM authdb.mark due
     WHERE due.created_at < @before::timestamp
     ORDER BY due.created_at
-    LIMIT @row_limit
+    LIMIT (SELECT @row_limit::integer)
     FOR UPDATE SKIP LOCKED
 ));
 

@@ -26,7 +26,8 @@ WITH verdict AS (
 SELECT outcome FROM verdict;
 
 -- name: CreateMembers :one
--- A limit of 0 is none. The members are counted once for each organization that has one.
+-- A limit of 0 is none. The members are counted once for each organization that has one. Planned on each call: by how
+-- many there are.
 WITH wanted AS (
     SELECT pg_catalog.unnest(@ids::text[]) AS id, pg_catalog.unnest(@organization_ids::text[]) AS organization_id,
         pg_catalog.unnest(@user_ids::text[]) AS user_id, pg_catalog.unnest(@roles::text[]) AS role,
@@ -84,7 +85,7 @@ WHERE m.organization_id = @organization_id
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower(sqlc.narg('name')::text)) > 0)
   AND (m.created_at, m.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY m.created_at, m.id
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListMembersNewest :many
 SELECT sqlc.embed(m), sqlc.embed(u)
@@ -98,7 +99,7 @@ WHERE m.organization_id = @organization_id
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower(sqlc.narg('name')::text)) > 0)
   AND (m.created_at, m.id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY m.created_at DESC, m.id DESC
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListMembersByUser :many
 SELECT sqlc.embed(m), sqlc.embed(o)
@@ -106,7 +107,7 @@ FROM member m JOIN organization o ON o.id = m.organization_id
 WHERE m.user_id = @user_id
   AND (m.created_at, m.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY m.created_at, m.id
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListMembersByUserNewest :many
 SELECT sqlc.embed(m), sqlc.embed(o)
@@ -114,10 +115,10 @@ FROM member m JOIN organization o ON o.id = m.organization_id
 WHERE m.user_id = @user_id
   AND (m.created_at, m.id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY m.created_at DESC, m.id DESC
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: CountMembers :one
--- The users are read for a search alone.
+-- The users are read for a search alone. Planned on each call: by what is asked for.
 SELECT pg_catalog.count(*) FROM member m
 WHERE m.organization_id = @organization_id
   AND (sqlc.narg('role')::text IS NULL OR sqlc.narg('role')::text IN (
@@ -134,7 +135,7 @@ SELECT pg_catalog.count(*) FROM member WHERE user_id = @user_id;
 -- name: LockMembership :exec
 -- Against a removal that is under way.
 SELECT m.id FROM member m
-WHERE m.organization_id = @organization_id AND m.user_id = ANY(@user_ids::text[])
+WHERE m.organization_id = @organization_id AND m.user_id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[])))
 ORDER BY m.id
 FOR KEY SHARE;
 
@@ -238,18 +239,18 @@ SELECT outcome FROM verdict;
 -- name: ListMembersByOrganizations :many
 SELECT sqlc.embed(m), sqlc.embed(u)
 FROM member m JOIN "user" u ON u.id = m.user_id
-WHERE m.organization_id = ANY(@organization_ids::text[])
+WHERE m.organization_id = ANY(ARRAY(SELECT pg_catalog.unnest(@organization_ids::text[])))
 ORDER BY m.created_at, m.id;
 
 -- name: PickMembersByOrganizations :many
 SELECT sqlc.embed(m), sqlc.embed(u)
-FROM pg_catalog.unnest(@organization_ids::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@organization_ids::text[]))) parent (id)
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND NOT @newest::boolean
-     ORDER BY c.created_at, c.id LIMIT @row_limit)
+    (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND (SELECT NOT @newest::boolean)
+     ORDER BY c.created_at, c.id LIMIT (SELECT @row_limit::integer))
     UNION ALL
-    (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND @newest::boolean
-     ORDER BY c.created_at DESC, c.id DESC LIMIT @row_limit)
+    (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND (SELECT @newest::boolean)
+     ORDER BY c.created_at DESC, c.id DESC LIMIT (SELECT @row_limit::integer))
 ) picked
 JOIN member m ON m.id = picked.id
 JOIN "user" u ON u.id = m.user_id
@@ -258,18 +259,18 @@ ORDER BY m.created_at, m.id;
 -- name: ListMembersByUsers :many
 SELECT sqlc.embed(m), sqlc.embed(o)
 FROM member m JOIN organization o ON o.id = m.organization_id
-WHERE m.user_id = ANY(@user_ids::text[])
+WHERE m.user_id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[])))
 ORDER BY m.created_at, m.id;
 
 -- name: PickMembersByUsers :many
 SELECT sqlc.embed(m), sqlc.embed(o)
-FROM pg_catalog.unnest(@user_ids::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[]))) parent (id)
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM member c WHERE c.user_id = parent.id AND NOT @newest::boolean
-     ORDER BY c.created_at, c.id LIMIT @row_limit)
+    (SELECT c.id FROM member c WHERE c.user_id = parent.id AND (SELECT NOT @newest::boolean)
+     ORDER BY c.created_at, c.id LIMIT (SELECT @row_limit::integer))
     UNION ALL
-    (SELECT c.id FROM member c WHERE c.user_id = parent.id AND @newest::boolean
-     ORDER BY c.created_at DESC, c.id DESC LIMIT @row_limit)
+    (SELECT c.id FROM member c WHERE c.user_id = parent.id AND (SELECT @newest::boolean)
+     ORDER BY c.created_at DESC, c.id DESC LIMIT (SELECT @row_limit::integer))
 ) picked
 JOIN member m ON m.id = picked.id
 JOIN organization o ON o.id = m.organization_id

@@ -32,13 +32,13 @@ SELECT * FROM organization WHERE slug = @slug;
 SELECT * FROM organization
 WHERE (created_at, id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at, id
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListOrganizationsNewest :many
 SELECT * FROM organization
 WHERE (created_at, id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at DESC, id DESC
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: CountOrganizations :one
 SELECT pg_catalog.count(*) FROM organization;
@@ -50,7 +50,7 @@ SELECT id FROM organization WHERE id = @organization_id
 FOR NO KEY UPDATE;
 
 -- name: LockOrganizations :exec
-SELECT id FROM organization WHERE id = ANY(@organization_ids::text[])
+SELECT id FROM organization WHERE id = ANY(ARRAY(SELECT pg_catalog.unnest(@organization_ids::text[])))
 ORDER BY id
 FOR NO KEY UPDATE;
 
@@ -98,7 +98,7 @@ FROM member m JOIN organization o ON o.id = m.organization_id
 WHERE m.user_id = @user_id
   AND (m.created_at, m.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY m.created_at, m.id
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListOrganizationsByUserNewest :many
 SELECT sqlc.embed(m), sqlc.embed(o),
@@ -107,4 +107,4 @@ FROM member m JOIN organization o ON o.id = m.organization_id
 WHERE m.user_id = @user_id
   AND (m.created_at, m.id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY m.created_at DESC, m.id DESC
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);

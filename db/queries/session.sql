@@ -30,7 +30,7 @@ SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m
 FROM session s
 JOIN "user" u ON u.id = s.user_id
 LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
-LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = m.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = s.user_id
 LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
 WHERE s.token = @token::text
   AND s.expires_at > @now;
@@ -38,7 +38,7 @@ WHERE s.token = @token::text
 -- name: ListSessionsByTokens :many
 -- The place of each token comes along: looking it up for each session would take the square of their number.
 SELECT sqlc.embed(s), sqlc.embed(u)
-FROM pg_catalog.unnest(@tokens::text[]) WITH ORDINALITY wanted (token, place)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@tokens::text[]))) WITH ORDINALITY wanted (token, place)
 JOIN session s ON s.token = wanted.token
 JOIN "user" u ON u.id = s.user_id
 ORDER BY wanted.place;
@@ -49,7 +49,7 @@ WHERE user_id = @user_id
   AND (NOT @live::boolean OR expires_at > @now)
   AND (created_at, id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at, id
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListSessionsNewest :many
 SELECT * FROM session
@@ -57,7 +57,7 @@ WHERE user_id = @user_id
   AND (NOT @live::boolean OR expires_at > @now)
   AND (created_at, id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at DESC, id DESC
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: CountSessions :one
 SELECT pg_catalog.count(*) FROM session
@@ -156,7 +156,7 @@ DELETE FROM session WHERE id = @id AND user_id = @user_id;
 DELETE FROM session WHERE token = @token::text;
 
 -- name: DeleteSessionsByTokens :execrows
-DELETE FROM session WHERE token = ANY(@tokens::text[]);
+DELETE FROM session WHERE token = ANY(ARRAY(SELECT pg_catalog.unnest(@tokens::text[])));
 
 -- name: DeleteSessionsByUser :many
 DELETE FROM session WHERE user_id = @user_id
@@ -180,9 +180,9 @@ RETURNING *;
 -- stays.
 DELETE FROM session WHERE id = ANY(ARRAY(
     SELECT due.id FROM session due
-    WHERE due.expires_at <= @now
+    WHERE due.expires_at <= (SELECT @now::timestamp)
     ORDER BY due.expires_at
-    LIMIT @row_limit
+    LIMIT (SELECT @row_limit::integer)
     FOR UPDATE SKIP LOCKED
 ));
 
@@ -195,11 +195,11 @@ RETURNING *;
 
 -- name: ListSessionsOfUser :many
 -- All of them, since deleting the user signs out all of them.
-SELECT * FROM session WHERE user_id = ANY(@user_ids::text[]);
+SELECT * FROM session WHERE user_id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[])));
 
 -- name: ListSessionsByUsers :many
 SELECT * FROM session
-WHERE user_id = ANY(@user_ids::text[]) AND (NOT @live::boolean OR expires_at > @now)
+WHERE user_id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[]))) AND (NOT @live::boolean OR expires_at > @now)
 ORDER BY created_at, id;
 
 -- name: PickSessionsByUsers :many
@@ -213,7 +213,7 @@ FROM (
             s.created_at, s.id
     ) AS place
     FROM session s
-    WHERE s.user_id = ANY(@user_ids::text[]) AND (NOT @live::boolean OR s.expires_at > @now)
+    WHERE s.user_id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[]))) AND (NOT @live::boolean OR s.expires_at > @now)
 ) ranked
 WHERE ranked.place <= @row_limit::integer
 ORDER BY ranked.created_at, ranked.id;

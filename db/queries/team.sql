@@ -27,14 +27,14 @@ SELECT * FROM team
 WHERE organization_id = @organization_id
   AND (created_at, id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at, id
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListTeamsNewest :many
 SELECT * FROM team
 WHERE organization_id = @organization_id
   AND (created_at, id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at DESC, id DESC
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: CountTeams :one
 SELECT pg_catalog.count(*) FROM team WHERE organization_id = @organization_id;
@@ -108,18 +108,18 @@ WITH verdict AS (
 SELECT outcome FROM verdict;
 
 -- name: ListTeamsByOrganizations :many
-SELECT * FROM team WHERE organization_id = ANY(@organization_ids::text[])
+SELECT * FROM team WHERE organization_id = ANY(ARRAY(SELECT pg_catalog.unnest(@organization_ids::text[])))
 ORDER BY created_at, id;
 
 -- name: PickTeamsByOrganizations :many
 SELECT t.*
-FROM pg_catalog.unnest(@organization_ids::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@organization_ids::text[]))) parent (id)
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT @newest::boolean
-     ORDER BY c.created_at, c.id LIMIT @row_limit)
+    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND (SELECT NOT @newest::boolean)
+     ORDER BY c.created_at, c.id LIMIT (SELECT @row_limit::integer))
     UNION ALL
-    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND @newest::boolean
-     ORDER BY c.created_at DESC, c.id DESC LIMIT @row_limit)
+    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND (SELECT @newest::boolean)
+     ORDER BY c.created_at DESC, c.id DESC LIMIT (SELECT @row_limit::integer))
 ) picked
 JOIN team t ON t.id = picked.id
 ORDER BY t.created_at, t.id;

@@ -6,11 +6,11 @@
 -- those that another server adds meanwhile (DO UPDATE). So nothing is left to check behind it.
 WITH members AS (
     SELECT m.user_id FROM member m
-    WHERE m.organization_id = @organization_id AND m.user_id = ANY(@user_ids::text[])
+    WHERE m.organization_id = @organization_id AND m.user_id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[])))
     FOR KEY SHARE
 ), present AS (
     SELECT tm.user_id FROM team_member tm
-    WHERE tm.team_id = @team_id AND tm.user_id = ANY(@user_ids::text[])
+    WHERE tm.team_id = @team_id AND tm.user_id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[])))
     ORDER BY tm.id
     FOR KEY SHARE
 ), wanted AS (
@@ -55,7 +55,7 @@ SELECT outcome FROM verdict;
 
 -- name: ListTeamMembersOfUsers :many
 SELECT tm.*
-FROM pg_catalog.unnest(@user_ids::text[]) WITH ORDINALITY wanted (user_id, place)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[]))) WITH ORDINALITY wanted (user_id, place)
 JOIN team_member tm ON tm.user_id = wanted.user_id
 JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = @team_id AND t.organization_id = @organization_id
@@ -85,7 +85,7 @@ JOIN "user" u ON u.id = tm.user_id
 WHERE tm.team_id = @team_id AND t.organization_id = @organization_id
   AND (coalesce(tm.created_at, '0001-01-01'), tm.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListTeamMembersNewest :many
 SELECT sqlc.embed(tm), sqlc.embed(u)
@@ -95,7 +95,7 @@ JOIN "user" u ON u.id = tm.user_id
 WHERE tm.team_id = @team_id AND t.organization_id = @organization_id
   AND (coalesce(tm.created_at, '0001-01-01'), tm.id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY coalesce(tm.created_at, '0001-01-01') DESC, tm.id DESC
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListTeamMembersByUser :many
 SELECT sqlc.embed(tm), sqlc.embed(t)
@@ -103,7 +103,7 @@ FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.user_id = @user_id
   AND (coalesce(tm.created_at, '0001-01-01'), tm.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListTeamMembersByUserNewest :many
 SELECT sqlc.embed(tm), sqlc.embed(t)
@@ -111,7 +111,7 @@ FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.user_id = @user_id
   AND (coalesce(tm.created_at, '0001-01-01'), tm.id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY coalesce(tm.created_at, '0001-01-01') DESC, tm.id DESC
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: CountTeamMembers :one
 SELECT pg_catalog.count(*) FROM team_member tm JOIN team t ON t.id = tm.team_id
@@ -156,18 +156,18 @@ SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM gone) THEN 'not found' ELSE '' END::t
 -- name: ListTeamMembersByUsers :many
 SELECT sqlc.embed(tm), sqlc.embed(t)
 FROM team_member tm JOIN team t ON t.id = tm.team_id
-WHERE tm.user_id = ANY(@user_ids::text[])
+WHERE tm.user_id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[])))
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id;
 
 -- name: PickTeamMembersByUsers :many
 SELECT sqlc.embed(tm), sqlc.embed(t)
-FROM pg_catalog.unnest(@user_ids::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[]))) parent (id)
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND NOT @newest::boolean
-     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT @row_limit)
+    (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND (SELECT NOT @newest::boolean)
+     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT (SELECT @row_limit::integer))
     UNION ALL
-    (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND @newest::boolean
-     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT @row_limit)
+    (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND (SELECT @newest::boolean)
+     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT (SELECT @row_limit::integer))
 ) picked
 JOIN team_member tm ON tm.id = picked.id
 JOIN team t ON t.id = tm.team_id
@@ -176,18 +176,18 @@ ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id;
 -- name: ListTeamMembersByTeams :many
 SELECT sqlc.embed(tm), sqlc.embed(u)
 FROM team_member tm JOIN "user" u ON u.id = tm.user_id
-WHERE tm.team_id = ANY(@team_ids::text[])
+WHERE tm.team_id = ANY(ARRAY(SELECT pg_catalog.unnest(@team_ids::text[])))
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id;
 
 -- name: PickTeamMembersByTeams :many
 SELECT sqlc.embed(tm), sqlc.embed(u)
-FROM pg_catalog.unnest(@team_ids::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@team_ids::text[]))) parent (id)
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND NOT @newest::boolean
-     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT @row_limit)
+    (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND (SELECT NOT @newest::boolean)
+     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT (SELECT @row_limit::integer))
     UNION ALL
-    (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND @newest::boolean
-     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT @row_limit)
+    (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND (SELECT @newest::boolean)
+     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT (SELECT @row_limit::integer))
 ) picked
 JOIN team_member tm ON tm.id = picked.id
 JOIN "user" u ON u.id = tm.user_id
@@ -198,13 +198,13 @@ SELECT sqlc.embed(tm), sqlc.embed(u)
 FROM team t
 JOIN team_member tm ON tm.team_id = t.id
 JOIN "user" u ON u.id = tm.user_id
-WHERE t.organization_id = ANY(@organization_ids::text[])
+WHERE t.organization_id = ANY(ARRAY(SELECT pg_catalog.unnest(@organization_ids::text[])))
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id;
 
 -- name: PickTeamMembersByOrganizations :many
 -- Of the teams that PickTeamsByOrganizations picks; a limit of NULL takes all.
 SELECT sqlc.embed(tm), sqlc.embed(u)
-FROM pg_catalog.unnest(@organization_ids::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@organization_ids::text[]))) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT @newest_teams::boolean
      ORDER BY c.created_at, c.id LIMIT sqlc.narg('team_limit')::integer)
@@ -213,10 +213,10 @@ CROSS JOIN LATERAL (
      ORDER BY c.created_at DESC, c.id DESC LIMIT sqlc.narg('team_limit')::integer)
 ) t
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM team_member c WHERE c.team_id = t.id AND NOT @newest::boolean
+    (SELECT c.id FROM team_member c WHERE c.team_id = t.id AND (SELECT NOT @newest::boolean)
      ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT sqlc.narg('row_limit')::integer)
     UNION ALL
-    (SELECT c.id FROM team_member c WHERE c.team_id = t.id AND @newest::boolean
+    (SELECT c.id FROM team_member c WHERE c.team_id = t.id AND (SELECT @newest::boolean)
      ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT sqlc.narg('row_limit')::integer)
 ) picked
 JOIN team_member tm ON tm.id = picked.id

@@ -20,38 +20,40 @@ SELECT * FROM "user"
 WHERE (sqlc.narg('verified')::boolean IS NULL OR email_verified = sqlc.narg('verified')::boolean)
   AND (created_at, id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at, id
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListUsersNewest :many
 SELECT * FROM "user"
 WHERE (sqlc.narg('verified')::boolean IS NULL OR email_verified = sqlc.narg('verified')::boolean)
   AND (created_at, id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at DESC, id DESC
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: CountUsers :one
+-- Planned on each call: an index has them all, but not which are verified.
 SELECT pg_catalog.count(*) FROM "user"
 WHERE (sqlc.narg('verified')::boolean IS NULL OR email_verified = sqlc.narg('verified')::boolean);
 
 -- name: SearchUsers :many
 -- Each key by an index of its own, in the order of their bytes: chr(1114111) is the last character there is. The names of
--- the address and of the other are two, since an address is in lower case by the other server's rules.
+-- the address and of the other are two, since an address is in lower case by the other server's rules. Planned on each
+-- call: by how many a prefix is likely to meet.
 SELECT u.* FROM "user" u
 WHERE u.id IN (
     (SELECT e.id FROM "user" e
      WHERE e.email ~>=~ @email_prefix::text
        AND e.email ~<~ (@email_prefix::text || pg_catalog.chr(1114111))
      ORDER BY e.email USING ~<~
-     LIMIT @row_limit)
+     LIMIT (SELECT @row_limit::integer))
     UNION ALL
     (SELECT n.id FROM "user" n
      WHERE pg_catalog.lower(n.name) ~>=~ pg_catalog.lower(@name_prefix::text)
        AND pg_catalog.lower(n.name) ~<~ (pg_catalog.lower(@name_prefix::text) || pg_catalog.chr(1114111))
      ORDER BY pg_catalog.lower(n.name) USING ~<~, n.id
-     LIMIT @row_limit)
+     LIMIT (SELECT @row_limit::integer))
 )
 ORDER BY u.email
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: UpdateUser :one
 UPDATE "user"

@@ -24,14 +24,14 @@ SELECT * FROM verification
 WHERE identifier = @identifier::text
   AND (created_at, id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at, id
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: ListVerificationsNewest :many
 SELECT * FROM verification
 WHERE identifier = @identifier::text
   AND (created_at, id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY created_at DESC, id DESC
-LIMIT @row_limit;
+LIMIT (SELECT @row_limit::integer);
 
 -- name: CountVerifications :one
 SELECT pg_catalog.count(*) FROM verification WHERE identifier = @identifier::text;
@@ -128,7 +128,7 @@ DELETE FROM verification WHERE id = ANY(ARRAY(
         SELECT due.id, due.identifier, due.created_at FROM verification due
         WHERE due.expires_at <= @now
         ORDER BY due.expires_at
-        LIMIT @row_limit
+        LIMIT (SELECT @row_limit::integer)
         FOR UPDATE SKIP LOCKED
     ) expired
     CROSS JOIN LATERAL (

@@ -317,7 +317,7 @@ SELECT id, account_id, provider_id, user_id, access_token, refresh_token, id_tok
 WHERE user_id = $1
   AND (created_at, id) > ($2::timestamp, $3::text)
 ORDER BY created_at, id
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListAccountsParams struct {
@@ -367,7 +367,7 @@ func (q *Queries) ListAccounts(ctx context.Context, arg ListAccountsParams) ([]A
 }
 
 const listAccountsByUsers = `-- name: ListAccountsByUsers :many
-SELECT id, account_id, provider_id, user_id, access_token, refresh_token, id_token, access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at FROM account WHERE user_id = ANY($1::text[])
+SELECT id, account_id, provider_id, user_id, access_token, refresh_token, id_token, access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at FROM account WHERE user_id = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[])))
 ORDER BY created_at, id
 `
 
@@ -410,7 +410,7 @@ SELECT id, account_id, provider_id, user_id, access_token, refresh_token, id_tok
 WHERE user_id = $1
   AND (created_at, id) < ($2::timestamp, $3::text)
 ORDER BY created_at DESC, id DESC
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListAccountsNewestParams struct {
@@ -461,13 +461,13 @@ func (q *Queries) ListAccountsNewest(ctx context.Context, arg ListAccountsNewest
 
 const pickAccountsByUsers = `-- name: PickAccountsByUsers :many
 SELECT a.id, a.account_id, a.provider_id, a.user_id, a.access_token, a.refresh_token, a.id_token, a.access_token_expires_at, a.refresh_token_expires_at, a.scope, a.password, a.created_at, a.updated_at
-FROM pg_catalog.unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($1::text[]))) parent (id)
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM account c WHERE c.user_id = parent.id AND NOT $2::boolean
-     ORDER BY c.created_at, c.id LIMIT $3)
+    (SELECT c.id FROM account c WHERE c.user_id = parent.id AND (SELECT NOT $2::boolean)
+     ORDER BY c.created_at, c.id LIMIT (SELECT $3::integer))
     UNION ALL
-    (SELECT c.id FROM account c WHERE c.user_id = parent.id AND $2::boolean
-     ORDER BY c.created_at DESC, c.id DESC LIMIT $3)
+    (SELECT c.id FROM account c WHERE c.user_id = parent.id AND (SELECT $2::boolean)
+     ORDER BY c.created_at DESC, c.id DESC LIMIT (SELECT $3::integer))
 ) picked
 JOIN account a ON a.id = picked.id
 ORDER BY a.created_at, a.id

@@ -259,7 +259,7 @@ WITH good AS (
                     SELECT 1 FROM good WHERE good.role ~ $4::text))
                 FOR SHARE) THEN 'not permitted'
         WHEN (SELECT pg_catalog.count(*) FROM team t
-            WHERE t.organization_id = $1 AND t.id = ANY($8::text[])
+            WHERE t.organization_id = $1 AND t.id = ANY(ARRAY(SELECT pg_catalog.unnest($8::text[])))
             ) < pg_catalog.cardinality($8::text[]) THEN 'no such team'
         WHEN NOT EXISTS (SELECT 1 FROM standing)
             AND (SELECT pg_catalog.count(*) FROM invitation i WHERE i.organization_id = $1
@@ -569,7 +569,7 @@ WHERE i.organization_id = $1
         SELECT pg_catalog.btrim(named.id) FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)))
   AND (i.created_at, i.id) > ($6::timestamp, $7::text)
 ORDER BY i.created_at, i.id
-LIMIT $8
+LIMIT (SELECT $8::integer)
 `
 
 type ListInvitationsParams struct {
@@ -637,7 +637,7 @@ func (q *Queries) ListInvitations(ctx context.Context, arg ListInvitationsParams
 const listInvitationsByInviters = `-- name: ListInvitationsByInviters :many
 SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
 FROM invitation i JOIN organization o ON o.id = i.organization_id
-WHERE i.inviter_id = ANY($1::text[])
+WHERE i.inviter_id = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[])))
   AND (NOT $2::boolean OR (i.status = 'pending' AND i.expires_at > $3))
 ORDER BY i.created_at, i.id
 `
@@ -692,7 +692,7 @@ func (q *Queries) ListInvitationsByInviters(ctx context.Context, arg ListInvitat
 const listInvitationsByOrganizations = `-- name: ListInvitationsByOrganizations :many
 SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM invitation i JOIN "user" u ON u.id = i.inviter_id
-WHERE i.organization_id = ANY($1::text[])
+WHERE i.organization_id = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[])))
   AND (NOT $2::boolean OR (i.status = 'pending' AND i.expires_at > $3))
 ORDER BY i.created_at, i.id
 `
@@ -756,7 +756,7 @@ WHERE recipient.id = $1 AND (recipient.email_verified OR $2::boolean)
   AND (NOT $4::boolean OR (i.status = 'pending' AND i.expires_at > $5))
   AND (i.created_at, i.id) > ($6::timestamp, $7::text)
 ORDER BY i.created_at, i.id
-LIMIT $8
+LIMIT (SELECT $8::integer)
 `
 
 type ListInvitationsByRecipientParams struct {
@@ -839,7 +839,7 @@ WHERE recipient.id = $1 AND (recipient.email_verified OR $2::boolean)
   AND (NOT $4::boolean OR (i.status = 'pending' AND i.expires_at > $5))
   AND (i.created_at, i.id) < ($6::timestamp, $7::text)
 ORDER BY i.created_at DESC, i.id DESC
-LIMIT $8
+LIMIT (SELECT $8::integer)
 `
 
 type ListInvitationsByRecipientNewestParams struct {
@@ -922,7 +922,7 @@ WHERE i.organization_id = $1
         SELECT pg_catalog.btrim(named.id) FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)))
   AND (i.created_at, i.id) < ($6::timestamp, $7::text)
 ORDER BY i.created_at DESC, i.id DESC
-LIMIT $8
+LIMIT (SELECT $8::integer)
 `
 
 type ListInvitationsNewestParams struct {
@@ -1037,17 +1037,17 @@ func (q *Queries) LockPendingInvitationsOfUser(ctx context.Context, arg LockPend
 
 const pickInvitationsByInviters = `-- name: PickInvitationsByInviters :many
 SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
-FROM pg_catalog.unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($1::text[]))) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM invitation c
      WHERE c.inviter_id = parent.id AND (NOT $2::boolean OR (c.status = 'pending' AND c.expires_at > $3))
-       AND NOT $4::boolean
-     ORDER BY c.created_at, c.id LIMIT $5)
+       AND (SELECT NOT $4::boolean)
+     ORDER BY c.created_at, c.id LIMIT (SELECT $5::integer))
     UNION ALL
     (SELECT c.id FROM invitation c
      WHERE c.inviter_id = parent.id AND (NOT $2::boolean OR (c.status = 'pending' AND c.expires_at > $3))
-       AND $4::boolean
-     ORDER BY c.created_at DESC, c.id DESC LIMIT $5)
+       AND (SELECT $4::boolean)
+     ORDER BY c.created_at DESC, c.id DESC LIMIT (SELECT $5::integer))
 ) picked
 JOIN invitation i ON i.id = picked.id
 JOIN organization o ON o.id = i.organization_id
@@ -1111,17 +1111,17 @@ func (q *Queries) PickInvitationsByInviters(ctx context.Context, arg PickInvitat
 
 const pickInvitationsByOrganizations = `-- name: PickInvitationsByOrganizations :many
 SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM pg_catalog.unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($1::text[]))) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM invitation c
      WHERE c.organization_id = parent.id AND (NOT $2::boolean OR (c.status = 'pending' AND c.expires_at > $3))
-       AND NOT $4::boolean
-     ORDER BY c.created_at, c.id LIMIT $5)
+       AND (SELECT NOT $4::boolean)
+     ORDER BY c.created_at, c.id LIMIT (SELECT $5::integer))
     UNION ALL
     (SELECT c.id FROM invitation c
      WHERE c.organization_id = parent.id AND (NOT $2::boolean OR (c.status = 'pending' AND c.expires_at > $3))
-       AND $4::boolean
-     ORDER BY c.created_at DESC, c.id DESC LIMIT $5)
+       AND (SELECT $4::boolean)
+     ORDER BY c.created_at DESC, c.id DESC LIMIT (SELECT $5::integer))
 ) picked
 JOIN invitation i ON i.id = picked.id
 JOIN "user" u ON u.id = i.inviter_id

@@ -29,7 +29,7 @@ DELETE FROM authdb.mark WHERE id = ANY(ARRAY(
     SELECT due.id FROM authdb.mark due
     WHERE due.created_at < $1::timestamp
     ORDER BY due.created_at
-    LIMIT $2
+    LIMIT (SELECT $2::integer)
     FOR UPDATE SKIP LOCKED
 ))
 `

@@ -30,7 +30,7 @@ type CountMembersParams struct {
 	Email          *string
 }
 
-// The users are read for a search alone.
+// The users are read for a search alone. Planned on each call: by what is asked for.
 func (q *Queries) CountMembers(ctx context.Context, arg CountMembersParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countMembers,
 		arg.OrganizationID,
@@ -147,7 +147,8 @@ type CreateMembersParams struct {
 	Now             time.Time
 }
 
-// A limit of 0 is none. The members are counted once for each organization that has one.
+// A limit of 0 is none. The members are counted once for each organization that has one. Planned on each call: by how
+// many there are.
 func (q *Queries) CreateMembers(ctx context.Context, arg CreateMembersParams) (string, error) {
 	row := q.db.QueryRow(ctx, createMembers,
 		arg.Ids,
@@ -348,7 +349,7 @@ WHERE m.organization_id = $1
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($4::text)) > 0)
   AND (m.created_at, m.id) > ($6::timestamp, $7::text)
 ORDER BY m.created_at, m.id
-LIMIT $8
+LIMIT (SELECT $8::integer)
 `
 
 type ListMembersParams struct {
@@ -412,7 +413,7 @@ func (q *Queries) ListMembers(ctx context.Context, arg ListMembersParams) ([]Lis
 const listMembersByOrganizations = `-- name: ListMembersByOrganizations :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM member m JOIN "user" u ON u.id = m.user_id
-WHERE m.organization_id = ANY($1::text[])
+WHERE m.organization_id = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[])))
 ORDER BY m.created_at, m.id
 `
 
@@ -460,7 +461,7 @@ FROM member m JOIN organization o ON o.id = m.organization_id
 WHERE m.user_id = $1
   AND (m.created_at, m.id) > ($2::timestamp, $3::text)
 ORDER BY m.created_at, m.id
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListMembersByUserParams struct {
@@ -518,7 +519,7 @@ FROM member m JOIN organization o ON o.id = m.organization_id
 WHERE m.user_id = $1
   AND (m.created_at, m.id) < ($2::timestamp, $3::text)
 ORDER BY m.created_at DESC, m.id DESC
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListMembersByUserNewestParams struct {
@@ -573,7 +574,7 @@ func (q *Queries) ListMembersByUserNewest(ctx context.Context, arg ListMembersBy
 const listMembersByUsers = `-- name: ListMembersByUsers :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
 FROM member m JOIN organization o ON o.id = m.organization_id
-WHERE m.user_id = ANY($1::text[])
+WHERE m.user_id = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[])))
 ORDER BY m.created_at, m.id
 `
 
@@ -626,7 +627,7 @@ WHERE m.organization_id = $1
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($4::text)) > 0)
   AND (m.created_at, m.id) < ($6::timestamp, $7::text)
 ORDER BY m.created_at DESC, m.id DESC
-LIMIT $8
+LIMIT (SELECT $8::integer)
 `
 
 type ListMembersNewestParams struct {
@@ -719,7 +720,7 @@ func (q *Queries) LockMembersOfUser(ctx context.Context, userID string) error {
 
 const lockMembership = `-- name: LockMembership :exec
 SELECT m.id FROM member m
-WHERE m.organization_id = $1 AND m.user_id = ANY($2::text[])
+WHERE m.organization_id = $1 AND m.user_id = ANY(ARRAY(SELECT pg_catalog.unnest($2::text[])))
 ORDER BY m.id
 FOR KEY SHARE
 `
@@ -771,13 +772,13 @@ func (q *Queries) LockMembershipOfOrganization(ctx context.Context, arg LockMemb
 
 const pickMembersByOrganizations = `-- name: PickMembersByOrganizations :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM pg_catalog.unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($1::text[]))) parent (id)
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND NOT $2::boolean
-     ORDER BY c.created_at, c.id LIMIT $3)
+    (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND (SELECT NOT $2::boolean)
+     ORDER BY c.created_at, c.id LIMIT (SELECT $3::integer))
     UNION ALL
-    (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND $2::boolean
-     ORDER BY c.created_at DESC, c.id DESC LIMIT $3)
+    (SELECT c.id FROM member c WHERE c.organization_id = parent.id AND (SELECT $2::boolean)
+     ORDER BY c.created_at DESC, c.id DESC LIMIT (SELECT $3::integer))
 ) picked
 JOIN member m ON m.id = picked.id
 JOIN "user" u ON u.id = m.user_id
@@ -830,13 +831,13 @@ func (q *Queries) PickMembersByOrganizations(ctx context.Context, arg PickMember
 
 const pickMembersByUsers = `-- name: PickMembersByUsers :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata
-FROM pg_catalog.unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($1::text[]))) parent (id)
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM member c WHERE c.user_id = parent.id AND NOT $2::boolean
-     ORDER BY c.created_at, c.id LIMIT $3)
+    (SELECT c.id FROM member c WHERE c.user_id = parent.id AND (SELECT NOT $2::boolean)
+     ORDER BY c.created_at, c.id LIMIT (SELECT $3::integer))
     UNION ALL
-    (SELECT c.id FROM member c WHERE c.user_id = parent.id AND $2::boolean
-     ORDER BY c.created_at DESC, c.id DESC LIMIT $3)
+    (SELECT c.id FROM member c WHERE c.user_id = parent.id AND (SELECT $2::boolean)
+     ORDER BY c.created_at DESC, c.id DESC LIMIT (SELECT $3::integer))
 ) picked
 JOIN member m ON m.id = picked.id
 JOIN organization o ON o.id = m.organization_id

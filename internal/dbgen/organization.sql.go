@@ -152,7 +152,7 @@ const listOrganizations = `-- name: ListOrganizations :many
 SELECT id, name, slug, logo, created_at, metadata FROM organization
 WHERE (created_at, id) > ($1::timestamp, $2::text)
 ORDER BY created_at, id
-LIMIT $3
+LIMIT (SELECT $3::integer)
 `
 
 type ListOrganizationsParams struct {
@@ -195,7 +195,7 @@ FROM member m JOIN organization o ON o.id = m.organization_id
 WHERE m.user_id = $1
   AND (m.created_at, m.id) > ($2::timestamp, $3::text)
 ORDER BY m.created_at, m.id
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListOrganizationsByUserParams struct {
@@ -256,7 +256,7 @@ FROM member m JOIN organization o ON o.id = m.organization_id
 WHERE m.user_id = $1
   AND (m.created_at, m.id) < ($2::timestamp, $3::text)
 ORDER BY m.created_at DESC, m.id DESC
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListOrganizationsByUserNewestParams struct {
@@ -314,7 +314,7 @@ const listOrganizationsNewest = `-- name: ListOrganizationsNewest :many
 SELECT id, name, slug, logo, created_at, metadata FROM organization
 WHERE (created_at, id) < ($1::timestamp, $2::text)
 ORDER BY created_at DESC, id DESC
-LIMIT $3
+LIMIT (SELECT $3::integer)
 `
 
 type ListOrganizationsNewestParams struct {
@@ -384,7 +384,7 @@ func (q *Queries) LockOrganizationToDelete(ctx context.Context, id string) error
 }
 
 const lockOrganizations = `-- name: LockOrganizations :exec
-SELECT id FROM organization WHERE id = ANY($1::text[])
+SELECT id FROM organization WHERE id = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[])))
 ORDER BY id
 FOR NO KEY UPDATE
 `

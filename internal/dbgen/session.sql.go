@@ -17,7 +17,7 @@ SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.
 FROM session s
 JOIN "user" u ON u.id = s.user_id
 LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
-LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = m.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = s.user_id
 LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
 WHERE s.token = $1::text
   AND s.expires_at > $2
@@ -227,9 +227,9 @@ func (q *Queries) CreateSessions(ctx context.Context, arg CreateSessionsParams) 
 const deleteExpiredSessions = `-- name: DeleteExpiredSessions :execrows
 DELETE FROM session WHERE id = ANY(ARRAY(
     SELECT due.id FROM session due
-    WHERE due.expires_at <= $1
+    WHERE due.expires_at <= (SELECT $1::timestamp)
     ORDER BY due.expires_at
-    LIMIT $2
+    LIMIT (SELECT $2::integer)
     FOR UPDATE SKIP LOCKED
 ))
 `
@@ -322,7 +322,7 @@ func (q *Queries) DeleteSessionByToken(ctx context.Context, token string) (int64
 }
 
 const deleteSessionsByTokens = `-- name: DeleteSessionsByTokens :execrows
-DELETE FROM session WHERE token = ANY($1::text[])
+DELETE FROM session WHERE token = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[])))
 `
 
 func (q *Queries) DeleteSessionsByTokens(ctx context.Context, tokens []string) (int64, error) {
@@ -524,7 +524,7 @@ WHERE user_id = $1
   AND (NOT $2::boolean OR expires_at > $3)
   AND (created_at, id) > ($4::timestamp, $5::text)
 ORDER BY created_at, id
-LIMIT $6
+LIMIT (SELECT $6::integer)
 `
 
 type ListSessionsParams struct {
@@ -576,7 +576,7 @@ func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]S
 
 const listSessionsByTokens = `-- name: ListSessionsByTokens :many
 SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY wanted (token, place)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($1::text[]))) WITH ORDINALITY wanted (token, place)
 JOIN session s ON s.token = wanted.token
 JOIN "user" u ON u.id = s.user_id
 ORDER BY wanted.place
@@ -628,7 +628,7 @@ func (q *Queries) ListSessionsByTokens(ctx context.Context, tokens []string) ([]
 
 const listSessionsByUsers = `-- name: ListSessionsByUsers :many
 SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session
-WHERE user_id = ANY($1::text[]) AND (NOT $2::boolean OR expires_at > $3)
+WHERE user_id = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[]))) AND (NOT $2::boolean OR expires_at > $3)
 ORDER BY created_at, id
 `
 
@@ -675,7 +675,7 @@ WHERE user_id = $1
   AND (NOT $2::boolean OR expires_at > $3)
   AND (created_at, id) < ($4::timestamp, $5::text)
 ORDER BY created_at DESC, id DESC
-LIMIT $6
+LIMIT (SELECT $6::integer)
 `
 
 type ListSessionsNewestParams struct {
@@ -726,7 +726,7 @@ func (q *Queries) ListSessionsNewest(ctx context.Context, arg ListSessionsNewest
 }
 
 const listSessionsOfUser = `-- name: ListSessionsOfUser :many
-SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session WHERE user_id = ANY($1::text[])
+SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session WHERE user_id = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[])))
 `
 
 // All of them, since deleting the user signs out all of them.
@@ -786,7 +786,7 @@ FROM (
             s.created_at, s.id
     ) AS place
     FROM session s
-    WHERE s.user_id = ANY($2::text[]) AND (NOT $3::boolean OR s.expires_at > $4)
+    WHERE s.user_id = ANY(ARRAY(SELECT pg_catalog.unnest($2::text[]))) AND (NOT $3::boolean OR s.expires_at > $4)
 ) ranked
 WHERE ranked.place <= $5::integer
 ORDER BY ranked.created_at, ranked.id

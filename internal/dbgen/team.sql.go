@@ -179,7 +179,7 @@ SELECT id, name, organization_id, created_at, updated_at, member_count FROM team
 WHERE organization_id = $1
   AND (created_at, id) > ($2::timestamp, $3::text)
 ORDER BY created_at, id
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListTeamsParams struct {
@@ -222,7 +222,7 @@ func (q *Queries) ListTeams(ctx context.Context, arg ListTeamsParams) ([]Team, e
 }
 
 const listTeamsByOrganizations = `-- name: ListTeamsByOrganizations :many
-SELECT id, name, organization_id, created_at, updated_at, member_count FROM team WHERE organization_id = ANY($1::text[])
+SELECT id, name, organization_id, created_at, updated_at, member_count FROM team WHERE organization_id = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[])))
 ORDER BY created_at, id
 `
 
@@ -258,7 +258,7 @@ SELECT id, name, organization_id, created_at, updated_at, member_count FROM team
 WHERE organization_id = $1
   AND (created_at, id) < ($2::timestamp, $3::text)
 ORDER BY created_at DESC, id DESC
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListTeamsNewestParams struct {
@@ -347,13 +347,13 @@ func (q *Queries) LockTeamsOfInvitation(ctx context.Context, invitationID string
 
 const pickTeamsByOrganizations = `-- name: PickTeamsByOrganizations :many
 SELECT t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
-FROM pg_catalog.unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($1::text[]))) parent (id)
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT $2::boolean
-     ORDER BY c.created_at, c.id LIMIT $3)
+    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND (SELECT NOT $2::boolean)
+     ORDER BY c.created_at, c.id LIMIT (SELECT $3::integer))
     UNION ALL
-    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND $2::boolean
-     ORDER BY c.created_at DESC, c.id DESC LIMIT $3)
+    (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND (SELECT $2::boolean)
+     ORDER BY c.created_at DESC, c.id DESC LIMIT (SELECT $3::integer))
 ) picked
 JOIN team t ON t.id = picked.id
 ORDER BY t.created_at, t.id

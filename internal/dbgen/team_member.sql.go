@@ -31,11 +31,11 @@ const createTeamMembers = `-- name: CreateTeamMembers :one
 
 WITH members AS (
     SELECT m.user_id FROM member m
-    WHERE m.organization_id = $1 AND m.user_id = ANY($2::text[])
+    WHERE m.organization_id = $1 AND m.user_id = ANY(ARRAY(SELECT pg_catalog.unnest($2::text[])))
     FOR KEY SHARE
 ), present AS (
     SELECT tm.user_id FROM team_member tm
-    WHERE tm.team_id = $3 AND tm.user_id = ANY($2::text[])
+    WHERE tm.team_id = $3 AND tm.user_id = ANY(ARRAY(SELECT pg_catalog.unnest($2::text[])))
     ORDER BY tm.id
     FOR KEY SHARE
 ), wanted AS (
@@ -239,7 +239,7 @@ JOIN "user" u ON u.id = tm.user_id
 WHERE tm.team_id = $1 AND t.organization_id = $2
   AND (coalesce(tm.created_at, '0001-01-01'), tm.id) > ($3::timestamp, $4::text)
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
-LIMIT $5
+LIMIT (SELECT $5::integer)
 `
 
 type ListTeamMembersParams struct {
@@ -300,7 +300,7 @@ SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, u.id, u.
 FROM team t
 JOIN team_member tm ON tm.team_id = t.id
 JOIN "user" u ON u.id = tm.user_id
-WHERE t.organization_id = ANY($1::text[])
+WHERE t.organization_id = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[])))
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
 `
 
@@ -345,7 +345,7 @@ func (q *Queries) ListTeamMembersByOrganizations(ctx context.Context, organizati
 const listTeamMembersByTeams = `-- name: ListTeamMembersByTeams :many
 SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM team_member tm JOIN "user" u ON u.id = tm.user_id
-WHERE tm.team_id = ANY($1::text[])
+WHERE tm.team_id = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[])))
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
 `
 
@@ -393,7 +393,7 @@ FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.user_id = $1
   AND (coalesce(tm.created_at, '0001-01-01'), tm.id) > ($2::timestamp, $3::text)
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListTeamMembersByUserParams struct {
@@ -451,7 +451,7 @@ FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.user_id = $1
   AND (coalesce(tm.created_at, '0001-01-01'), tm.id) < ($2::timestamp, $3::text)
 ORDER BY coalesce(tm.created_at, '0001-01-01') DESC, tm.id DESC
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListTeamMembersByUserNewestParams struct {
@@ -506,7 +506,7 @@ func (q *Queries) ListTeamMembersByUserNewest(ctx context.Context, arg ListTeamM
 const listTeamMembersByUsers = `-- name: ListTeamMembersByUsers :many
 SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
 FROM team_member tm JOIN team t ON t.id = tm.team_id
-WHERE tm.user_id = ANY($1::text[])
+WHERE tm.user_id = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[])))
 ORDER BY coalesce(tm.created_at, '0001-01-01'), tm.id
 `
 
@@ -555,7 +555,7 @@ JOIN "user" u ON u.id = tm.user_id
 WHERE tm.team_id = $1 AND t.organization_id = $2
   AND (coalesce(tm.created_at, '0001-01-01'), tm.id) < ($3::timestamp, $4::text)
 ORDER BY coalesce(tm.created_at, '0001-01-01') DESC, tm.id DESC
-LIMIT $5
+LIMIT (SELECT $5::integer)
 `
 
 type ListTeamMembersNewestParams struct {
@@ -612,7 +612,7 @@ func (q *Queries) ListTeamMembersNewest(ctx context.Context, arg ListTeamMembers
 
 const listTeamMembersOfUsers = `-- name: ListTeamMembersOfUsers :many
 SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key
-FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY wanted (user_id, place)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($1::text[]))) WITH ORDINALITY wanted (user_id, place)
 JOIN team_member tm ON tm.user_id = wanted.user_id
 JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = $2 AND t.organization_id = $3
@@ -700,7 +700,7 @@ func (q *Queries) LockTeamMembership(ctx context.Context, arg LockTeamMembership
 
 const pickTeamMembersByOrganizations = `-- name: PickTeamMembersByOrganizations :many
 SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM pg_catalog.unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($1::text[]))) parent (id)
 CROSS JOIN LATERAL (
     (SELECT c.id FROM team c WHERE c.organization_id = parent.id AND NOT $2::boolean
      ORDER BY c.created_at, c.id LIMIT $3::integer)
@@ -709,10 +709,10 @@ CROSS JOIN LATERAL (
      ORDER BY c.created_at DESC, c.id DESC LIMIT $3::integer)
 ) t
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM team_member c WHERE c.team_id = t.id AND NOT $4::boolean
+    (SELECT c.id FROM team_member c WHERE c.team_id = t.id AND (SELECT NOT $4::boolean)
      ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT $5::integer)
     UNION ALL
-    (SELECT c.id FROM team_member c WHERE c.team_id = t.id AND $4::boolean
+    (SELECT c.id FROM team_member c WHERE c.team_id = t.id AND (SELECT $4::boolean)
      ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT $5::integer)
 ) picked
 JOIN team_member tm ON tm.id = picked.id
@@ -775,13 +775,13 @@ func (q *Queries) PickTeamMembersByOrganizations(ctx context.Context, arg PickTe
 
 const pickTeamMembersByTeams = `-- name: PickTeamMembersByTeams :many
 SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
-FROM pg_catalog.unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($1::text[]))) parent (id)
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND NOT $2::boolean
-     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT $3)
+    (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND (SELECT NOT $2::boolean)
+     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT (SELECT $3::integer))
     UNION ALL
-    (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND $2::boolean
-     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT $3)
+    (SELECT c.id FROM team_member c WHERE c.team_id = parent.id AND (SELECT $2::boolean)
+     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT (SELECT $3::integer))
 ) picked
 JOIN team_member tm ON tm.id = picked.id
 JOIN "user" u ON u.id = tm.user_id
@@ -834,13 +834,13 @@ func (q *Queries) PickTeamMembersByTeams(ctx context.Context, arg PickTeamMember
 
 const pickTeamMembersByUsers = `-- name: PickTeamMembersByUsers :many
 SELECT tm.id, tm.team_id, tm.user_id, tm.created_at, tm.membership_key, t.id, t.name, t.organization_id, t.created_at, t.updated_at, t.member_count
-FROM pg_catalog.unnest($1::text[]) parent (id)
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($1::text[]))) parent (id)
 CROSS JOIN LATERAL (
-    (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND NOT $2::boolean
-     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT $3)
+    (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND (SELECT NOT $2::boolean)
+     ORDER BY coalesce(c.created_at, '0001-01-01'), c.id LIMIT (SELECT $3::integer))
     UNION ALL
-    (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND $2::boolean
-     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT $3)
+    (SELECT c.id FROM team_member c WHERE c.user_id = parent.id AND (SELECT $2::boolean)
+     ORDER BY coalesce(c.created_at, '0001-01-01') DESC, c.id DESC LIMIT (SELECT $3::integer))
 ) picked
 JOIN team_member tm ON tm.id = picked.id
 JOIN team t ON t.id = tm.team_id

@@ -15,6 +15,7 @@ SELECT pg_catalog.count(*) FROM "user"
 WHERE ($1::boolean IS NULL OR email_verified = $1::boolean)
 `
 
+// Planned on each call: an index has them all, but not which are verified.
 func (q *Queries) CountUsers(ctx context.Context, verified *bool) (int64, error) {
 	row := q.db.QueryRow(ctx, countUsers, verified)
 	var count int64
@@ -242,7 +243,7 @@ SELECT id, name, email, email_verified, image, created_at, updated_at FROM "user
 WHERE ($1::boolean IS NULL OR email_verified = $1::boolean)
   AND (created_at, id) > ($2::timestamp, $3::text)
 ORDER BY created_at, id
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListUsersParams struct {
@@ -290,7 +291,7 @@ SELECT id, name, email, email_verified, image, created_at, updated_at FROM "user
 WHERE ($1::boolean IS NULL OR email_verified = $1::boolean)
   AND (created_at, id) < ($2::timestamp, $3::text)
 ORDER BY created_at DESC, id DESC
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListUsersNewestParams struct {
@@ -372,16 +373,16 @@ WHERE u.id IN (
      WHERE e.email ~>=~ $1::text
        AND e.email ~<~ ($1::text || pg_catalog.chr(1114111))
      ORDER BY e.email USING ~<~
-     LIMIT $2)
+     LIMIT (SELECT $2::integer))
     UNION ALL
     (SELECT n.id FROM "user" n
      WHERE pg_catalog.lower(n.name) ~>=~ pg_catalog.lower($3::text)
        AND pg_catalog.lower(n.name) ~<~ (pg_catalog.lower($3::text) || pg_catalog.chr(1114111))
      ORDER BY pg_catalog.lower(n.name) USING ~<~, n.id
-     LIMIT $2)
+     LIMIT (SELECT $2::integer))
 )
 ORDER BY u.email
-LIMIT $2
+LIMIT (SELECT $2::integer)
 `
 
 type SearchUsersParams struct {
@@ -391,7 +392,8 @@ type SearchUsersParams struct {
 }
 
 // Each key by an index of its own, in the order of their bytes: chr(1114111) is the last character there is. The names of
-// the address and of the other are two, since an address is in lower case by the other server's rules.
+// the address and of the other are two, since an address is in lower case by the other server's rules. Planned on each
+// call: by how many a prefix is likely to meet.
 func (q *Queries) SearchUsers(ctx context.Context, arg SearchUsersParams) ([]User, error) {
 	rows, err := q.db.Query(ctx, searchUsers, arg.EmailPrefix, arg.RowLimit, arg.NamePrefix)
 	if err != nil {

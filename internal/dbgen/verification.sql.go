@@ -170,7 +170,7 @@ DELETE FROM verification WHERE id = ANY(ARRAY(
         SELECT due.id, due.identifier, due.created_at FROM verification due
         WHERE due.expires_at <= $1
         ORDER BY due.expires_at
-        LIMIT $2
+        LIMIT (SELECT $2::integer)
         FOR UPDATE SKIP LOCKED
     ) expired
     CROSS JOIN LATERAL (
@@ -284,7 +284,7 @@ SELECT id, identifier, value, expires_at, created_at, updated_at FROM verificati
 WHERE identifier = $1::text
   AND (created_at, id) > ($2::timestamp, $3::text)
 ORDER BY created_at, id
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListVerificationsParams struct {
@@ -331,7 +331,7 @@ SELECT id, identifier, value, expires_at, created_at, updated_at FROM verificati
 WHERE identifier = $1::text
   AND (created_at, id) < ($2::timestamp, $3::text)
 ORDER BY created_at DESC, id DESC
-LIMIT $4
+LIMIT (SELECT $4::integer)
 `
 
 type ListVerificationsNewestParams struct {

@@ -162,7 +162,7 @@ func Read[P, R any](
 			return err
 		}
 		defer on.release()
-		answer, err = query(generated(ctx, on.DB), ctx, p)
+		answer, err = query(generated(ctx, &alone{held: on}), ctx, p)
 		return Failed(ctx, on.conn, err, false)
 	})
 	if err != nil {
@@ -183,7 +183,7 @@ func (r *Repo) Snapshot(ctx context.Context, name string, steps ...Step) error {
 		}
 		defer on.release()
 		if len(steps) > 1 && r.tx == nil && on.conn != nil && on.conn.PgConn().TxStatus() == 'I' {
-			err = fly(ctx, on, false, within(beginSnapshot, steps, commit))
+			err = fly(ctx, on, within(beginSnapshot, steps, commit))
 			if err != nil && err != pgx.ErrNoRows { //nolint:errorlint // as fly returns it
 				r.endOpen(ctx, on.conn)
 			}

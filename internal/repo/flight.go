@@ -84,19 +84,15 @@ func must[P any](query func(*queries, context.Context, P) (int64, error), p P) S
 // end before it counts.
 func (h held) run(ctx context.Context, commits bool, steps []Step) error {
 	if len(steps) > 1 || steps[0].run == nil {
-		return fly(ctx, h, commits, steps)
+		return fly(ctx, h, steps)
 	}
-	if commits {
-		return steps[0].run(ctx, generated(ctx, &confirmed{held: h}))
-	}
-	return steps[0].run(ctx, generated(ctx, h.DB))
+	return steps[0].run(ctx, generated(ctx, &alone{held: h, commits: commits}))
 }
 
 // flight is a batch under way.
 type flight struct {
 	batch   pgx.Batch
 	results pgx.BatchResults
-	commits bool
 	seats   []seat
 }
 
@@ -107,6 +103,7 @@ type seat struct {
 	yield func(struct{}) bool
 	send  func()
 	read  func() (struct{}, bool) // goes on to read the answer
+	row   row
 	err   error
 }
 
@@ -115,8 +112,8 @@ type seat struct {
 //
 // A generated query reads its rows before it returns. So each but the last is a coroutine, which queues its statement,
 // waits until all are sent, and goes on to read. The last to wait for an answer sends them.
-func fly(ctx context.Context, db DB, commits bool, steps []Step) error {
-	f := &flight{commits: commits, seats: make([]seat, len(steps))}
+func fly(ctx context.Context, db DB, steps []Step) error {
+	f := &flight{seats: make([]seat, len(steps))}
 	last := len(steps) - 1
 	for last >= 0 && (steps[last].run == nil || steps[last].lock) {
 		last--
@@ -196,7 +193,7 @@ func (s *seat) wait() {
 }
 
 func (s *seat) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	s.batch.Queue(sql, args...)
+	s.batch.Queue(sql, infinite(args)...)
 	if s.send == nil && s.yield == nil {
 		return pgconn.CommandTag{}, nil
 	}
@@ -205,90 +202,16 @@ func (s *seat) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandT
 }
 
 func (s *seat) Query(_ context.Context, sql string, args ...any) (pgx.Rows, error) {
-	s.batch.Queue(sql, args...)
+	s.batch.Queue(sql, infinite(args)...)
 	s.wait()
 	rows, err := s.results.Query()
-	if s.commits {
-		return scanned{rows}, err
-	}
-	return rows, err
-}
-
-func (s *seat) QueryRow(_ context.Context, sql string, args ...any) pgx.Row {
-	s.batch.Queue(sql, args...)
-	s.wait()
-	rows, err := s.results.Query()
-	return &row{rows, err, s.commits}
-}
-
-// confirmed is a connection for a write that commits by itself. What it answers is read to the end: a row may come
-// before the server refuses to commit it, and a row that cannot be read may have been committed.
-type confirmed struct {
-	held
-	row row
-}
-
-func (c *confirmed) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	rows, err := c.query(ctx, sql, args)
 	return scanned{rows}, err
 }
 
-func (c *confirmed) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	rows, err := c.query(ctx, sql, args)
-	c.row = row{rows, err, true}
-	return &c.row
-}
-
-func (c *confirmed) query(ctx context.Context, sql string, args []any) (pgx.Rows, error) {
-	rows, err := c.held.Query(ctx, sql, args...)
-	if err != nil && c.conn != nil && c.conn.Config().DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol {
-		err = preparing{err} // with the others, the statement is on its way when Query returns
-	}
-	return rows, err
-}
-
-func (c *confirmed) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	rows, err := c.query(ctx, sql, args)
-	if err != nil {
-		return pgconn.CommandTag{}, err
-	}
-	rows.Close()
-	return rows.CommandTag(), rows.Err()
-}
-
-// scanned are rows of which one that cannot be read does not end the others.
-type scanned struct{ pgx.Rows }
-
-func (s scanned) Scan(dest ...any) error { return scan(s.Rows, dest) }
-
-func scan(rows pgx.Rows, dest []any) error {
-	err := pgx.ScanRow(rows.TypeMap(), rows.FieldDescriptions(), rows.RawValues(), dest...)
-	if err != nil {
-		return scanError{err}
-	}
-	return nil
-}
-
-type row struct {
-	pgx.Rows
-	err     error
-	commits bool
-}
-
-func (r *row) Scan(dest ...any) (err error) {
-	if r.err != nil {
-		return r.err
-	}
-	switch found := r.Next(); {
-	case !found:
-		err = pgx.ErrNoRows
-	case r.commits:
-		err = scan(r.Rows, dest)
-	default:
-		err = r.Rows.Scan(dest...)
-	}
-	if r.Close(); r.Err() != nil {
-		return r.Err()
-	}
-	return err
+func (s *seat) QueryRow(_ context.Context, sql string, args ...any) pgx.Row {
+	s.batch.Queue(sql, infinite(args)...)
+	s.wait()
+	rows, err := s.results.Query()
+	s.row = row{scanned{rows}, err}
+	return &s.row
 }

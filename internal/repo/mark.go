@@ -129,7 +129,7 @@ func (r *Repo) marked(ctx context.Context, m *mark, steps []Step) error {
 		return err
 	}
 	defer on.release()
-	err = fly(ctx, on, false, append([]Step{raw(beginReadCommitted), r.takes(m)}, steps...))
+	err = fly(ctx, on, append([]Step{raw(beginReadCommitted), r.takes(m)}, steps...))
 	end := []Step{raw(commit)}
 	switch refusal, isRefusal := err.(RefusalError); { //nolint:errorlint // as fly returns it
 	case err == nil:
@@ -143,7 +143,7 @@ func (r *Repo) marked(ctx context.Context, m *mark, steps []Step) error {
 		return Failed(ctx, on.conn, err, false)
 	}
 	m.lost = false
-	if lost := fly(ctx, on, true, end); lost != nil {
+	if lost := fly(ctx, on, end); lost != nil {
 		failed := m.lostBy(Failed(ctx, on.conn, lost, true))
 		r.endOpen(ctx, on.conn) // where the context was over before the COMMIT was sent
 		return failed

@@ -76,12 +76,12 @@ func group[T any](rows []T, parent func(*T) string) map[string][]T {
 	if len(rows) == 0 {
 		return nil
 	}
-	if one := parent(&rows[0]); !slices.ContainsFunc(rows, func(row T) bool { return parent(&row) != one }) {
-		return map[string][]T{one: rows} // the usual case, which needs no counting
-	}
 	counts := map[string]int{}
 	for i := range rows {
 		counts[parent(&rows[i])]++
+	}
+	if len(counts) == 1 { // the usual case
+		return map[string][]T{parent(&rows[0]): rows}
 	}
 	groups := make(map[string][]T, len(counts))
 	for i := range rows {

@@ -181,9 +181,13 @@ func TestPortableSQL(t *testing.T) {
 		if regexp.MustCompile(`^(UPDATE|DELETE)`).MatchString(q.sql) && !strings.Contains(q.sql, "WHERE") {
 			t.Errorf("%s: a write without WHERE", q.name)
 		}
-		if q.kind == ":many" && !strings.Contains(q.sql, "LIMIT @row_limit") && !strings.Contains(q.sql, "= ANY(@") &&
-			!strings.Contains(q.sql, "FROM pg_catalog.unnest(@") && !strings.Contains(q.sql, "RETURNING") {
+		if q.kind == ":many" && !strings.Contains(q.sql, "LIMIT (SELECT @row_limit::integer)") &&
+			!strings.Contains(q.sql, "SELECT pg_catalog.unnest(@") && !strings.Contains(q.sql, "RETURNING") {
 			t.Errorf("%s: a list without a limit", q.name)
+		}
+		// PostgreSQL thinks that it knows better with the number at hand, and plans on each call.
+		if found := regexp.MustCompile(`ANY\(@|FROM pg_catalog.unnest\(@|LIMIT @`).FindString(q.sql); found != "" {
+			t.Errorf("%s: %s without a SELECT around the parameter", q.name, found)
 		}
 		if q.file == "session.sql" && strings.Contains(q.sql, "LATERAL") {
 			t.Errorf("%s: LATERAL towards a table that Citus distributes", q.name)
