@@ -1,6 +1,7 @@
 package authdb_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -565,20 +566,37 @@ func doLogin(user string) operation {
 	}
 }
 
+// doAuthenticate asks for the session by itself and in a list, which must agree.
 func doAuthenticate(session string, want ...string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
-		a, err := s.Sessions.Authenticate(ctx, authdb.Secret("token-"+session))
-		if err != nil {
+		token, other := authdb.Secret("token-"+session), authdb.Secret("token-ann1")
+		if token == other {
+			other = "token-bob3"
+		}
+		opens := func(a authdb.Authentication) error {
+			is := []string{a.Session.ID, a.User.ID, "", ""}
+			if a.Member != nil {
+				is[2] = a.Member.ID
+			}
+			if a.Team != nil {
+				is[3] = a.Team.ID
+			}
+			return returned(strings.Join(is, " "), strings.Join(want, " "), nil)
+		}
+		a, err := s.Sessions.Authenticate(ctx, token)
+		if err == nil {
+			err = opens(a)
+		}
+		all, allErr := s.Sessions.AuthenticateMany(ctx, []authdb.Secret{"none", token, other})
+		switch found := errors.Is(err, authdb.ErrNotFound); {
+		case allErr != nil:
+			return allErr
+		case len(all) == 0 || all[len(all)-1].Session.Token != other || found == (len(all) == 2):
+			return fmt.Errorf("%v, but %d in a list", err, len(all))
+		case found:
 			return err
 		}
-		is := []string{a.Session.ID, a.User.ID, "", ""}
-		if a.Member != nil {
-			is[2] = a.Member.ID
-		}
-		if a.Team != nil {
-			is[3] = a.Team.ID
-		}
-		return returned(strings.Join(is, " "), strings.Join(want, " "), nil)
+		return cmp.Or(err, opens(all[0]))
 	}
 }
 

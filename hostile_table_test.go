@@ -313,6 +313,7 @@ Sessions.Get userID key 255 user_id -
 Sessions.Get sessionID key 255 session_id -
 Sessions.Authenticate token key 512 token -
 Sessions.GetByToken token key 512 token -
+Sessions.AuthenticateMany tokens required 512 token -
 Sessions.ListByTokens tokens required 512 token -
 Sessions.List p.UserID key 255 user_id -
 Sessions.List p.Limit page 0 limit -

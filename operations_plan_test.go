@@ -584,6 +584,7 @@ func testIndexes(t *testing.T, conn *pgx.Conn, p *planner, of estate) {
 // queryPlans are the indexes that each query searches.
 const queryPlans = `AcceptInvitation: invitation_email_idx invitation_pkey member_organizationId_idx member_organizationId_userId_uidx member_userId_idx teamMember_teamId_idx teamMember_userId_idx team_organizationId_idx team_pkey user_pkey
 AnswerMark: mark_pkey
+AuthenticateSessions: member_userId_idx session_token_unique teamMember_userId_idx team_pkey user_pkey
 AuthenticateSession: member_userId_idx session_token_unique teamMember_teamId_userId_uidx team_pkey user_pkey
 CancelExpiredInvitations: invitation_organizationId_idx
 CancelInvitation: invitation_pkey

@@ -160,6 +160,9 @@ var methodCalls = map[string]methodCall{
 		}
 		return err
 	},
+	"Sessions.AuthenticateMany": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return some(s.Sessions.AuthenticateMany(ctx, []authdb.Secret{authdb.Secret(w.of("token")), "none"}))
+	},
 	"Sessions.ListByTokens": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return some(s.Sessions.ListByTokens(ctx, []authdb.Secret{authdb.Secret(w.of("token")), authdb.Secret(w.of("guest"))}))
 	},

@@ -11,9 +11,9 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// Option changes a default of [New] or [Open]. [WithClock], [WithIDs], [WithTokens], [WithOnce], [WithSettings] and
-// [WithLogger] serve both; [WithPoolConfig], [WithTracer] and [WithInsecureTLS] are about the connection and serve Open
-// alone.
+// Option changes a default of [New] or [Open]. [WithClock], [WithIDs], [WithTokens], [WithOnce], [WithSettings],
+// [WithCoalescing] and [WithLogger] serve both; [WithPoolConfig], [WithTracer] and [WithInsecureTLS] are about the
+// connection and serve Open alone.
 type Option func(*config)
 
 type config struct {
@@ -29,6 +29,9 @@ func newConfig(opts []Option) config {
 	}
 	if e, ok := errors.AsType[*Error](Settings(c.repo.Settings).check()); ok {
 		c.repo.Misuse = repo.MisuseError{Field: e.Field, Reason: e.Reason}
+	}
+	if c.repo.Lanes < 0 {
+		c.repo.Misuse = repo.MisuseError{Field: "coalescing", Reason: "negative"}
 	}
 	c.repo.Settings = withDefaults(c.repo.Settings)
 	return c
@@ -79,6 +82,17 @@ func WithLogger(l *slog.Logger) Option {
 // A tracer of pgx gets such a context from a store of [Open] or [New] if the connections had the tracer when the store
 // was made. Without a tracer, names cost nothing.
 func Method(ctx context.Context) string { return repo.Method(ctx) }
+
+// WithCoalescing lets at most n calls of [SessionRepository.Authenticate], and as many of
+// [SessionRepository.GetByToken], be on their way to the database at once; 2 to 4 is right. Who calls meanwhile is
+// answered together with all who wait, by one statement that is sent after they have called: under load it asks for
+// many sessions at once and takes fewer connections, and alone it is as without. Nothing is kept, nothing waits for
+// company, and a revoked session opens nothing. Each call keeps its context; where the statement fails, each asks for
+// itself. It changes nothing in a transaction, on a single connection, and where [Columns] are read. An n below 0 is
+// [ErrInvalidInput] of every method, with Field "coalescing".
+func WithCoalescing(n int) Option {
+	return func(c *config) { c.repo.Lanes = n }
+}
 
 // WithInsecureTLS lets [Open] connect to a remote host by an sslmode weaker than verify-full, as the DSN says it.
 func WithInsecureTLS() Option {

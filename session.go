@@ -187,9 +187,20 @@ func (r SessionRepository) Authenticate(ctx context.Context, token Secret) (Auth
 	if err := check(op, key("token", token, maxToken)); err != nil {
 		return Authentication{}, err
 	}
-	return get(ctx, r.repo(), op, (*queries).AuthenticateSession, dbgen.AuthenticateSessionParams{
-		Token: string(token), Now: r.repo().Now(),
-	}, authentication)
+	row, err := r.repo().Authenticate(ctx, op, string(token))
+	return answer(op, row, err, authentication)
+}
+
+// AuthenticateMany is [SessionRepository.Authenticate] for a list, such as the tokens of open connections that are
+// looked at again: in the order of the tokens, each once, without those that are unknown, revoked or expired. It
+// returns [ErrInvalidInput].
+func (r SessionRepository) AuthenticateMany(ctx context.Context, tokens []Secret) ([]Authentication, error) {
+	const op = "Sessions.AuthenticateMany"
+	if err := check(op, eachOf("token", tokens, maxToken)); err != nil {
+		return nil, err
+	}
+	rows, err := r.repo().AuthenticateAll(ctx, op, distinct(tokens, plain))
+	return answers(op, rows, err, authentication)
 }
 
 // GetByToken returns the session with that token, or [ErrNotFound]. It does not look at ExpiresAt: an expired session
@@ -199,7 +210,8 @@ func (r SessionRepository) GetByToken(ctx context.Context, token Secret) (Sessio
 	if err := check(op, key("token", token, maxToken)); err != nil {
 		return Session{}, err
 	}
-	return get(ctx, r.repo(), op, (*queries).GetSessionByToken, string(token), toSession)
+	row, err := r.repo().GetSessionByToken(ctx, op, string(token))
+	return answer(op, row, err, toSession)
 }
 
 // ListByTokens returns the sessions with those tokens and their users, in the order of the tokens; a token without a

@@ -110,6 +110,13 @@ func testSessionListByTokens(t *testing.T, s *fixture) {
 		{nil, []authdb.SessionWithUser{}},
 	} {
 		returns(t, test.want)(s.Sessions.ListByTokens(ctx, test.tokens))
+		want := []authdb.Authentication{}
+		for _, row := range test.want {
+			if row.ExpiresAt.After(s.now) {
+				want = append(want, authdb.Authentication{Session: row.Session, User: row.User})
+			}
+		}
+		returns(t, want)(s.Sessions.AuthenticateMany(ctx, test.tokens))
 	}
 }
 

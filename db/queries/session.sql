@@ -35,6 +35,20 @@ LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
 WHERE s.token = @token::text
   AND s.expires_at > @now;
 
+-- name: AuthenticateSessions :many
+-- AuthenticateSession for each place in a list.
+SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
+    t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
+    t.member_count AS team_member_count
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@tokens::text[]))) WITH ORDINALITY wanted (token, place)
+JOIN session s ON s.token = wanted.token
+JOIN "user" u ON u.id = s.user_id
+LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = s.user_id
+LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
+WHERE s.expires_at > @now
+ORDER BY wanted.place;
+
 -- name: ListSessionsByTokens :many
 -- The place of each token comes along: looking it up for each session would take the square of their number.
 SELECT sqlc.embed(s), sqlc.embed(u)

@@ -75,6 +75,85 @@ func (q *Queries) AuthenticateSession(ctx context.Context, arg AuthenticateSessi
 	return i, err
 }
 
+const authenticateSessions = `-- name: AuthenticateSessions :many
+SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
+    t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
+    t.member_count AS team_member_count
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($1::text[]))) WITH ORDINALITY wanted (token, place)
+JOIN session s ON s.token = wanted.token
+JOIN "user" u ON u.id = s.user_id
+LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = s.user_id
+LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
+WHERE s.expires_at > $2
+ORDER BY wanted.place
+`
+
+type AuthenticateSessionsParams struct {
+	Tokens []string
+	Now    time.Time
+}
+
+type AuthenticateSessionsRow struct {
+	Session         Session
+	User            User
+	MemberID        *string
+	MemberRole      *string
+	MemberCreatedAt *time.Time
+	TeamID          *string
+	TeamName        *string
+	TeamCreatedAt   *time.Time
+	TeamUpdatedAt   *time.Time
+	TeamMemberCount *int32
+}
+
+// AuthenticateSession for each place in a list.
+func (q *Queries) AuthenticateSessions(ctx context.Context, arg AuthenticateSessionsParams) ([]AuthenticateSessionsRow, error) {
+	rows, err := q.db.Query(ctx, authenticateSessions, arg.Tokens, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AuthenticateSessionsRow{}
+	for rows.Next() {
+		var i AuthenticateSessionsRow
+		if err := rows.Scan(
+			&i.Session.ID,
+			&i.Session.ExpiresAt,
+			&i.Session.Token,
+			&i.Session.CreatedAt,
+			&i.Session.UpdatedAt,
+			&i.Session.IPAddress,
+			&i.Session.UserAgent,
+			&i.Session.UserID,
+			&i.Session.ActiveOrganizationID,
+			&i.Session.ActiveTeamID,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+			&i.MemberID,
+			&i.MemberRole,
+			&i.MemberCreatedAt,
+			&i.TeamID,
+			&i.TeamName,
+			&i.TeamCreatedAt,
+			&i.TeamUpdatedAt,
+			&i.TeamMemberCount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const clearActiveOrganization = `-- name: ClearActiveOrganization :many
 UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = $1
 WHERE s.user_id = ANY(ARRAY(SELECT m.user_id FROM member m WHERE m.organization_id = $2))

@@ -46,6 +46,9 @@ type Repo struct {
 	strict  *atomic.Bool // the sessions' default isolation is not READ COMMITTED
 	tx      *transaction // nil outside of one
 	begun   bool         // InTx began what the handle is, and ends it
+	// The lanes of lookups that are coalesced; nil where they are not.
+	authentications *lanes[dbgen.AuthenticateSessionRow]
+	sessions        *lanes[dbgen.Session]
 }
 
 // transaction is what the Repo of a transaction, and of each savepoint in it, knows of it.
@@ -71,6 +74,7 @@ type Config struct {
 	Marks    bool         // every write that has no key of its own gets one; see [WithKey]
 	Log      *slog.Logger // what is repeated or dropped; nil: nowhere
 	Misuse   MisuseError  // of this Config; then everything is refused with it
+	Lanes    int          // as which lookups of sessions are coalesced, on what many can use at once; 0: they are not
 }
 
 // New returns a Repo on db.
@@ -85,6 +89,8 @@ func New(db DB, c Config) *Repo {
 		Commit(ctx context.Context) error
 	}); ok {
 		r.tx = &transaction{}
+	} else if connOf(db) == nil {
+		r.authentications, r.sessions = newLanes[dbgen.AuthenticateSessionRow](c.Lanes), newLanes[dbgen.Session](c.Lanes)
 	}
 	return r
 }
@@ -97,7 +103,7 @@ func (r *Repo) On(tx pgx.Tx) *Repo {
 		on.db = nil
 		return &on
 	}
-	on.db, on.tx, on.begun = tx, &transaction{}, false
+	on.db, on.tx, on.begun, on.authentications, on.sessions = tx, &transaction{}, false, nil, nil
 	if r.tx != nil && connOf(r.db) == tx.Conn() {
 		on.tx.level, on.tx.readOnly, on.tx.key = r.tx.level, r.tx.readOnly, r.tx.key
 	}

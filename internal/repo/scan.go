@@ -50,8 +50,10 @@ func (a *alone) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comma
 
 func (a *alone) query(ctx context.Context, sql string, args []any) (pgx.Rows, error) {
 	rows, err := a.held.Query(ctx, sql, infinite(args)...)
-	if err != nil && a.commits && a.conn != nil && a.conn.Config().DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol {
-		err = preparing{err} // with the others, the statement is on its way when Query returns
+	if err != nil && a.commits && a.conn != nil {
+		if a.conn.Config().DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol {
+			err = preparing{err} // in that mode, the statement is on its way when Query returns
+		}
 	}
 	return rows, err
 }

@@ -37,6 +37,40 @@ func (r *Repo) CreateSessions(ctx context.Context, name string, rows []dbgen.Ses
 	return rows, r.writeOnce(ctx, name, last("session", p.Ids), ask((*queries).CreateSessions, p, &n))
 }
 
+// Authenticate returns a live session and what it opens.
+func (r *Repo) Authenticate(ctx context.Context, name, token string) (dbgen.AuthenticateSessionRow, error) {
+	return r.authentications.lookup(ctx, token, func() (dbgen.AuthenticateSessionRow, error) {
+		return Read(ctx, r, name, (*queries).AuthenticateSession, dbgen.AuthenticateSessionParams{Token: token, Now: r.Now()})
+	}, func(tokens []string) ([]dbgen.AuthenticateSessionRow, error) {
+		return r.AuthenticateAll(ctx, name, tokens)
+	}, func(row *dbgen.AuthenticateSessionRow) string { return string(row.Session.Token) })
+}
+
+// AuthenticateAll is Authenticate for each place of a list, in order, without those that are not live.
+func (r *Repo) AuthenticateAll(ctx context.Context, name string, tokens []string) ([]dbgen.AuthenticateSessionRow, error) {
+	rows, err := Read(ctx, r, name, (*queries).AuthenticateSessions,
+		dbgen.AuthenticateSessionsParams{Tokens: tokens, Now: r.Now()})
+	same := make([]dbgen.AuthenticateSessionRow, len(rows))
+	for i, row := range rows {
+		same[i] = dbgen.AuthenticateSessionRow(row)
+	}
+	return same, err
+}
+
+// GetSessionByToken returns a session, live or not.
+func (r *Repo) GetSessionByToken(ctx context.Context, name, token string) (dbgen.Session, error) {
+	return r.sessions.lookup(ctx, token, func() (dbgen.Session, error) {
+		return Read(ctx, r, name, (*queries).GetSessionByToken, token)
+	}, func(tokens []string) ([]dbgen.Session, error) {
+		rows, err := Read(ctx, r, name, (*queries).ListSessionsByTokens, tokens)
+		sessions := make([]dbgen.Session, len(rows))
+		for i, row := range rows {
+			sessions[i] = row.Session
+		}
+		return sessions, err
+	}, func(row *dbgen.Session) string { return string(row.Token) })
+}
+
 // RefreshSession prolongs a session that is due and returns it with whether it was; pgx.ErrNoRows if it is not live. A
 // second is what whoever made it may take from reckoning when it ends to writing when it began.
 func (r *Repo) RefreshSession(
