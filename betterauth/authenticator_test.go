@@ -16,6 +16,7 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/betterauth"
+	"github.com/zerostarter/authdb/permission"
 )
 
 // fakeSessions answers as a session repository does, or with an error.
@@ -71,7 +72,7 @@ var (
 	due     = now.Add(authdb.SessionLifetime - authdb.SessionUpdateAge)
 	errOfPG = errors.New("authdb: Sessions.Authenticate: connection refused at 10.0.0.1")
 	hello   = http.HandlerFunc(greet)
-	bodyOf  = map[int]string{401: `{"message":"Unauthorized","code":"UNAUTHORIZED"}`, 503: `{"message":"Service Unavailable","code":"SERVICE_UNAVAILABLE"}`}
+	bodyOf  = map[int]string{401: `{"message":"Unauthorized","code":"UNAUTHORIZED"}`, 403: `{"message":"Forbidden","code":"FORBIDDEN"}`, 503: `{"message":"Service Unavailable","code":"SERVICE_UNAVAILABLE"}`}
 	errGone = fmt.Errorf("gone: %w", authdb.ErrNotFound)
 )
 
@@ -535,6 +536,41 @@ func TestContextPrintsNoSecret(t *testing.T) {
 			}
 		})), r)
 	}
+}
+
+func TestRequirePermission(t *testing.T) {
+	cookie := newCookies(t, betterauth.CookieOptions{}, secret)
+	wanted := permission.Set{"organization": {"delete"}}
+	for _, test := range []struct {
+		what, cookie string
+		member       *authdb.Member
+		status       int
+	}{
+		{"owner", cookie.Name() + "=" + cookie.Sign("token"), &authdb.Member{Role: "member, owner"}, 200},
+		{"admin", cookie.Name() + "=" + cookie.Sign("token"), &authdb.Member{Role: "admin"}, 403},
+		{"in no organization", cookie.Name() + "=" + cookie.Sign("token"), nil, 403},
+		{"nobody", "", nil, 401},
+	} {
+		sessions := fakeOf("token", fresh)
+		row := sessions.rows["token"]
+		row.Member = test.member
+		sessions.rows["token"] = row
+		body := bodyOf[test.status]
+		if test.status == 200 {
+			body = "hello Ada until 2026-12-01"
+		}
+		auth := authenticator(t, sessions)
+		check(t, test.what, serve(auth.RequirePermission(permission.Rules{}, wanted, hello), request(test.cookie)), test.status, body)
+		if len(sessions.asked) > 1 {
+			t.Errorf("%s: asked %d times", test.what, len(sessions.asked))
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	authenticator(t, fakeOf("token", fresh)).RequirePermission(permission.Rules{Platform: true}, wanted, hello)
 }
 
 func TestMiddlewareNeedsItsParts(t *testing.T) {

@@ -32,6 +32,11 @@
 // cookie is for the one who asked. Where several Authenticators are around a handler, each decides for itself, and
 // [FromContext] returns what the innermost one found.
 //
+// # What roles permit
+//
+// [Authenticator.RequirePermission] serves only whose role in the active organization grants what a route is for, in
+// the same round trip; package permission has the plugins' default roles, and judges roles of the application's own.
+//
 // # Signing people in and out
 //
 // What this side makes, the other takes:

@@ -18,6 +18,9 @@ var (
 	// ErrNoSession: the token is genuine, but its session is unknown, revoked or expired.
 	ErrNoSession = fmt.Errorf("%w: no live session", ErrUnauthenticated)
 
+	// ErrForbidden: who is signed in has no role that grants what [Authenticator.RequirePermission] wants.
+	ErrForbidden = errors.New("betterauth: forbidden")
+
 	// ErrInvalidOption: [NewCookies] was given no secret, or one that can be guessed, or what makes no cookie.
 	ErrInvalidOption = errors.New("betterauth: invalid option")
 

@@ -1,0 +1,165 @@
+// Package permission says whether roles permit something, as the organization and the admin plugin of Better Auth do
+// (measured on 1.3.34, 1.4.22, 1.5.6, 1.6.34 and 1.7.25). It asks no database: a role is a column of the membership or
+// of the user; that of the membership in the active organization comes with authdb's Sessions.Authenticate.
+//
+//	rules := permission.Rules{}
+//	if !rules.Can(auth.Member.Role, permission.Set{"member": {"create"}}) {
+//		return errForbidden
+//	}
+package permission
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// Set is actions by resource: what a role grants, or what is asked for.
+type Set map[string][]string
+
+// Roles are what each role grants, by its name.
+type Roles map[string]Set
+
+// OrganizationRoles are the roles that the organization plugin has where an application gives it none: owner, admin
+// and member. What it returns is the caller's to change.
+func OrganizationRoles() Roles {
+	manages := func(organization ...string) Set {
+		return Set{
+			"organization": organization, "member": {"create", "update", "delete"}, "invitation": {"create", "cancel"},
+			"team": {"create", "update", "delete"}, "ac": {"create", "read", "update", "delete"},
+		}
+	}
+	return Roles{
+		"owner": manages("update", "delete"), "admin": manages("update"),
+		"member": {"organization": {}, "member": {}, "invitation": {}, "team": {}, "ac": {"read"}},
+	}
+}
+
+// PlatformRoles are the roles that the admin plugin has where an application gives it none: admin and user, as of 1.7.
+// 1.6 has no set-phone, and earlier versions no set-email. What it returns is the caller's to change.
+func PlatformRoles() Roles {
+	return Roles{
+		"admin": {
+			"user": {
+				"create", "list", "set-role", "ban", "impersonate", "delete", "set-password", "get", "update", "set-email",
+				"set-phone",
+			},
+			"session": {"list", "revoke", "delete"},
+		},
+		"user": {"user": {}, "session": {}},
+	}
+}
+
+var organizationRoles, platformRoles = OrganizationRoles(), PlatformRoles()
+
+// Rules are how roles are judged. The zero value is the organization plugin of 1.7 without options.
+type Rules struct {
+	// Roles are those that the application gives the plugin; nil: the plugin's own. As there, those that are given
+	// replace its own.
+	Roles Roles
+	// Platform judges users by the admin plugin, not members by the organization plugin: blanks around a role count, and
+	// no role is DefaultRole.
+	Platform bool
+	// DefaultRole is the admin plugin's option of that name; empty: "user".
+	DefaultRole string
+	// Minor is the version 1.x of Better Auth whose answers are wanted, from 3; zero: 7. Before 7, blanks around a
+	// member's role count. Before 6, an empty list of actions is granted by whoever has the resource. Before 5, a role of
+	// the table organization_role that is named like one of Roles is left out; from 5 on it adds to that.
+	Minor int
+}
+
+// Can reports whether one of the roles, separated by commas, grants the whole of what is wanted: every action on every
+// resource. Rights of several roles do not add up. Unknown roles grant nothing, names are case-sensitive, and nothing
+// wanted is nothing granted. dynamic are the organization's rows of the table organization_role, if the application has
+// dynamic access control, each read by [Parse].
+func (r Rules) Can(roles string, wanted Set, dynamic ...Roles) bool {
+	if roles == "" && r.Platform {
+		if roles = r.DefaultRole; roles == "" {
+			roles = "user"
+		}
+	}
+	if len(wanted) == 0 {
+		return false
+	}
+	for role := range strings.SplitSeq(roles, ",") {
+		if !r.Platform && r.minor() >= 7 {
+			role = strings.Trim(role, blanks)
+		}
+		if r.grants(role, dynamic, wanted) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s Set) has(resource string) bool {
+	_, ok := s[resource]
+	return ok
+}
+
+// blanks are what JavaScript's trim takes away.
+const blanks = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" +
+	"\u2028\u2029\u202f\u205f\u3000\ufeff"
+
+func (r Rules) minor() int {
+	if r.Minor == 0 {
+		return 7
+	}
+	return r.Minor
+}
+
+func (r Rules) grants(role string, dynamic []Roles, wanted Set) bool {
+	configured := r.Roles
+	switch {
+	case configured != nil:
+	case r.Platform:
+		configured = platformRoles
+	default:
+		configured = organizationRoles
+	}
+	set, ok := configured[role]
+	sets := []Set{set}
+	if !ok || r.minor() >= 5 {
+		for _, rows := range dynamic {
+			sets = append(sets, rows[role])
+		}
+	}
+	for resource, actions := range wanted {
+		if len(actions) == 0 && (r.minor() >= 6 || !slices.ContainsFunc(sets, func(s Set) bool { return s.has(resource) })) {
+			return false
+		}
+		for _, action := range actions {
+			if !slices.ContainsFunc(sets, func(s Set) bool { return slices.Contains(s[resource], action) }) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// ErrMalformed is a permission column that is no JSON object of lists of strings. A server of 1.6 and 1.7 answers every
+// check in that organization with status 500 then; its text shows nothing of the column.
+var ErrMalformed = errors.New("permission: malformed")
+
+// Parse reads the column permission of the table organization_role, or returns [ErrMalformed].
+func Parse(column string) (Set, error) {
+	var lists map[string][]*string
+	if err := json.Unmarshal([]byte(column), &lists); err != nil || lists == nil {
+		return nil, ErrMalformed
+	}
+	set := make(Set, len(lists))
+	for resource, list := range lists {
+		if list == nil {
+			return nil, ErrMalformed
+		}
+		set[resource] = make([]string, len(list))
+		for i, action := range list {
+			if action == nil {
+				return nil, ErrMalformed
+			}
+			set[resource][i] = *action
+		}
+	}
+	return set, nil
+}
