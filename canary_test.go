@@ -775,6 +775,7 @@ func (a *aviary) storeFails() {
 		"weak TLS":        "postgres://u:" + secret + "@192.0.2.1/d?sslmode=require",
 		"malformed DSN":   "postgres://u:" + secret + "@h:port/d",
 		"unescaped":       "postgres://u:1/" + secret + "@127.0.0.1/d",
+		"semicolons":      "host=127.0.0.1;port=1;user=u;password=" + secret,
 		"malformed words": "host=h password=" + secret + " port=" + secret,
 		"no such setting": "postgres://u:" + secret + "@localhost/d?sslmode=" + secret,
 		"no server":       "postgres://u:" + secret + "@127.0.0.1:1/d?connect_timeout=1",

@@ -149,16 +149,24 @@ var escape = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 // hasPassword reports whether there may be a password in an argument, which may be a connection string, be it well formed
 // or not.
 func hasPassword(dsn string) bool {
-	text := escape.ReplaceAllStringFunc(dsn, func(s string) string {
+	if passwordKey.MatchString(unescape(dsn)) || passwordKey.MatchString(dsn) {
+		return true
+	}
+	path, _, _ := strings.Cut(dsn, "?") // behind it, an @ that is escaped is a value's
+	for _, url := range []string{dsn, unescape(path)} {
+		_, rest, isURL := strings.Cut(url, "://")
+		if at := strings.LastIndex(rest, "@"); isURL && at >= 0 && strings.Contains(rest[:at], ":") {
+			return true
+		}
+	}
+	return false
+}
+
+func unescape(s string) string {
+	return escape.ReplaceAllStringFunc(s, func(s string) string {
 		b, _ := hex.DecodeString(s[1:])
 		return string(b)
 	})
-	if passwordKey.MatchString(text) || passwordKey.MatchString(dsn) {
-		return true
-	}
-	_, rest, isURL := strings.Cut(dsn, "://")
-	at := strings.LastIndex(rest, "@")
-	return isURL && at >= 0 && strings.Contains(rest[:at], ":")
 }
 
 // withoutTime keeps progress short: whoever collects it has the time already.

@@ -215,6 +215,8 @@ func TestNoConnection(t *testing.T) {
 		{"postgresql://ada:a@hunter2@127.0.0.1:1/x", "the DSN is malformed"},
 		{"'postgres://ada:hunter2@127.0.0.1:1/x?sslmode=prefer'", "the DSN is malformed"},
 		{"host=127.0.0.1 port=1 password=a hunter2=b", "the DSN is malformed"},
+		{"host=127.0.0.1;port=1;user=ada;password=hunter2", "the DSN is malformed"},
+		{"postgres://127.0.0.1:1/x&user=ada&password=hunter2", "the DSN is malformed"},
 	} {
 		for _, format := range []string{"--json=false", "--json"} {
 			cmd := exec.Command(binary, "up", format)
@@ -246,7 +248,12 @@ func TestNoPasswordInAFlag(t *testing.T) {
 		"host=127.0.0.1 port=1\vpassword=hunter2":            true,
 		"host=127.0.0.1 port=1 password\v=hunter2":           true,
 		"postgres://127.0.0.1:1/x?p%61ssword=hunter2&x=%zz":  true,
+		"postgres://ada%3ahunter2%40127.0.0.1":               true,
+		"postgres%3A//ada:hunter2%40127.0.0.1:1/x":           true,
+		"postgres://ada:hunter2%40127.0.0.1:1/x?a=b":         true,
 		"postgres://127.0.0.1:1/password":                    false,
+		"postgres://127.0.0.1:1/x?user=ada%40tenant":         false,
+		"postgres://ada%40tenant@127.0.0.1:1/x":              false,
 		"postgres://ada@127.0.0.1:1/x?sslmode=disable":       false,
 		"host=127.0.0.1 port=1 user=a dbname=password":       false,
 	} {

@@ -1,6 +1,8 @@
 package connect
 
 import (
+	"net/netip"
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,11 +27,11 @@ var settings = strings.Fields(`
 
 // Ambiguous reports whether dsn is none, or one that may say another thing than its author meant, so that errors would
 // show a part of its password, as the name of a host, database or parameter: a URL with quotes, a space or another
-// scheme before it; a password whose @, / or ? nobody escaped; a value with a space that nobody quoted. It asks nobody
-// but the machine's own files.
+// scheme before it; a password whose @, / or ? nobody escaped; a value with a space that nobody quoted, or that goes on
+// with a setting of its own. It asks nobody but the machine's own files.
 func Ambiguous(dsn string) bool {
 	c, err := pgconn.ParseConfigWithOptions(dsn, pgconn.ParseConfigOptions{ConnStringAllowedKeys: settings})
-	if err != nil || strings.Contains(c.Host+c.User+c.Database, "://") {
+	if err != nil || swallows(c) {
 		return true
 	}
 	scheme, rest, ok := strings.Cut(dsn, "://")
@@ -46,6 +48,35 @@ func Ambiguous(dsn string) bool {
 	}
 	for pair := range strings.SplitSeq(query, "&") {
 		if name, _, _ := strings.Cut(pair, "="); strings.Contains(name, "@") {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	passwordKey = regexp.MustCompile(`(?i)(passw(or)?d|pass|pwd)[\s\v]*[=:]`)
+	hostName    = regexp.MustCompile(`^[\pL\pM\pN._-]*$`)
+)
+
+// swallows reports whether what errors show holds more than its own value: the rest of a list whose parts are not
+// parted as pgx has it, by a comma or semicolon perhaps, or user:password. Names of users and databases may have anything
+// but = and :, which psql does not take in a database's either; a host is a name, an address or a path.
+func swallows(c *pgconn.Config) bool {
+	if strings.ContainsAny(c.User+c.Database, "=:") {
+		return true
+	}
+	for _, way := range append(c.Fallbacks, &pgconn.FallbackConfig{Host: c.Host}) {
+		if network, _ := pgconn.NetworkAddress(way.Host, 0); network == "unix" {
+			if passwordKey.MatchString(way.Host) {
+				return true
+			}
+		} else if _, err := netip.ParseAddr(way.Host); err != nil && !hostName.MatchString(way.Host) {
+			return true
+		}
+	}
+	for _, value := range c.RuntimeParams {
+		if passwordKey.MatchString(value) {
 			return true
 		}
 	}

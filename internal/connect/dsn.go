@@ -20,7 +20,8 @@ const (
 	errFile  DSNError = "a file that it names, such as sslrootcert, cannot be read: "
 	errAsIs  DSNError = "malformed (not shown, as it may hold a password): it must begin with postgres:// or be a list of " +
 		"name=value; in a URL's user, password and database write %40 for @, %2F for / and %3F for ?; in a list, quote a " +
-		"value with spaces; parameters that are not known go in options=-c name=value"
+		"value with spaces; settings are parted by spaces in a list, by & behind a URL's ?; users and databases have no = " +
+		"and :, a host's port is a setting of its own; parameters that are not known go in options=-c name=value"
 )
 
 const (
