@@ -46,7 +46,8 @@ WITH RECURSIVE me (oid) AS (
 // with triggers of its own; the migrator's, and drizzle-kit's journal, are plain. Who makes a trigger or a rule, nobody
 // notes; so nobody else may have the right to, nor be a member of who has: what it calls may all be PostgreSQL's own, as
 // query_to_xml is. What is used is looked at with what that uses in turn, as far as PostgreSQL notes it: the operators of
-// an index and their functions, the checks of a domain, the types of a row.
+// an index and their functions, the checks of a domain, the types of a row. An event trigger runs whatever table it is,
+// also in the scratch schema of Verify.
 const objections = trusted + `, named AS (
 	SELECT c.oid, n.nspname <> $1 OR c.relname <> ALL ($2::text[]) AS plain, n.nspname = 'authdb' AND c.relname <> 'mark' AS looked
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -119,7 +120,11 @@ SELECT what || 'has the rule ' || pg_catalog.quote_ident(r.rulename), looked
 FROM relied JOIN pg_catalog.pg_rewrite r ON r.ev_class = relied.oid WHERE plain AND relkind = 'r'
 UNION ALL
 SELECT what || 'uses ' || pg_catalog.pg_describe_object(u.class, u.oid, 0), looked
-FROM relied JOIN (uses JOIN made USING (class, oid)) u ON u.rel = relied.oid WHERE plain OR owner NOT IN (SELECT oid FROM trusted)`
+FROM relied JOIN (uses JOIN made USING (class, oid)) u ON u.rel = relied.oid WHERE plain OR owner NOT IN (SELECT oid FROM trusted)
+UNION ALL
+SELECT pg_catalog.format('event trigger %I runs %s', evtname, pg_catalog.pg_describe_object('pg_proc'::regclass, p.oid, 0)), true
+FROM pg_catalog.pg_event_trigger JOIN pg_catalog.pg_proc p ON p.oid = evtfoid
+WHERE evtenabled <> 'D' AND p.proowner NOT IN (SELECT oid FROM trusted)`
 
 // trust returns [ErrNotOurs] with what is not ours: to the eyes of who only looks at the migrator's own tables and where
 // the others are, or else of who writes. With drizzle, its journal is relied on too. To tables that nobody has made, there

@@ -22,6 +22,10 @@ const (
 	strangers      = `CREATE SCHEMA strangers; GRANT USAGE ON SCHEMA strangers TO PUBLIC`
 )
 
+// onDDL is what an administrator once hung on the database for mallory.
+const onDDL = `CREATE FUNCTION public.on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.sprung(); END $$;
+	ALTER FUNCTION public.on_ddl OWNER TO mallory; CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION public.on_ddl();`
+
 // TestWhatAStrangerMade before us, or hung on what is ours, is refused, and none of it runs: the kind is CVE-2022-2625.
 // Each line is made by a superuser as ours, then by mallory, who may create in the database and in public.
 func TestWhatAStrangerMade(t *testing.T) {
@@ -159,6 +163,9 @@ func TestWhatAStrangerMade(t *testing.T) {
 			`CREATE TRIGGER t BEFORE DELETE ON member FOR EACH ROW EXECUTE FUNCTION public.spring()`,
 			adopt(migrate.AdoptOptions{Fix: true, Superset: true, DryRun: true}), "table public.member has the trigger t",
 		},
+		{"an event trigger", 0, onDDL, ``, up, "event trigger e runs function public.on_ddl()"},
+		{"an event trigger, to look", 3, onDDL, ``, look, "event trigger e runs function public.on_ddl()"},
+		{"an event trigger, to adopt", 1, `DROP SCHEMA authdb CASCADE; ` + onDDL, ``, adopt(migrate.AdoptOptions{}), "event trigger e runs function public.on_ddl()"},
 		{"drizzle's schema", 1, `DROP SCHEMA authdb CASCADE`, `CREATE SCHEMA drizzle`, adopt(migrate.AdoptOptions{DrizzleJournal: drizzleFolder(t)}), "schema drizzle belongs to"},
 		{
 			"drizzle's journal", 1, `DROP SCHEMA authdb CASCADE; CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint);
@@ -204,12 +211,13 @@ func TestWhatAStrangerMade(t *testing.T) {
 }
 
 // TestWhatIsOurs is not refused: of a role that this one is a member of, of the owner of the database, and triggers of
-// the application's own.
+// the application's own; nor is a stranger's that is disabled.
 func TestWhatIsOurs(t *testing.T) {
 	t.Parallel()
 	conn, dsn := database(t)
 	owner, as := role(t, conn, dsn)
 	member, asMember := role(t, conn, dsn)
+	stranger, _ := role(t, conn, dsn)
 	exec(t, conn, `GRANT CREATE, USAGE ON SCHEMA public TO `+owner+`; GRANT `+owner+` TO `+member+`;
 		DO $$ BEGIN EXECUTE pg_catalog.format('GRANT CREATE ON DATABASE %I TO `+owner+`', pg_catalog.current_database()); END $$`)
 	at := func(dsn string, version int) {
@@ -219,7 +227,10 @@ func TestWhatIsOurs(t *testing.T) {
 	}
 	at(as, 3)
 	exec(t, conn, `SET ROLE `+owner+`; CREATE FUNCTION public.touched() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
-		CREATE TRIGGER touch BEFORE UPDATE ON team FOR EACH ROW EXECUTE FUNCTION public.touched(); RESET ROLE`)
+		CREATE TRIGGER touch BEFORE UPDATE ON team FOR EACH ROW EXECUTE FUNCTION public.touched();
+		CREATE FUNCTION public.noted() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$; RESET ROLE;
+		CREATE EVENT TRIGGER noted ON ddl_command_end EXECUTE FUNCTION public.noted(); `+strings.ReplaceAll(onDDL, "mallory", stranger)+`
+		ALTER EVENT TRIGGER e DISABLE`)
 	at(asMember, 8)
 	// A superuser is a member of nobody, though it may do everything.
 	super := migrator(t, dsn, migrate.Options{})
