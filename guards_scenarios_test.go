@@ -592,7 +592,7 @@ func doAuthenticate(session string, want ...string) operation {
 		case allErr != nil:
 			return allErr
 		case len(all) == 0 || all[len(all)-1].Session.Token != other || found == (len(all) == 2):
-			return fmt.Errorf("%v, but %d in a list", err, len(all))
+			return fmt.Errorf("in a list: %d rows: %w", len(all), err)
 		case found:
 			return err
 		}

@@ -43,7 +43,8 @@ func newLanes[R any](n int) *lanes[R] {
 // lookup is alone, or, where all lanes are taken, a part of joint, whose rows are found by key. If joint fails, each
 // looks for itself, and so has an error of its own.
 func (l *lanes[R]) lookup(
-	ctx context.Context, key string, alone func() (R, error), joint func(keys []string) ([]R, error), keyOf func(*R) string,
+	ctx context.Context, key string, alone func() (R, error), joint func(keys []string) ([]R, error),
+	keyOf func(*R) string,
 ) (R, error) {
 	if l == nil || ctx == nil || columnsOf(ctx) != nil {
 		return alone()

@@ -282,7 +282,7 @@ func TestCoalescingIsFresh(t *testing.T) {
 			go func() { second <- call() }()
 			synctest.Wait()
 			close(answered)
-			<-first
+			_ = <-first
 			if opens := <-second == nil; opens != control {
 				t.Errorf("control %t: a revoked session opens: %t", control, opens)
 			}

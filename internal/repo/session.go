@@ -47,7 +47,9 @@ func (r *Repo) Authenticate(ctx context.Context, name, token string) (dbgen.Auth
 }
 
 // AuthenticateAll is Authenticate for each place of a list, in order, without those that are not live.
-func (r *Repo) AuthenticateAll(ctx context.Context, name string, tokens []string) ([]dbgen.AuthenticateSessionRow, error) {
+func (r *Repo) AuthenticateAll(
+	ctx context.Context, name string, tokens []string,
+) ([]dbgen.AuthenticateSessionRow, error) {
 	rows, err := Read(ctx, r, name, (*queries).AuthenticateSessions,
 		dbgen.AuthenticateSessionsParams{Tokens: tokens, Now: r.Now()})
 	same := make([]dbgen.AuthenticateSessionRow, len(rows))
