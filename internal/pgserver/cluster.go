@@ -16,6 +16,18 @@ const clusterLimit = 1 << 30
 // initdbArgs let in whoever reaches the socket, and nobody else without a password.
 var initdbArgs = []string{"-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"}
 
+// cluster makes the data directory, unless it is there: one that was made to its end, by this very server.
+func (l *launcher) cluster(ctx context.Context) error {
+	made := filepath.Join(l.dir, "made-by")
+	if by, err := os.ReadFile(made); err == nil && string(by) == l.version {
+		return nil
+	}
+	if err := l.makeCluster(ctx); err != nil || l.opts.Dir == "" {
+		return err
+	}
+	return os.WriteFile(made, []byte(l.version), 0o600)
+}
+
 // makeCluster makes the data directory. initdb is most of the time of a start, so its result is kept as a tar file.
 func (l *launcher) makeCluster(ctx context.Context) error {
 	data, kept := filepath.Join(l.dir, dataName), l.keptCluster()

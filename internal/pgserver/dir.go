@@ -2,6 +2,7 @@ package pgserver
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -18,11 +19,7 @@ const (
 // reaches the socket is trusted. It stays this user's. Where the server runs as another one, that gets two directories in
 // it, in which this process opens nothing: a name there may lead anywhere. The log is opened once, and handed on open.
 func (l *launcher) makeDir() (err error) {
-	root, err := tempRoot(l.as)
-	if err != nil {
-		return err
-	}
-	if l.dir, err = os.MkdirTemp(root, dirPrefix); err != nil {
+	if l.dir, err = l.newDir(); err != nil {
 		return err
 	}
 	defer func() {
@@ -30,11 +27,15 @@ func (l *launcher) makeDir() (err error) {
 			_ = l.removeDir()
 		}
 	}()
-	if l.log, err = os.OpenFile(filepath.Join(l.dir, logName), os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o600); err != nil {
+	flags := os.O_CREATE | os.O_EXCL | os.O_RDWR | os.O_APPEND
+	if l.opts.Dir != "" {
+		flags &^= os.O_EXCL
+	}
+	if l.log, err = os.OpenFile(filepath.Join(l.dir, logName), flags, 0o600); err != nil {
 		return err
 	}
 	if err := markInUse(l.log); err != nil {
-		return err
+		return fmt.Errorf("%s is in use: %w", l.dir, err)
 	}
 	if l.as.other && os.Chown(l.dir, -1, l.as.gid) != nil {
 		l.as = account{namespace: true} // root may not give files away here
@@ -45,12 +46,26 @@ func (l *launcher) makeDir() (err error) {
 		}
 	}
 	sockets := filepath.Join(l.dir, socketName)
-	return errors.Join(os.Mkdir(sockets, 0o700), l.handOver(sockets))
+	return errors.Join(os.MkdirAll(sockets, 0o700), l.handOver(sockets))
+}
+
+func (l *launcher) newDir() (string, error) {
+	if l.opts.Dir != "" {
+		return l.opts.Dir, os.MkdirAll(l.opts.Dir, 0o700)
+	}
+	root, err := tempRoot(l.as)
+	if err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(root, dirPrefix)
 }
 
 func (l *launcher) removeDir() error {
 	if l.log != nil {
 		_ = l.log.Close() // only read from here on
+	}
+	if l.opts.Dir != "" {
+		return nil
 	}
 	return os.RemoveAll(l.dir)
 }

@@ -50,7 +50,7 @@ func launch(ctx context.Context, bin string, opts Options) (s *Server, err error
 			_ = l.removeDir()
 		}
 	}()
-	if err := l.makeCluster(ctx); err != nil {
+	if err := l.cluster(ctx); err != nil {
 		return nil, err
 	}
 	return l.serve(ctx)

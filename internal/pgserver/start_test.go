@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +52,33 @@ func TestDSNForAnotherDatabase(t *testing.T) {
 	}
 	if got := ask(t, s.DSNFor(name), "select current_database()"); got != name {
 		t.Errorf("got %q, want %q", got, name)
+	}
+}
+
+// TestDir: what is in a directory that was named is there for the next server, and for one at a time.
+func TestDir(t *testing.T) {
+	dir := filepath.Join(os.TempDir(), "authdb-kept-"+strconv.Itoa(os.Getpid()))
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	private(t)
+	for i, query := range []string{"create table kept as select 'there' word", "select word from kept"} {
+		s, err := Start(testContext(t), Options{Dir: dir, TCP: i == 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := pgx.Connect(testContext(t), s.DSN())
+		if err == nil {
+			_, err = conn.Exec(testContext(t), query)
+			conn.Close(context.Background())
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		if _, err := Start(testContext(t), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "in use") {
+			t.Errorf("a second server: %v", err)
+		}
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -1,0 +1,136 @@
+// Command bench sets authdb beside what else one could write, on the same rows and with the same results: pgx by hand,
+// sqlc, database/sql, GORM, ent, bun and Drizzle. See docs/benchmarks.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"slices"
+	"syscall"
+	"time"
+)
+
+//go:generate go tool ent generate --feature sql/lock,sql/modifier ./ent/schema
+//go:generate go tool -modfile=../tools/go.mod sqlc -f sqlc/sqlc.yaml generate
+
+const (
+	bareName  = "pgx, bare"
+	againName = "pgx, again"
+)
+
+var entries = []entry{
+	{floorName, "the statements that authdb sends, by hand: the floor", openFloor},
+	{ourName, "", openAuthdb},
+	{bareName, "the least that gives the same rows: no snapshot, no locks", openBare},
+	{"sqlc", "generated queries one after the other, a transaction where several write", openSqlc},
+	{"database/sql", "the same by hand, on pgx's driver", openSQL},
+	{"GORM", "Preload and Joins, with PrepareStmt and SkipDefaultTransaction", openGORM},
+	{"bun", "Relation, on its own driver", openBun},
+	{againName, "the floor a second time: what differs from 1 is noise", openFloor},
+}
+
+func main() {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) (err error) {
+	quick := flag.Bool("quick", false, "two minutes: fewer rounds, no TCP, 1,000 rows at once")
+	docs := flag.String("docs", "", "write benchmarks.md and its charts to this `directory`")
+	only := flag.String("only", "", "workloads that match this `pattern`")
+	with := flag.String("with", "", "contenders that match this `pattern`, and the floor")
+	rounds := flag.Int("rounds", 0, "rounds; 0: 25, with -quick 9")
+	users := flag.Int("users", 200_000, "users")
+	sessions := flag.Int("sessions", 400_000, "sessions, among which those that are due are purged")
+	organizations := flag.Int("organizations", 20_000, "organizations")
+	flag.Parse()
+
+	b := &bench{
+		rounds: 25, slice: 40 * time.Millisecond, pools: map[*workload][]*input{}, cells: map[key]*cell{},
+	}
+	bulk := 10_000
+	if *quick {
+		b.rounds, b.slice, bulk = 9, 8*time.Millisecond, 1000
+	}
+	if *rounds > 0 {
+		b.rounds = *rounds
+	}
+	wanted, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
+	invited, err := regexp.Compile(*with)
+	if err != nil {
+		return err
+	}
+	b.workloads = slices.DeleteFunc(workloads(bulk), func(w *workload) bool { return !wanted.MatchString(w.name) })
+	b.entries = slices.DeleteFunc(slices.Clone(entries), func(e entry) bool {
+		return !invited.MatchString(e.name) && e.name != floorName
+	})
+	began := time.Now()
+	if b.server, err = startServer(ctx, *users, *sessions, *organizations); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.stop(context.WithoutCancel(ctx))) }()
+	if err := b.measure(ctx, *quick); err != nil {
+		return err
+	}
+	b.report(os.Stdout)
+	fmt.Printf("\n%d rounds in %.0f s\n", b.rounds, time.Since(began).Seconds())
+	if *docs != "" {
+		return b.write(*docs)
+	}
+	return nil
+}
+
+func (b *bench) measure(ctx context.Context, quick bool) (err error) {
+	if b.socket.Host != "" {
+		b.networks = append(b.networks, network{name: "socket", at: b.socket})
+	}
+	if b.tcp.Host != "" && (!quick || b.socket.Host == "") {
+		b.networks = append(b.networks, network{name: "TCP", at: b.tcp})
+	}
+	near := b.networks[0]
+	b.networks = append(b.networks, network{name: "+1 ms", at: near.at, delay: time.Millisecond, proxied: true})
+	if b.recorded, err = record(ctx, b, near.at); err != nil {
+		return err
+	}
+	seats := map[string][]*seat{}
+	for _, n := range b.networks {
+		s, err := b.sit(ctx, n)
+		defer stand(s)
+		if err != nil {
+			return err
+		}
+		seats[n.name] = s
+	}
+	say("comparing what all return")
+	if err := b.compare(ctx, seats[near.name]); err != nil {
+		return err
+	}
+	for _, n := range b.networks {
+		say("warming up on %s", n.name)
+		if err := b.warm(ctx, n, seats[n.name]); err != nil {
+			return err
+		}
+	}
+	for i := range b.rounds {
+		began := time.Now()
+		for _, n := range b.networks {
+			if err := b.round(ctx, i, n, seats[n.name]); err != nil {
+				return err
+			}
+		}
+		say("round %d/%d: %.1f s", i+1, b.rounds, time.Since(began).Seconds())
+	}
+	return nil
+}
