@@ -30,6 +30,7 @@ var entries = []entry{
 	{"sqlc", "generated queries one after the other, a transaction where several write", openSqlc},
 	{"database/sql", "the same by hand, on pgx's driver", openSQL},
 	{"GORM", "Preload and Joins, with PrepareStmt and SkipDefaultTransaction", openGORM},
+	{"ent", "eager loading by With, on database/sql and pgx", openEnt},
 	{"bun", "Relation, on its own driver", openBun},
 	{againName, "the floor a second time: what differs from 1 is noise", openFloor},
 }
