@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -19,8 +20,9 @@ import (
 //go:generate go tool -modfile=../tools/go.mod sqlc -f sqlc/sqlc.yaml generate
 
 const (
-	bareName  = "pgx, bare"
-	againName = "pgx, again"
+	bareName    = "pgx, bare"
+	againName   = "pgx, again"
+	drizzleName = "Drizzle"
 )
 
 var entries = []entry{
@@ -32,6 +34,8 @@ var entries = []entry{
 	{"GORM", "Preload and Joins, with PrepareStmt and SkipDefaultTransaction", openGORM},
 	{"ent", "eager loading by With, on database/sql and pgx", openEnt},
 	{"bun", "Relation, on its own driver", openBun},
+	{drizzleName, "queries by select and db.query, a transaction where several write", openDrizzle("plain")},
+	{"Drizzle, prepared", "the reads by .prepare()", openDrizzle("prepared")},
 	{againName, "the floor a second time: what differs from 1 is noise", openFloor},
 }
 
@@ -77,6 +81,10 @@ func run(ctx context.Context) (err error) {
 	b.entries = slices.DeleteFunc(slices.Clone(entries), func(e entry) bool {
 		return !invited.MatchString(e.name) && e.name != floorName
 	})
+	if err := installDrizzle(ctx); err != nil {
+		say("without Drizzle: %v", err)
+		b.entries = slices.DeleteFunc(b.entries, func(e entry) bool { return strings.HasPrefix(e.name, drizzleName) })
+	}
 	began := time.Now()
 	if b.server, err = startServer(ctx, *users, *sessions, *organizations); err != nil {
 		return err

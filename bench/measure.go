@@ -51,7 +51,7 @@ type bench struct {
 	pools     map[*workload][]*input
 	serial    int
 	cells     map[key]*cell
-	versions  []string
+	drizzle   string // its versions; empty where there is no Node
 }
 
 const perPhase = 400 // inputs, at most
