@@ -61,7 +61,6 @@ func (p *peer) close()                { p.end() }
 func (p *peer) phase(
 	ctx context.Context, w *workload, ins []*input, limit time.Duration,
 ) ([]time.Duration, time.Duration, error) {
-	const least = 3
 	if p.prepare != nil {
 		if err := p.prepare(w, ins); err != nil {
 			return nil, 0, err
@@ -77,7 +76,7 @@ func (p *peer) phase(
 		now := time.Now()
 		times = append(times, now.Sub(last))
 		last = now
-		if limit > 0 && i+1 >= least && now.Sub(began) > limit {
+		if limit > 0 && i+1 >= w.least() && now.Sub(began) > limit {
 			break
 		}
 	}

@@ -92,6 +92,7 @@ type request struct {
 	Op     string   `json:"op"`
 	Inputs []*input `json:"inputs"`
 	Limit  int64    `json:"limit"` // ms
+	Least  int      `json:"least"`
 	Look   bool     `json:"look"`
 }
 
@@ -116,7 +117,7 @@ func (n *node) read() (a answer, err error) {
 func (n *node) phase(
 	_ context.Context, w *workload, ins []*input, limit time.Duration,
 ) ([]time.Duration, time.Duration, error) {
-	a, err := n.ask(request{Op: w.op, Inputs: ins, Limit: limit.Milliseconds()})
+	a, err := n.ask(request{Op: w.op, Inputs: ins, Limit: limit.Milliseconds(), Least: w.least()})
 	return a.Times, a.CPU, err
 }
 

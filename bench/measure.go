@@ -45,7 +45,9 @@ type bench struct {
 	workloads []*workload
 	entries   []entry
 	networks  []network
+	began     time.Time
 	rounds    int
+	patience  time.Duration // after which no round begins; 0: never
 	slice     time.Duration // of a contender in a round, for a workload that only reads
 	recorded  map[string]recording
 	pools     map[*workload][]*input

@@ -1,8 +1,15 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -24,30 +31,246 @@ func (b *bench) ratios(w *workload, n network) map[string]estimate {
 	return all
 }
 
-// report prints a table for each network: the ratio to the floor, and the place.
-func (b *bench) report(out io.Writer) {
-	for _, n := range b.networks {
-		fmt.Fprintf(out, "\n%s: ratio to the floor, (place)\n", n.name)
-		t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprint(t, "workload\tfloor, µs")
-		for _, e := range b.entries[1:] {
-			fmt.Fprintf(t, "\t%s", e.name)
+// places ranks those that are no control.
+func places(all map[string]estimate) map[string]int {
+	real := map[string]estimate{}
+	for name, e := range all {
+		if name != againName {
+			real[name] = e
 		}
-		for _, w := range b.workloads {
-			all := b.ratios(w, n)
-			places := ranks(all)
-			fmt.Fprintf(t, "\n%s\t%.0f (%d)", w.name, quartile(b.cells[key{w.name, n.name, floorName}].quiet), places[floorName])
-			for _, e := range b.entries[1:] {
-				if r, ok := all[e.name]; ok {
-					fmt.Fprintf(t, "\t%.2f (%d)", r.Median, places[e.name])
-				} else {
-					fmt.Fprint(t, "\t-")
-				}
+	}
+	return ranks(real)
+}
+
+// print prints a table for each network: the ratio to the floor, and the place.
+func (b *bench) print(out io.Writer) {
+	b.table(out, "round trips, allocations", func(w *workload) func(entry) string {
+		return func(e entry) string {
+			c, last := b.cells[key{w.name, b.networks[0].name, e.name}], b.cells[key{w.name, b.last().name, e.name}]
+			switch {
+			case c == nil || last == nil:
+				return "-"
+			case c.allocs < 0:
+				return fmt.Sprintf("%.0f", last.trips)
 			}
+			return fmt.Sprintf("%.0f, %.0f", last.trips, c.allocs)
 		}
-		fmt.Fprintln(t)
-		t.Flush()
+	})
+	for _, n := range b.networks {
+		b.table(out, n.name+": time, as a ratio to the floor, and (place); of the floor, µs", func(w *workload) func(entry) string {
+			all := b.ratios(w, n)
+			place := places(all)
+			return func(e entry) string {
+				r, ok := all[e.name]
+				switch {
+				case !ok:
+					return "-"
+				case e.name == floorName:
+					return fmt.Sprintf("%.0f (%d)", quartile(b.cells[key{w.name, n.name, e.name}].quiet), place[e.name])
+				case e.name == againName:
+					return fmt.Sprintf("%.2f", r.Median)
+				}
+				return fmt.Sprintf("%.2f (%d)", r.Median, place[e.name])
+			}
+		})
 	}
 }
 
-func (b *bench) write(dir string) error { return nil }
+// last is the network whose proxy counts.
+func (b *bench) last() network { return b.networks[len(b.networks)-1] }
+
+func (b *bench) table(out io.Writer, title string, row func(*workload) func(entry) string) {
+	fmt.Fprintf(out, "\n%s\n", title)
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprint(t, "\t")
+	for _, e := range b.entries {
+		fmt.Fprintf(t, "%s\t", e.name)
+	}
+	for _, w := range b.workloads {
+		fmt.Fprintf(t, "\n%s\t", w.name)
+		cell := row(w)
+		for _, e := range b.entries {
+			fmt.Fprintf(t, "%s\t", cell(e))
+		}
+	}
+	fmt.Fprintln(t)
+	t.Flush()
+}
+
+// again holds this run's order against the last one's, and keeps it for the next. A pair is decided where one is behind
+// the other beyond doubt; two runs contradict each other where both decide, and not the same.
+func (b *bench) again(out io.Writer) error {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, "authdb-bench-order.json")
+	var before map[string]map[string]estimate
+	if text, err := os.ReadFile(file); err == nil {
+		_ = json.Unmarshal(text, &before) // what cannot be read is no run
+	}
+	order := map[string]map[string]estimate{}
+	var decided int
+	var against []string
+	for _, n := range b.networks {
+		for _, w := range b.workloads {
+			title := w.name + ", " + n.name
+			all := b.ratios(w, n)
+			delete(all, againName)
+			order[title] = all
+			for x, now := range all {
+				for y, other := range all {
+					was, ok := before[title][x]
+					wasOther, okOther := before[title][y]
+					if !ok || !okOther || !now.behind(other) {
+						continue
+					}
+					if was.behind(wasOther) {
+						decided++
+					}
+					if wasOther.behind(was) {
+						against = append(against, fmt.Sprintf("%s: %s behind %s now, ahead before", title, x, y))
+					}
+				}
+			}
+		}
+	}
+	if len(before) > 0 {
+		fmt.Fprintf(out, "\norder, against the last run: %d pairs decided alike, %d otherwise\n", decided, len(against))
+		slices.Sort(against)
+		for _, line := range against {
+			fmt.Fprintln(out, "  "+line)
+		}
+	}
+	text, err := json.Marshal(order)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, text, 0o644)
+}
+
+// noise is how far the floor is from itself, over all workloads: the median of the distances, and the greatest.
+func (b *bench) noise(n network) (usual, most float64) {
+	var all []float64
+	for _, w := range b.workloads {
+		if r, ok := b.ratios(w, n)[againName]; ok {
+			all = append(all, max(r.Median, 1/r.Median))
+		}
+	}
+	if len(all) == 0 {
+		return 1, 1
+	}
+	slices.Sort(all)
+	return all[len(all)/2], all[len(all)-1]
+}
+
+// write writes benchmarks.md and a chart for each workload.
+func (b *bench) write(dir string) error {
+	charts := filepath.Join(dir, "benchmarks")
+	if err := os.RemoveAll(charts); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(charts, 0o755); err != nil {
+		return err
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, preface, b.rounds, b.machine())
+	for _, e := range b.entries {
+		if e.name != againName {
+			fmt.Fprintf(&text, "- **%s**: %s.\n", e.name, e.about)
+		}
+	}
+	fmt.Fprint(&text, "\nThe floor beside itself, on other connections, which shows what is noise:")
+	for i, n := range b.networks {
+		usual, most := b.noise(n)
+		fmt.Fprintf(&text, "%s %s off by %.0f %% as a rule and by %.0f %% at most", []string{"", ";"}[min(i, 1)], n.name,
+			100*(usual-1), 100*(most-1))
+	}
+	text.WriteString(".\n")
+	for _, w := range b.workloads {
+		b.writeWorkload(&text, w)
+		svg := filepath.Join(charts, fileName(w))
+		if err := os.WriteFile(svg, []byte(b.chart(w)), 0o644); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(dir, "benchmarks.md"), []byte(text.String()), 0o644)
+}
+
+func fileName(w *workload) string {
+	return strings.NewReplacer(" ", "-", ",", "").Replace(strings.ToLower(w.name)) + ".svg"
+}
+
+func (b *bench) writeWorkload(out io.Writer, w *workload) {
+	fmt.Fprintf(out, "\n## %s\n\n%s.\n\n![%s](benchmarks/%s)\n\n|", capital(w.name), capital(w.about), w.name, fileName(w))
+	near := b.networks[0]
+	all, place := map[string]map[string]estimate{}, map[string]map[string]int{}
+	for _, n := range b.networks {
+		all[n.name] = b.ratios(w, n)
+		place[n.name] = places(all[n.name])
+		fmt.Fprintf(out, " | %s", n.name)
+	}
+	fmt.Fprint(out, " | trips | allocs | bytes | client CPU, µs | server CPU, µs |\n|---")
+	fmt.Fprint(out, strings.Repeat("|--:", len(b.networks)+5), "|\n")
+	for _, e := range b.entries {
+		c := b.cells[key{w.name, near.name, e.name}]
+		if c == nil || e.name == againName {
+			continue
+		}
+		fmt.Fprintf(out, "| %s", e.name)
+		for _, n := range b.networks {
+			r := all[n.name][e.name]
+			if e.name == floorName {
+				fmt.Fprintf(out, " | %.0f µs (%d)", quartile(b.cells[key{w.name, n.name, e.name}].quiet), place[n.name][e.name])
+				continue
+			}
+			fmt.Fprintf(out, " | %.2f [%.2f–%.2f] (%d)", r.Median, r.Low, r.High, place[n.name][e.name])
+		}
+		fmt.Fprintf(out, " | %.0f", b.cells[key{w.name, b.last().name, e.name}].trips)
+		if c.allocs < 0 {
+			fmt.Fprint(out, " | |")
+		} else {
+			fmt.Fprintf(out, " | %.0f | %.0f", c.allocs, c.bytes)
+		}
+		for _, spent := range []float64{float64(c.client.Microseconds()), float64(c.server.Microseconds())} {
+			if spent == 0 { // cannot be measured here
+				fmt.Fprint(out, " |")
+			} else {
+				fmt.Fprintf(out, " | %.0f", spent/float64(c.ops))
+			}
+		}
+		fmt.Fprint(out, " |\n")
+	}
+}
+
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
+// machine names what all ran on.
+func (b *bench) machine() string {
+	processor := runtime.GOARCH
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if _, after, ok := strings.Cut(string(text), "model name"); ok {
+			line, _, _ := strings.Cut(after, "\n")
+			processor = strings.TrimSpace(strings.TrimLeft(line, "\t :"))
+		}
+	}
+	names := []string{
+		fmt.Sprintf("%d cores (%s, %s), client and server on the same", runtime.NumCPU(), processor, runtime.GOOS),
+		"PostgreSQL " + b.Version() + " (" + strings.Join(settings, ", ") + ")", runtime.Version(),
+	}
+	wanted := map[string]string{
+		"github.com/jackc/pgx/v5": "pgx", "gorm.io/gorm": "GORM", "entgo.io/ent": "ent", "github.com/uptrace/bun": "bun",
+		"github.com/uptrace/bun/driver/pgdriver": "pgdriver",
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			if name := wanted[dep.Path]; name != "" {
+				names = append(names, name+" "+strings.TrimPrefix(dep.Version, "v"))
+			}
+		}
+	}
+	if b.drizzle != "" {
+		names = append(names, b.drizzle)
+	}
+	return strings.Join(names, "; ")
+}

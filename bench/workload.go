@@ -49,6 +49,14 @@ type workload struct {
 
 func (w *workload) writes() bool { return w.fresh != "" }
 
+// least is how many operations a phase has, however long they take.
+func (w *workload) least() int {
+	if w.once {
+		return 1
+	}
+	return 3
+}
+
 const (
 	freshUsers = `INSERT INTO "user" (id, name, email, email_verified, created_at, updated_at)
 		SELECT $2 || 'u' || i, 'New', $2 || 'u' || i || '@example.com', true, timestamp '2026-01-01', timestamp '2026-01-01'
