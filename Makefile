@@ -29,6 +29,10 @@ test: ## Run the tests
 test/examples: ## Run the examples that are modules of their own: tracing, and a sqlc project beside authdb
 	@$(withpg) sh -c 'for e in tracing sqlc; do go -C examples/$$e test ./... || exit 1; done'
 
+.PHONY: test/bench
+test/bench: bench/ent/client.go ## Check that all that bench sets beside each other does the same (with Drizzle where npm is)
+	@$(withpg) go -C bench test -count=1 .
+
 .PHONY: test/hard
 test/hard: ## Run the races, the guards and the random inputs at full size, and print their figures
 	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v -run '$(hard)' . ./betterauth
@@ -70,14 +74,22 @@ test/download: ## Test the PostgreSQL that is downloaded where none is installed
 	@go test -count=1 -tags download ./internal/pgserver
 
 .PHONY: bench
-bench: ## Measure Load beside a pgx.Batch written by hand
-	@$(withpg) go test -run '^$$' -bench . -benchtime 300x .
+bench: bench/ent/client.go ## Set authdb beside pgx, sqlc, GORM, ent, bun and Drizzle, and write docs/benchmarks.md (25 minutes)
+	@go -C bench run . -docs ../docs
+
+.PHONY: bench/quick
+bench/quick: bench/ent/client.go ## The same in two minutes, to the terminal
+	@go -C bench run . -quick
+
+bench/ent/client.go: bench/ent/schema/schema.go bench/go.mod
+	@go -C bench generate .
 
 .PHONY: generate
-generate: ## Compile db/queries into internal/dbgen, and the queries of examples/sqlc
-	@rm -f internal/dbgen/*.go examples/sqlc/billing/*.go
+generate: ## Compile db/queries into internal/dbgen, and the queries of examples/sqlc and bench/sqlc
+	@rm -f internal/dbgen/*.go examples/sqlc/billing/*.go bench/sqlc/queries/*.go
 	@$(sqlc) generate
 	@$(sqlc) -f examples/sqlc/sqlc.yaml generate
+	@$(sqlc) -f bench/sqlc/sqlc.yaml generate
 
 .PHONY: verify
 verify: ## Check that generated code, go.mod files and formatting are fresh

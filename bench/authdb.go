@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb"
 )
 
 func openAuthdb(ctx context.Context, b *bench, at address) (contender, error) {
-	store, err := authdb.Open(ctx, at.dsn(), authdb.WithPoolConfig(func(c *pgxpool.Config) { c.MaxConns = 1 }))
+	store, err := authdb.Open(ctx, at.dsn(), authdb.WithPoolConfig(func(c *pgxpool.Config) {
+		c.MaxConns, c.MaxConnIdleTime = 1, time.Hour // as for all: nobody reconnects between rounds
+	}))
 	if err != nil {
 		return nil, err
 	}

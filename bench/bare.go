@@ -23,6 +23,11 @@ func openBare(ctx context.Context, _ *bench, at address) (contender, error) {
 	}}, nil
 }
 
+func (b bare) userByID(ctx context.Context, in *input) error {
+	_, err := b.conn.Exec(ctx, selectUser, in.UserID)
+	return err
+}
+
 func queue[T any](batch *pgx.Batch, to *[]T, sql string, args ...any) {
 	batch.Queue(sql, args...).Query(into(to))
 }

@@ -245,7 +245,7 @@ func record(ctx context.Context, b *bench, at address) (map[string]recording, er
 	ours := ourPeer(store)
 	defer ours.close()
 	recorded := map[string]recording{}
-	for _, w := range b.workloads {
+	for _, w := range append([]*workload{b.wake}, b.workloads...) {
 		err := b.with(ctx, w, 1, func(ins []*input) error {
 			r.statements = nil
 			if _, err := ours.result(ctx, w, ins[0]); err != nil {

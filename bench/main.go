@@ -17,7 +17,6 @@ import (
 )
 
 //go:generate go tool ent generate --feature sql/lock,sql/modifier ./ent/schema
-//go:generate go tool -modfile=../tools/go.mod sqlc -f sqlc/sqlc.yaml generate
 
 // leastRounds are needed for an interval that means something.
 const leastRounds = 7
@@ -77,7 +76,9 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.workloads = slices.DeleteFunc(workloads(bulk), func(w *workload) bool { return !wanted.MatchString(w.name) })
+	all := workloads(bulk)
+	b.wake = all[slices.IndexFunc(all, func(w *workload) bool { return w.op == "userByID" })]
+	b.workloads = slices.DeleteFunc(all, func(w *workload) bool { return !wanted.MatchString(w.name) })
 	if *quick {
 		for _, w := range b.workloads {
 			w.n = quickened(w)
@@ -88,7 +89,7 @@ func run(ctx context.Context) (err error) {
 	})
 	if err := installDrizzle(ctx); err != nil {
 		say("without Drizzle: %v", err)
-		b.entries = slices.DeleteFunc(b.entries, func(e entry) bool { return strings.HasPrefix(e.name, drizzleName) })
+		b.entries = b.without(drizzleName)
 	}
 	if b.server, err = startServer(ctx, *users, *sessions, *organizations); err != nil {
 		return err
@@ -103,6 +104,11 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	return b.write(*docs)
+}
+
+// without leaves out the contenders of a library.
+func (b *bench) without(library string) []entry {
+	return slices.DeleteFunc(b.entries, func(e entry) bool { return strings.HasPrefix(e.name, library) })
 }
 
 // quickened is how many operations a phase has where it writes and time is short.

@@ -43,6 +43,7 @@ type key struct{ workload, network, contender string }
 type bench struct {
 	*server
 	workloads []*workload
+	wake      *workload // before a turn
 	entries   []entry
 	networks  []network
 	began     time.Time
@@ -263,6 +264,10 @@ func (b *bench) round(ctx context.Context, number int, n network, seats []*seat)
 						same = ins
 					}
 					ins = same
+				}
+				// A connection that has waited for its turn may be asked first whether it still lives.
+				if _, _, err := s.phase(ctx, b.wake, b.pools[b.wake][:1], 0); err != nil {
+					return err
 				}
 				runtime.GC() // one leaves no work to the next
 				c := b.cell(w, n, s.entry)

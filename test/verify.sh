@@ -18,19 +18,22 @@ sed 's#\[db/sqlc.sql, db/migrations\]#schema.sql#; s#internal/dbgen#printed#' "$
 CGO_ENABLED=0 go tool -modfile=tools/go.mod sqlc -f "$copy/printed.yaml" generate
 diff -r "$copy/printed" internal/dbgen || { echo 'verify: sqlc makes something else of migrate schema' >&2; exit 1; }
 
-mkdir "$copy/examples"
+mkdir "$copy/examples" "$copy/bench"
 cp -R examples/sqlc "$copy/examples"
-rm -r "$copy/examples/sqlc/billing"
-CGO_ENABLED=0 go tool -modfile=tools/go.mod sqlc -f "$copy/examples/sqlc/sqlc.yaml" generate
-diff -r "$copy/examples/sqlc/billing" examples/sqlc/billing ||
-	{ echo 'verify: examples/sqlc/billing is stale: run make generate' >&2; exit 1; }
+cp -R bench/sqlc "$copy/bench"
+for out in examples/sqlc/billing bench/sqlc/queries; do
+	rm -r "${copy:?}/$out"
+	CGO_ENABLED=0 go tool -modfile=tools/go.mod sqlc -f "$copy/$(dirname "$out")/sqlc.yaml" generate
+	diff -r "$copy/$out" "$out" || { echo "verify: $out is stale: run make generate" >&2; exit 1; }
+done
 
-for mod in . examples/sqlc examples/tracing tools tools/lint tools/vuln; do
+make bench/ent/client.go # which is not kept
+for mod in . bench examples/sqlc examples/tracing tools tools/lint tools/vuln; do
 	(cd "$mod" && go mod tidy -diff) || { echo "verify: $mod/go.mod is not tidy" >&2; exit 1; }
 done
 
 unformatted=$(gofmt -l .)
 [[ -z $unformatted ]] || { echo "verify: gofmt would change: $unformatted" >&2; exit 1; }
 
-for mod in . examples/sqlc examples/tracing; do (cd "$mod" && go vet ./...); done
+for mod in . bench examples/sqlc examples/tracing; do (cd "$mod" && go vet ./...); done
 echo 'verify: all fresh'

@@ -47,7 +47,7 @@ const relationsOf = {
 
 const [at, form] = process.argv.slice(2)
 const address = JSON.parse(at)
-const pool = new pg.Pool({ ...address, max: 1, ssl: false })
+const pool = new pg.Pool({ ...address, max: 1, idleTimeoutMillis: 0, ssl: false })
 const db = drizzle(pool, { schema: { ...tables, ...relationsOf } })
 
 const agent = "bench/1.0"
