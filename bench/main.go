@@ -62,7 +62,7 @@ func run(ctx context.Context) (err error) {
 	flag.Parse()
 
 	b := &bench{
-		began: time.Now(), rounds: *rounds, slice: 40 * time.Millisecond, pools: map[*workload][]*input{}, cells: map[key]*cell{},
+		began: time.Now(), number: *rounds, slice: 40 * time.Millisecond, pools: map[*workload][]*input{}, cells: map[key]*cell{},
 	}
 	bulk := 10_000
 	if *quick {
@@ -99,7 +99,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	b.print(os.Stdout)
-	fmt.Printf("\n%d rounds in %.0f s\n", b.rounds, time.Since(b.began).Seconds())
+	fmt.Printf("\n%d rounds in %.0f s\n", b.number, time.Since(b.began).Seconds())
 	if err := b.again(os.Stdout); err != nil || *docs == "" {
 		return err
 	}
@@ -150,16 +150,16 @@ func (b *bench) measure(ctx context.Context, quick bool) (err error) {
 			return err
 		}
 	}
-	for i := 0; i < b.rounds; i++ {
+	for i := 0; i < b.number; i++ {
 		began := time.Now()
 		for _, n := range b.networks {
 			if err := b.round(ctx, i, n, seats[n.name]); err != nil {
 				return err
 			}
 		}
-		say("round %d/%d: %.1f s", i+1, b.rounds, time.Since(began).Seconds())
+		say("round %d/%d: %.1f s", i+1, b.number, time.Since(began).Seconds())
 		if took := time.Since(b.began); b.patience > 0 && took+time.Since(began) > b.patience && i+1 >= leastRounds {
-			b.rounds = i + 1
+			b.number = i + 1
 		}
 	}
 	return nil

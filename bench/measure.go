@@ -47,7 +47,7 @@ type bench struct {
 	entries   []entry
 	networks  []network
 	began     time.Time
-	rounds    int
+	number    int           // of rounds
 	patience  time.Duration // after which no round begins; 0: never
 	slice     time.Duration // of a contender in a round, for a workload that only reads
 	recorded  map[string]recording

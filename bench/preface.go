@@ -16,7 +16,7 @@ database; a difference ends the run.
 - Contenders take turns, %d rounds, each time in another order, each on connections of its own that are warm. A time is
   the lower quartile of a turn, what it takes when the machine is quiet; a ratio is that over the floor's of the same
   round; what is shown is the median over the rounds, [the interval that holds it in 95 of 100 cases], and (the place).
-  Who is not behind beyond doubt, with intervals apart and medians by more than a tenth, shares the place.
+  Who is not behind beyond doubt, round by round and by more than a tenth, shares the place.
 - Round trips are counted by a proxy on the wire, which also makes the millisecond of "+1 ms". Allocations are those of
   one call. The processors' time is that of the client's process and of the server's, by call, on the first network.
 - Who does more than one statement needs a transaction to be right, as authdb is, and each of these has one. The least

@@ -13,33 +13,31 @@ import (
 	"text/tabwriter"
 )
 
-// ratios are the estimates of all contenders towards the floor of the same round.
-func (b *bench) ratios(w *workload, n network) map[string]estimate {
-	floor := b.cells[key{w.name, n.name, floorName}]
-	all := map[string]estimate{}
+// rounds are the times of all contenders, and ratios the estimates towards the floor of the same round.
+func (b *bench) rounds(w *workload, n network) map[string][]float64 {
+	all := map[string][]float64{}
 	for _, e := range b.entries {
-		c := b.cells[key{w.name, n.name, e.name}]
-		if c == nil || len(c.quiet) == 0 {
-			continue
+		if c := b.cells[key{w.name, n.name, e.name}]; c != nil && len(c.quiet) > 0 {
+			all[e.name] = c.quiet
 		}
-		ratios := make([]float64, len(c.quiet))
-		for i := range ratios {
-			ratios[i] = c.quiet[i] / floor.quiet[i]
-		}
-		all[e.name] = estimateOf(ratios)
+	}
+	return all
+}
+
+func (b *bench) ratios(w *workload, n network) map[string]estimate {
+	rounds := b.rounds(w, n)
+	all := map[string]estimate{}
+	for name, times := range rounds {
+		all[name] = over(times, rounds[floorName])
 	}
 	return all
 }
 
 // places ranks those that are no control.
-func places(all map[string]estimate) map[string]int {
-	real := map[string]estimate{}
-	for name, e := range all {
-		if name != againName {
-			real[name] = e
-		}
-	}
-	return ranks(real)
+func (b *bench) places(w *workload, n network) map[string]int {
+	rounds := b.rounds(w, n)
+	delete(rounds, againName)
+	return ranks(rounds)
 }
 
 // print prints a table for each network: the ratio to the floor, and the place.
@@ -59,7 +57,7 @@ func (b *bench) print(out io.Writer) {
 	for _, n := range b.networks {
 		b.table(out, n.name+": time, as a ratio to the floor, and (place); of the floor, µs", func(w *workload) func(entry) string {
 			all := b.ratios(w, n)
-			place := places(all)
+			place := b.places(w, n)
 			return func(e entry) string {
 				r, ok := all[e.name]
 				switch {
@@ -105,38 +103,36 @@ func (b *bench) again(out io.Writer) error {
 		return err
 	}
 	file := filepath.Join(dir, "authdb-bench-order.json")
-	var before map[string]map[string]estimate
+	var before map[string][]string // of each table, who is behind whom
 	if text, err := os.ReadFile(file); err == nil {
 		_ = json.Unmarshal(text, &before) // what cannot be read is no run
 	}
-	order := map[string]map[string]estimate{}
-	var decided int
+	order := map[string][]string{}
+	var alike int
 	var against []string
 	for _, n := range b.networks {
 		for _, w := range b.workloads {
 			title := w.name + ", " + n.name
-			all := b.ratios(w, n)
-			delete(all, againName)
-			order[title] = all
-			for x, now := range all {
-				for y, other := range all {
-					was, ok := before[title][x]
-					wasOther, okOther := before[title][y]
-					if !ok || !okOther || !now.behind(other) {
+			rounds := b.rounds(w, n)
+			delete(rounds, againName)
+			for x, a := range rounds {
+				for y, other := range rounds {
+					if !behind(a, other) {
 						continue
 					}
-					if was.behind(wasOther) {
-						decided++
+					order[title] = append(order[title], x+" behind "+y)
+					if slices.Contains(before[title], x+" behind "+y) {
+						alike++
 					}
-					if wasOther.behind(was) {
-						against = append(against, fmt.Sprintf("%s: %s behind %s now, ahead before", title, x, y))
+					if slices.Contains(before[title], y+" behind "+x) {
+						against = append(against, title+": "+x+" behind "+y+", and before the other way round")
 					}
 				}
 			}
 		}
 	}
 	if len(before) > 0 {
-		fmt.Fprintf(out, "\norder, against the last run: %d pairs decided alike, %d otherwise\n", decided, len(against))
+		fmt.Fprintf(out, "\norder, against the last run: %d pairs decided alike, %d otherwise\n", alike, len(against))
 		slices.Sort(against)
 		for _, line := range against {
 			fmt.Fprintln(out, "  "+line)
@@ -174,7 +170,7 @@ func (b *bench) write(dir string) error {
 		return err
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, preface, b.rounds, b.machine())
+	fmt.Fprintf(&text, preface, b.number, b.machine())
 	for _, e := range b.entries {
 		if e.name != againName {
 			fmt.Fprintf(&text, "- **%s**: %s.\n", e.name, e.about)
@@ -207,7 +203,7 @@ func (b *bench) writeWorkload(out io.Writer, w *workload) {
 	all, place := map[string]map[string]estimate{}, map[string]map[string]int{}
 	for _, n := range b.networks {
 		all[n.name] = b.ratios(w, n)
-		place[n.name] = places(all[n.name])
+		place[n.name] = b.places(w, n)
 		fmt.Fprintf(out, " | %s", n.name)
 	}
 	fmt.Fprint(out, " | trips | allocs | bytes | client CPU, µs | server CPU, µs |\n|---")

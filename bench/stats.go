@@ -32,16 +32,28 @@ func estimateOf(values []float64) estimate {
 // same is a difference that one contender shows towards itself.
 const same = 1.10
 
-// behind says that a is slower than b beyond doubt: the intervals are apart, and the medians by more than noise.
-func (a estimate) behind(b estimate) bool { return a.Low > b.High && a.Median > same*b.Median }
+// over is the estimate of a towards b, of values of the same rounds.
+func over(a, b []float64) estimate {
+	ratios := make([]float64, len(a))
+	for i := range a {
+		ratios[i] = a[i] / b[i]
+	}
+	return estimateOf(ratios)
+}
 
-// ranks says of each estimate how many are better, plus one. Those between which nothing is decided share a place.
-func ranks(estimates map[string]estimate) map[string]int {
+// behind says that a is slower than b beyond doubt: round by round, and by more than noise.
+func behind(a, b []float64) bool {
+	e := over(a, b)
+	return e.Low > 1 && e.Median > same
+}
+
+// ranks says of each contender how many are better, plus one. Those between which nothing is decided share a place.
+func ranks(rounds map[string][]float64) map[string]int {
 	places := map[string]int{}
-	for name, a := range estimates {
+	for name, a := range rounds {
 		places[name] = 1
-		for _, b := range estimates {
-			if a.behind(b) {
+		for _, b := range rounds {
+			if behind(a, b) {
 				places[name]++
 			}
 		}
