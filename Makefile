@@ -75,7 +75,7 @@ test/download: ## Test the PostgreSQL that is downloaded where none is installed
 
 .PHONY: bench
 bench: bench/ent/client.go ## Set authdb beside pgx, sqlc, GORM, ent, bun and Drizzle, and write docs/benchmarks.md (25 minutes)
-	@go -C bench run . -docs ../docs
+	@go -C bench run . -docs ../docs $(if $(sessions),-sessions $(sessions))
 
 .PHONY: bench/quick
 bench/quick: bench/ent/client.go ## The same in two minutes, to the terminal

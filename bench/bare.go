@@ -73,8 +73,9 @@ const bareAccept = `WITH i AS (` + claimInvitation + `),
 	m AS (INSERT INTO member AS m (id, organization_id, user_id, role, created_at)
 		SELECT $4, i.organization_id, $2, i.role, $3 FROM i RETURNING ` + memberColumns + `),
 	tm AS (INSERT INTO team_member (id, team_id, user_id, created_at, membership_key)
-		SELECT $4, i.team_id, $2, $3, translate(rtrim(encode(sha256(convert_to('["' || i.team_id || '","' || $2 || '"]', 'UTF8')),
-			'base64'), '='), '+/', '-_') FROM i WHERE i.team_id IS NOT NULL RETURNING team_id),
+		SELECT $4, i.team_id, $2, $3, translate(rtrim(encode(sha256(convert_to(
+			'["' || i.team_id || '","' || $2 || '"]', 'UTF8')), 'base64'), '='), '+/', '-_')
+		FROM i WHERE i.team_id IS NOT NULL RETURNING team_id),
 	t AS (UPDATE team SET member_count = member_count + 1, updated_at = $3 WHERE id IN (SELECT team_id FROM tm))
 	SELECT i.*, m.* FROM i, m`
 

@@ -15,7 +15,7 @@ import (
 func small(t *testing.T) *bench {
 	t.Helper()
 	ctx := t.Context()
-	all := workloads(50)
+	all := workloads(50, 20_000)
 	b := &bench{
 		workloads: all, wake: all[1], entries: slices.Clone(entries), pools: map[*workload][]*input{},
 		cells: map[key]*cell{}, slice: time.Millisecond,
@@ -105,7 +105,8 @@ func TestFlatten(t *testing.T) {
 	user := userRow{ID: "u", Name: "N", Email: "e", CreatedAt: at, UpdatedAt: at}
 	member := memberRow{ID: "m", OrganizationID: "o", UserID: "u", Role: "owner", CreatedAt: at}
 	var fromJSON any
-	text := `[{"role":"owner","user":{"updatedAt":"2026-01-02T03:04:05.006Z","createdAt":"2026-01-02T03:04:05.006Z","id":"u",
+	text := `[{"role":"owner",
+		"user":{"updatedAt":"2026-01-02T03:04:05.006Z","createdAt":"2026-01-02T03:04:05.006Z","id":"u",
 		"name":"N","email":"e","emailVerified":false,"image":null},"id":"m","organizationId":"o","userId":"u",
 		"createdAt":"2026-01-02T03:04:05.006Z"}]`
 	if err := json.Unmarshal([]byte(text), &fromJSON); err != nil {

@@ -43,7 +43,7 @@ type (
 		ActiveOrganizationID *string
 		ActiveTeamID         *string
 		User                 *bunUser       `bun:"rel:belongs-to,join:user_id=id"`
-		Member               *bunMember     `bun:"rel:belongs-to,join:active_organization_id=organization_id,join:user_id=user_id"`
+		Member               *bunMember     `bun:"rel:belongs-to,join:active_organization_id=organization_id,join:user_id=user_id"` //nolint:lll // a tag
 		Seat                 *bunTeamMember `bun:"rel:belongs-to,join:active_team_id=team_id,join:user_id=user_id"`
 	}
 	bunAccount struct {

@@ -43,8 +43,9 @@ func (b *bench) chart(w *workload) string {
 		if power == 0 {
 			color = "#6b7280"
 		}
-		fmt.Fprintf(&s, `<path d="M%.1f %dV%d" stroke="%s"/><text x="%.1f" y="%d" text-anchor="middle" fill="#4b5563">%g×</text>`,
-			at, top-4, bottom, color, at, bottom+16, math.Exp2(power))
+		fmt.Fprintf(&s, `<path d="M%.1f %dV%d" stroke="%s"/>`, at, top-4, bottom, color)
+		fmt.Fprintf(&s, `<text x="%.1f" y="%d" text-anchor="middle" fill="#4b5563">%g×</text>`,
+			at, bottom+16, math.Exp2(power))
 	}
 	for row, name := range shown {
 		y := float64(top + step*row + step/2)

@@ -82,7 +82,8 @@ func (f *floor) userFull(ctx context.Context, in *input) error {
 func (f *floor) organizationFull(ctx context.Context, in *input) error {
 	var g organizationGraph
 	var organizations []organizationRow
-	err := f.send(ctx, in, into(&organizations), into(&g.Members), into(&g.Teams), into(&g.TeamMembers), into(&g.Invitations))
+	err := f.send(ctx, in, into(&organizations), into(&g.Members), into(&g.Teams), into(&g.TeamMembers),
+		into(&g.Invitations))
 	if err == nil {
 		g.Organization = organizations[0]
 	}

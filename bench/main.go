@@ -62,7 +62,8 @@ func run(ctx context.Context) (err error) {
 	flag.Parse()
 
 	b := &bench{
-		began: time.Now(), number: *rounds, slice: 40 * time.Millisecond, pools: map[*workload][]*input{}, cells: map[key]*cell{},
+		began: time.Now(), number: *rounds, slice: 40 * time.Millisecond,
+		pools: map[*workload][]*input{}, cells: map[key]*cell{},
 	}
 	bulk := 10_000
 	if *quick {
@@ -76,7 +77,7 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	all := workloads(bulk)
+	all := workloads(bulk, *sessions)
 	b.wake = all[slices.IndexFunc(all, func(w *workload) bool { return w.op == "userByID" })]
 	b.workloads = slices.DeleteFunc(all, func(w *workload) bool { return !wanted.MatchString(w.name) })
 	if *quick {

@@ -188,7 +188,8 @@ func (b *bench) warm(ctx context.Context, n network, seats []*seat) error {
 		}
 	}
 	for i, s := range seats {
-		rows, err := b.admin.Query(ctx, "SELECT pid FROM pg_stat_activity WHERE application_name = $1", "bench-"+strconv.Itoa(i))
+		rows, err := b.admin.Query(ctx, "SELECT pid FROM pg_stat_activity WHERE application_name = $1",
+			"bench-"+strconv.Itoa(i))
 		if err != nil {
 			return err
 		}

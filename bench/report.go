@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,9 +10,13 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
+
+//go:embed preface.md
+var preface string
 
 // rounds are the times of all contenders, and ratios the estimates towards the floor of the same round.
 func (b *bench) rounds(w *workload, n network) map[string][]float64 {
@@ -55,7 +60,8 @@ func (b *bench) print(out io.Writer) {
 		}
 	})
 	for _, n := range b.networks {
-		b.table(out, n.name+": time, as a ratio to the floor, and (place); of the floor, µs", func(w *workload) func(entry) string {
+		title := n.name + ": time, as a ratio to the floor, and (place); of the floor, µs"
+		b.table(out, title, func(w *workload) func(entry) string {
 			all := b.ratios(w, n)
 			place := b.places(w, n)
 			return func(e entry) string {
@@ -170,7 +176,7 @@ func (b *bench) write(dir string) error {
 		return err
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, preface, b.number, b.machine())
+	text.WriteString(strings.NewReplacer("{rounds}", strconv.Itoa(b.number), "{machine}", b.machine()).Replace(preface))
 	for _, e := range b.entries {
 		if e.name != againName {
 			fmt.Fprintf(&text, "- **%s**: %s.\n", e.name, e.about)

@@ -56,7 +56,9 @@ func (a address) dsn() string {
 	query := url.Values{
 		"host": {a.Host}, "port": {strconv.Itoa(int(a.Port))}, "application_name": {a.Name}, "sslmode": {"disable"},
 	}
-	u := url.URL{Scheme: "postgres", User: url.UserPassword(a.User, a.Password), Path: "/" + a.Database, RawQuery: query.Encode()}
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword(a.User, a.Password), Path: "/" + a.Database, RawQuery: query.Encode(),
+	}
 	return u.String()
 }
 
@@ -78,7 +80,8 @@ func startServer(ctx context.Context, users, sessions, organizations int) (s *se
 		return nil, err
 	}
 	pg, err := pgserver.Start(ctx, pgserver.Options{
-		TCP: true, Dir: filepath.Join(dir, "authdb-bench"), Settings: settings, Progress: func(text string) { say("%s", text) },
+		TCP: true, Dir: filepath.Join(dir, "authdb-bench"), Settings: settings,
+		Progress: func(text string) { say("%s", text) },
 	})
 	if err != nil {
 		return nil, err

@@ -220,7 +220,8 @@ func (s stdlib) acceptInvitation(ctx context.Context, in *input) error {
 		if err != nil || i.TeamID == nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, insertTeamMember, newID(), *i.TeamID, in.UserID, now, membershipKey(*i.TeamID, in.UserID))
+		key := membershipKey(*i.TeamID, in.UserID)
+		_, err = tx.ExecContext(ctx, insertTeamMember, newID(), *i.TeamID, in.UserID, now, key)
 		if err != nil {
 			return err
 		}

@@ -86,7 +86,8 @@ const (
 func fanOut(rows int) *workload {
 	return &workload{
 		name: fmt.Sprintf("user with relations, %d rows each", rows), op: "userFull", do: library.userFull,
-		about:  "by id, with sessions, accounts, members and organizations, team members and teams, invitations sent and organizations",
+		about: "by id, with sessions, accounts, members and their organizations, team members and their teams, " +
+			"invitations sent and their organizations",
 		inputs: fmt.Sprintf(`SELECT id user_id FROM "user" WHERE id LIKE 'fan-%d-%%' ORDER BY md5(id) LIMIT $1`, rows),
 		n:      50,
 	}
@@ -102,51 +103,59 @@ func full(members int) *workload {
 	}
 }
 
-func workloads(bulk int) []*workload {
+func workloads(bulk, sessions int) []*workload {
 	return []*workload{
 		{
 			name: "authenticate", op: "authenticate", do: library.authenticate,
-			about:  "session by token, not expired, with user, member of the active organization and active team that the user is in",
+			about: "session by token, not expired, with user, member of the active organization, and active team if the user " +
+				"is in it",
 			inputs: `SELECT token FROM session WHERE active_team_id IS NOT NULL ORDER BY md5(id) LIMIT $1`, n: 2000,
 		},
 		{
-			name: "user by id", op: "userByID", do: library.userByID, about: "one row",
+			name: "user by id", op: "userByID", do: library.userByID,
+			about:  "one row",
 			inputs: `SELECT id user_id FROM "user" WHERE id NOT LIKE 'fan-%' ORDER BY md5(id) LIMIT $1`, n: 2000,
 		},
 		{
-			name: "user by e-mail", op: "userByEmail", do: library.userByEmail, about: "one row",
+			name: "user by e-mail", op: "userByEmail", do: library.userByEmail,
+			about:  "one row",
 			inputs: `SELECT email FROM "user" WHERE id NOT LIKE 'fan-%' ORDER BY md5(email) LIMIT $1`, n: 2000,
 		},
 		fanOut(2), fanOut(5), fanOut(20), full(20), full(1000),
 		{
-			name: "first page", op: "page", do: library.page, about: "the first 50 of 15,000 members by created_at and id, with users",
+			name: "first page", op: "page", do: library.page,
+			about: "the first 50 of 15,000 members by created_at and id, with users",
 			inputs: `SELECT 'org-15000-1' organization_id, timestamp '0001-01-01' after_created_at, '' after_id, 50 row_limit
 				FROM generate_series(1, 1) i WHERE $1 > 0`, n: 1,
 		},
 		{
-			name: "page at depth 10,000", op: "page", do: library.page, about: "the 50 members after the first 10,000, with users",
+			name: "page at depth 10,000", op: "page", do: library.page,
+			about:  "the 50 members after the first 10,000, with users",
 			inputs: membersAfter + "9999", n: 1,
 		},
 		{
-			name: "create session", op: "createSession", do: library.createSession, about: "with id and token, for seven days; the row is returned",
+			name: "create session", op: "createSession", do: library.createSession,
+			about: "with id and token, for seven days; the row is returned",
 			fresh: freshUsers, n: 20,
 			state: `SELECT count(*) || ' ' || bool_and(length(token) >= 24 AND expires_at - created_at = interval '7 days'
 					AND created_at > (now() AT TIME ZONE 'utc') - interval '1 min') || ' ' || max(ip_address || user_agent)
 				FROM session WHERE user_id = $1 AND $2 <> '-'`,
 		},
 		{
-			name: "create organization", op: "createOrganization", do: library.createOrganization, about: "and its owner's membership, both or neither; the row is returned",
+			name: "create organization", op: "createOrganization", do: library.createOrganization,
+			about: "and its owner's membership, both or neither; the row is returned",
 			fresh: freshUsers, n: 20,
 			state: `SELECT string_agg(concat_ws(' ', o.name, o.slug LIKE 'bench-%', m.role, o.created_at = m.created_at), ',')
 				FROM member m JOIN organization o ON o.id = m.organization_id WHERE m.user_id = $1 AND $2 <> '-'`,
 		},
 		{
 			name: "accept invitation", op: "acceptInvitation", do: library.acceptInvitation,
-			about: "if it is pending, not expired, and sent to the user's address, which is verified: member, seat in its team, " +
-				"the team's count, status; all or nothing, and once however many accept at the same time; " +
+			about: "if it is pending, not expired, and sent to the user's address, which is verified: member, seat in its " +
+				"team, the team's count, status; all or nothing, and once however many accept at the same time; " +
 				"invitation and member are returned",
 			fresh: freshOrganizations + `,
-				sent AS (INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, created_at, inviter_id)
+				sent AS (INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, created_at,
+						inviter_id)
 					SELECT $2 || 'i' || i, org, $2 || 'u' || i || '@example.com', 'admin', team, 'pending', '2100-01-01',
 						timestamp '2026-01-01', $2 || 'v' || i FROM n)
 				SELECT org organization_id, $2 || 'u' || i user_id, $2 || 'i' || i invitation_id FROM n`,
@@ -167,8 +176,9 @@ func workloads(bulk int) []*workload {
 		},
 		{
 			name: "delete user", op: "deleteUser", do: library.deleteUser,
-			about: "with what belongs to it, unless it is the only owner of an organization; its seats leave the counts of their " +
-				"teams, what its address has pending in its organizations is canceled, and the sessions that end are returned",
+			about: "with what belongs to it, unless it is the only owner of an organization; its seats leave the counts of " +
+				"their teams, what its address has pending in its organizations is canceled, and the sessions that end are " +
+				"returned",
 			fresh: freshOrganizations + `,
 				member AS (INSERT INTO member (id, organization_id, user_id, role, created_at)
 					SELECT $2 || 'mu' || i, org, $2 || 'u' || i, 'member', timestamp '2026-01-01' FROM n),
@@ -188,7 +198,8 @@ func workloads(bulk int) []*workload {
 			n: 10,
 			state: `SELECT concat_ws(' ', (SELECT count(*) FROM "user" WHERE id = $1),
 					(SELECT count(*) FROM session WHERE user_id = $1), (SELECT count(*) FROM account WHERE user_id = $1),
-					(SELECT count(*) FROM member WHERE organization_id = $2), (SELECT member_count FROM team WHERE organization_id = $2),
+					(SELECT count(*) FROM member WHERE organization_id = $2),
+					(SELECT member_count FROM team WHERE organization_id = $2),
 					(SELECT string_agg(status, ' ') FROM invitation WHERE organization_id = $2))`,
 		},
 		{
@@ -196,11 +207,12 @@ func workloads(bulk int) []*workload {
 			about: "all or none, with ids and tokens, and with all their indexes",
 			fresh: fmt.Sprintf(`WITH u AS (%s) SELECT user_id, %d row_limit FROM u`, freshUsers, bulk),
 			n:     1, once: true,
-			state: `SELECT count(*) || ' ' || count(DISTINCT token) || ' ' || count(DISTINCT id) || ' ' || max(expires_at - created_at)
-				FROM session WHERE user_id = $1 AND $2 <> '-'`,
+			state: `SELECT count(*) || ' ' || count(DISTINCT token) || ' ' || count(DISTINCT id) || ' ' ||
+					max(expires_at - created_at) FROM session WHERE user_id = $1 AND $2 <> '-'`,
 		},
 		{
-			name: "purge 1000", op: "purge", do: library.purge, about: "expired sessions, the oldest first, among all sessions; their number is returned",
+			name: "purge 1000", op: "purge", do: library.purge,
+			about: fmt.Sprintf("expired sessions, the oldest first, among %d; their number is returned", sessions),
 			fresh: `WITH owner AS (INSERT INTO "user" (id, name, email, email_verified, created_at, updated_at)
 					VALUES ($2 || 'u1', 'New', $2 || '@example.com', true, timestamp '2026-01-01', timestamp '2026-01-01')
 					RETURNING id),
