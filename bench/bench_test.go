@@ -72,8 +72,8 @@ func TestContenders(t *testing.T) {
 	if err := b.warm(ctx, b.networks[0], seats); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 2 {
-		if err := b.round(ctx, i, b.networks[0], seats); err != nil {
+	for range 2 {
+		if err := b.round(ctx, b.networks[0], seats); err != nil {
 			t.Fatal(err)
 		}
 	}

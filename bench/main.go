@@ -154,7 +154,7 @@ func (b *bench) measure(ctx context.Context, quick bool) (err error) {
 	for i := 0; i < b.number; i++ {
 		began := time.Now()
 		for _, n := range b.networks {
-			if err := b.round(ctx, i, n, seats[n.name]); err != nil {
+			if err := b.round(ctx, n, seats[n.name]); err != nil {
 				return err
 			}
 		}

@@ -247,15 +247,15 @@ func (b *bench) cell(w *workload, n network, e entry) *cell {
 }
 
 // round lets each contender do each workload for a while, one after the other, each time in another order.
-func (b *bench) round(ctx context.Context, number int, n network, seats []*seat) error {
+func (b *bench) round(ctx context.Context, n network, seats []*seat) error {
 	for _, w := range b.workloads {
 		size, limit := w.n, time.Duration(0)
 		if !w.writes() {
 			size, limit = perPhase, b.slice
 		}
 		var same []*input
-		for i := range seats {
-			s := seats[(i+number)%len(seats)]
+		for _, i := range rand.Perm(len(seats)) {
+			s := seats[i]
 			if !s.does(w) {
 				continue
 			}

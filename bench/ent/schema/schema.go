@@ -10,7 +10,9 @@ import (
 	"entgo.io/ent/schema/field"
 )
 
-func table(name string) []schema.Annotation { return []schema.Annotation{entsql.Annotation{Table: name}} }
+func table(name string) []schema.Annotation {
+	return []schema.Annotation{entsql.Annotation{Table: name}}
+}
 
 func stamp() map[string]string { return map[string]string{dialect.Postgres: "timestamp"} }
 
