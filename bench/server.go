@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -72,15 +71,8 @@ type server struct {
 }
 
 func startServer(ctx context.Context, users, sessions, organizations int) (s *server, err error) {
-	dir, err := os.UserCacheDir()
-	if os.Geteuid() == 0 {
-		dir, err = "/var/tmp", nil // the server's user cannot enter root's home
-	}
-	if err != nil {
-		return nil, err
-	}
 	pg, err := pgserver.Start(ctx, pgserver.Options{
-		TCP: true, Dir: filepath.Join(dir, "authdb-bench"), Settings: settings,
+		TCP: true, Kept: "bench", Settings: settings,
 		Progress: func(text string) { say("%s", text) },
 	})
 	if err != nil {

@@ -22,7 +22,7 @@ func (l *launcher) cluster(ctx context.Context) error {
 	if by, err := os.ReadFile(made); err == nil && string(by) == l.version {
 		return nil
 	}
-	if err := l.makeCluster(ctx); err != nil || l.opts.Dir == "" {
+	if err := l.makeCluster(ctx); err != nil || l.opts.Kept == "" {
 		return err
 	}
 	return os.WriteFile(made, []byte(l.version), 0o600)

@@ -28,7 +28,7 @@ func (l *launcher) makeDir() (err error) {
 		}
 	}()
 	flags := os.O_CREATE | os.O_EXCL | os.O_RDWR | os.O_APPEND
-	if l.opts.Dir != "" {
+	if l.opts.Kept != "" {
 		flags &^= os.O_EXCL
 	}
 	if l.log, err = os.OpenFile(filepath.Join(l.dir, logName), flags, 0o600); err != nil {
@@ -50,8 +50,13 @@ func (l *launcher) makeDir() (err error) {
 }
 
 func (l *launcher) newDir() (string, error) {
-	if l.opts.Dir != "" {
-		return l.opts.Dir, os.MkdirAll(l.opts.Dir, 0o700)
+	if l.opts.Kept != "" {
+		cache, err := cacheDir()
+		if err != nil {
+			return "", err
+		}
+		dir := filepath.Join(cache, l.opts.Kept)
+		return dir, os.MkdirAll(dir, 0o700)
 	}
 	root, err := tempRoot(l.as)
 	if err != nil {
@@ -64,7 +69,7 @@ func (l *launcher) removeDir() error {
 	if l.log != nil {
 		_ = l.log.Close() // only read from here on
 	}
-	if l.opts.Dir != "" {
+	if l.opts.Kept != "" {
 		return nil
 	}
 	return os.RemoveAll(l.dir)

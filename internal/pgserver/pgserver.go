@@ -18,7 +18,7 @@ type Options struct {
 	TCP      bool         // also listen on a free port of 127.0.0.1, with a password, which is in the DSN
 	Keep     bool         // the server outlives this process; SIGINT to its PID stops it
 	Private  bool         // a server of its own also where DATABASE_URL names one
-	Dir      string       // its files, which stay, and which the next start finds; empty: they go when it stops
+	Kept     string       // the name under which its files stay for the next start; empty: they go when it stops
 	Settings []string     // such as wal_level=replica, over those of a server whose data are worth nothing
 	Progress func(string) // told in words what a slow step is doing; nil: silent
 }

@@ -55,13 +55,17 @@ func TestDSNForAnotherDatabase(t *testing.T) {
 	}
 }
 
-// TestDir: what is in a directory that was named is there for the next server, and for one at a time.
-func TestDir(t *testing.T) {
-	dir := filepath.Join(os.TempDir(), "authdb-kept-"+strconv.Itoa(os.Getpid()))
-	t.Cleanup(func() { os.RemoveAll(dir) })
+// TestKept: what a server with a name has is there for the next one, and for one at a time.
+func TestKept(t *testing.T) {
+	name := "test-" + strconv.Itoa(os.Getpid())
+	cache, err := cacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(filepath.Join(cache, name)) })
 	private(t)
 	for i, query := range []string{"create table kept as select 'there' word", "select word from kept"} {
-		s, err := Start(testContext(t), Options{Dir: dir, TCP: i == 1})
+		s, err := Start(testContext(t), Options{Kept: name, TCP: i == 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +77,7 @@ func TestDir(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if _, err := Start(testContext(t), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "in use") {
+		if _, err := Start(testContext(t), Options{Kept: name}); err == nil || !strings.Contains(err.Error(), "in use") {
 			t.Errorf("a second server: %v", err)
 		}
 		if err := s.Stop(); err != nil {
