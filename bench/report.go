@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -101,7 +102,7 @@ func (b *bench) table(out io.Writer, title string, row func(*workload) func(entr
 	t.Flush()
 }
 
-// again holds this run's order against the last one's, and keeps it for the next. A pair is decided where one is behind
+// again holds this run's order against the last one's, and keeps it for the next one. A pair is decided where one is behind
 // the other beyond doubt; two runs contradict each other where both decide, and not the same.
 func (b *bench) again(out io.Writer) error {
 	dir, err := os.UserCacheDir()
@@ -113,7 +114,10 @@ func (b *bench) again(out io.Writer) error {
 	if text, err := os.ReadFile(file); err == nil {
 		_ = json.Unmarshal(text, &before) // what cannot be read is no run
 	}
-	order := map[string][]string{}
+	order := maps.Clone(before)
+	if order == nil {
+		order = map[string][]string{}
+	}
 	var alike int
 	var against []string
 	for _, n := range b.networks {
@@ -121,6 +125,7 @@ func (b *bench) again(out io.Writer) error {
 			title := w.name + ", " + n.name
 			rounds := b.rounds(w, n)
 			delete(rounds, againName)
+			delete(order, title)
 			for x, a := range rounds {
 				for y, other := range rounds {
 					if !behind(a, other) {
