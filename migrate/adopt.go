@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 // AdoptOptions change how a database is taken over.
 type AdoptOptions struct {
 	Superset       bool   // tables, columns, indexes and so on that the migrations do not make are fine
+	Complete       bool   // make what is only missing
 	Fix            bool   // resolve the rows that unique indexes will refuse
 	DryRun         bool   // change nothing, but say what would be changed
 	DrizzleJournal string // a folder of drizzle-kit's migrations, which are noted as applied; empty: none
@@ -24,8 +26,12 @@ type Adoption struct {
 	Version    int          `json:"version"` // what the catalog proves
 	Family     string       `json:"family"`  // whose names the constraints have
 	Notes      []string     `json:"notes"`
+	Complete   []string     `json:"complete"`   // the statements by which Complete makes what is missing, in their order
+	Remedies   []string     `json:"remedies"`   // what is left to a person: SQL, or a sentence
+	Drizzle    []string     `json:"drizzle"`    // lines that the Drizzle schema needs for what Complete and Up make
 	Duplicates []Duplicates `json:"duplicates"` // in the way of migrations to come; without Fix, Up will refuse
 	Misplaced  int          `json:"misplaced"`  // credential accounts whose account_id is not the user's id
+	Capitals   int          `json:"capitals"`   // users with capitals in their address, whom Better Auth does not find
 	Fixed      []Fix        `json:"fixed"`
 	Journal    []string     `json:"journal"` // migrations of drizzle-kit that were noted as applied
 	Diff       catalog.Diff `json:"diff"`
@@ -44,10 +50,14 @@ var ErrNothingToAdopt = errors.New("nothing to adopt: the tables are not there; 
 // Adopt takes over a database that drizzle-kit made, at the newest version that its catalog proves; Up brings the rest.
 // On a database that is taken over already it only looks for, and with Fix resolves, what is in the way of Up.
 //
-// It returns [ErrDrift], with the difference, where the catalog is that of no version, [ErrNothingToAdopt] or
-// [ErrDirty], all three before anything is changed.
+// It returns [ErrDrift], with the difference, where the catalog is that of no version, nor would be once it is completed,
+// [ErrNothingToAdopt] or [ErrDirty], all three before anything is changed. Where it ends while it completes, what it has
+// made stays, and the next call goes on from there.
 func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, error) {
-	a := Adoption{Notes: []string{}, Duplicates: []Duplicates{}, Fixed: []Fix{}, Journal: []string{}, Diff: catalog.Compare(nil, nil)}
+	a := Adoption{
+		Notes: []string{}, Complete: []string{}, Remedies: []string{}, Drizzle: []string{}, Duplicates: []Duplicates{},
+		Fixed: []Fix{}, Journal: []string{}, Diff: catalog.Compare(nil, nil),
+	}
 	var journal []drizzleMigration
 	if opts.DrizzleJournal != "" {
 		var err error
@@ -60,27 +70,25 @@ func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, erro
 			return a, err
 		}
 	}
-	version, dirty, err := m.Version(ctx)
-	if err == nil && dirty {
-		err = errRunRepair
-	}
+	version, err := m.clean(ctx)
 	if err != nil {
 		return a, err
 	}
 	a.Version = version
 	if version == 0 {
-		if err := m.prove(ctx, &a, opts.Superset); err != nil {
+		if err := m.prove(ctx, &a, opts); err != nil {
 			return a, err
 		}
 	}
 	if err := m.trust(ctx, true, opts.DrizzleJournal != ""); err != nil {
 		return a, err
 	}
+	// What is yet to be completed has no rows that matter, or none of these columns.
 	if a.Duplicates, err = m.duplicates(ctx, a.Version, m.Latest()); err != nil {
 		return a, err
 	}
-	if err := m.conn.QueryRow(ctx, m.in(countMisplaced)).Scan(&a.Misplaced); err != nil {
-		return a, err
+	if err := m.conn.QueryRow(ctx, m.in(countMisplaced)).Scan(&a.Misplaced, &a.Capitals); err != nil {
+		return a, plain(err)
 	}
 	if opts.Fix {
 		if a.Fixed, err = m.fix(ctx, opts.DryRun); err != nil {
@@ -104,66 +112,116 @@ func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, erro
 	return a, m.set(ctx, a.Version)
 }
 
-// prove finds the version that the catalog is that of, with what later migrations make there already or not.
-func (m *Migrator) prove(ctx context.Context, a *Adoption, superset bool) error {
-	exist, err := m.hasTables(ctx)
-	if err != nil {
-		return err
-	}
-	if !exist {
-		return ErrNothingToAdopt
-	}
-	got, family, err := m.live(ctx)
+// prove finds the version that the catalog is that of, with what later migrations make there already or not. With
+// Complete it makes what is missing first.
+func (m *Migrator) prove(ctx context.Context, a *Adoption, opts AdoptOptions) error {
+	got, family, notes, err := m.live(ctx)
 	if err != nil {
 		return err
 	}
 	a.Family = family
-	base := slices.DeleteFunc(m.known(1), func(f catalog.Fact) bool { return f.Name == redundantIndex })
-	latest := catalog.Compare(m.known(m.Latest()), got)
-	a.Diff = catalog.Compare(base, got)
-	// What later migrations make is no drift, unless it is made otherwise or by half.
-	a.Diff.Extra = latest.Extra
-	for _, c := range latest.Different {
-		if !slices.Contains(a.Diff.Different, c) {
-			a.Diff.Different = append(a.Diff.Different, c)
+	c := m.complete(got)
+	if exist, err := m.hasTables(ctx); err != nil || !exist && len(c.remedies) == 0 {
+		return cmp.Or(err, ErrNothingToAdopt)
+	}
+	a.Remedies = append(a.Remedies, c.remedies...)
+	if len(c.remedies) == 0 {
+		if a.Remedies, err = m.obstacles(ctx, c.steps); err != nil {
+			return err
 		}
 	}
-	for _, s := range m.steps {
-		if s.Version == 1 {
-			continue
-		}
-		if happened, diff := m.happened(got, s.Version); !happened {
-			a.Diff.Missing = append(a.Diff.Missing, diff.Missing...)
-		}
+	for _, s := range c.steps {
+		a.Complete = append(a.Complete, s.sql)
 	}
-	a.Notes = append(m.unfilled(latest.Extra), remedy(a.Diff)...)
-	if superset {
+	before := got
+	if opts.Complete {
+		got = c.facts
+	}
+	a.Diff = m.difference(got)
+	a.Notes = append(append(m.unfilled(a.Diff.Extra), remedy(a.Diff)...), notes...)
+	if opts.Superset {
 		a.Diff = a.Diff.WithoutExtra()
 	}
-	if !a.Diff.Empty() {
-		return ErrDrift
+	if !a.Diff.Empty() || len(a.Remedies) > 0 {
+		return driftError(a, opts)
+	}
+	if opts.Complete {
+		a.Drizzle = m.drizzle(before, c.filled)
+	}
+	if opts.Complete && !opts.DryRun {
+		if err := m.trust(ctx, true, false); err != nil {
+			return err
+		}
+		if err := m.finish(ctx, c.steps); err != nil {
+			return err
+		}
+		if got, _, _, err = m.live(ctx); err != nil {
+			return err
+		}
+		if a.Diff = m.difference(got); opts.Superset {
+			a.Diff = a.Diff.WithoutExtra()
+		}
+		if !a.Diff.Empty() { // somebody else was at work
+			return ErrDrift
+		}
 	}
 	if !catalog.Contains(got, m.known(1)) {
 		a.Notes = append(a.Notes, redundantNote)
 	}
-	a.Version = 1
-	for {
-		next := m.covered(got, a.Version, m.Latest())
-		if next == a.Version {
-			return nil
-		}
+	for next := 1; next != a.Version; next = m.covered(got, a.Version, m.Latest()) {
 		a.Version = next
 	}
+	return nil
 }
 
-const countMisplaced = `SELECT pg_catalog.count(*) FROM SCHEMA."account" WHERE provider_id = 'credential' AND account_id <> user_id`
+// driftError says what helps.
+func driftError(a *Adoption, opts AdoptOptions) error {
+	var help []string
+	if len(a.Complete) > 0 && !opts.Complete {
+		help = append(help, "adopt --complete makes what is only missing")
+	}
+	if len(a.Diff.Extra) > 0 {
+		help = append(help, "--superset accepts what is extra")
+	}
+	if len(a.Remedies) > 0 {
+		help = append(help, "what is left to you is listed")
+	}
+	return fmt.Errorf("%w, and nothing was changed: %s", ErrDrift, strings.Join(help, "; "))
+}
+
+// difference is how a catalog differs from that of the first migration. What later ones make is none, unless it is made
+// otherwise or by half.
+func (m *Migrator) difference(got []catalog.Fact) catalog.Diff {
+	base := slices.DeleteFunc(m.known(1), func(f catalog.Fact) bool { return f.Name == redundantIndex })
+	latest := catalog.Compare(m.known(m.Latest()), got)
+	diff := catalog.Compare(base, got)
+	diff.Extra = latest.Extra
+	for _, c := range latest.Different {
+		if !slices.Contains(diff.Different, c) {
+			diff.Different = append(diff.Different, c)
+		}
+	}
+	for _, s := range m.steps[1:] {
+		if happened, half := m.happened(got, s.Version); !happened {
+			diff.Missing = append(diff.Missing, half.Missing...)
+		}
+	}
+	return diff
+}
+
+const countMisplaced = `SELECT (SELECT pg_catalog.count(*) FROM SCHEMA."account" WHERE provider_id = 'credential' AND account_id <> user_id),
+	(SELECT pg_catalog.count(*) FROM SCHEMA."user" WHERE email <> pg_catalog.lower(email))`
+
+// LowerEmails cures what [Adoption] counts as Capitals, but for addresses that two users share.
+const LowerEmails = `UPDATE "user" u SET email = pg_catalog.lower(email) WHERE email <> pg_catalog.lower(email) ` +
+	`AND NOT EXISTS (SELECT FROM "user" o WHERE o.id <> u.id AND pg_catalog.lower(o.email) = pg_catalog.lower(u.email));`
 
 // fixes are the rules by which rows that unique indexes refuse are resolved, in this order. Each returns the id of every
-// row that it changed, and what it did; no row is changed twice.
-var fixes = []struct{ table, sql string }{
+// row that it changed, and what it did; no row is changed twice. One whose column is not there has nothing to do.
+var fixes = []struct{ table, column, sql string }{
 	// An identity stays with the user who had it first, in the row with a password, else the one updated last. That of a
 	// credential account is its user, whatever it says: Better Auth 1.7 finds a password only under the user's own id.
-	{"account", `WITH identified AS (
+	{"account", "id", `WITH identified AS (
 			SELECT id, provider_id, account_id, user_id, password, created_at, updated_at,
 				CASE WHEN provider_id = 'credential' THEN user_id ELSE account_id END AS identity
 			FROM SCHEMA."account"
@@ -179,11 +237,11 @@ var fixes = []struct{ table, sql string }{
 		DELETE FROM SCHEMA."account" a USING ranked
 		WHERE a.id = ranked.id AND ranked.id <> ranked.kept
 		RETURNING a.id, 'deleted, duplicate of ' || ranked.kept`},
-	{"account", `UPDATE SCHEMA."account" SET account_id = user_id
+	{"account", "id", `UPDATE SCHEMA."account" SET account_id = user_id
 		WHERE provider_id = 'credential' AND account_id <> user_id
 		RETURNING id, 'account_id set to the user''s id'`},
 	// The oldest membership stays, with every role that one of them had.
-	{"member", `WITH roles AS (
+	{"member", "id", `WITH roles AS (
 			SELECT organization_id, user_id, role, pg_catalog.min(place) AS place FROM (
 				SELECT m.organization_id, m.user_id, r.role,
 					pg_catalog.row_number() OVER (PARTITION BY m.organization_id, m.user_id ORDER BY m.created_at, m.id, r.n) AS place
@@ -202,7 +260,7 @@ var fixes = []struct{ table, sql string }{
 		FROM merged JOIN oldest USING (organization_id, user_id)
 		WHERE m.id = oldest.id AND m.role <> merged.role
 		RETURNING m.id, 'role set to all that its duplicates had'`},
-	{"member", `WITH ranked AS (
+	{"member", "id", `WITH ranked AS (
 			SELECT id, pg_catalog.first_value(id) OVER (PARTITION BY organization_id, user_id ORDER BY created_at, id) AS kept
 			FROM SCHEMA."member"
 		)
@@ -210,7 +268,7 @@ var fixes = []struct{ table, sql string }{
 		WHERE m.id = ranked.id AND ranked.id <> ranked.kept
 		RETURNING m.id, 'deleted, duplicate of ' || ranked.kept`},
 	// The membership with Better Auth 1.7's key stays, else the oldest. The column need not be there yet.
-	{"team_member", `WITH ranked AS (
+	{"team_member", "team_id", `WITH ranked AS (
 			SELECT id, pg_catalog.first_value(id) OVER (PARTITION BY team_id, user_id
 				ORDER BY pg_catalog.to_jsonb(tm) ->> 'membership_key' IS NULL, created_at NULLS LAST, id) AS kept
 			FROM SCHEMA."team_member" tm
@@ -218,62 +276,55 @@ var fixes = []struct{ table, sql string }{
 		DELETE FROM SCHEMA."team_member" m USING ranked
 		WHERE m.id = ranked.id AND ranked.id <> ranked.kept
 		RETURNING m.id, 'deleted, duplicate of ' || ranked.kept`},
+	// A key that is not made of the row's own team and user is another row's; the statements of migration 4 make the right
+	// one.
+	{"team_member", "membership_key", `UPDATE SCHEMA."team_member" SET membership_key = NULL
+		WHERE membership_key IN (SELECT membership_key FROM SCHEMA."team_member" GROUP BY membership_key HAVING pg_catalog.count(*) > 1)
+			AND membership_key <> pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+				'[' || pg_catalog.to_json(team_id)::text || ',' || pg_catalog.to_json(user_id)::text || ']', 'UTF8')), 'base64'), '='), '+/', '-_')
+		RETURNING id, 'membership_key cleared, it was another row''s'`},
+	// The counts of the teams that lost a row. It goes by the rows, so only teams that a deletion made wrong are among them.
+	{"team", "member_count", `UPDATE SCHEMA."team" SET member_count = (SELECT pg_catalog.count(*) FROM SCHEMA."team_member" m WHERE m.team_id = "team".id)
+		WHERE id = ANY ($1) AND member_count <> (SELECT pg_catalog.count(*) FROM SCHEMA."team_member" m WHERE m.team_id = "team".id)
+		RETURNING id, 'member_count set to the number of its members'`},
 }
 
-// clearKeys runs where the column is there. A key that is not made of the row's own team and user is another row's; the
-// statements of migration 4 make the right one.
-const clearKeys = `UPDATE SCHEMA."team_member" SET membership_key = NULL
-	WHERE membership_key IN (SELECT membership_key FROM SCHEMA."team_member" GROUP BY membership_key HAVING pg_catalog.count(*) > 1)
-		AND membership_key <> pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
-			'[' || pg_catalog.to_json(team_id)::text || ',' || pg_catalog.to_json(user_id)::text || ']', 'UTF8')), 'base64'), '='), '+/', '-_')
-	RETURNING id, 'membership_key cleared, it was another row''s'`
-
-// recount sets the counts of the teams that lost a row, where the column is there. It goes by the rows, so only teams
-// that a deletion made wrong are among them.
-const recount = `UPDATE SCHEMA."team" SET member_count = (SELECT pg_catalog.count(*) FROM SCHEMA."team_member" m WHERE m.team_id = "team".id)
-	WHERE id = ANY ($1) AND member_count <> (SELECT pg_catalog.count(*) FROM SCHEMA."team_member" m WHERE m.team_id = "team".id)
-	RETURNING id, 'member_count set to the number of its members'`
-
-const duplicateTeams = `SELECT DISTINCT team_id FROM SCHEMA."team_member" GROUP BY team_id, user_id HAVING pg_catalog.count(*) > 1`
+const duplicateTeams = `SELECT pg_catalog.array_agg(DISTINCT team_id) FROM (
+	SELECT team_id FROM SCHEMA."team_member" GROUP BY team_id, user_id HAVING pg_catalog.count(*) > 1) d`
 
 // fix runs the rules in one transaction. Nobody writes to the tables meanwhile, and everybody reads.
 func (m *Migrator) fix(ctx context.Context, dryRun bool) (done []Fix, err error) {
 	err = pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
 		done = []Fix{}
-		if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d; ", m.opts.LockTimeout.Milliseconds())+m.in(
-			`LOCK TABLE SCHEMA."account", SCHEMA."member", SCHEMA."team", SCHEMA."team_member" IN SHARE ROW EXCLUSIVE MODE`)); err != nil {
-			return lockTimeout(err)
+		if err := m.send(ctx, timeouts("SET LOCAL ", m.opts.LockTimeout, 0)); err != nil {
+			return err
+		}
+		for _, table := range []string{`"account"`, `"member"`, `"team"`, `"team_member"`} {
+			there, err := m.has(ctx, table, "id")
+			if err == nil && there {
+				err = m.send(ctx, m.in("LOCK TABLE SCHEMA."+table+" IN SHARE ROW EXCLUSIVE MODE"))
+			}
+			if err != nil {
+				return lockTimeout(err)
+			}
 		}
 		if err := m.trust(ctx, true, false); err != nil { // again: whoever it waited for has hung what there is to hang
 			return err
 		}
-		rows, err := tx.Query(ctx, m.in(duplicateTeams))
-		if err != nil {
-			return err
-		}
-		teams, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return err
-		}
+		var teams []string
 		for _, f := range fixes {
-			if err := collectFixes(ctx, tx, &done, f.table, m.in(f.sql)); err != nil {
-				return err
+			there, err := m.has(ctx, quote(f.table), f.column)
+			if err == nil && there && f.column == "team_id" {
+				err = tx.QueryRow(ctx, m.in(duplicateTeams)).Scan(&teams)
 			}
-		}
-		var keys, counts bool
-		if err := tx.QueryRow(ctx, hasColumns, m.in(`SCHEMA."team_member"`), []string{"membership_key"}, 1).Scan(&keys); err != nil {
-			return err
-		}
-		if keys {
-			if err := collectFixes(ctx, tx, &done, "team_member", m.in(clearKeys)); err != nil {
-				return err
+			var args []any
+			if f.column == "member_count" {
+				args = []any{teams}
 			}
-		}
-		if err := tx.QueryRow(ctx, hasColumns, m.in(`SCHEMA."team"`), []string{"member_count"}, 1).Scan(&counts); err != nil {
-			return err
-		}
-		if counts {
-			if err := collectFixes(ctx, tx, &done, "team", m.in(recount), teams); err != nil {
+			if err == nil && there {
+				err = collectFixes(ctx, tx, &done, f.table, m.in(f.sql), args...)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -151,12 +151,20 @@ func (d *driver) runAlone(ctx context.Context, sql string) error {
 	if err := d.m.write(ctx, version, true); err != nil {
 		return err
 	}
-	if err := d.m.send(ctx, timeouts("SET ", d.wait, d.m.opts.StatementTimeout)+"; SET "+d.m.searched()); err != nil {
+	return d.m.alone(ctx, sql, d.wait, func() { d.done = true })
+}
+
+// alone runs a statement outside of a transaction while the schema of the tables is searched, says when it is done, and
+// sets back what that needs.
+func (m *Migrator) alone(ctx context.Context, sql string, wait time.Duration, done func()) error {
+	if err := m.send(ctx, timeouts("SET ", wait, m.opts.StatementTimeout)+"; SET "+m.searched()); err != nil {
 		return err
 	}
-	err := d.m.send(ctx, sql)
-	d.done = err == nil
-	return errors.Join(err, d.m.send(ctx, "SET "+pinned+"; "+timeouts("SET ", d.m.opts.LockTimeout, 0)))
+	err := m.send(ctx, sql)
+	if err == nil {
+		done()
+	}
+	return errors.Join(err, m.send(ctx, "SET "+pinned+"; "+timeouts("SET ", m.opts.LockTimeout, 0)))
 }
 
 // searched is the search path of a migration's text, which names the tables alone.

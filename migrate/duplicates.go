@@ -51,12 +51,16 @@ func (d Duplicates) Query() string {
 const hasColumns = `SELECT pg_catalog.count(*) = $3 FROM pg_catalog.pg_attribute
 WHERE attrelid = pg_catalog.to_regclass($1)::oid AND attname = ANY ($2::text[]) AND NOT attisdropped`
 
+// has reports whether a table is there, with these columns.
+func (m *Migrator) has(ctx context.Context, table string, columns ...string) (there bool, err error) {
+	err = m.conn.QueryRow(ctx, hasColumns, m.in("SCHEMA."+table), columns, len(columns)).Scan(&there)
+	return there, err
+}
+
 // findDuplicates looks for rows that the index will refuse. Of what an earlier migration has yet to make there are none.
 func (m *Migrator) findDuplicates(ctx context.Context, i *migrations.Index) (Duplicates, error) {
 	d := Duplicates{Table: strings.Trim(i.Table, `"`), Columns: strings.Split(strings.Trim(i.Columns, `"`), `", "`)}
-	var there bool
-	err := m.conn.QueryRow(ctx, hasColumns, m.in("SCHEMA."+i.Table), d.Columns, len(d.Columns)).Scan(&there)
-	if err != nil || !there {
+	if there, err := m.has(ctx, i.Table, d.Columns...); err != nil || !there {
 		return d, err
 	}
 	count := fmt.Sprintf(`SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(n - 1), 0)::bigint FROM (SELECT pg_catalog.count(*) AS n FROM %s `+

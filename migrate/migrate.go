@@ -357,6 +357,15 @@ func (m *Migrator) Version(ctx context.Context) (version int, dirty bool, err er
 	return max(version, 0), dirty, err // golang-migrate writes -1 for none
 }
 
+// clean is Version for those who want nothing that stopped half-way.
+func (m *Migrator) clean(ctx context.Context) (int, error) {
+	version, dirty, err := m.Version(ctx)
+	if err == nil && dirty {
+		err = errRunRepair
+	}
+	return version, err
+}
+
 // Latest returns the number of the newest migration that this program knows.
 func (m *Migrator) Latest() int { return m.steps[len(m.steps)-1].Version }
 

@@ -41,7 +41,7 @@ func (m *Migrator) Repair(ctx context.Context) (Repaired, error) {
 	if err != nil {
 		return r, fmt.Errorf("%w: %w", ErrDirty, err)
 	}
-	got, _, err := m.live(ctx)
+	got, _, _, err := m.live(ctx)
 	if err != nil {
 		return r, err
 	}

@@ -107,11 +107,7 @@ func (m *Migrator) begin(ctx context.Context) (int, error) {
 	if err := m.lock(ctx); err != nil {
 		return 0, err
 	}
-	version, dirty, err := m.Version(ctx)
-	if err == nil && dirty {
-		err = errRunRepair
-	}
-	return version, err
+	return m.clean(ctx)
 }
 
 // checkTarget says why the way from one version to another is not taken.

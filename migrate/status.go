@@ -97,10 +97,7 @@ func (m *Migrator) Status(ctx context.Context) (Status, error) {
 
 // Plan returns the SQL that Goto would run on the way to version, a migration each, in order.
 func (m *Migrator) Plan(ctx context.Context, version int) ([]PlannedMigration, error) {
-	current, dirty, err := m.Version(ctx)
-	if err == nil && dirty {
-		err = errRunRepair
-	}
+	current, err := m.clean(ctx)
 	if err != nil {
 		return nil, err
 	}

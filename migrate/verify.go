@@ -44,10 +44,7 @@ const redundantNote = "index " + redundantIndex + " is missing; the unique const
 // rolled back, or, where the role may create none or the server is a standby, with what this program was built with. It
 // returns [ErrDrift], with the difference in the Verification, [ErrNoTables] or [ErrDirty].
 func (m *Migrator) Verify(ctx context.Context, opts VerifyOptions) (Verification, error) {
-	version, dirty, err := m.Version(ctx)
-	if err == nil && dirty {
-		err = errRunRepair
-	}
+	version, err := m.clean(ctx)
 	if err != nil {
 		return Verification{}, err
 	}
@@ -75,13 +72,13 @@ func (m *Migrator) verify(ctx context.Context, version int, opts VerifyOptions) 
 	if err != nil {
 		return Verification{}, err
 	}
-	got, family, err := m.live(ctx)
+	got, family, notes, err := m.live(ctx)
 	if err != nil {
 		return Verification{}, err
 	}
 	v := Verification{Version: version, Family: family, Expected: source}
 	v.Diff = catalog.Compare(want, got)
-	v.Notes = append(m.unfilled(v.Diff.Extra), remedy(v.Diff)...)
+	v.Notes = append(append(m.unfilled(v.Diff.Extra), remedy(v.Diff)...), notes...)
 	around, err := m.surroundings(ctx)
 	if err != nil {
 		return Verification{}, err
@@ -124,14 +121,16 @@ func (m *Migrator) unfilled(extra []catalog.Fact) []string {
 	return notes
 }
 
-// live reads the facts of the schemas that the tables are in, under the names that the migrations give.
-func (m *Migrator) live(ctx context.Context) ([]catalog.Fact, string, error) {
+// live reads the facts of the schemas that the tables are in, under the names and with the definitions that the
+// migrations give, where the difference is none.
+func (m *Migrator) live(ctx context.Context) (facts []catalog.Fact, family string, notes []string, err error) {
 	got, err := catalog.Read(ctx, m.conn, m.schema, catalog.Own)
 	if err != nil {
-		return nil, "", lockTimeout(err)
+		return nil, "", nil, lockTimeout(err)
 	}
-	facts, family := catalog.Normalize(got, m.known(m.Latest()))
-	return facts, family, nil
+	facts, family = catalog.Normalize(got, m.known(m.Latest()))
+	facts, notes = catalog.Tolerate(facts, m.known(m.Latest()))
+	return facts, family, notes, nil
 }
 
 // expected returns what the migrations up to version make.
@@ -198,7 +197,7 @@ func (m *Migrator) alreadyThere(ctx context.Context, current, version int) (int,
 	if current == 0 {
 		return 0, nil // an empty schema, or Adopt's business
 	}
-	got, _, err := m.live(ctx)
+	got, _, _, err := m.live(ctx)
 	if err != nil {
 		return current, err
 	}

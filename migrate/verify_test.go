@@ -98,21 +98,11 @@ func TestDrift(t *testing.T) {
 	}{
 		{
 			"a missing table", `ALTER TABLE verification SET SCHEMA elsewhere`, `ALTER TABLE elsewhere.verification SET SCHEMA public`,
-			`missing    column verification.created_at timestamp without time zone NOT NULL DEFAULT now()
-missing    column verification.expires_at timestamp without time zone NOT NULL
-missing    column verification.id text NOT NULL
-missing    column verification.identifier text NOT NULL
-missing    column verification.updated_at timestamp without time zone NOT NULL DEFAULT now()
-missing    column verification.value text NOT NULL
-missing    constraint verification.verification_pkey PRIMARY KEY (id)
-missing    index verification.verification_expiresAt_idx CREATE INDEX "verification_expiresAt_idx" ON verification USING btree (expires_at)
-missing    index verification.verification_identifier_idx CREATE INDEX verification_identifier_idx ON verification USING btree (identifier)
-missing    table verification
-`, "same",
+			"missing    table verification\n", "same",
 		},
 		{
 			"an extra table", `CREATE TABLE note (id text PRIMARY KEY)`, `DROP TABLE note`,
-			"extra      column note.id text NOT NULL\nextra      constraint note.note_pkey PRIMARY KEY (id)\nextra      table note\n", "",
+			"extra      table note\n", "",
 		},
 		{
 			"a missing column", `ALTER TABLE session DROP COLUMN ip_address`, `ALTER TABLE session ADD COLUMN ip_address text`,
@@ -207,14 +197,7 @@ missing    table verification
 		},
 		{
 			"no marks", `ALTER TABLE authdb.mark SET SCHEMA elsewhere`, `ALTER TABLE elsewhere.mark SET SCHEMA authdb`,
-			`missing    column authdb.mark.answer text
-missing    column authdb.mark.created_at timestamp without time zone NOT NULL
-missing    column authdb.mark.id text NOT NULL
-missing    column authdb.mark.operation text NOT NULL
-missing    constraint authdb.mark.mark_pkey PRIMARY KEY (id)
-missing    index authdb.mark.mark_createdAt_idx CREATE INDEX "mark_createdAt_idx" ON mark USING btree (created_at)
-missing    table authdb.mark
-`, "same",
+			"missing    table authdb.mark\n", "same",
 		},
 		{
 			"marks by another index", `DROP INDEX authdb."mark_createdAt_idx"; CREATE INDEX "mark_createdAt_idx" ON authdb.mark (created_at, id)`,
@@ -228,11 +211,11 @@ missing    table authdb.mark
 		},
 		{
 			"an extra table beside the marks", `CREATE TABLE authdb.note (id text)`, `DROP TABLE authdb.note`,
-			"extra      column authdb.note.id text\nextra      table authdb.note\n", "",
+			"extra      table authdb.note\n", "",
 		},
 		{
 			"a table of the same name elsewhere", `CREATE TABLE mark (id text)`, `DROP TABLE mark`,
-			"extra      column mark.id text\nextra      table mark\n", "",
+			"extra      table mark\n", "",
 		},
 		{
 			"row security", `ALTER TABLE session ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY`, `ALTER TABLE session DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY`,
@@ -248,7 +231,7 @@ missing    table authdb.mark
 		},
 		{
 			"what passes for the marks", `CREATE TABLE "authdb.mark" (x text); CREATE TABLE authdb ("mark.y" text)`, `DROP TABLE "authdb.mark", authdb`,
-			"extra      column \"authdb\".mark.y text\nextra      column \"authdb.mark\".x text\nextra      table \"authdb\"\nextra      table \"authdb.mark\"\n", "",
+			"extra      table \"authdb\"\nextra      table \"authdb.mark\"\n", "",
 		},
 		{
 			"a journal of everybody", `GRANT UPDATE ON authdb.schema_migrations TO PUBLIC`, `REVOKE ALL ON authdb.schema_migrations FROM PUBLIC`,

@@ -76,9 +76,9 @@ func main() {
 
 // config is what the flags say.
 type config struct {
-	url, dir, journal                          string
-	insecure, json, dryRun, superset, fix, yes bool
-	waitForDB, lockTimeout, statementTimeout   time.Duration
+	url, dir, journal                                    string
+	insecure, json, dryRun, superset, complete, fix, yes bool
+	waitForDB, lockTimeout, statementTimeout             time.Duration
 }
 
 func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args []string, out, log io.Writer) (err error) {
@@ -92,6 +92,7 @@ func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args [
 	flags.BoolVar(&c.json, "json", false, "")
 	flags.BoolVar(&c.dryRun, "dry-run", false, "")
 	flags.BoolVar(&c.superset, "superset", false, "")
+	flags.BoolVar(&c.complete, "complete", false, "")
 	flags.BoolVar(&c.fix, "fix", false, "")
 	flags.BoolVar(&c.yes, "yes", false, "")
 	flags.StringVar(&c.dir, "dir", "", "")

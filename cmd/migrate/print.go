@@ -127,6 +127,13 @@ func (p *printer) verification(v migrate.Verification) error {
 func (p *printer) adoption(a migrate.Adoption, done bool, c config) error {
 	return p.print(a, func(w io.Writer) {
 		fmt.Fprint(w, a.Diff)
+		completes := "adopt --complete would run:"
+		if done && c.complete && !c.dryRun {
+			completes = "completed by:"
+		}
+		list(w, completes, a.Complete)
+		list(w, "by hand:", a.Remedies)
+		list(w, "the Drizzle schema needs, once up has run:", a.Drizzle)
 		for _, note := range a.Notes {
 			line(w, "note: %s", note)
 		}
@@ -136,6 +143,10 @@ func (p *printer) adoption(a migrate.Adoption, done bool, c config) error {
 		}
 		if a.Misplaced > 0 {
 			fmt.Fprintf(w, "account: credential accounts whose account_id is not the user's id: %d\n", a.Misplaced)
+		}
+		if a.Capitals > 0 {
+			fmt.Fprintf(w, "user: addresses with capitals, which Better Auth does not find: %d; this changes those that no other user has:\n  %s\n",
+				a.Capitals, migrate.LowerEmails)
 		}
 		for _, f := range a.Fixed {
 			line(w, "%s %s: %s", f.Table, f.ID, f.Action)
@@ -155,6 +166,18 @@ func (p *printer) adoption(a migrate.Adoption, done bool, c config) error {
 		}
 		fmt.Fprintf(w, "%s at version %d\n", verb, a.Version)
 	})
+}
+
+// list prints a heading and what is below it, if anything.
+func list(w io.Writer, heading string, items []string) {
+	if len(items) > 0 {
+		fmt.Fprintln(w, heading)
+	}
+	for _, item := range items {
+		for part := range strings.SplitSeq(item, "\n") {
+			line(w, "  %s", part)
+		}
+	}
 }
 
 func (p *printer) repaired(r migrate.Repaired) error {

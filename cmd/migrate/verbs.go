@@ -42,7 +42,7 @@ func init() { // the verbs print the usage, which names them
 		"drop":    {"drop takes --yes", 0, 0, "yes", drop, nil},
 		"status":  {"status takes nothing", 0, 0, "", status, nil},
 		"verify":  {"verify takes nothing", 0, 0, "superset", verify, nil},
-		"adopt":   {"adopt takes nothing", 0, 0, "superset fix dry-run drizzle-journal yes", adopt, nil},
+		"adopt":   {"adopt takes nothing", 0, 0, "superset complete fix dry-run drizzle-journal yes", adopt, nil},
 		"repair":  {"repair takes nothing", 0, 0, "", repair, nil},
 		"create":  {"create takes a name", 1, 1, "dir", nil, create},
 		"check":   {"check takes nothing", 0, 0, "dir", nil, check},
@@ -203,7 +203,7 @@ func adopt(ctx context.Context, m *migrate.Migrator, c config, _ []string, p *pr
 		}
 	}
 	a, err := m.Adopt(ctx, migrate.AdoptOptions{
-		Superset: c.superset, Fix: c.fix, DryRun: c.dryRun, DrizzleJournal: c.journal,
+		Superset: c.superset, Complete: c.complete, Fix: c.fix, DryRun: c.dryRun, DrizzleJournal: c.journal,
 	})
 	if err != nil && !errors.Is(err, migrate.ErrDrift) {
 		return err

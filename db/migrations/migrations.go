@@ -20,6 +20,11 @@ import (
 //go:embed *.sql SHA256SUMS
 var FS embed.FS
 
+// Drizzle is the Drizzle schema of what all of them make.
+//
+//go:embed drizzle.ts
+var Drizzle string
+
 // Sums is the file that holds the checksums of the released migrations, as sha256sum writes them.
 const Sums = "SHA256SUMS"
 

@@ -212,9 +212,22 @@ func (d Diff) WithoutExtra() Diff {
 	return d
 }
 
-// String is one line for each difference, none for none.
+// Brief is the same with one fact for a whole table.
+func (d Diff) Brief() Diff {
+	d.Missing, d.Extra = tables(d.Missing), tables(d.Extra)
+	return d
+}
+
+func tables(facts []Fact) []Fact {
+	return slices.DeleteFunc(slices.Clone(facts), func(f Fact) bool {
+		return slices.ContainsFunc(facts, func(t Fact) bool { return t.Kind == "table" && strings.HasPrefix(f.Name, t.Name+".") })
+	})
+}
+
+// String is one line for each difference, none for none; for a whole table, one.
 func (d Diff) String() string {
 	var b strings.Builder
+	d = d.Brief()
 	for _, f := range d.Missing {
 		fmt.Fprintf(&b, "missing    %s\n", f)
 	}

@@ -1,6 +1,9 @@
 package catalog
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // The names that a database's constraints have.
 const (
@@ -37,4 +40,38 @@ func Normalize(got, want []Fact) (facts []Fact, family string) {
 		facts = append(facts, f)
 	}
 	return facts, family
+}
+
+// What columns of times may be otherwise: with a zone, which a session in UTC does not notice, of milliseconds or finer,
+// and with the present by default, for those who do not name the column.
+var (
+	timestamps = regexp.MustCompile(`^timestamp(?:\([3-6]\))? with(?:out)? time zone`)
+	present    = regexp.MustCompile(` DEFAULT (?:now\(\)|CURRENT_TIMESTAMP|timezone\('utc'::text, now\(\)\)|\(now\(\) AT TIME ZONE 'utc'::text\))$`)
+)
+
+// Tolerate gives columns of times the definitions that are wanted, as far as they differ in what makes none, and says
+// which.
+func Tolerate(got, want []Fact) (_ []Fact, notes []string) {
+	wanted, facts := index(want), make([]Fact, 0, len(got))
+	var zoned, filled []string
+	for _, f := range got {
+		w := wanted[f.key()]
+		if plain := "timestamp without time zone"; f.Kind == "column" && strings.HasPrefix(w.Def, plain) {
+			if def := timestamps.ReplaceAllString(f.Def, plain); def != f.Def {
+				zoned, f.Def = append(zoned, f.Name), def
+			}
+			if def := present.ReplaceAllString(f.Def, ""); def != f.Def && !present.MatchString(w.Def) {
+				filled, f.Def = append(filled, f.Name), def
+			}
+			f.Def = strings.Replace(f.Def, "CURRENT_TIMESTAMP", "now()", 1)
+		}
+		facts = append(facts, f)
+	}
+	if len(zoned) > 0 {
+		notes = append(notes, "times of another type, which serve as well: "+strings.Join(zoned, ", "))
+	}
+	if len(filled) > 0 {
+		notes = append(notes, "defaults that differ, and that authdb does not use: "+strings.Join(filled, ", "))
+	}
+	return facts, notes
 }

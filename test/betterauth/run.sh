@@ -25,6 +25,6 @@ install() {
 }
 install .
 install suite
-cp ../drizzle/latest.ts node_modules/schema.mjs # which has nothing of TypeScript but its name
+cp ../../db/migrations/drizzle.ts node_modules/schema.mjs # which has nothing of TypeScript but its name
 
 go test -count=1 -timeout 20m -tags betterauth "$@" # without a package, so that it prints what it found

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { drizzle } from "drizzle-orm/node-postgres"
 import pg from "pg"
-// test/drizzle/latest.ts, which drizzle-kit finds to be what the migrations make.
+// db/migrations/drizzle.ts, which drizzle-kit finds to be what the migrations make.
 import * as schema from "./node_modules/schema.mjs"
 
 const version = process.argv[2]

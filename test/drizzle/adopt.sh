@@ -42,11 +42,12 @@ done
 server=$DATABASE_URL name=authdb_adopt_$$_$RANDOM
 tmp=$(mktemp -d)
 cleanup() {
-	rm -rf "$tmp" rc/schema.ts
+	rm -rf "$tmp" rc/schema.ts latest.ts
 	sql "$server" -c 'SET client_min_messages = warning' -c "DROP DATABASE IF EXISTS $name WITH (FORCE)"
 }
 trap cleanup EXIT
 cp schema.ts rc/schema.ts # beside the drizzle-orm that it means there
+cp ../../db/migrations/drizzle.ts latest.ts
 go build -C ../.. -o "$tmp/migrate" ./cmd/migrate
 export DATABASE_URL=$url_head/$name$url_tail
 
@@ -137,13 +138,15 @@ migrate 4 "extra      column user.role text" adopt
 taken 1 "drizzle-kit 0.31" --superset
 migrate 4 "extra      table passkey" verify
 
-# Refused: a column of another type, and the one that Better Auth 1.7.0 to 1.7.2 wanted.
+# Refused: a column of another type, and the one that Better Auth 1.7.0 to 1.7.2 wanted. Times with a zone are not.
 fresh
 kit . push --force >/dev/null
-sql "$DATABASE_URL" -c 'ALTER TABLE member ALTER COLUMN created_at TYPE timestamptz' \
+sql "$DATABASE_URL" -c 'ALTER TABLE member ALTER COLUMN created_at TYPE timestamptz, ALTER COLUMN role TYPE varchar(9)' \
 	-c 'ALTER TABLE account ADD COLUMN issuer text NOT NULL'
-migrate 4 "different  column member.created_at" adopt --superset
+migrate 4 "different  column member.role" adopt --superset
 migrate 4 "extra      column account.issuer" adopt
 migrate 0 "0" version
+sql "$DATABASE_URL" -c 'ALTER TABLE member ALTER COLUMN role TYPE text'
+taken 1 "drizzle-kit 0.31" --superset
 
 echo "adopt: databases of drizzle-kit 0.31 and 1.0-rc are taken over ($checks checks)"

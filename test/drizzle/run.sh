@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves that db/migrations/0001_baseline.up.sql makes exactly what Drizzle makes from schema.ts, and all migrations what
-# it makes from latest.ts, which has the lines that README.md asks for.
+# it makes from db/migrations/drizzle.ts (latest.ts here), which has the lines that README.md asks for.
 #
 #   DATABASE_URL=postgres://user:password@host:5432/postgres test/drizzle/run.sh
 #   DATABASE_URL='postgres:///postgres?host=/socket/dir&user=postgres' test/drizzle/run.sh
@@ -58,12 +58,13 @@ ours=$url_head/$name$url_tail theirs=$url_head/${name}_kit$url_tail latest=$url_
 tmp=$(mktemp -d)
 without=./without_$$.ts # beside node_modules, which it needs
 cleanup() {
-	rm -rf "$tmp" "$without"
+	rm -rf "$tmp" "$without" latest.ts
 	sql "$DATABASE_URL" -c 'SET client_min_messages = warning' \
 		-c "DROP DATABASE IF EXISTS $name WITH (FORCE)" -c "DROP DATABASE IF EXISTS ${name}_kit WITH (FORCE)" \
 		-c "DROP DATABASE IF EXISTS ${name}_new WITH (FORCE)" </dev/null
 }
 trap cleanup EXIT
+cp ../../db/migrations/drizzle.ts latest.ts # beside node_modules, too
 # template0, because push would report whatever a site keeps in template1.
 sql "$DATABASE_URL" -c "CREATE DATABASE $name TEMPLATE template0" -c "CREATE DATABASE ${name}_kit TEMPLATE template0" \
 	-c "CREATE DATABASE ${name}_new TEMPLATE template0" </dev/null || fail "cannot create the scratch databases"

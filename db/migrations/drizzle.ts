@@ -1,5 +1,5 @@
-// schema.ts with what the migrations from 2 on add, in the words of README.md. `drizzle-kit push` of this file against a
-// database with every migration must find nothing to change; see run.sh.
+// The Drizzle schema of a database with every migration, in the words of README.md: `drizzle-kit push` of this file finds
+// nothing to change there (test/drizzle). migrate adopt --complete prints lines of it.
 import { sql } from "drizzle-orm"
 import { boolean, index, integer, pgTable, text, timestamp, uniqueIndex } from "drizzle-orm/pg-core"
 
@@ -116,7 +116,9 @@ export const team = pgTable(
     updatedAt: timestamp("updated_at").$onUpdate(now),
     memberCount: integer("member_count").default(0).notNull(),
   },
-  (table) => [index("team_organizationId_idx").on(table.organizationId)],
+  (table) => [
+    index("team_organizationId_idx").on(table.organizationId),
+  ],
 )
 
 export const teamMember = pgTable(

@@ -1,0 +1,372 @@
+package migrate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb/migrate/catalog"
+)
+
+// completion is what makes the tables of another program those of the first migration, as far as that takes nothing away
+// and stops nobody: statements in their order, of which any may be the last that was run. The rest is left to a person, in
+// words or SQL.
+type completion struct {
+	facts    []catalog.Fact // of the catalog afterwards
+	steps    []step
+	filled   []string // columns with a default that the migrations do not give them
+	remedies []string
+}
+
+// step is a statement, and a query for the ids of rows that it would be refused for.
+type step struct {
+	phase         int
+	sql, obstacle string
+}
+
+// The order of statements: what needs a lock for a moment comes before what looks at every row.
+const (
+	makes = iota
+	alters
+	fills
+	validates
+	indexes
+	tidies
+)
+
+func (c *completion) do(phase int, format string, args ...any) *step {
+	c.steps = append(c.steps, step{phase: phase, sql: fmt.Sprintf(format, args...) + ";"})
+	return &c.steps[len(c.steps)-1]
+}
+
+func (c *completion) byHand(format string, args ...any) {
+	c.remedies = append(c.remedies, fmt.Sprintf(format, args...))
+}
+
+// becomes notes what a fact is afterwards.
+func (c *completion) becomes(want catalog.Fact, got ...catalog.Fact) {
+	c.facts = append(catalog.Minus(c.facts, got), want)
+}
+
+func quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
+
+// complete plans for facts that live returned.
+func (m *Migrator) complete(got []catalog.Fact) completion {
+	c := completion{facts: got, remedies: otherNames(m.difference(got))}
+	if len(c.remedies) > 0 {
+		return c // of what has no name yet, nothing can be said
+	}
+	c.rename(catalog.Compare(m.known(m.Latest()), got))
+	diff := m.difference(c.facts)
+	fresh := map[string]bool{}
+	for _, f := range diff.Missing {
+		fresh[f.Name] = fresh[f.Name] || f.Kind == "table"
+	}
+	for _, f := range diff.Missing {
+		table, name, _ := strings.Cut(f.Name, ".")
+		switch {
+		case table == catalog.Own:
+			c.byHand("drop what is there of %s, which migration 15 makes: no %s %s", quote(catalog.Own, "mark"), f.Kind, f.Name)
+			continue
+		case f.Kind == "table":
+			_, rest, _ := strings.Cut(m.steps[0].Up, "CREATE TABLE "+quote(table))
+			body, _, _ := strings.Cut(rest, ";")
+			c.do(makes, "CREATE TABLE %s%s", quote(table), body)
+		case f.Kind == "column" && !fresh[table]:
+			c.addColumn(f, table, name)
+			continue
+		case f.Kind == "constraint":
+			c.addConstraint(f, table, name, fresh[table])
+		case f.Kind == "index" && fresh[table]:
+			c.do(alters, "%s", f.Def)
+		case f.Kind == "index":
+			c.addIndex(f, table)
+		}
+		c.becomes(f)
+	}
+	for _, d := range diff.Different {
+		table, name, _ := strings.Cut(d.Want.Name, ".")
+		t, n := quote(table), quote(name)
+		switch {
+		case table == catalog.Own:
+			c.byHand("drop %s, which migration 15 makes: another %s %s", quote(catalog.Own, "mark"), d.Want.Kind, d.Want.Name)
+		case d.Want.Kind == "column":
+			c.alterColumn(d, table, name)
+		case d.Got.Def == d.Want.Def+" NOT VALID", d.Want.Kind == "constraint" && strings.HasPrefix(d.Want.Def, d.Got.Def+" ON DELETE"):
+			if !strings.HasSuffix(d.Got.Def, "NOT VALID") {
+				c.do(alters, "ALTER TABLE %s DROP CONSTRAINT %s, ADD CONSTRAINT %[2]s %s NOT VALID", t, n, d.Want.Def)
+			}
+			c.do(validates, "ALTER TABLE %s VALIDATE CONSTRAINT %s", t, n).obstacle = orphans(d.Want, table)
+			c.becomes(d.Want, d.Got)
+		case d.Want.Kind == "constraint":
+			c.byHand("ALTER TABLE %s DROP CONSTRAINT %s;", t, n)
+		case d.Got.Def == d.Want.Def+" INVALID":
+			c.do(alters, "DROP INDEX CONCURRENTLY %s", n)
+			c.addIndex(d.Want, table)
+			c.becomes(d.Want, d.Got)
+		case d.Want.Kind == "index":
+			c.byHand("DROP INDEX CONCURRENTLY %s;", n)
+		}
+	}
+	for _, f := range diff.Extra { // what alterColumn made, had it not been ended
+		table, name, _ := strings.Cut(f.Name, ".")
+		if f.Kind != "constraint" || !notNullCheck.MatchString(name) {
+			continue
+		}
+		c.facts = catalog.Minus(c.facts, []catalog.Fact{f})
+		drop := fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", quote(table), quote(name))
+		if !slices.ContainsFunc(c.steps, func(s step) bool { return s.sql == drop+";" }) {
+			c.do(tidies, "%s", drop)
+		}
+	}
+	slices.SortStableFunc(c.steps, func(a, b step) int { return cmp.Compare(a.phase, b.phase) })
+	return c
+}
+
+// column takes a definition apart.
+var column = regexp.MustCompile(`^(.+?)( NOT NULL)?( DEFAULT .+)?$`)
+
+var notNullCheck = regexp.MustCompile(`^authdb_\w+_not_null$`)
+
+// addColumn gives a column that must have a value one by default, and leaves it that: who writes the table knows nothing
+// of the column.
+func (c *completion) addColumn(f catalog.Fact, table, name string) {
+	def, parts := f.Def, column.FindStringSubmatch(f.Def)
+	if parts[2] != "" && parts[3] == "" {
+		if !strings.HasPrefix(def, "timestamp") {
+			c.byHand("ALTER TABLE %s ADD COLUMN %s %s, with a value for each row", quote(table), quote(name), def)
+			return
+		}
+		def += " DEFAULT now()"
+		c.filled = append(c.filled, f.Name)
+	}
+	c.do(makes, "ALTER TABLE %s ADD COLUMN %s %s", quote(table), quote(name), def)
+	c.becomes(f)
+}
+
+// alterColumn brings NOT NULL and defaults that are missing, and takes away a NOT NULL that is too much. A check that
+// every row passes spares SET NOT NULL the look at them under a lock.
+func (c *completion) alterColumn(d catalog.Change, table, name string) {
+	want, got := column.FindStringSubmatch(d.Want.Def), column.FindStringSubmatch(d.Got.Def)
+	t, n := quote(table), quote(name)
+	alter := fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s", t, n)
+	switch {
+	case want[1] != got[1] && (name == "id" || strings.HasSuffix(name, "_id")):
+		c.byHand("ids must be text; with others authdb does not work: %s is %s", d.Want.Name, got[1])
+		return
+	case want[1] != got[1]:
+		c.byHand("%s TYPE %s;", alter, want[1])
+		return
+	case got[3] != "" && want[3] == "":
+		c.byHand("%s DROP DEFAULT;", alter)
+		return
+	case got[3] != "" && want[3] != got[3]:
+		c.byHand("%s SET%s;", alter, want[3])
+		return
+	case want[3] != got[3]:
+		c.do(alters, "%s SET%s", alter, want[3])
+	}
+	switch check := quote("authdb_" + name + "_not_null"); {
+	case want[2] == got[2]:
+	case want[2] == "":
+		c.do(alters, "%s DROP NOT NULL", alter)
+	default:
+		c.do(alters, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s, ADD CONSTRAINT %[2]s CHECK (%s IS NOT NULL) NOT VALID", t, check, n)
+		if value, ok := strings.CutPrefix(want[3], " DEFAULT "); ok {
+			c.do(fills, "UPDATE %s SET %s = %s WHERE %[2]s IS NULL", t, n, value)
+		}
+		validate := c.do(validates, "ALTER TABLE %s VALIDATE CONSTRAINT %s", t, check)
+		if want[3] == "" {
+			validate.obstacle = fmt.Sprintf("SELECT id FROM SCHEMA.%s WHERE %s IS NULL", t, n)
+		}
+		c.do(tidies, "%s SET NOT NULL", alter)
+		c.do(tidies, "ALTER TABLE %s DROP CONSTRAINT %s", t, check)
+	}
+	c.becomes(d.Want, d.Got)
+}
+
+func (c *completion) addConstraint(f catalog.Fact, table, name string, fresh bool) {
+	t, n := quote(table), quote(name)
+	kind, columns, _ := strings.Cut(strings.TrimSuffix(f.Def, ")"), " (")
+	switch {
+	case fresh && kind != "FOREIGN KEY": // it comes with the table
+	case fresh:
+		c.do(alters, "ALTER TABLE %s ADD CONSTRAINT %s %s", t, n, f.Def)
+	case kind == "FOREIGN KEY":
+		c.do(alters, "ALTER TABLE %s ADD CONSTRAINT %s %s NOT VALID", t, n, f.Def)
+		c.do(validates, "ALTER TABLE %s VALIDATE CONSTRAINT %s", t, n).obstacle = orphans(f, table)
+	default:
+		for _, other := range c.facts { // of a build that was ended
+			if other.Kind == "index" && other.Name == f.Name {
+				c.do(alters, "DROP INDEX CONCURRENTLY %s", n)
+				c.facts = catalog.Minus(c.facts, []catalog.Fact{other})
+			}
+		}
+		c.addIndex(catalog.Fact{Def: fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s (%s)", n, t, columns)}, table)
+		c.do(tidies, "ALTER TABLE %s ADD CONSTRAINT %s %s USING INDEX %[2]s", t, n, kind)
+	}
+}
+
+// addIndex builds an index while others write.
+func (c *completion) addIndex(f catalog.Fact, table string) {
+	built := c.do(indexes, "%s", strings.Replace(f.Def, "INDEX ", "INDEX CONCURRENTLY ", 1))
+	if _, columns, _ := strings.Cut(strings.TrimSuffix(f.Def, ")"), " ("); strings.HasPrefix(f.Def, "CREATE UNIQUE") {
+		built.obstacle = fmt.Sprintf("SELECT pg_catalog.min(id) FROM SCHEMA.%s WHERE (%s) IS NOT NULL GROUP BY %[2]s HAVING pg_catalog.count(*) > 1",
+			quote(table), columns)
+	}
+}
+
+var foreignKey = regexp.MustCompile(`^FOREIGN KEY \((\w+)\) REFERENCES "?(\w+)"?\(id\)`)
+
+// orphans is the query for rows that a foreign key refuses.
+func orphans(f catalog.Fact, table string) string {
+	key := foreignKey.FindStringSubmatch(f.Def)
+	return fmt.Sprintf("SELECT id FROM SCHEMA.%s c WHERE %s IS NOT NULL AND NOT EXISTS (SELECT FROM SCHEMA.%s p WHERE p.id = c.%[2]s)",
+		quote(table), quote(key[1]), quote(key[2]))
+}
+
+// shape is what a constraint or an index is but for its name, and a foreign key but for what follows from a deletion.
+func shape(f catalog.Fact) string {
+	table, _, _ := strings.Cut(f.Name, ".")
+	switch f.Kind {
+	case "constraint":
+		def, _, _ := strings.Cut(f.Def, " ON DELETE")
+		return table + " " + strings.Replace(def, "PRIMARY KEY", "UNIQUE", 1)
+	case "index":
+		unique, def, _ := strings.Cut(f.Def, " USING btree ")
+		if strings.HasPrefix(unique, "CREATE UNIQUE") {
+			return table + " UNIQUE " + def
+		}
+		return table + " " + def
+	}
+	return ""
+}
+
+// rename gives what has another name than the migrations give it that name, since errors are told apart by names. A
+// unique index becomes the constraint that is wanted.
+func (c *completion) rename(diff catalog.Diff) {
+	for _, f := range diff.Missing {
+		i := slices.IndexFunc(diff.Extra, func(e catalog.Fact) bool {
+			return shape(f) != "" && shape(e) == shape(f) && (e.Kind == "index" || e.Kind == f.Kind && e.Def[0] == f.Def[0])
+		})
+		if i < 0 || f.Name == redundantIndex {
+			continue
+		}
+		table, name, _ := strings.Cut(f.Name, ".")
+		other := diff.Extra[i]
+		_, old, _ := strings.Cut(other.Name, ".")
+		after := other
+		after.Name, after.Kind = f.Name, f.Kind
+		switch {
+		case f.Kind == "index" && other.Kind == "index":
+			c.do(makes, "ALTER INDEX %s RENAME TO %s", quote(old), quote(name))
+			after.Def = f.Def
+		case other.Kind == "index":
+			kind, _, _ := strings.Cut(f.Def, " (")
+			c.do(makes, "ALTER TABLE %s ADD CONSTRAINT %s %s USING INDEX %s", quote(table), quote(name), kind, quote(old))
+			after.Def = f.Def
+		default:
+			c.do(makes, "ALTER TABLE %s RENAME CONSTRAINT %s TO %s", quote(table), quote(old), quote(name))
+		}
+		diff.Extra = slices.Delete(diff.Extra, i, i+1)
+		c.becomes(after, other)
+	}
+}
+
+// folded is a name without case, underscores and plural, as generators vary it.
+func folded(name string) string {
+	return strings.TrimSuffix(strings.ToLower(strings.ReplaceAll(name, "_", "")), "s")
+}
+
+const renamed = "the application must know the names at the same moment: they stand in its Drizzle schema, or in Better Auth's modelName and fields"
+
+// otherNames are the statements that give tables, or else columns, the names that the migrations give them. The
+// application must know of these at the same moment. A table must have the columns, too, to be taken for another.
+func otherNames(diff catalog.Diff) (sql []string) {
+	others := map[string]string{} // by what they are folded to
+	for _, f := range diff.Extra {
+		table, name, _ := strings.Cut(f.Name, ".")
+		if f.Kind == "table" {
+			others[folded(table)] = table
+		} else if f.Kind == "column" {
+			others[folded(table)+"."+folded(name)] = name
+			others[table+"."+folded(name)] = name
+		}
+	}
+	missing, strange := map[string]bool{}, map[string]bool{}
+	for _, f := range diff.Missing {
+		table, name, _ := strings.Cut(f.Name, ".")
+		missing[table] = missing[table] || f.Kind == "table"
+		if _, there := others[folded(table)+"."+folded(name)]; f.Kind == "column" && strings.Contains(f.Def, "NOT NULL") {
+			strange[table] = strange[table] || !there
+		}
+	}
+	for _, f := range diff.Missing {
+		if other, there := others[folded(f.Name)]; f.Kind == "table" && there && !strange[f.Name] {
+			sql = append(sql, fmt.Sprintf("ALTER TABLE %s RENAME TO %s;", quote(other), quote(f.Name)))
+		}
+	}
+	if len(sql) > 0 {
+		return append([]string{renamed}, sql...) // and then the columns
+	}
+	for _, f := range diff.Missing {
+		table, name, _ := strings.Cut(f.Name, ".")
+		if other, there := others[table+"."+folded(name)]; f.Kind == "column" && there && !missing[table] {
+			sql = append(sql, fmt.Sprintf("ALTER TABLE %s RENAME COLUMN %s TO %s;", quote(table), quote(other), quote(name)))
+		}
+	}
+	if len(sql) > 0 {
+		sql = append([]string{renamed}, sql...)
+	}
+	return sql
+}
+
+// obstacles are sentences on rows that statements would be refused for.
+func (m *Migrator) obstacles(ctx context.Context, steps []step) ([]string, error) {
+	found := []string{}
+	for _, s := range steps {
+		if s.obstacle == "" {
+			continue
+		}
+		var n int
+		if err := m.conn.QueryRow(ctx, "SELECT pg_catalog.count(*) FROM ("+m.in(s.obstacle)+") o").Scan(&n); err != nil {
+			return nil, plain(err)
+		}
+		if n > 0 {
+			found = append(found, fmt.Sprintf("rows are in the way, %d: resolve those that this lists: %s;", n, strings.ReplaceAll(s.obstacle, "SCHEMA.", "")))
+		}
+	}
+	return found, nil
+}
+
+// finish runs the statements of a completion. One that needs a lock for a moment gives way to those who queue behind it, and
+// asks again.
+func (m *Migrator) finish(ctx context.Context, steps []step) error {
+	for i, s := range steps {
+		start, wait := time.Now(), m.opts.LockTimeout
+		if s.phase != validates && s.phase != indexes {
+			wait = stall
+		}
+		for {
+			err := m.alone(ctx, s.sql, wait, func() {})
+			if said := refusalOf(err); said != nil && said.Code == lockNotAvailable && time.Since(start)+wait < m.opts.LockTimeout {
+				m.log.Info("waiting for a lock", "statement", i+1, "of", len(steps))
+				if err := pause(ctx, stall); err != nil {
+					return err
+				}
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w; what came before it stays, and adopt goes on from there", s.sql, lockTimeout(plain(err)))
+			}
+			break
+		}
+		m.log.Info("completed", "statement", i+1, "of", len(steps))
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+package migrate
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/zerostarter/authdb/db/migrations"
+	"github.com/zerostarter/authdb/migrate/catalog"
+)
+
+// A table of the Drizzle schema, and where a column, an index or a remark begins in it.
+var (
+	drizzleTable = regexp.MustCompile(`(?ms)^export const (\w+) = pgTable\(\n  "(\w+)",\n.*?^\)$`)
+	drizzleEntry = regexp.MustCompile(`^    (?:(?:\w+: \w+|index|uniqueIndex)\("(\w+)"\)|//)`)
+)
+
+// drizzle is what the Drizzle schema must have once Up has run, and may lack by what the catalog says: tables, or lines of
+// them. The columns of filled have a default that the schema does not give them.
+func (m *Migrator) drizzle(got []catalog.Fact, filled []string) []string {
+	text, needed := []string{}, map[string]bool{}
+	for _, f := range catalog.Minus(m.known(m.Latest()), got) {
+		table, name, _ := strings.Cut(f.Name, ".")
+		if f.Kind == "constraint" { // it stands in the line of its column
+			_, name, _ = strings.Cut(f.Def, "(")
+			name, _, _ = strings.Cut(name, ")")
+		}
+		needed[table+"."+name] = f.Name != redundantIndex
+	}
+	for _, match := range drizzleTable.FindAllStringSubmatch(migrations.Drizzle, -1) {
+		whole := needed[match[2]+"."]
+		take, lines := whole, ""
+		for line := range strings.Lines(match[0]) {
+			name := ""
+			if entry := drizzleEntry.FindStringSubmatch(line); entry != nil {
+				name = match[2] + "." + entry[1]
+				take = entry[1] != "" && needed[name]
+			} else if !strings.HasPrefix(line, "      ") { // what begins or ends a list
+				take = whole
+			}
+			if slices.Contains(filled, name) {
+				line = strings.Replace(line, `").`, `").defaultNow().`, 1)
+			}
+			if take {
+				lines += strings.ReplaceAll(line, "$onUpdate(now)", "$onUpdate(() => new Date())")
+			}
+		}
+		if lines != "" && !whole {
+			lines = "// " + match[1] + ":\n" + strings.TrimSuffix(lines, "\n")
+		}
+		if lines != "" {
+			text = append(text, lines)
+		}
+	}
+	return text
+}
