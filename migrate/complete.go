@@ -344,29 +344,19 @@ func (m *Migrator) obstacles(ctx context.Context, steps []step) ([]string, error
 	return found, nil
 }
 
-// finish runs the statements of a completion. One that needs a lock for a moment gives way to those who queue behind it, and
-// asks again.
+// finish runs the statements of a completion.
 func (m *Migrator) finish(ctx context.Context, steps []step) error {
 	for i, s := range steps {
-		start, wait := time.Now(), m.opts.LockTimeout
-		if s.phase != validates && s.phase != indexes {
-			wait = stall
+		name, wait := fmt.Sprintf("statement %d of %d", i+1, len(steps)), stall
+		if s.phase == validates || s.phase == indexes { // which block nobody
+			wait = m.opts.LockTimeout
 		}
-		for {
-			err := m.alone(ctx, s.sql, wait, func() {})
-			if said := refusalOf(err); said != nil && said.Code == lockNotAvailable && time.Since(start)+wait < m.opts.LockTimeout {
-				m.log.Info("waiting for a lock", "statement", i+1, "of", len(steps))
-				if err := pause(ctx, stall); err != nil {
-					return err
-				}
-				continue
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w; what came before it stays, and adopt goes on from there", s.sql, lockTimeout(plain(err)))
-			}
-			break
+		if err := m.patiently(ctx, name, time.Now().Add(m.opts.LockTimeout), wait, func() error {
+			return lockTimeout(m.alone(ctx, s.sql, wait, func() {}))
+		}); err != nil {
+			return fmt.Errorf("%w, at %s What came before it stays, and adopt --complete goes on from there", plain(err), s.sql)
 		}
-		m.log.Info("completed", "statement", i+1, "of", len(steps))
+		m.log.Info("completed", "name", name)
 	}
 	return nil
 }

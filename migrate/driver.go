@@ -79,21 +79,17 @@ func (d *driver) SetVersion(version int, dirty bool) error {
 	if dirty {
 		return nil
 	}
-	if d.tx != nil {
-		tx := d.tx
-		d.tx = nil
-		return d.end(ctx, tx, version)
+	tx := d.tx
+	if d.tx = nil; tx == nil {
+		var err error
+		if tx, err = d.m.conn.Begin(ctx); err != nil {
+			return err
+		}
 	}
-	return pgx.BeginFunc(ctx, d.m.conn, func(pgx.Tx) error { return d.note(ctx, version) })
-}
-
-// end notes the version in the transaction of the text, and commits that.
-func (d *driver) end(ctx context.Context, tx pgx.Tx, version int) error {
-	err := d.note(ctx, version)
-	if err == nil {
-		return tx.Commit(ctx)
+	if err := d.note(ctx, version); err != nil {
+		return errors.Join(err, tx.Rollback(ctx))
 	}
-	return errors.Join(err, tx.Rollback(ctx))
+	return tx.Commit(ctx) // of the text, too
 }
 
 func (d *driver) note(ctx context.Context, version int) error {

@@ -34,9 +34,25 @@ const maxName = 63
 // at is a name in the migrator's schema, as SQL.
 func at(name string) string { return pgx.Identifier{catalog.Own, name}.Sanitize() }
 
-// owns is what open makes where it is missing: never IF NOT EXISTS, which believes what somebody else made meanwhile.
-func (l ledger) owns() []struct{ is, make string } {
-	return []struct{ is, make string }{
+// own is what is made where it is missing: never IF NOT EXISTS, which believes what somebody else made meanwhile.
+type own struct{ is, make string }
+
+func makeMissing(ctx context.Context, tx pgx.Tx, list []own) error {
+	for _, o := range list {
+		var there bool
+		err := tx.QueryRow(ctx, o.is).Scan(&there)
+		if err == nil && !there {
+			_, err = tx.Exec(ctx, o.make)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l ledger) owns() []own {
+	return []own{
 		{`SELECT pg_catalog.to_regnamespace('authdb') IS NOT NULL`, `CREATE SCHEMA authdb`},
 		{is(catalog.Own, l.versions), `CREATE TABLE ` + at(l.versions) + ` (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)`},
 		{is(catalog.Own, l.history), `CREATE TABLE ` + at(l.history) + ` (

@@ -49,18 +49,11 @@ func readJournal(folder string) ([]drizzleMigration, error) {
 func (m *Migrator) noteJournal(ctx context.Context, list []drizzleMigration) ([]string, error) {
 	noted := []string{}
 	err := pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
-		for _, o := range []struct{ is, make string }{
+		if err := makeMissing(ctx, tx, []own{
 			{`SELECT pg_catalog.to_regnamespace('drizzle') IS NOT NULL`, `CREATE SCHEMA "drizzle"`},
 			{is("drizzle", "__drizzle_migrations"), `CREATE TABLE "drizzle"."__drizzle_migrations" (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint)`},
-		} {
-			var there bool
-			err := tx.QueryRow(ctx, o.is).Scan(&there)
-			if err == nil && !there {
-				_, err = tx.Exec(ctx, o.make)
-			}
-			if err != nil {
-				return err
-			}
+		}); err != nil {
+			return err
 		}
 		if _, err := tx.Exec(ctx, `LOCK TABLE "drizzle"."__drizzle_migrations" IN ROW EXCLUSIVE MODE`); err != nil {
 			return lockTimeout(err)

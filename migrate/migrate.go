@@ -312,15 +312,8 @@ func (m *Migrator) open(ctx context.Context) error {
 		return err
 	}
 	if err := pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
-		for _, o := range m.ledger.owns() {
-			var there bool
-			err := tx.QueryRow(ctx, o.is).Scan(&there)
-			if err == nil && !there {
-				_, err = tx.Exec(ctx, o.make)
-			}
-			if err != nil {
-				return fmt.Errorf("make the version table: %w", plain(err))
-			}
+		if err := makeMissing(ctx, tx, m.ledger.owns()); err != nil {
+			return fmt.Errorf("make the version table: %w", plain(err))
 		}
 		if _, err := tx.Exec(ctx, "LOCK TABLE "+at(m.ledger.versions)+", "+at(m.ledger.history)+" IN ROW EXCLUSIVE MODE"); err != nil {
 			return lockTimeout(plain(err))

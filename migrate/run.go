@@ -189,33 +189,39 @@ func (m *Migrator) isShared(ctx context.Context) (shared bool, err error) {
 	return shared, plain(err)
 }
 
-// run applies or undoes one migration, again and again where a lock is in the way, until LockTimeout is over. It waits
-// for a lock only briefly, since every reader queues behind it; but for an index that is built CONCURRENTLY, which
-// blocks nobody.
+// run applies or undoes one migration.
 func (m *Migrator) run(ctx context.Context, step migrations.Migration, up bool) error {
-	start, wait := time.Now(), stall
+	start := time.Now()
+	end, wait := start.Add(m.opts.LockTimeout), stall
 	if step.Index != nil {
 		if up {
 			if _, err := m.dropInvalid(ctx, step.Index, m.opts.LockTimeout); err != nil { // of a build that was ended
 				return err
 			}
 		}
-		wait = max(stall, m.opts.LockTimeout-time.Since(start))
+		wait = max(stall, time.Until(end)) // which blocks nobody
 	}
-	for {
+	return m.patiently(ctx, step.Name, end, wait, func() error {
 		alone, err := m.migrate(step, up, wait)
 		if alone && err != nil { // only its note is missing
 			err = m.set(context.WithoutCancel(ctx), target(step, up))
 		}
-		if err == nil {
-			m.log.Info("migrated", "name", step.Name, "version", target(step, up), "took", time.Since(start).Round(time.Millisecond))
-			return nil
+		if err != nil {
+			return m.settle(ctx, err, step, up)
 		}
-		err = m.settle(ctx, err, step, up)
-		if !errors.Is(err, ErrLockTimeout) || step.Index != nil || time.Since(start)+wait > m.opts.LockTimeout {
+		m.log.Info("migrated", "name", step.Name, "version", target(step, up), "took", time.Since(start).Round(time.Millisecond))
+		return nil
+	})
+}
+
+// patiently does what waits for a lock only briefly, since every reader queues behind it, again and again until end.
+func (m *Migrator) patiently(ctx context.Context, name string, end time.Time, wait time.Duration, do func() error) error {
+	for {
+		err := do()
+		if !errors.Is(err, ErrLockTimeout) || time.Now().Add(wait).After(end) {
 			return err
 		}
-		m.log.Info("waiting for a lock", "name", step.Name)
+		m.log.Info("waiting for a lock", "name", name)
 		if err := pause(ctx, stall+rand.N(stall)); err != nil {
 			return err
 		}
