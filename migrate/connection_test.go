@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -159,5 +160,45 @@ func TestOneTransaction(t *testing.T) {
 	verified(t, m)
 	if err := m.Up(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestErrorsSayItOnce: no sentence of an error repeats another, for whatever reason it came.
+func TestErrorsSayItOnce(t *testing.T) {
+	t.Parallel()
+	open := func(dsn string) error {
+		_, err := migrate.Open(t.Context(), dsn, migrate.Options{InsecureTLS: true})
+		return err
+	}
+	conn, dsn := database(t)
+	byHand(t, conn, 1)
+	exec(t, conn, duplicates+`; ALTER TABLE session DROP ip_address, ADD note text; ALTER TABLE team ALTER name TYPE varchar(9)`)
+	m := migrator(t, dsn, migrate.Options{LockTimeout: 300 * time.Millisecond})
+	other := migrator(t, dsn, migrate.Options{LockTimeout: 300 * time.Millisecond})
+	adopt := func(m *migrate.Migrator, opts migrate.AdoptOptions) error {
+		_, err := m.Adopt(t.Context(), opts)
+		return err
+	}
+	for name, err := range map[string]error{
+		"a host that is tried twice":   open("postgres://ada@127.0.0.1:1/x?sslmode=prefer"),
+		"two hosts, each tried twice":  open("postgres://ada@127.0.0.1:1,127.0.0.1:2/x?sslmode=allow"),
+		"no such name":                 open("postgres://ada@nowhere.invalid/x?sslmode=prefer"),
+		"no such database":             open(dsn + "&dbname=nowhere"),
+		"no such schema":               open(dsnWith(t, dsn, "search_path", "nowhere")),
+		"tables of somebody":           m.Up(t.Context()),
+		"a difference of each kind":    adopt(m, migrate.AdoptOptions{}),
+		"a difference and a statement": adopt(m, migrate.AdoptOptions{Complete: true, Superset: true}),
+		"another migrator":             adopt(other, migrate.AdoptOptions{}),
+		"an unknown version":           m.Goto(t.Context(), 99),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", name)
+			continue
+		}
+		for _, part := range strings.FieldsFunc(err.Error(), func(r rune) bool { return r == ';' || r == '\n' }) {
+			if part = strings.TrimSpace(part); strings.Count(err.Error(), part) > 1 {
+				t.Errorf("%s: %q is there twice: %v", name, part, err)
+			}
+		}
 	}
 }

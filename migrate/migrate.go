@@ -215,11 +215,26 @@ func (m *Migrator) connect(ctx context.Context) (*pgx.Conn, error) {
 			return nil, fmt.Errorf("%w: %w", ErrConnect, ErrPooler)
 		}
 		if !time.Now().Before(end) || pause(ctx, 250*time.Millisecond) != nil {
-			return nil, fmt.Errorf("%w: %w", ErrConnect, err)
+			return nil, fmt.Errorf("%w: %w", ErrConnect, saidOnce{err})
 		}
 		m.log.Info("waiting for the database")
 	}
 }
+
+// saidOnce is an error without lines that repeat: a host that is tried with TLS and without may answer twice alike.
+type saidOnce struct{ error }
+
+func (e saidOnce) Error() string {
+	text := ""
+	for line := range strings.Lines(e.error.Error()) {
+		if line = strings.TrimSpace(line); !strings.Contains(text, line) {
+			text += "; " + line
+		}
+	}
+	return strings.ReplaceAll(strings.TrimPrefix(text, "; "), ":; ", ": ")
+}
+
+func (e saidOnce) Unwrap() error { return e.error }
 
 // pause waits, or returns the error of ctx.
 func pause(ctx context.Context, d time.Duration) error {

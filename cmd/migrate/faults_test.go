@@ -37,6 +37,13 @@ var faults = map[string]struct {
 		must(t, dsn, "up", "1")
 		sql(t, conn, `DROP SCHEMA authdb CASCADE`)
 	}, "up"},
+	"tables or columns are missing in a database that Better Auth made": {func(t *testing.T, dsn string, conn *pgx.Conn) {
+		must(t, dsn, "up", "1")
+		sql(t, conn, `DROP SCHEMA authdb CASCADE; DROP TABLE team_member; ALTER TABLE account DROP updated_at`)
+		if _, errs, code := migrateAt(t, dsn, "adopt"); code != 4 || !strings.Contains(errs, "--complete") {
+			t.Errorf("adopt: exit %d, %s", code, errs)
+		}
+	}, "up"},
 	"rows are in the way of a unique index": {func(t *testing.T, dsn string, conn *pgx.Conn) {
 		must(t, dsn, "goto", "2")
 		sql(t, conn, `INSERT INTO "user" (id, name, email) VALUES ('u', '', 'ada@example.com')`)
