@@ -60,6 +60,10 @@ test/drizzle: ## Prove what drizzle-kit finds to change, and that adopt takes it
 	@$(withpg) test/drizzle/run.sh
 	@$(withpg) test/drizzle/adopt.sh
 
+.PHONY: test/adoption
+test/adoption: ## Adopt what Better Auth's generators of 1.0 to 1.7 make, and run test/betterauth on it (needs Node 20 and npm; size=full: each version)
+	@AUTHDB_ADOPTION=$(size) $(withpg) test/adoption/run.sh
+
 .PHONY: test/betterauth
 test/betterauth: ## Run beside a real Better Auth server, in five versions (needs Node 20 and npm)
 	@$(withpg) test/betterauth/run.sh

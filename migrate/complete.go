@@ -57,7 +57,7 @@ func quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
 
 // complete plans for facts that live returned.
 func (m *Migrator) complete(got []catalog.Fact) completion {
-	c := completion{facts: got, remedies: otherNames(m.difference(got))}
+	c := completion{facts: got, remedies: otherNames(catalog.Compare(m.known(m.Latest()), got))}
 	if len(c.remedies) > 0 {
 		return c // of what has no name yet, nothing can be said
 	}
@@ -128,10 +128,11 @@ func (m *Migrator) complete(got []catalog.Fact) completion {
 	return c
 }
 
-// column takes a definition apart.
-var column = regexp.MustCompile(`^(.+?)( NOT NULL)?( DEFAULT .+)?$`)
-
-var notNullCheck = regexp.MustCompile(`^authdb_\w+_not_null$`)
+var (
+	column       = regexp.MustCompile(`^(.+?)( NOT NULL)?( DEFAULT .+)?$`) // the parts of a definition
+	numbers      = regexp.MustCompile(`^(uuid|integer|bigint|smallint)$`)
+	notNullCheck = regexp.MustCompile(`^authdb_\w+_not_null$`)
+)
 
 // addColumn gives a column that must have a value one by default, and leaves it that: who writes the table knows nothing
 // of the column.
@@ -156,8 +157,11 @@ func (c *completion) alterColumn(d catalog.Change, table, name string) {
 	t, n := quote(table), quote(name)
 	alter := fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s", t, n)
 	switch {
-	case want[1] != got[1] && (name == "id" || strings.HasSuffix(name, "_id")):
-		c.byHand("ids must be text; with others authdb does not work: %s is %s", d.Want.Name, got[1])
+	case strings.HasPrefix(got[1], want[1]+" ") && !strings.HasPrefix(got[1], want[1]+" COLLATE"): // an identity, say
+		c.byHand("%s must be %s", d.Want.Name, d.Want.Def)
+		return
+	case want[1] == "text" && numbers.MatchString(got[1]):
+		c.byHand("%s must be text, and is %s: authdb does not work with such ids", d.Want.Name, got[1])
 		return
 	case want[1] != got[1]:
 		c.byHand("%s TYPE %s;", alter, want[1])
@@ -348,7 +352,7 @@ func (m *Migrator) obstacles(ctx context.Context, steps []step) ([]string, error
 func (m *Migrator) finish(ctx context.Context, steps []step) error {
 	for i, s := range steps {
 		name, wait := fmt.Sprintf("statement %d of %d", i+1, len(steps)), stall
-		if s.phase == validates || s.phase == indexes { // which block nobody
+		if s.phase == fills || s.phase == validates || s.phase == indexes { // which block nobody
 			wait = m.opts.LockTimeout
 		}
 		if err := m.patiently(ctx, name, time.Now().Add(m.opts.LockTimeout), wait, func() error {

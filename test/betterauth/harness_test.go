@@ -139,7 +139,12 @@ func (l *lines) tail() string {
 // database first.
 func newWorld(t *testing.T, exact string, before ...string) *world {
 	t.Helper()
-	dsn := authdbtest.DSN(t)
+	return newWorldOn(t, authdbtest.DSN(t), "schema.mjs", exact, before...)
+}
+
+// newWorldOn is newWorld on a database, for which the server has that Drizzle schema.
+func newWorldOn(t *testing.T, dsn, schema, exact string, before ...string) *world {
+	t.Helper()
 	store, err := authdb.Open(t.Context(), dsn, authdb.WithInsecureTLS(), authdb.WithPoolConfig(func(c *pgxpool.Config) {
 		c.MaxConns = 16
 		c.ConnConfig.RuntimeParams["application_name"] = ours
@@ -164,16 +169,16 @@ func newWorld(t *testing.T, exact string, before ...string) *world {
 	if _, err := fmt.Sscanf(exact, "%d.%d.%d", &w.version[0], &w.version[1], &w.version[2]); err != nil {
 		t.Fatal(err)
 	}
-	w.start(exact, dsn)
+	w.start(exact, dsn, schema)
 	return w
 }
 
 // start runs server.mjs, which ends with its input, however this process ends.
-func (w *world) start(exact, dsn string) {
+func (w *world) start(exact, dsn, schema string) {
 	w.t.Helper()
 	line, _, _ := strings.Cut(strings.TrimPrefix(exact, "1."), ".")
 	cmd := exec.Command("node", "server.mjs", "1."+line)
-	cmd.Env = append(os.Environ(), "SECRET="+secret)
+	cmd.Env = append(os.Environ(), "SECRET="+secret, "SCHEMA="+schema)
 	cmd.Env = append(cmd.Env, pgEnv(w.t, dsn)...)
 	cmd.Stderr = w.log
 	stdin, err := cmd.StdinPipe()

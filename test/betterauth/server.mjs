@@ -7,10 +7,10 @@ import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { drizzle } from "drizzle-orm/node-postgres"
 import pg from "pg"
-// db/migrations/drizzle.ts, which drizzle-kit finds to be what the migrations make.
-import * as schema from "./node_modules/schema.mjs"
 
 const version = process.argv[2]
+// db/migrations/drizzle.ts, which drizzle-kit finds to be what the migrations make, or a variant of it.
+const schema = await import(`./node_modules/${process.env.SCHEMA}`)
 const load = (path) => import(`better-auth-${version}${path}`)
 const [{ betterAuth }, { organization }, { drizzleAdapter }, { toNodeHandler }] = await Promise.all(
   ["", "/plugins/organization", "/adapters/drizzle", "/node"].map(load),
