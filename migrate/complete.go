@@ -211,7 +211,7 @@ func (c *completion) addConstraint(f catalog.Fact, table, name string, fresh boo
 				c.facts = catalog.Minus(c.facts, []catalog.Fact{other})
 			}
 		}
-		c.addIndex(catalog.Fact{Def: fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s (%s)", n, t, columns)}, table)
+		c.addIndex(catalog.Fact{Def: fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s USING btree (%s)", n, t, columns)}, table)
 		c.do(tidies, "ALTER TABLE %s ADD CONSTRAINT %s %s USING INDEX %[2]s", t, n, kind)
 	}
 }

@@ -98,7 +98,7 @@ func TestComplete(t *testing.T) {
 		},
 		{
 			name: "a unique key", do: `ALTER TABLE session DROP CONSTRAINT session_token_unique`,
-			want:    one(`CREATE UNIQUE INDEX CONCURRENTLY "session_token_unique" ON "session" (token);`, `ALTER TABLE "session" ADD CONSTRAINT "session_token_unique" UNIQUE USING INDEX "session_token_unique";`),
+			want:    one(`CREATE UNIQUE INDEX CONCURRENTLY "session_token_unique" ON "session" USING btree (token);`, `ALTER TABLE "session" ADD CONSTRAINT "session_token_unique" UNIQUE USING INDEX "session_token_unique";`),
 			drizzle: `token: text("token").notNull().unique(),`,
 		},
 		{
@@ -111,7 +111,7 @@ func TestComplete(t *testing.T) {
 		},
 		{
 			name: "a primary key", do: `ALTER TABLE verification DROP CONSTRAINT verification_pkey`,
-			want: one(`CREATE UNIQUE INDEX CONCURRENTLY "verification_pkey" ON "verification" (id);`, `ALTER TABLE "verification" ADD CONSTRAINT "verification_pkey" PRIMARY KEY USING INDEX "verification_pkey";`),
+			want: one(`CREATE UNIQUE INDEX CONCURRENTLY "verification_pkey" ON "verification" USING btree (id);`, `ALTER TABLE "verification" ADD CONSTRAINT "verification_pkey" PRIMARY KEY USING INDEX "verification_pkey";`),
 		},
 		{
 			name: "a foreign key", do: `ALTER TABLE team DROP CONSTRAINT team_organization_id_organization_id_fk`,
