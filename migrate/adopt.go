@@ -292,6 +292,8 @@ var fixes = []struct{ table, column, sql string }{
 const duplicateTeams = `SELECT pg_catalog.array_agg(DISTINCT team_id) FROM (
 	SELECT team_id FROM SCHEMA."team_member" GROUP BY team_id, user_id HAVING pg_catalog.count(*) > 1) d`
 
+var errRollback = errors.New("roll back")
+
 // fix runs the rules in one transaction. Nobody writes to the tables meanwhile, and everybody reads.
 func (m *Migrator) fix(ctx context.Context, dryRun bool) (done []Fix, err error) {
 	err = pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {

@@ -43,10 +43,11 @@ func (*driver) Drop() error { return errNotHere }
 // Close leaves the connection to the Migrator.
 func (*driver) Close() error { return nil }
 
-// Lock waits for programs that use golang-migrate alone, and keeps them away where that does no harm.
+// Lock waits for programs that use golang-migrate alone, and keeps them away. Not while an index is built CONCURRENTLY:
+// that would wait for those who wait for this lock in the server, and they for us. They find the database dirty then.
 func (d *driver) Lock() error {
 	ctx := context.Background()
-	err := d.m.engineLock(ctx, time.Now().Add(d.m.opts.LockTimeout))
+	err := d.m.poll(ctx, time.Now().Add(d.m.opts.LockTimeout), d.m.engine)
 	if err == nil && d.step.Index != nil {
 		err = d.m.engineUnlock(ctx)
 	}

@@ -23,7 +23,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/golang-migrate/migrate/v4/database"
+	engine "github.com/golang-migrate/migrate/v4/database"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/zerostarter/authdb/db/migrations"
@@ -97,6 +97,7 @@ type Migrator struct {
 	schema string   // of these, the one that has the tables, or that gets them
 	locked bool
 	ledger ledger
+	engine int64 // the lock of golang-migrate's own driver, and so of its CLI and of programs that know nothing of ours
 	opened bool // the version table is there, and as it should be
 }
 
@@ -191,11 +192,19 @@ func (m *Migrator) findSchema(ctx context.Context) error {
 	if len(m.path) == 0 {
 		return ErrNoSchema
 	}
-	err := m.conn.QueryRow(ctx, `SELECT coalesce((SELECT s FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY p (s, n) WHERE EXISTS (
-		SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relname = 'user' AND c.relkind <> 'i' AND n.nspname = s) ORDER BY n LIMIT 1), ($1::text[])[1])`, m.path).Scan(&m.schema)
+	var database string
+	err := m.conn.QueryRow(ctx, `SELECT pg_catalog.current_database(), coalesce((SELECT s FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY p (s, n)
+		WHERE EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relname = 'user' AND c.relkind <> 'i' AND n.nspname = s) ORDER BY n LIMIT 1), ($1::text[])[1])`, m.path).Scan(&database, &m.schema)
+	if err != nil {
+		return plain(err)
+	}
 	m.ledger = ledgerOf(m.schema)
-	return plain(err)
+	id, err := engine.GenerateAdvisoryLockId(database, catalog.Own, m.ledger.versions)
+	if err == nil {
+		m.engine, err = strconv.ParseInt(id, 10, 64)
+	}
+	return err
 }
 
 // in replaces SCHEMA. by the schema of the tables.
@@ -255,7 +264,7 @@ func (m *Migrator) lock(ctx context.Context) error {
 	if err := m.poll(ctx, end, lockKey); err != nil {
 		return err
 	}
-	err := m.engineLock(ctx, end)
+	err := m.poll(ctx, end, m.engine)
 	if err == nil {
 		err = m.engineUnlock(ctx)
 	}
@@ -269,35 +278,9 @@ func (m *Migrator) lock(ctx context.Context) error {
 
 const unlock = "SELECT pg_catalog.pg_advisory_unlock($1)"
 
-// engineLock takes the lock of golang-migrate's own driver, and so of its CLI and of programs that know nothing of
-// ours. Not while an index is built CONCURRENTLY: that would wait for those who wait for this lock in the server, and
-// they for us. They find the database dirty then.
-func (m *Migrator) engineLock(ctx context.Context, end time.Time) error {
-	key, err := m.engineKey(ctx)
-	if err != nil {
-		return err
-	}
-	return m.poll(ctx, end, key)
-}
-
 func (m *Migrator) engineUnlock(ctx context.Context) error {
-	key, err := m.engineKey(ctx)
-	if err == nil {
-		_, err = m.conn.Exec(ctx, unlock, key)
-	}
+	_, err := m.conn.Exec(ctx, unlock, m.engine)
 	return err
-}
-
-func (m *Migrator) engineKey(ctx context.Context) (int64, error) {
-	var name string
-	if err := m.conn.QueryRow(ctx, "SELECT pg_catalog.current_database()").Scan(&name); err != nil {
-		return 0, err
-	}
-	id, err := database.GenerateAdvisoryLockId(name, catalog.Own, m.ledger.versions)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseInt(id, 10, 64)
 }
 
 // poll takes a lock as soon as it is free. A wait in the server would hold a snapshot, which another's CREATE INDEX

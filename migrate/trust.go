@@ -155,9 +155,13 @@ func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
 }
 
 // tables are the names of those that the migrations up to version make where the application's are.
-func (m *Migrator) tables(version int) (names []string) {
+func (m *Migrator) tables(version int) []string {
+	return slices.DeleteFunc(m.allTables(version), func(name string) bool { return strings.HasPrefix(name, catalog.Own+".") })
+}
+
+func (m *Migrator) allTables(version int) (names []string) {
 	for _, f := range m.known(version) {
-		if f.Kind == "table" && !strings.HasPrefix(f.Name, catalog.Own+".") {
+		if f.Kind == "table" {
 			names = append(names, f.Name)
 		}
 	}
@@ -179,16 +183,10 @@ func (m *Migrator) checkTables(ctx context.Context, version int) error {
 	if version == 0 {
 		return nil
 	}
-	names := m.tables(version)
-	for _, f := range m.known(version) {
-		if f.Kind == "table" && strings.HasPrefix(f.Name, catalog.Own+".") {
-			names = append(names, f.Name)
-		}
-	}
 	missing := []string{}
 	if err := m.conn.QueryRow(ctx, `SELECT pg_catalog.array_agg(name) FROM pg_catalog.unnest($2::text[]) name WHERE NOT EXISTS (
 		SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE (n.nspname::text = $1::text AND c.relname::text = name OR n.nspname::text = 'authdb' AND name = 'authdb.' || c.relname::text) AND c.relkind IN ('r', 'p'))`, m.schema, names).Scan(&missing); err != nil || len(missing) == 0 {
+		WHERE (n.nspname::text = $1::text AND c.relname::text = name OR n.nspname::text = 'authdb' AND name = 'authdb.' || c.relname::text) AND c.relkind IN ('r', 'p'))`, m.schema, m.allTables(version)).Scan(&missing); err != nil || len(missing) == 0 {
 		return plain(err)
 	}
 	return fmt.Errorf("%w: the version table says %d, and in schema %s there is no %s. If another schema has them, name it in search_path; "+

@@ -147,35 +147,29 @@ func (m *Migrator) expected(ctx context.Context, version int) ([]catalog.Fact, s
 	return facts, "scratch schema", plain(err)
 }
 
-var errRollback = errors.New("roll back")
-
 // scratch runs the migrations in a schema that never exists for anybody else, with another one in the place of authdb's
 // own. An index is built in a transaction there, so not CONCURRENTLY.
 func (m *Migrator) scratch(ctx context.Context, version int) (facts []catalog.Fact, err error) {
-	err = pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
-		schema := "authdb_scratch_" + strings.ToLower(rand.Text()) // which nobody can have made before
-		own := schema + "_own"
-		inScratch := strings.NewReplacer("CONCURRENTLY ", "", `"`+catalog.Own+`"`, own)
-		if _, err := tx.Exec(ctx, "CREATE SCHEMA "+schema+"; SET LOCAL search_path = "+schema+", pg_temp"); err != nil {
-			return err
-		}
-		for _, s := range m.steps {
-			if s.Version > version {
-				break
-			}
-			if _, err := tx.Exec(ctx, inScratch.Replace(s.Up)); err != nil {
-				return fmt.Errorf("%s in a scratch schema: %w", s.Name, err)
-			}
-		}
-		if facts, err = catalog.Read(ctx, tx, schema, own); err != nil {
-			return err
-		}
-		return errRollback
-	})
-	if errors.Is(err, errRollback) {
-		err = nil
+	tx, err := m.conn.Begin(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return facts, err
+	defer func() { err = errors.Join(err, tx.Rollback(context.WithoutCancel(ctx))) }()
+	schema := "authdb_scratch_" + strings.ToLower(rand.Text()) // which nobody can have made before
+	own := schema + "_own"
+	inScratch := strings.NewReplacer("CONCURRENTLY ", "", `"`+catalog.Own+`"`, own)
+	if _, err := tx.Exec(ctx, "CREATE SCHEMA "+schema+"; SET LOCAL search_path = "+schema+", pg_temp"); err != nil {
+		return nil, err
+	}
+	for _, s := range m.steps {
+		if s.Version > version {
+			break
+		}
+		if _, err := tx.Exec(ctx, inScratch.Replace(s.Up)); err != nil {
+			return nil, fmt.Errorf("%s in a scratch schema: %w", s.Name, err)
+		}
+	}
+	return catalog.Read(ctx, tx, schema, own)
 }
 
 // known returns what the migrations up to version make, as this program was built with it.
