@@ -6,6 +6,9 @@
 #
 #   DATABASE_URL=postgres://user:password@host:5432/postgres test/adoption/run.sh
 #
+# In between, drizzle-kit push finds nothing to change in a database so adopted and migrated, once the schema of the
+# application has the lines that adopt prints.
+#
 # With UPDATE_FORMS=1 it writes the forms anew, and stops.
 set -euo pipefail
 trap 'echo "adoption: failed at line $LINENO" >&2' ERR
@@ -25,8 +28,16 @@ if ! cmp -s package-lock.json node_modules/.installed-lock; then
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || fail "npm ci failed"
 	cp package-lock.json node_modules/.installed-lock
 fi
+[[ ${DATABASE_URL:-} =~ ^(postgres(ql)?://[^/?]*)(/[^?]*)?(\?.*)?$ ]] ||
+	fail "set DATABASE_URL to a postgres:// URL of a server where a database may be created"
+name=authdb_adoption_$$_$RANDOM
+scratch=${BASH_REMATCH[1]}/$name${BASH_REMATCH[4]:-}
 tmp=$(mktemp -d)
-trap 'rm -rf "$tmp" schema_*.ts' EXIT
+cleanup() {
+	rm -rf "$tmp" schema_*.ts
+	echo "DROP DATABASE IF EXISTS $name WITH (FORCE)" | node db.mjs
+}
+trap cleanup EXIT
 export BETTER_AUTH_TELEMETRY=0
 
 # generate VERSION OUT: the CLI of that version, with its own better-auth.
@@ -70,5 +81,29 @@ for adapter in drizzle kysely; do
 done
 [[ -z ${UPDATE_FORMS:-} ]] || exit 0
 echo "adoption: the generators of 8 versions make the forms that are kept ($checks checks)"
+
+go build -C ../.. -o "$tmp/migrate" ./cmd/migrate
+adopt() { DATABASE_URL=$scratch "$tmp/migrate" adopt --superset --complete --json >"$tmp/adopted" 2>/dev/null; }
+push() {
+	DATABASE_URL=$scratch DRIZZLE_SCHEMA=./$1 timeout 60 node node_modules/drizzle-kit/bin.cjs push --strict --verbose </dev/null 2>&1 || true
+}
+checks=0
+for file in "$forms"/drizzle-*.sql; do
+	form=${file##*/drizzle-} && form=${form%.sql}
+	schema=schema_${form/-/_}.ts
+	echo "DROP DATABASE IF EXISTS $name WITH (FORCE); CREATE DATABASE $name TEMPLATE template0" | node db.mjs
+	DATABASE_URL=$scratch node db.mjs <"$file"
+	if ! adopt; then # it wants the columns renamed
+		node -p 'JSON.parse(fs.readFileSync(0)).remedies.slice(1).join("\n")' <"$tmp/adopted" | DATABASE_URL=$scratch node db.mjs
+		adopt || fail "$form is not adopted:" "$(cat "$tmp/adopted")"
+	fi
+	DATABASE_URL=$scratch "$tmp/migrate" up >/dev/null 2>&1 || fail "up on $form"
+	node merge.mjs "$schema" <"$tmp/adopted" >schema_merged.ts
+	out=$(push schema_merged.ts)
+	[[ $out == *"No changes detected"* ]] || fail "push has something to change in $form:" "$out"
+	checks=$((checks + 1))
+done
+[[ $(push "$schema") != *"No changes detected"* ]] || fail "control: push does not miss the lines"
+echo "adoption: with the printed lines drizzle-kit push has nothing to change ($checks forms)"
 
 ../betterauth/run.sh -tags 'betterauth adoption' -run '^TestForms$' -timeout 60m
