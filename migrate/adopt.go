@@ -83,14 +83,23 @@ func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, erro
 	if err := m.trust(ctx, true, opts.DrizzleJournal != ""); err != nil {
 		return a, err
 	}
-	// What is yet to be completed has no rows that matter, or none of these columns.
 	if a.Duplicates, err = m.duplicates(ctx, a.Version, m.Latest()); err != nil {
 		return a, err
 	}
-	if err := m.conn.QueryRow(ctx, m.in(countMisplaced)).Scan(&a.Misplaced, &a.Capitals); err != nil {
+	if there, err := m.has(ctx, `"account"`, "provider_id", "account_id", "user_id"); err != nil {
+		return a, plain(err)
+	} else if there {
+		if err := m.conn.QueryRow(ctx, m.in(countMisplaced)).Scan(&a.Misplaced); err != nil {
+			return a, plain(err)
+		}
+	}
+	if err := m.conn.QueryRow(ctx, m.in(countCapitals)).Scan(&a.Capitals); err != nil {
 		return a, plain(err)
 	}
-	if opts.Fix {
+	switch {
+	case opts.Fix && opts.DryRun && len(a.Complete) > 0:
+		a.Notes = append(a.Notes, "which rows --fix changes, it tells once the rest is complete")
+	case opts.Fix:
 		if a.Fixed, err = m.fix(ctx, opts.DryRun); err != nil {
 			return a, plain(err)
 		}
@@ -209,8 +218,10 @@ func (m *Migrator) difference(got []catalog.Fact) catalog.Diff {
 	return diff
 }
 
-const countMisplaced = `SELECT (SELECT pg_catalog.count(*) FROM SCHEMA."account" WHERE provider_id = 'credential' AND account_id <> user_id),
-	(SELECT pg_catalog.count(*) FROM SCHEMA."user" WHERE email <> pg_catalog.lower(email))`
+const (
+	countMisplaced = `SELECT pg_catalog.count(*) FROM SCHEMA."account" WHERE provider_id = 'credential' AND account_id <> user_id`
+	countCapitals  = `SELECT pg_catalog.count(*) FROM SCHEMA."user" WHERE email <> pg_catalog.lower(email)`
+)
 
 // LowerEmails cures what [Adoption] counts as Capitals, but for addresses that two users share.
 const LowerEmails = `UPDATE "user" u SET email = pg_catalog.lower(email) WHERE email <> pg_catalog.lower(email) ` +
@@ -298,17 +309,9 @@ var errRollback = errors.New("roll back")
 func (m *Migrator) fix(ctx context.Context, dryRun bool) (done []Fix, err error) {
 	err = pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
 		done = []Fix{}
-		if err := m.send(ctx, timeouts("SET LOCAL ", m.opts.LockTimeout, 0)); err != nil {
-			return err
-		}
-		for _, table := range []string{`"account"`, `"member"`, `"team"`, `"team_member"`} {
-			there, err := m.has(ctx, table, "id")
-			if err == nil && there {
-				err = m.send(ctx, m.in("LOCK TABLE SCHEMA."+table+" IN SHARE ROW EXCLUSIVE MODE"))
-			}
-			if err != nil {
-				return lockTimeout(err)
-			}
+		if err := m.send(ctx, timeouts("SET LOCAL ", m.opts.LockTimeout, 0)+"; "+m.in(
+			`LOCK TABLE SCHEMA."account", SCHEMA."member", SCHEMA."team", SCHEMA."team_member" IN SHARE ROW EXCLUSIVE MODE`)); err != nil {
+			return lockTimeout(err)
 		}
 		if err := m.trust(ctx, true, false); err != nil { // again: whoever it waited for has hung what there is to hang
 			return err

@@ -176,9 +176,9 @@ func (c *completion) alterColumn(d catalog.Change, table, name string) {
 	case want[3] != got[3]:
 		c.do(alters, "%s SET%s", alter, want[3])
 	}
-	switch check := quote("authdb_" + name + "_not_null"); {
-	case want[2] == got[2]:
-	case want[2] == "":
+	switch check := quote("authdb_" + name + "_not_null"); want[2] {
+	case got[2]:
+	case "":
 		c.do(alters, "%s DROP NOT NULL", alter)
 	default:
 		c.do(alters, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s, ADD CONSTRAINT %[2]s CHECK (%s IS NOT NULL) NOT VALID", t, check, n)
@@ -296,9 +296,10 @@ func otherNames(diff catalog.Diff) (sql []string) {
 	others := map[string]string{} // by what they are folded to
 	for _, f := range diff.Extra {
 		table, name, _ := strings.Cut(f.Name, ".")
-		if f.Kind == "table" {
+		switch f.Kind {
+		case "table":
 			others[folded(table)] = table
-		} else if f.Kind == "column" {
+		case "column":
 			others[folded(table)+"."+folded(name)] = name
 			others[table+"."+folded(name)] = name
 		}

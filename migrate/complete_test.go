@@ -155,10 +155,15 @@ func TestComplete(t *testing.T) {
 			})
 		})
 	}
-	for name, make := range map[string]func(*testing.T, *pgx.Conn) int{
+	for name, prepare := range map[string]func(*testing.T, *pgx.Conn) int{
 		"without organizations": func(t *testing.T, conn *pgx.Conn) int {
 			core(t, conn)
 			return 21
+		},
+		"users alone": func(t *testing.T, conn *pgx.Conn) int {
+			core(t, conn)
+			exec(t, conn, `DROP TABLE account, session, verification`)
+			return 27
 		},
 		"organizations of old": func(t *testing.T, conn *pgx.Conn) int {
 			core(t, conn)
@@ -169,7 +174,7 @@ func TestComplete(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			conn, dsn := database(t)
-			completes(t, conn, dsn, make(t, conn), func(migrate.Adoption) {})
+			completes(t, conn, dsn, prepare(t, conn), func(migrate.Adoption) {})
 		})
 	}
 }
@@ -188,6 +193,9 @@ func completes(t *testing.T, conn *pgx.Conn, dsn string, statements int, look fu
 	shown, err := m.Adopt(t.Context(), migrate.AdoptOptions{DryRun: true})
 	if errors.Is(err, migrate.ErrDrift) != (statements > 0) || len(shown.Complete) != statements || len(shown.Drizzle) > 0 || len(shown.Remedies) > 0 {
 		t.Errorf("without being asked: %v, %d statements\n%s\n%s", err, len(shown.Complete), strings.Join(shown.Complete, "\n"), shown.Remedies)
+	}
+	if _, err := m.Adopt(t.Context(), migrate.AdoptOptions{Complete: true, DryRun: true, Fix: true}); err != nil {
+		t.Error(err)
 	}
 	dry, err := m.Adopt(t.Context(), migrate.AdoptOptions{Complete: true, DryRun: true})
 	if err != nil {

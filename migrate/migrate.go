@@ -98,7 +98,7 @@ type Migrator struct {
 	locked bool
 	ledger ledger
 	engine int64 // the lock of golang-migrate's own driver, and so of its CLI and of programs that know nothing of ours
-	opened bool // the version table is there, and as it should be
+	opened bool  // the version table is there, and as it should be
 }
 
 // Open connects to the database that dsn names. It takes no lock and changes nothing. It returns [ErrConnect],
@@ -224,16 +224,16 @@ func (m *Migrator) connect(ctx context.Context) (*pgx.Conn, error) {
 			return nil, fmt.Errorf("%w: %w", ErrConnect, ErrPooler)
 		}
 		if !time.Now().Before(end) || pause(ctx, 250*time.Millisecond) != nil {
-			return nil, fmt.Errorf("%w: %w", ErrConnect, saidOnce{err})
+			return nil, fmt.Errorf("%w: %w", ErrConnect, onceError{err})
 		}
 		m.log.Info("waiting for the database")
 	}
 }
 
-// saidOnce is an error without lines that repeat: a host that is tried with TLS and without may answer twice alike.
-type saidOnce struct{ error }
+// onceError is an error without lines that repeat: a host that is tried with TLS and without may answer twice alike.
+type onceError struct{ error }
 
-func (e saidOnce) Error() string {
+func (e onceError) Error() string {
 	text := ""
 	for line := range strings.Lines(e.error.Error()) {
 		if line = strings.TrimSpace(line); !strings.Contains(text, line) {
@@ -243,7 +243,7 @@ func (e saidOnce) Error() string {
 	return strings.ReplaceAll(strings.TrimPrefix(text, "; "), ":; ", ": ")
 }
 
-func (e saidOnce) Unwrap() error { return e.error }
+func (e onceError) Unwrap() error { return e.error }
 
 // pause waits, or returns the error of ctx.
 func pause(ctx context.Context, d time.Duration) error {
