@@ -124,11 +124,12 @@ func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, erro
 // prove finds the version that the catalog is that of, with what later migrations make there already or not. With
 // Complete it makes what is missing first.
 func (m *Migrator) prove(ctx context.Context, a *Adoption, opts AdoptOptions) error {
-	got, family, notes, err := m.live(ctx)
+	before, err := m.live(ctx)
 	if err != nil {
 		return err
 	}
-	a.Family = family
+	a.Family = before.family
+	got := before.facts
 	c := m.complete(got)
 	if exist, err := m.hasTables(ctx); err != nil || !exist && len(c.remedies) == 0 {
 		return cmp.Or(err, ErrNothingToAdopt)
@@ -142,12 +143,11 @@ func (m *Migrator) prove(ctx context.Context, a *Adoption, opts AdoptOptions) er
 	for _, s := range c.steps {
 		a.Complete = append(a.Complete, s.sql)
 	}
-	before := got
 	if opts.Complete {
 		got = c.facts
 	}
 	a.Diff = m.difference(got)
-	a.Notes = append(append(m.unfilled(a.Diff.Extra), remedy(a.Diff)...), notes...)
+	a.Notes = append(append(m.unfilled(a.Diff.Extra), remedy(a.Diff)...), before.notes()...)
 	if opts.Superset {
 		a.Diff = a.Diff.WithoutExtra()
 	}
@@ -155,7 +155,7 @@ func (m *Migrator) prove(ctx context.Context, a *Adoption, opts AdoptOptions) er
 		return driftError(a, opts)
 	}
 	if opts.Complete {
-		a.Drizzle = m.drizzle(before, c.filled)
+		a.Drizzle = m.drizzle(before.facts, append(c.filled, before.filled...), before.retyped)
 	}
 	if opts.Complete && !opts.DryRun {
 		if err := m.trust(ctx, true, false); err != nil {
@@ -164,9 +164,11 @@ func (m *Migrator) prove(ctx context.Context, a *Adoption, opts AdoptOptions) er
 		if err := m.finish(ctx, c.steps); err != nil {
 			return err
 		}
-		if got, _, _, err = m.live(ctx); err != nil {
+		after, err := m.live(ctx)
+		if err != nil {
 			return err
 		}
+		got = after.facts
 		if a.Diff = m.difference(got); opts.Superset {
 			a.Diff = a.Diff.WithoutExtra()
 		}

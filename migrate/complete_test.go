@@ -132,6 +132,21 @@ func TestComplete(t *testing.T) {
 		},
 		{name: "the tables of teams", do: `DROP TABLE team_member, team; ALTER TABLE session DROP active_team_id`, want: slices.Repeat(one(""), 9), drizzle: `export const teamMember = pgTable(`},
 		{name: "half a migration", do: `ALTER TABLE team_member ADD membership_key text`, want: one(`ALTER TABLE "team" ADD COLUMN "member_count" integer NOT NULL DEFAULT 0;`), drizzle: `memberCount: integer("member_count").default(0).notNull(),`},
+		{
+			name: "a time with a zone", do: `ALTER TABLE session ALTER created_at TYPE timestamptz, ALTER created_at DROP DEFAULT`,
+			want:    one(`ALTER TABLE "session" ALTER COLUMN "created_at" SET DEFAULT now();`),
+			drizzle: `createdAt: timestamp("created_at", { withTimezone: true }).defaultNow().notNull(),`, notes: 1,
+		},
+		{
+			name: "a time with digits", do: `ALTER TABLE "user" ALTER updated_at TYPE timestamp(3), ALTER updated_at DROP NOT NULL`,
+			want:    slices.Repeat(one(""), 5),
+			drizzle: `updatedAt: timestamp("updated_at", { precision: 3 }).defaultNow().$onUpdate(() => new Date()).notNull(),`, notes: 1,
+		},
+		{
+			name: "a default that stays", do: `ALTER TABLE team_member ALTER created_at SET DEFAULT CURRENT_TIMESTAMP, ALTER created_at SET NOT NULL`,
+			want:    one(`ALTER TABLE "team_member" ALTER COLUMN "created_at" DROP NOT NULL;`),
+			drizzle: `createdAt: timestamp("created_at").defaultNow(),`, notes: 1,
+		},
 		{name: "times with a zone", do: `ALTER TABLE team ALTER created_at TYPE timestamptz; ALTER TABLE session ALTER expires_at TYPE timestamptz(3); ALTER TABLE "user" ALTER created_at SET DEFAULT CURRENT_TIMESTAMP`, notes: 1},
 		{name: "the present by default", do: `ALTER TABLE member ALTER created_at SET DEFAULT now(); ALTER TABLE organization ALTER created_at SET DEFAULT (now() AT TIME ZONE 'utc')`, notes: 1},
 	} {

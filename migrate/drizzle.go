@@ -12,12 +12,13 @@ import (
 // A table of the Drizzle schema, and where a column, an index or a remark begins in it.
 var (
 	drizzleTable = regexp.MustCompile(`(?ms)^export const (\w+) = pgTable\(\n  "(\w+)",\n.*?^\)$`)
+	drizzleTimes = regexp.MustCompile(`^timestamp(?:\((\d)\))? with(out)?`)
 	drizzleEntry = regexp.MustCompile(`^    (?:(?:\w+: \w+|index|uniqueIndex)\("(\w+)"\)|//)`)
 )
 
 // drizzle is what the Drizzle schema must have once Up has run, and may lack by what the catalog says: tables, or lines of
-// them. The columns of filled have a default that the schema does not give them.
-func (m *Migrator) drizzle(got []catalog.Fact, filled []string) []string {
+// them. Columns may have a default that the migrations do not give them (filled), or another type.
+func (m *Migrator) drizzle(got []catalog.Fact, filled []string, retyped []catalog.Fact) []string {
 	text, needed := []string{}, map[string]bool{}
 	for _, f := range catalog.Minus(m.known(m.Latest()), got) {
 		table, name, _ := strings.Cut(f.Name, ".")
@@ -39,7 +40,18 @@ func (m *Migrator) drizzle(got []catalog.Fact, filled []string) []string {
 				take = whole
 			}
 			if slices.Contains(filled, name) {
-				line = strings.Replace(line, `").`, `").defaultNow().`, 1)
+				line = strings.Replace(line, `")`, `").defaultNow()`, 1)
+			}
+			if i := slices.IndexFunc(retyped, func(f catalog.Fact) bool { return f.Name == name }); i >= 0 {
+				kind := drizzleTimes.FindStringSubmatch(retyped[i].Def)
+				options := []string{"precision: " + kind[1], "withTimezone: true"}
+				if kind[1] == "" {
+					options = options[1:]
+				}
+				if kind[2] != "" {
+					options = options[:len(options)-1]
+				}
+				line = strings.Replace(line, `")`, `", { `+strings.Join(options, ", ")+` })`, 1)
 			}
 			if take {
 				lines += strings.ReplaceAll(line, "$onUpdate(now)", "$onUpdate(() => new Date())")

@@ -50,6 +50,6 @@ func Known(m *Migrator, version int) []catalog.Fact { return m.known(version) }
 
 // Live is the catalog of the database.
 func Live(ctx context.Context, m *Migrator) ([]catalog.Fact, error) {
-	facts, _, _, err := m.live(ctx)
-	return facts, err
+	r, err := m.live(ctx)
+	return r.facts, err
 }

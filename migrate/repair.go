@@ -41,11 +41,11 @@ func (m *Migrator) Repair(ctx context.Context) (Repaired, error) {
 	if err != nil {
 		return r, fmt.Errorf("%w: %w", ErrDirty, err)
 	}
-	got, _, _, err := m.live(ctx)
+	got, err := m.live(ctx)
 	if err != nil {
 		return r, err
 	}
-	happened, diff := m.happened(got, step.Version)
+	happened, diff := m.happened(got.facts, step.Version)
 	if !diff.Empty() {
 		return r, fmt.Errorf("%w: %s can be neither undone nor finished; the catalog differs from what it makes:\n%s", ErrDirty, step.Name, diff)
 	}

@@ -72,13 +72,13 @@ func (m *Migrator) verify(ctx context.Context, version int, opts VerifyOptions) 
 	if err != nil {
 		return Verification{}, err
 	}
-	got, family, notes, err := m.live(ctx)
+	got, err := m.live(ctx)
 	if err != nil {
 		return Verification{}, err
 	}
-	v := Verification{Version: version, Family: family, Expected: source}
-	v.Diff = catalog.Compare(want, got)
-	v.Notes = append(append(m.unfilled(v.Diff.Extra), remedy(v.Diff)...), notes...)
+	v := Verification{Version: version, Family: got.family, Expected: source}
+	v.Diff = catalog.Compare(want, got.facts)
+	v.Notes = append(append(m.unfilled(v.Diff.Extra), remedy(v.Diff)...), got.notes()...)
 	around, err := m.surroundings(ctx)
 	if err != nil {
 		return Verification{}, err
@@ -121,16 +121,37 @@ func (m *Migrator) unfilled(extra []catalog.Fact) []string {
 	return notes
 }
 
+// reading is what live read.
+type reading struct {
+	facts   []catalog.Fact
+	family  string
+	retyped []catalog.Fact // columns that are tolerated though they have another type
+	filled  []string       // or a default that is not wanted
+}
+
+func (r reading) notes() (notes []string) {
+	var retyped []string
+	for _, f := range r.retyped {
+		retyped = append(retyped, f.Name)
+	}
+	if len(retyped) > 0 {
+		notes = append(notes, "times of another type, which serve as well: "+strings.Join(retyped, ", "))
+	}
+	if len(r.filled) > 0 {
+		notes = append(notes, "defaults that are not wanted, and do no harm: "+strings.Join(r.filled, ", "))
+	}
+	return notes
+}
+
 // live reads the facts of the schemas that the tables are in, under the names and with the definitions that the
 // migrations give, where the difference is none.
-func (m *Migrator) live(ctx context.Context) (facts []catalog.Fact, family string, notes []string, err error) {
-	got, err := catalog.Read(ctx, m.conn, m.schema, catalog.Own)
-	if err != nil {
-		return nil, "", nil, lockTimeout(err)
+func (m *Migrator) live(ctx context.Context) (r reading, err error) {
+	if r.facts, err = catalog.Read(ctx, m.conn, m.schema, catalog.Own); err != nil {
+		return r, lockTimeout(err)
 	}
-	facts, family = catalog.Normalize(got, m.known(m.Latest()))
-	facts, notes = catalog.Tolerate(facts, m.known(m.Latest()))
-	return facts, family, notes, nil
+	r.facts, r.family = catalog.Normalize(r.facts, m.known(m.Latest()))
+	r.facts, r.retyped, r.filled = catalog.Tolerate(r.facts, m.known(m.Latest()))
+	return r, nil
 }
 
 // expected returns what the migrations up to version make.
@@ -191,11 +212,11 @@ func (m *Migrator) alreadyThere(ctx context.Context, current, version int) (int,
 	if current == 0 {
 		return 0, nil // an empty schema, or Adopt's business
 	}
-	got, _, _, err := m.live(ctx)
+	got, err := m.live(ctx)
 	if err != nil {
 		return current, err
 	}
-	return m.covered(got, current, version), nil
+	return m.covered(got.facts, current, version), nil
 }
 
 // covered does so for given facts. A migration can make what the next takes away again, such as an index that becomes

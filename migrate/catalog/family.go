@@ -49,16 +49,15 @@ var (
 	present    = regexp.MustCompile(` DEFAULT (?:now\(\)|CURRENT_TIMESTAMP|timezone\('utc'::text, now\(\)\)|\(now\(\) AT TIME ZONE 'utc'::text\))$`)
 )
 
-// Tolerate gives columns of times the definitions that are wanted, as far as they differ in what makes none, and says
-// which.
-func Tolerate(got, want []Fact) (_ []Fact, notes []string) {
+// Tolerate gives columns of times the definitions that are wanted, as far as they differ in what makes none, and returns
+// those that have another type, as they are, and the names of those with a default that is not wanted.
+func Tolerate(got, want []Fact) (facts, retyped []Fact, filled []string) {
 	wanted, facts := index(want), make([]Fact, 0, len(got))
-	var zoned, filled []string
 	for _, f := range got {
 		w := wanted[f.key()]
 		if plain := "timestamp without time zone"; f.Kind == "column" && strings.HasPrefix(w.Def, plain) {
 			if def := timestamps.ReplaceAllString(f.Def, plain); def != f.Def {
-				zoned, f.Def = append(zoned, f.Name), def
+				retyped, f.Def = append(retyped, f), def
 			}
 			if def := present.ReplaceAllString(f.Def, ""); def != f.Def && !present.MatchString(w.Def) {
 				filled, f.Def = append(filled, f.Name), def
@@ -67,11 +66,5 @@ func Tolerate(got, want []Fact) (_ []Fact, notes []string) {
 		}
 		facts = append(facts, f)
 	}
-	if len(zoned) > 0 {
-		notes = append(notes, "times of another type, which serve as well: "+strings.Join(zoned, ", "))
-	}
-	if len(filled) > 0 {
-		notes = append(notes, "defaults that differ, and that authdb does not use: "+strings.Join(filled, ", "))
-	}
-	return facts, notes
+	return facts, retyped, filled
 }
