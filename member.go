@@ -210,7 +210,8 @@ func (r MemberRepository) GetByUser(ctx context.Context, organizationID, userID 
 	}, toMember)
 }
 
-// GetByEmail returns the membership of the user with that address in any case, or [ErrNotFound].
+// GetByEmail returns the membership of the user with that address, given in any case, or [ErrNotFound]; see
+// [UserRepository.GetByEmail].
 func (r MemberRepository) GetByEmail(ctx context.Context, organizationID, email string) (Member, error) {
 	const op = "Members.GetByEmail"
 	email = canonicalEmail(email)

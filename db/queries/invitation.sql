@@ -94,7 +94,8 @@ SELECT id FROM invitation WHERE id = @id FOR NO KEY UPDATE;
 -- teams that are gone are passed over, as Better Auth does. The inviter must still be one who could send it; see
 -- CreateInvitation. A membership that another server adds meanwhile is locked (DO UPDATE), since the seats rest on it.
 WITH invited AS (
-    SELECT i.organization_id, i.email = u.email AS is_recipient, u.email_verified AS is_verified,
+    SELECT i.organization_id, pg_catalog.lower(i.email) = pg_catalog.lower(u.email) AS is_recipient,
+        u.email_verified AS is_verified,
         i.status = 'pending' AS is_pending, i.status = 'accepted' AS is_accepted, i.expires_at <= @now AS has_expired,
         EXISTS (SELECT 1 FROM member m WHERE m.organization_id = i.organization_id AND m.user_id = u.id) AS is_member
     FROM invitation i JOIN "user" u ON u.id = @user_id
@@ -144,7 +145,8 @@ WITH invited AS (
     UPDATE invitation i SET status = 'canceled'
     FROM claimed
     WHERE i.organization_id IS NOT DISTINCT FROM claimed.organization_id
-      AND i.email = ANY(ARRAY[claimed.email, pg_catalog.lower(claimed.email)])
+      AND i.email = ANY(ARRAY[claimed.email, pg_catalog.lower(claimed.email),
+        (SELECT u.email FROM "user" u WHERE u.id = @user_id)])
       AND i.status = 'pending'
       AND i.id <> @id
 ), joined AS (
@@ -176,7 +178,7 @@ FROM invitation i JOIN member m ON m.organization_id = i.organization_id
 WHERE i.id = @id AND m.user_id = @user_id;
 
 -- name: GetInvitationOfRecipient :one
-SELECT i.* FROM invitation i JOIN "user" u ON u.email = i.email
+SELECT i.* FROM invitation i JOIN "user" u ON pg_catalog.lower(u.email) = pg_catalog.lower(i.email)
 WHERE i.id = @id AND u.id = @user_id;
 
 -- name: RejectInvitation :one
@@ -184,7 +186,7 @@ WITH verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM invitation i WHERE i.id = @id) THEN 'not found'
         WHEN NOT EXISTS (
-            SELECT 1 FROM invitation i JOIN "user" u ON u.email = i.email
+            SELECT 1 FROM invitation i JOIN "user" u ON pg_catalog.lower(u.email) = pg_catalog.lower(i.email)
             WHERE i.id = @id AND u.id = @user_id) THEN 'not the recipient'
         WHEN NOT @allow_unverified::boolean
             AND NOT (SELECT u.email_verified FROM "user" u WHERE u.id = @user_id) THEN 'not verified'
@@ -241,7 +243,7 @@ END::text AS outcome;
 -- The recipient knows the id from the link; the address keeps everybody else out.
 SELECT sqlc.embed(i), sqlc.embed(o), sqlc.embed(u)
 FROM "user" recipient
-JOIN invitation i ON i.email = recipient.email
+JOIN invitation i ON pg_catalog.lower(i.email) = pg_catalog.lower(recipient.email)
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
 WHERE i.id = @id AND recipient.id = @user_id AND (recipient.email_verified OR @allow_unverified::boolean);
@@ -281,7 +283,7 @@ LIMIT (SELECT @row_limit::integer);
 -- name: ListInvitationsByRecipient :many
 SELECT sqlc.embed(i), sqlc.embed(o), sqlc.embed(u)
 FROM "user" recipient
-JOIN invitation i ON i.email = recipient.email
+JOIN invitation i ON i.email = ANY(ARRAY[recipient.email, pg_catalog.lower(recipient.email)])
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
 WHERE recipient.id = @user_id AND (recipient.email_verified OR @allow_unverified::boolean)
@@ -294,7 +296,7 @@ LIMIT (SELECT @row_limit::integer);
 -- name: ListInvitationsByRecipientNewest :many
 SELECT sqlc.embed(i), sqlc.embed(o), sqlc.embed(u)
 FROM "user" recipient
-JOIN invitation i ON i.email = recipient.email
+JOIN invitation i ON i.email = ANY(ARRAY[recipient.email, pg_catalog.lower(recipient.email)])
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
 WHERE recipient.id = @user_id AND (recipient.email_verified OR @allow_unverified::boolean)

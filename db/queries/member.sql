@@ -81,7 +81,7 @@ WHERE m.organization_id = @organization_id
     SELECT pg_catalog.btrim(given.role, @spaces::text)
     FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
   AND (sqlc.narg('name')::text IS NULL
-    OR pg_catalog.strpos(u.email, sqlc.narg('email')::text) > 0
+    OR pg_catalog.strpos(pg_catalog.lower(u.email), sqlc.narg('email')::text) > 0
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower(sqlc.narg('name')::text)) > 0)
   AND (m.created_at, m.id) > (@after_created_at::timestamp, @after_id::text)
 ORDER BY m.created_at, m.id
@@ -95,7 +95,7 @@ WHERE m.organization_id = @organization_id
     SELECT pg_catalog.btrim(given.role, @spaces::text)
     FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
   AND (sqlc.narg('name')::text IS NULL
-    OR pg_catalog.strpos(u.email, sqlc.narg('email')::text) > 0
+    OR pg_catalog.strpos(pg_catalog.lower(u.email), sqlc.narg('email')::text) > 0
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower(sqlc.narg('name')::text)) > 0)
   AND (m.created_at, m.id) < (@after_created_at::timestamp, @after_id::text)
 ORDER BY m.created_at DESC, m.id DESC
@@ -125,7 +125,7 @@ WHERE m.organization_id = @organization_id
     SELECT pg_catalog.btrim(given.role, @spaces::text)
     FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
   AND (sqlc.narg('name')::text IS NULL
-    OR (SELECT pg_catalog.strpos(u.email, sqlc.narg('email')::text) > 0
+    OR (SELECT pg_catalog.strpos(pg_catalog.lower(u.email), sqlc.narg('email')::text) > 0
             OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower(sqlc.narg('name')::text)) > 0
         FROM "user" u WHERE u.id = m.user_id));
 

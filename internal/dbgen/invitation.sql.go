@@ -12,7 +12,8 @@ import (
 
 const acceptInvitation = `-- name: AcceptInvitation :one
 WITH invited AS (
-    SELECT i.organization_id, i.email = u.email AS is_recipient, u.email_verified AS is_verified,
+    SELECT i.organization_id, pg_catalog.lower(i.email) = pg_catalog.lower(u.email) AS is_recipient,
+        u.email_verified AS is_verified,
         i.status = 'pending' AS is_pending, i.status = 'accepted' AS is_accepted, i.expires_at <= $1 AS has_expired,
         EXISTS (SELECT 1 FROM member m WHERE m.organization_id = i.organization_id AND m.user_id = u.id) AS is_member
     FROM invitation i JOIN "user" u ON u.id = $2
@@ -62,7 +63,8 @@ WITH invited AS (
     UPDATE invitation i SET status = 'canceled'
     FROM claimed
     WHERE i.organization_id IS NOT DISTINCT FROM claimed.organization_id
-      AND i.email = ANY(ARRAY[claimed.email, pg_catalog.lower(claimed.email)])
+      AND i.email = ANY(ARRAY[claimed.email, pg_catalog.lower(claimed.email),
+        (SELECT u.email FROM "user" u WHERE u.id = $2)])
       AND i.status = 'pending'
       AND i.id <> $3
 ), joined AS (
@@ -412,7 +414,7 @@ func (q *Queries) GetInvitation(ctx context.Context, arg GetInvitationParams) (I
 const getInvitationByRecipient = `-- name: GetInvitationByRecipient :one
 SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM "user" recipient
-JOIN invitation i ON i.email = recipient.email
+JOIN invitation i ON pg_catalog.lower(i.email) = pg_catalog.lower(recipient.email)
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
 WHERE i.id = $1 AND recipient.id = $2 AND (recipient.email_verified OR $3::boolean)
@@ -462,7 +464,7 @@ func (q *Queries) GetInvitationByRecipient(ctx context.Context, arg GetInvitatio
 }
 
 const getInvitationOfRecipient = `-- name: GetInvitationOfRecipient :one
-SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id FROM invitation i JOIN "user" u ON u.email = i.email
+SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id FROM invitation i JOIN "user" u ON pg_catalog.lower(u.email) = pg_catalog.lower(i.email)
 WHERE i.id = $1 AND u.id = $2
 `
 
@@ -748,7 +750,7 @@ func (q *Queries) ListInvitationsByOrganizations(ctx context.Context, arg ListIn
 const listInvitationsByRecipient = `-- name: ListInvitationsByRecipient :many
 SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM "user" recipient
-JOIN invitation i ON i.email = recipient.email
+JOIN invitation i ON i.email = ANY(ARRAY[recipient.email, pg_catalog.lower(recipient.email)])
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
 WHERE recipient.id = $1 AND (recipient.email_verified OR $2::boolean)
@@ -831,7 +833,7 @@ func (q *Queries) ListInvitationsByRecipient(ctx context.Context, arg ListInvita
 const listInvitationsByRecipientNewest = `-- name: ListInvitationsByRecipientNewest :many
 SELECT i.id, i.organization_id, i.email, i.role, i.team_id, i.status, i.expires_at, i.created_at, i.inviter_id, o.id, o.name, o.slug, o.logo, o.created_at, o.metadata, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM "user" recipient
-JOIN invitation i ON i.email = recipient.email
+JOIN invitation i ON i.email = ANY(ARRAY[recipient.email, pg_catalog.lower(recipient.email)])
 JOIN organization o ON o.id = i.organization_id
 JOIN "user" u ON u.id = i.inviter_id
 WHERE recipient.id = $1 AND (recipient.email_verified OR $2::boolean)
@@ -1189,7 +1191,7 @@ WITH verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM invitation i WHERE i.id = $1) THEN 'not found'
         WHEN NOT EXISTS (
-            SELECT 1 FROM invitation i JOIN "user" u ON u.email = i.email
+            SELECT 1 FROM invitation i JOIN "user" u ON pg_catalog.lower(u.email) = pg_catalog.lower(i.email)
             WHERE i.id = $1 AND u.id = $2) THEN 'not the recipient'
         WHEN NOT $3::boolean
             AND NOT (SELECT u.email_verified FROM "user" u WHERE u.id = $2) THEN 'not verified'

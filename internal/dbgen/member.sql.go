@@ -17,7 +17,7 @@ WHERE m.organization_id = $1
     SELECT pg_catalog.btrim(given.role, $3::text)
     FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
   AND ($4::text IS NULL
-    OR (SELECT pg_catalog.strpos(u.email, $5::text) > 0
+    OR (SELECT pg_catalog.strpos(pg_catalog.lower(u.email), $5::text) > 0
             OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($4::text)) > 0
         FROM "user" u WHERE u.id = m.user_id))
 `
@@ -345,7 +345,7 @@ WHERE m.organization_id = $1
     SELECT pg_catalog.btrim(given.role, $3::text)
     FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
   AND ($4::text IS NULL
-    OR pg_catalog.strpos(u.email, $5::text) > 0
+    OR pg_catalog.strpos(pg_catalog.lower(u.email), $5::text) > 0
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($4::text)) > 0)
   AND (m.created_at, m.id) > ($6::timestamp, $7::text)
 ORDER BY m.created_at, m.id
@@ -623,7 +623,7 @@ WHERE m.organization_id = $1
     SELECT pg_catalog.btrim(given.role, $3::text)
     FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
   AND ($4::text IS NULL
-    OR pg_catalog.strpos(u.email, $5::text) > 0
+    OR pg_catalog.strpos(pg_catalog.lower(u.email), $5::text) > 0
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($4::text)) > 0)
   AND (m.created_at, m.id) < ($6::timestamp, $7::text)
 ORDER BY m.created_at DESC, m.id DESC
