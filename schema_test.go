@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
@@ -112,6 +113,14 @@ func TestCheckSchema(t *testing.T) {
 			return undo
 		}); !errors.Is(err, undo) {
 			t.Errorf("%s: %v", fine, err)
+		}
+	}
+	exec(t, s, `ALTER TABLE team ALTER COLUMN updated_at TYPE timestamptz`)
+	for zone, fits := range map[string]bool{"UTC": true, "Etc/UTC": true, "Asia/Tokyo": false, "Europe/London": false} {
+		err := authdb.New(poolIn(t, s, zone, pgx.QueryExecModeCacheStatement)).CheckSchema(ctx)
+		says := "team.updated_at is timestamp with time zone, but sessions do not run with timezone=UTC"
+		if fits && err != nil || !fits && (!errors.Is(err, authdb.ErrSchema) || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%s: %v", zone, err)
 		}
 	}
 	marked := authdb.New(s.Pool(), authdb.WithOnce())

@@ -2,7 +2,7 @@
 INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
     access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at)
 VALUES (@id, @account_id, @provider_id, @user_id, sqlc.narg('access_token')::text, sqlc.narg('refresh_token')::text, sqlc.narg('id_token')::text,
-    @access_token_expires_at, @refresh_token_expires_at, @scope, sqlc.narg('password')::text, @now, @now)
+    @access_token_expires_at, @refresh_token_expires_at, @scope, sqlc.narg('password')::text, @now::timestamp, @now)
 RETURNING *;
 
 -- name: GetAccount :one
@@ -40,7 +40,7 @@ WITH linked AS (
     INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
         access_token_expires_at, refresh_token_expires_at, scope, created_at, updated_at)
     VALUES (@id, @account_id, @provider_id, @user_id, sqlc.narg('access_token')::text, sqlc.narg('refresh_token')::text, sqlc.narg('id_token')::text,
-        @access_token_expires_at, @refresh_token_expires_at, @scope, @now, @now)
+        @access_token_expires_at, @refresh_token_expires_at, @scope, @now::timestamp, @now)
     ON CONFLICT (provider_id, account_id) DO UPDATE
     SET access_token = coalesce(excluded.access_token, account.access_token),
         refresh_token = coalesce(excluded.refresh_token, account.refresh_token),

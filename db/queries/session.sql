@@ -1,7 +1,7 @@
 -- name: CreateSession :one
 INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
     active_organization_id, active_team_id)
-VALUES (@id, @expires_at, @token::text, @now, @now, @ip_address, @user_agent, @user_id,
+VALUES (@id, @expires_at, @token::text, @now::timestamp, @now, @ip_address, @user_agent, @user_id,
     @active_organization_id, @active_team_id)
 RETURNING *;
 

@@ -9,7 +9,7 @@ WITH verdict AS (
     END::text AS outcome
 ), created AS (
     INSERT INTO team (id, name, organization_id, created_at, updated_at)
-    SELECT @id, @name, @organization_id, @now, @now::timestamp
+    SELECT @id, @name, @organization_id, @now::timestamp, @now::timestamp
     WHERE (SELECT outcome FROM verdict) = ''
 )
 SELECT outcome FROM verdict;

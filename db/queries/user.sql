@@ -1,6 +1,6 @@
 -- name: CreateUser :one
 INSERT INTO "user" (id, name, email, email_verified, image, created_at, updated_at)
-VALUES (@id, @name, @email, @email_verified, @image, @now, @now)
+VALUES (@id, @name, @email, @email_verified, @image, @now::timestamp, @now)
 RETURNING *;
 
 -- name: CreateUsers :execrows

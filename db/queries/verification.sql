@@ -55,7 +55,7 @@ WHERE identifier = @identifier::text;
 -- The id is made from the identifier, so the primary key lets one caller win.
 WITH reserved AS (
     INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
-    VALUES (@id, @identifier::text, @value::text, @expires_at, @now, @now)
+    VALUES (@id, @identifier::text, @value::text, @expires_at, @now::timestamp, @now)
     ON CONFLICT DO NOTHING
     RETURNING id
 )

@@ -25,7 +25,7 @@ const createAccount = `-- name: CreateAccount :one
 INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
     access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5::text, $6::text, $7::text,
-    $8, $9, $10, $11::text, $12, $12)
+    $8, $9, $10, $11::text, $12::timestamp, $12)
 RETURNING id, account_id, provider_id, user_id, access_token, refresh_token, id_token, access_token_expires_at, refresh_token_expires_at, scope, password, created_at, updated_at
 `
 
@@ -263,7 +263,7 @@ WITH linked AS (
     INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
         access_token_expires_at, refresh_token_expires_at, scope, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5::text, $6::text, $7::text,
-        $8, $9, $10, $11, $11)
+        $8, $9, $10, $11::timestamp, $11)
     ON CONFLICT (provider_id, account_id) DO UPDATE
     SET access_token = coalesce(excluded.access_token, account.access_token),
         refresh_token = coalesce(excluded.refresh_token, account.refresh_token),

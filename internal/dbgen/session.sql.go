@@ -219,7 +219,7 @@ func (q *Queries) CountSessions(ctx context.Context, arg CountSessionsParams) (i
 const createSession = `-- name: CreateSession :one
 INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
     active_organization_id, active_team_id)
-VALUES ($1, $2, $3::text, $4, $4, $5, $6, $7,
+VALUES ($1, $2, $3::text, $4::timestamp, $4, $5, $6, $7,
     $8, $9)
 RETURNING id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id
 `

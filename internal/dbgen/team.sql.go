@@ -32,7 +32,7 @@ WITH verdict AS (
     END::text AS outcome
 ), created AS (
     INSERT INTO team (id, name, organization_id, created_at, updated_at)
-    SELECT $3, $4, $1, $5, $5::timestamp
+    SELECT $3, $4, $1, $5::timestamp, $5::timestamp
     WHERE (SELECT outcome FROM verdict) = ''
 )
 SELECT outcome FROM verdict

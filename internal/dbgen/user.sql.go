@@ -25,7 +25,7 @@ func (q *Queries) CountUsers(ctx context.Context, verified *bool) (int64, error)
 
 const createUser = `-- name: CreateUser :one
 INSERT INTO "user" (id, name, email, email_verified, image, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $6)
+VALUES ($1, $2, $3, $4, $5, $6::timestamp, $6)
 RETURNING id, name, email, email_verified, image, created_at, updated_at
 `
 

@@ -387,7 +387,7 @@ func (q *Queries) LockVerifications(ctx context.Context, identifier string) erro
 const reserveVerification = `-- name: ReserveVerification :one
 WITH reserved AS (
     INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
-    VALUES ($1, $2::text, $3::text, $4, $5, $5)
+    VALUES ($1, $2::text, $3::text, $4, $5::timestamp, $5)
     ON CONFLICT DO NOTHING
     RETURNING id
 )

@@ -51,9 +51,15 @@ UNION ALL
 SELECT named.name, (SELECT pg_catalog.string_agg(a.attname::text, ',' ORDER BY a.attname::text)
 	FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)), 'unique'
 FROM named JOIN pg_catalog.pg_index i ON i.indrelid = named.oid
-WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indnkeyatts = i.indnatts`
+WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indnkeyatts = i.indnatts
+UNION ALL
+SELECT '', 'TimeZone', pg_catalog.current_setting('TimeZone')`
 
-// CheckSchema returns a SchemaError with what is missing: columns, their types, and unique keys.
+// utcZones are the names that a session's zone may have where a column has a time zone: what is written there passes
+// through the session's.
+var utcZones = []string{"UTC", "Etc/UTC", "GMT", "Etc/GMT"}
+
+// CheckSchema returns a SchemaError with what is missing: columns, their types, unique keys, and sessions that fit them.
 func (r *Repo) CheckSchema(ctx context.Context) error {
 	tables := slices.Sorted(maps.Keys(models))
 	names := tables
@@ -84,6 +90,8 @@ func (r *Repo) CheckSchema(ctx context.Context) error {
 				lacks(name)
 			case !slices.Contains(typesOf[of.Kind()], is):
 				missing = append(missing, fmt.Sprintf("%s is %s, not %s", name, is, typesOf[of.Kind()][0]))
+			case is == typesOf[reflect.Struct][1] && !slices.Contains(utcZones, facts[""]["TimeZone"]):
+				missing = append(missing, fmt.Sprintf("%s is %s, but sessions do not run with timezone=UTC", name, is))
 			}
 		}
 		for _, key := range append([]string{"id"}, uniqueKeys[table]...) {

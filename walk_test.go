@@ -1,0 +1,150 @@
+package authdb_test
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/authdbtest"
+)
+
+// storeCalls call what the store itself has.
+var storeCalls = map[string]methodCall{
+	"CheckSchema": func(ctx context.Context, s *authdb.Store, _ estate) error { return s.CheckSchema(ctx) },
+	"Ping":        func(ctx context.Context, s *authdb.Store, _ estate) error { return s.Ping(ctx) },
+	"DeleteExpiredMarks": func(ctx context.Context, s *authdb.Store, _ estate) error {
+		return errOf(s.DeleteExpiredMarks(ctx, 1))
+	},
+	"InTx": func(ctx context.Context, s *authdb.Store, w estate) error {
+		return s.InTx(ctx, func(tx *authdb.Store) error {
+			return errOf(tx.Users.Update(ctx, w.owner, authdb.UpdateUserParams{Name: authdb.Set("in a transaction")}))
+		})
+	},
+}
+
+// walk calls each method once, as open's store, in a database that prepare has changed, and returns every row that is
+// there afterwards, with its columns as text. Ids, tokens and times are the same in every walk.
+func walk(t *testing.T, prepare string, open func(dsn string, opts ...authdb.Option) (*authdb.Store, error)) string {
+	t.Helper()
+	ctx, dsn := t.Context(), authdbtest.DSN(t)
+	plain := must[*pgx.Conn](t)(pgx.Connect(ctx, dsn+"&timezone=UTC"))
+	defer func() { _ = plain.Close(ctx) }()
+	for _, sql := range []string{sameStamps, prepare} {
+		if _, err := plain.Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids := 0
+	next := func() string { ids++; return fmt.Sprintf("id%06d", ids) }
+	store := must[*authdb.Store](t)(open(dsn, authdb.WithIDs(next), authdb.WithTokens(next),
+		authdb.WithClock(func() time.Time { return today.Add(time.Duration(ids) * time.Minute) })))
+	defer store.Close()
+	for _, calls := range []map[string]methodCall{methodCalls, storeCalls} {
+		for _, name := range keysOf(calls) {
+			id := strings.ToLower(name) // it is part of addresses
+			w := must[estate](t)(newEstate(ctx, plain, "."+id, "org."+id, "user."+id))
+			if err := calls[name](ctx, store, w); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	var out strings.Builder
+	for _, table := range tableNames {
+		rows, err := plain.Query(ctx, `SELECT to_jsonb(t)::text FROM `+pgx.Identifier{table}.Sanitize()+` t ORDER BY id COLLATE "C"`)
+		for _, row := range must[[]string](t)(pgx.CollectRows(must[pgx.Rows](t)(rows, err), pgx.RowTo[string])) {
+			// What a timestamptz column holds, in UTC, is told like what the other holds.
+			fmt.Fprintln(&out, table, zoneOfUTC.ReplaceAllString(row, `"`))
+		}
+	}
+	return out.String()
+}
+
+var (
+	tableNames = []string{
+		"user", "session", "account", "verification", "organization", "team", "member", "team_member", "invitation",
+	}
+	zoneOfUTC = regexp.MustCompile(`\+00:00"`)
+)
+
+// sameStamps gives rows that are not ours the same times in every walk.
+const sameStamps = `DO $$ DECLARE c record; BEGIN
+	FOR c IN SELECT table_name, column_name FROM information_schema.columns
+		WHERE table_schema = 'public' AND column_default = 'now()'
+	LOOP EXECUTE format('ALTER TABLE %I ALTER %I SET DEFAULT ''2026-09-01''', c.table_name, c.column_name); END LOOP;
+END $$`
+
+// zoned makes the n-th of every so many timestamp columns one with time zone.
+func zoned(n, every int) string {
+	return fmt.Sprintf(`SET timezone = 'UTC'; DO $$ DECLARE c record; BEGIN
+	FOR c IN SELECT table_name, column_name FROM (SELECT table_name, column_name,
+			row_number() OVER (ORDER BY table_name, column_name) AS n FROM information_schema.columns
+			WHERE table_schema = 'public' AND data_type = 'timestamp without time zone') all_of_them WHERE n %% %d = %d
+	LOOP EXECUTE format('ALTER TABLE %%I ALTER %%I TYPE timestamptz', c.table_name, c.column_name); END LOOP;
+END $$`, every, n%every)
+}
+
+func inMode(mode pgx.QueryExecMode) func(string, ...authdb.Option) (*authdb.Store, error) {
+	return func(dsn string, opts ...authdb.Option) (*authdb.Store, error) {
+		return authdb.Open(context.Background(), dsn, append(opts, authdb.WithPoolConfig(func(c *pgxpool.Config) {
+			c.ConnConfig.DefaultQueryExecMode = mode
+		}))...)
+	}
+}
+
+// TestZonedColumns: where an adapter made timestamp columns with time zone, all or some of them, each method stores the
+// same instants.
+func TestZonedColumns(t *testing.T) {
+	t.Parallel()
+	want := walk(t, "", inMode(pgx.QueryExecModeCacheStatement))
+	for name, prepare := range map[string]string{"all": zoned(0, 1), "every other": zoned(1, 2)} {
+		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec} {
+			t.Run(name+"/"+mode.String(), func(t *testing.T) {
+				t.Parallel()
+				if diff := cmp.Diff(want, walk(t, prepare, inMode(mode))); diff != "" {
+					t.Errorf("rows (-without +with time zone):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// TestAnyColumnMayBeZoned: whichever one of the timestamp columns has a time zone, or has none where the others do, no
+// parameter of a query is taken for two types.
+func TestAnyColumnMayBeZoned(t *testing.T) {
+	t.Parallel()
+	ctx, queries := t.Context(), sentQueries(t)
+	conn := must[*pgx.Conn](t)(pgx.Connect(ctx, authdbtest.DSN(t)))
+	defer func() { _ = conn.Close(context.Background()) }()
+	columns := must[int](t)(pgx.CollectExactlyOneRow(must[pgx.Rows](t)(conn.Query(ctx, `SELECT count(*) FROM information_schema.columns
+		WHERE table_schema = 'public' AND data_type = 'timestamp without time zone'`)), pgx.RowTo[int]))
+	var prepared int
+	for n := range columns {
+		for name, prepare := range map[string]string{
+			"alone": zoned(n, columns), "but one": zoned(0, 1) + ";" + strings.ReplaceAll(strings.ReplaceAll(zoned(n, columns),
+				"timestamp without", "timestamp with"), "TYPE timestamptz", "TYPE timestamp"),
+		} {
+			tx := must[pgx.Tx](t)(conn.Begin(ctx))
+			if _, err := tx.Exec(ctx, prepare); err != nil {
+				t.Fatal(err)
+			}
+			for query, sql := range queries {
+				in := must[pgx.Tx](t)(tx.Begin(ctx))
+				if _, err := in.Prepare(ctx, query, sql); err != nil {
+					t.Errorf("%s, column %d %s: %v", query, n, name, err)
+				}
+				_ = in.Rollback(ctx)
+				_ = conn.Deallocate(ctx, query)
+				prepared++
+			}
+			_ = tx.Rollback(ctx)
+		}
+	}
+	t.Logf("%d columns, %d statements prepared", columns, prepared)
+}
