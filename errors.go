@@ -159,6 +159,9 @@ func translate(op string, err error) error {
 		return e
 	}
 	e.cause = err
+	if _, ok := errors.AsType[repo.ShortError](err); ok {
+		return e
+	}
 	failure, _ := errors.AsType[*repo.FailureError](err)
 	switch {
 	case failure != nil && failure.Lost != nil:
@@ -296,6 +299,9 @@ var tellingClasses = []string{"25", "28", "3D", "40", "42", "53", "55", "57", "5
 // safeText is the text of an error where that holds no value of a row: PostgreSQL quotes values in classes 22 and 23
 // only, and pgx in its encoding errors.
 func safeText(err error) string {
+	if short, ok := errors.AsType[repo.ShortError](err); ok {
+		return short.Error()
+	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if len(pgErr.Code) == 5 && pgErr.Where == "" && slices.Contains(tellingClasses, pgErr.Code[:2]) {
 			return pgErr.Message

@@ -48,6 +48,7 @@ WITH wanted AS (
     SELECT wanted.id, wanted.organization_id, wanted.user_id, wanted.role, @now
     FROM wanted
     WHERE (SELECT outcome FROM verdict) = ''
+    RETURNING 1
 ), uninvited AS (
     UPDATE invitation i SET status = 'canceled'
     FROM wanted JOIN "user" u ON u.id = wanted.user_id
@@ -56,7 +57,9 @@ WITH wanted AS (
       AND i.status = 'pending'
       AND (SELECT outcome FROM verdict) = ''
 )
-SELECT outcome FROM verdict;
+SELECT CASE WHEN outcome = '' AND (SELECT pg_catalog.count(*) FROM created) < pg_catalog.cardinality(@ids::text[])
+    THEN ('rows made: ' || (SELECT pg_catalog.count(*) FROM created)::text)::integer::text ELSE outcome END::text AS outcome
+FROM verdict;
 
 -- name: GetMember :one
 SELECT * FROM member WHERE id = @id AND organization_id = @organization_id;

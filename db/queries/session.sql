@@ -5,13 +5,18 @@ VALUES (@id, @expires_at, @token::text, @now::timestamp, @now, @ip_address, @use
     @active_organization_id, @active_team_id)
 RETURNING *;
 
--- name: CreateSessions :execrows
-INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
-    active_organization_id, active_team_id)
-SELECT pg_catalog.unnest(@ids::text[]), pg_catalog.unnest(@expiries::timestamp[]), pg_catalog.unnest(@tokens::text[]),
-    @now::timestamp, @now, pg_catalog.unnest(@ip_addresses::varchar[]), pg_catalog.unnest(@user_agents::varchar[]),
-    pg_catalog.unnest(@user_ids::text[]), pg_catalog.unnest(@active_organization_ids::varchar[]),
-    pg_catalog.unnest(@active_team_ids::varchar[]);
+-- name: CreateSessions :one
+WITH created AS (
+    INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
+        active_organization_id, active_team_id)
+    SELECT pg_catalog.unnest(@ids::text[]), pg_catalog.unnest(@expiries::timestamp[]), pg_catalog.unnest(@tokens::text[]),
+        @now::timestamp, @now, pg_catalog.unnest(@ip_addresses::varchar[]), pg_catalog.unnest(@user_agents::varchar[]),
+        pg_catalog.unnest(@user_ids::text[]), pg_catalog.unnest(@active_organization_ids::varchar[]),
+        pg_catalog.unnest(@active_team_ids::varchar[])
+    RETURNING 1
+)
+SELECT CASE WHEN (SELECT pg_catalog.count(*) FROM created) < pg_catalog.cardinality(@ids::text[])
+    THEN ('rows made: ' || (SELECT pg_catalog.count(*) FROM created)::text)::integer ELSE 0 END::integer AS missing;
 
 -- name: GetSession :one
 SELECT * FROM session WHERE id = @id AND user_id = @user_id;

@@ -51,7 +51,9 @@ WITH members AS (
     WHERE id = @team_id
       AND EXISTS (SELECT 1 FROM made)
 )
-SELECT outcome FROM verdict;
+SELECT CASE WHEN outcome = '' AND (SELECT pg_catalog.count(*) FROM seats) < (SELECT pg_catalog.count(*) FROM fresh)
+    THEN ('rows made: ' || (SELECT pg_catalog.count(*) FROM seats)::text)::integer::text ELSE outcome END::text AS outcome
+FROM verdict;
 
 -- name: ListTeamMembersOfUsers :many
 SELECT tm.*

@@ -127,6 +127,7 @@ WITH wanted AS (
     SELECT wanted.id, wanted.organization_id, wanted.user_id, wanted.role, $6
     FROM wanted
     WHERE (SELECT outcome FROM verdict) = ''
+    RETURNING 1
 ), uninvited AS (
     UPDATE invitation i SET status = 'canceled'
     FROM wanted JOIN "user" u ON u.id = wanted.user_id
@@ -135,7 +136,9 @@ WITH wanted AS (
       AND i.status = 'pending'
       AND (SELECT outcome FROM verdict) = ''
 )
-SELECT outcome FROM verdict
+SELECT CASE WHEN outcome = '' AND (SELECT pg_catalog.count(*) FROM created) < pg_catalog.cardinality($1::text[])
+    THEN ('rows made: ' || (SELECT pg_catalog.count(*) FROM created)::text)::integer::text ELSE outcome END::text AS outcome
+FROM verdict
 `
 
 type CreateMembersParams struct {

@@ -264,13 +264,18 @@ func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) (S
 	return i, err
 }
 
-const createSessions = `-- name: CreateSessions :execrows
-INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
-    active_organization_id, active_team_id)
-SELECT pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::timestamp[]), pg_catalog.unnest($3::text[]),
-    $4::timestamp, $4, pg_catalog.unnest($5::varchar[]), pg_catalog.unnest($6::varchar[]),
-    pg_catalog.unnest($7::text[]), pg_catalog.unnest($8::varchar[]),
-    pg_catalog.unnest($9::varchar[])
+const createSessions = `-- name: CreateSessions :one
+WITH created AS (
+    INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
+        active_organization_id, active_team_id)
+    SELECT pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::timestamp[]), pg_catalog.unnest($3::text[]),
+        $4::timestamp, $4, pg_catalog.unnest($5::varchar[]), pg_catalog.unnest($6::varchar[]),
+        pg_catalog.unnest($7::text[]), pg_catalog.unnest($8::varchar[]),
+        pg_catalog.unnest($9::varchar[])
+    RETURNING 1
+)
+SELECT CASE WHEN (SELECT pg_catalog.count(*) FROM created) < pg_catalog.cardinality($1::text[])
+    THEN ('rows made: ' || (SELECT pg_catalog.count(*) FROM created)::text)::integer ELSE 0 END::integer AS missing
 `
 
 type CreateSessionsParams struct {
@@ -285,8 +290,8 @@ type CreateSessionsParams struct {
 	ActiveTeamIds         []*string
 }
 
-func (q *Queries) CreateSessions(ctx context.Context, arg CreateSessionsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, createSessions,
+func (q *Queries) CreateSessions(ctx context.Context, arg CreateSessionsParams) (int32, error) {
+	row := q.db.QueryRow(ctx, createSessions,
 		arg.Ids,
 		arg.Expiries,
 		arg.Tokens,
@@ -297,10 +302,9 @@ func (q *Queries) CreateSessions(ctx context.Context, arg CreateSessionsParams) 
 		arg.ActiveOrganizationIds,
 		arg.ActiveTeamIds,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var missing int32
+	err := row.Scan(&missing)
+	return missing, err
 }
 
 const deleteExpiredSessions = `-- name: DeleteExpiredSessions :execrows

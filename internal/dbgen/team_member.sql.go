@@ -76,7 +76,9 @@ WITH members AS (
     WHERE id = $3
       AND EXISTS (SELECT 1 FROM made)
 )
-SELECT outcome FROM verdict
+SELECT CASE WHEN outcome = '' AND (SELECT pg_catalog.count(*) FROM seats) < (SELECT pg_catalog.count(*) FROM fresh)
+    THEN ('rows made: ' || (SELECT pg_catalog.count(*) FROM seats)::text)::integer::text ELSE outcome END::text AS outcome
+FROM verdict
 `
 
 type CreateTeamMembersParams struct {

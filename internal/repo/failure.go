@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -152,4 +153,28 @@ func (e preparing) Unwrap() error { return e.error }
 func isByContext(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return !ok || pgErr.Code == QueryCanceled
+}
+
+// ShortError says that a trigger of the database left out some of the rows that were to be made together, so that none
+// was.
+type ShortError struct {
+	*FailureError
+	Made string // how many there were, but for that
+}
+
+func (e ShortError) Error() string {
+	return "of the rows, only " + e.Made + " would have been made: a trigger of the database leaves out the others"
+}
+
+// short makes err a ShortError where a query found that rows were left out. No other cast of its fails on such a text.
+func short(err error) error {
+	f, ok := errors.AsType[*FailureError](err)
+	if !ok || pgError(err).Code != InvalidText {
+		return err
+	}
+	_, made, ok := strings.Cut(pgError(err).Message, `"rows made: `)
+	if !ok {
+		return err
+	}
+	return ShortError{f, strings.TrimRight(made, `"`)}
 }

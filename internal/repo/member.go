@@ -36,8 +36,8 @@ func (r *Repo) CreateMembers(
 		p.Ids, p.OrganizationIds = append(p.Ids, m.ID), append(p.OrganizationIds, m.OrganizationID)
 		p.UserIds, p.Roles = append(p.UserIds, m.UserID), append(p.Roles, m.Role)
 	}
-	return rows, r.writeOnce(ctx, name, last("member", p.Ids),
-		lock((*queries).LockOrganizations, p.OrganizationIds), verdict((*queries).CreateMembers, p))
+	return rows, short(r.writeOnce(ctx, name, last("member", p.Ids),
+		lock((*queries).LockOrganizations, p.OrganizationIds), verdict((*queries).CreateMembers, p)))
 }
 
 func (r *Repo) UpdateMember(

@@ -33,8 +33,8 @@ func (r *Repo) CreateSessions(ctx context.Context, name string, rows []dbgen.Ses
 		p.UserIds, p.ActiveTeamIds = append(p.UserIds, s.UserID), append(p.ActiveTeamIds, s.ActiveTeamID)
 		p.ActiveOrganizationIds = append(p.ActiveOrganizationIds, s.ActiveOrganizationID)
 	}
-	var n int64
-	return rows, r.writeOnce(ctx, name, last("session", p.Ids), ask((*queries).CreateSessions, p, &n))
+	var missing int32
+	return rows, short(r.writeOnce(ctx, name, last("session", p.Ids), ask((*queries).CreateSessions, p, &missing)))
 }
 
 // Authenticate returns a live session and what it opens.

@@ -60,7 +60,7 @@ func (r *Repo) CreateTeamMembers(
 		}),
 		lock((*queries).LockTeamToJoin, dbgen.LockTeamToJoinParams{ID: p.TeamID, OrganizationID: p.OrganizationID}),
 		verdict((*queries).CreateTeamMembers, p))
-	return rows, err
+	return rows, short(err)
 }
 
 func (r *Repo) DeleteTeamMember(ctx context.Context, name string, p dbgen.DeleteTeamMemberParams) error {

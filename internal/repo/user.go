@@ -53,8 +53,8 @@ func (r *Repo) CreateUsers(ctx context.Context, name string, rows []dbgen.User) 
 		p.Ids, p.Names, p.Emails = append(p.Ids, u.ID), append(p.Names, u.Name), append(p.Emails, u.Email)
 		p.EmailsVerified, p.Images = append(p.EmailsVerified, u.EmailVerified), append(p.Images, u.Image)
 	}
-	var n int64
-	return rows, r.writeOnce(ctx, name, last("user", p.Ids), ask((*queries).CreateUsers, p, &n))
+	var missing int32
+	return rows, short(r.writeOnce(ctx, name, last("user", p.Ids), ask((*queries).CreateUsers, p, &missing)))
 }
 
 // VerifyUserEmail returns the user and the sessions that end. It waits for sign-ins, and those after it wait for this.
