@@ -592,7 +592,7 @@ func doAuthenticate(session string, want ...string) operation {
 		case allErr != nil:
 			return allErr
 		case len(all) == 0 || all[len(all)-1].Session.Token != other || found == (len(all) == 2):
-			return fmt.Errorf("in a list: %d rows: %w", len(all), err)
+			return fmt.Errorf("alone %t, in a list %d rows", err == nil, len(all))
 		case found:
 			return err
 		}
