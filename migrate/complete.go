@@ -13,9 +13,9 @@ import (
 	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
-// completion is what makes the tables of another program those of the first migration, as far as that takes nothing away
-// and stops nobody: statements in their order, of which any may be the last that was run. The rest is left to a person, in
-// words or SQL.
+// completion is what makes the tables of another program those of the first migration, as far as that takes nothing
+// away and stops nobody: statements in their order, of which any may be the last that was run. The rest is left to a
+// person, in words or SQL.
 type completion struct {
 	facts    []catalog.Fact // of the catalog afterwards
 	steps    []step
@@ -98,7 +98,8 @@ func (m *Migrator) complete(got []catalog.Fact) completion {
 			c.byHand("drop %s, which migration 15 makes: another %s %s", quote(catalog.Own, "mark"), d.Want.Kind, d.Want.Name)
 		case d.Want.Kind == "column":
 			c.alterColumn(d, table, name)
-		case d.Got.Def == d.Want.Def+" NOT VALID", d.Want.Kind == "constraint" && strings.HasPrefix(d.Want.Def, d.Got.Def+" ON DELETE"):
+		case d.Got.Def == d.Want.Def+" NOT VALID",
+			d.Want.Kind == "constraint" && strings.HasPrefix(d.Want.Def, d.Got.Def+" ON DELETE"):
 			if !strings.HasSuffix(d.Got.Def, "NOT VALID") {
 				c.do(alters, "ALTER TABLE %s DROP CONSTRAINT %s, ADD CONSTRAINT %[2]s %s NOT VALID", t, n, d.Want.Def)
 			}
@@ -135,8 +136,8 @@ var (
 	notNullCheck = regexp.MustCompile(`^authdb_\w+_not_null$`)
 )
 
-// addColumn gives a column that must have a value one by default, and leaves it that: who writes the table knows nothing
-// of the column.
+// addColumn gives a column that must have a value one by default, and leaves it that: who writes the table knows
+// nothing of the column.
 func (c *completion) addColumn(f catalog.Fact, table, name string) {
 	def, parts := f.Def, column.FindStringSubmatch(f.Def)
 	if parts[2] != "" && parts[3] == "" {
@@ -181,7 +182,8 @@ func (c *completion) alterColumn(d catalog.Change, table, name string) {
 	case "":
 		c.do(alters, "%s DROP NOT NULL", alter)
 	default:
-		c.do(alters, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s, ADD CONSTRAINT %[2]s CHECK (%s IS NOT NULL) NOT VALID", t, check, n)
+		c.do(alters, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s, ADD CONSTRAINT %[2]s CHECK (%s IS NOT NULL) NOT VALID",
+			t, check, n)
 		if value, ok := strings.CutPrefix(want[3], " DEFAULT "); ok {
 			c.do(fills, "UPDATE %s SET %s = %s WHERE %[2]s IS NULL", t, n, value)
 		}
@@ -221,8 +223,8 @@ func (c *completion) addConstraint(f catalog.Fact, table, name string, fresh boo
 func (c *completion) addIndex(f catalog.Fact, table string) {
 	built := c.do(indexes, "%s", strings.Replace(f.Def, "INDEX ", "INDEX CONCURRENTLY ", 1))
 	if _, columns, _ := strings.Cut(strings.TrimSuffix(f.Def, ")"), " ("); strings.HasPrefix(f.Def, "CREATE UNIQUE") {
-		built.obstacle = fmt.Sprintf("SELECT pg_catalog.min(id) FROM SCHEMA.%s WHERE (%s) IS NOT NULL GROUP BY %[2]s HAVING pg_catalog.count(*) > 1",
-			quote(table), columns)
+		built.obstacle = fmt.Sprintf("SELECT pg_catalog.min(id) FROM SCHEMA.%s WHERE (%s) IS NOT NULL "+
+			"GROUP BY %[2]s HAVING pg_catalog.count(*) > 1", quote(table), columns)
 	}
 }
 
@@ -231,8 +233,8 @@ var foreignKey = regexp.MustCompile(`^FOREIGN KEY \((\w+)\) REFERENCES "?(\w+)"?
 // orphans is the query for rows that a foreign key refuses.
 func orphans(f catalog.Fact, table string) string {
 	key := foreignKey.FindStringSubmatch(f.Def)
-	return fmt.Sprintf("SELECT id FROM SCHEMA.%s c WHERE %s IS NOT NULL AND NOT EXISTS (SELECT FROM SCHEMA.%s p WHERE p.id = c.%[2]s)",
-		quote(table), quote(key[1]), quote(key[2]))
+	return fmt.Sprintf("SELECT id FROM SCHEMA.%s c WHERE %s IS NOT NULL AND NOT EXISTS ("+
+		"SELECT FROM SCHEMA.%s p WHERE p.id = c.%[2]s)", quote(table), quote(key[1]), quote(key[2]))
 }
 
 // shape is what a constraint or an index is but for its name, and a foreign key but for what follows from a deletion.
@@ -288,7 +290,8 @@ func folded(name string) string {
 	return strings.TrimSuffix(strings.ToLower(strings.ReplaceAll(name, "_", "")), "s")
 }
 
-const renamed = "the application must know the names at the same moment: they stand in its Drizzle schema, or in Better Auth's modelName and fields"
+const renamed = "the application must know the names at the same moment: they stand in its Drizzle schema, " +
+	"or in Better Auth's modelName and fields"
 
 // otherNames are the statements that give tables, or else columns, the names that the migrations give them. The
 // application must know of these at the same moment. A table must have the columns, too, to be taken for another.
@@ -344,7 +347,8 @@ func (m *Migrator) obstacles(ctx context.Context, steps []step) ([]string, error
 			return nil, plain(err)
 		}
 		if n > 0 {
-			found = append(found, fmt.Sprintf("rows are in the way, %d: resolve those that this lists: %s;", n, strings.ReplaceAll(s.obstacle, "SCHEMA.", "")))
+			found = append(found, fmt.Sprintf("rows are in the way, %d: resolve those that this lists: %s;",
+				n, strings.ReplaceAll(s.obstacle, "SCHEMA.", "")))
 		}
 	}
 	return found, nil

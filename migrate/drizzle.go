@@ -16,8 +16,8 @@ var (
 	drizzleEntry = regexp.MustCompile(`^    (?:(?:\w+: \w+|index|uniqueIndex)\("(\w+)"\)|//)`)
 )
 
-// drizzle is what the Drizzle schema must have once Up has run, and may lack by what the catalog says: tables, or lines of
-// them. Columns may have a default that the migrations do not give them (filled), or another type.
+// drizzle is what the Drizzle schema must have once Up has run, and may lack by what the catalog says: tables, or lines
+// of them. Columns may have a default that the migrations do not give them (filled), or another type.
 func (m *Migrator) drizzle(got []catalog.Fact, filled []string, retyped []catalog.Fact) []string {
 	text, needed := []string{}, map[string]bool{}
 	for _, f := range catalog.Minus(m.known(m.Latest()), got) {

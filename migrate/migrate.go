@@ -233,6 +233,7 @@ func (m *Migrator) connect(ctx context.Context) (*pgx.Conn, error) {
 // onceError is an error without lines that repeat: a host that is tried with TLS and without may answer twice alike.
 type onceError struct{ error }
 
+// Error is the text, in one line.
 func (e onceError) Error() string {
 	text := ""
 	for line := range strings.Lines(e.error.Error()) {
@@ -243,6 +244,7 @@ func (e onceError) Error() string {
 	return strings.ReplaceAll(strings.TrimPrefix(text, "; "), ":; ", ": ")
 }
 
+// Unwrap returns the error as it was.
 func (e onceError) Unwrap() error { return e.error }
 
 // pause waits, or returns the error of ctx.
