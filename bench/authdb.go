@@ -18,7 +18,9 @@ func openAuthdb(ctx context.Context, b *bench, at address) (contender, error) {
 	return ourPeer(store), nil
 }
 
-func ourPeer(s *authdb.Store) *peer { return &peer{library: ours{s}, end: s.Close} }
+func ourPeer(s *authdb.Store) *peer {
+	return &peer{library: ours{s}, end: func() error { s.Close(); return nil }}
+}
 
 type ours struct{ *authdb.Store }
 

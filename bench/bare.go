@@ -18,7 +18,7 @@ func openBare(ctx context.Context, _ *bench, at address) (contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &peer{library: bare{conn: conn}, end: func() { conn.Close(ctx) }, only: []string{
+	return &peer{library: bare{conn: conn}, end: func() error { return conn.Close(ctx) }, only: []string{
 		"userFull", "organizationFull", "acceptInvitation", "changeRole", "deleteUser", "createSessions",
 	}}, nil
 }

@@ -52,11 +52,11 @@ type peer struct {
 	library
 	only    []string                              // operations; empty: all
 	prepare func(w *workload, ins []*input) error // what is not measured; may be nil
-	end     func()
+	end     func() error
 }
 
 func (p *peer) does(w *workload) bool { return len(p.only) == 0 || slices.Contains(p.only, w.op) }
-func (p *peer) close()                { p.end() }
+func (p *peer) close()                { _ = p.end() } // nothing comes after it
 
 func (p *peer) phase(
 	ctx context.Context, w *workload, ins []*input, limit time.Duration,

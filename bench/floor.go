@@ -38,23 +38,29 @@ func openFloor(ctx context.Context, b *bench, at address) (contender, error) {
 		return nil, err
 	}
 	f := &floor{conn: conn, recorded: b.recorded, bound: map[*input][]statement{}}
-	return &peer{library: f, prepare: f.bind, end: func() { conn.Close(ctx) }}, nil
+	return &peer{library: f, prepare: f.bind, end: func() error { return conn.Close(ctx) }}, nil
 }
 
 func (f *floor) authenticate(ctx context.Context, in *input) error {
 	return rowsOf[authenticated](ctx, f, in)
 }
-func (f *floor) userByID(ctx context.Context, in *input) error    { return rowsOf[userRow](ctx, f, in) }
+
+func (f *floor) userByID(ctx context.Context, in *input) error { return rowsOf[userRow](ctx, f, in) }
+
 func (f *floor) userByEmail(ctx context.Context, in *input) error { return rowsOf[userRow](ctx, f, in) }
+
 func (f *floor) createSession(ctx context.Context, in *input) error {
 	return rowsOf[sessionRow](ctx, f, in)
 }
+
 func (f *floor) createOrganization(ctx context.Context, in *input) error {
 	return rowsOf[organizationRow](ctx, f, in)
 }
+
 func (f *floor) acceptInvitation(ctx context.Context, in *input) error {
 	return rowsOf[invitationMember](ctx, f, in)
 }
+
 func (f *floor) changeRole(ctx context.Context, in *input) error {
 	return rowsOf[memberRow](ctx, f, in)
 }
@@ -130,7 +136,7 @@ func (f *floor) send(ctx context.Context, in *input, answers ...func(pgx.Rows) e
 		batch.Queue(statements[i].sql, statements[i].args...)
 	}
 	results := f.conn.SendBatch(ctx, batch)
-	defer results.Close()
+	defer results.Close() //nolint:errcheck // at the end it is
 	for i := range statements {
 		if !statements[i].answer {
 			if _, err := results.Exec(); err != nil {

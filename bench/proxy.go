@@ -37,7 +37,7 @@ func newProxy(ctx context.Context, to address, delay time.Duration) (*proxy, add
 			p.open.Go(func() { p.serve(ctx, client, to) })
 		}
 	})
-	context.AfterFunc(ctx, func() { listener.Close() })
+	context.AfterFunc(ctx, func() { _ = listener.Close() })
 	at := to
 	at.Host, at.Port = "127.0.0.1", uint16(listener.Addr().(*net.TCPAddr).Port)
 	return p, at, nil

@@ -99,11 +99,11 @@ func (b *bench) table(out io.Writer, title string, row func(*workload) func(entr
 		}
 	}
 	fmt.Fprintln(t)
-	t.Flush()
+	_ = t.Flush()
 }
 
-// again holds this run's order against the last one's, and keeps it for the next one. A pair is decided where one is behind
-// the other beyond doubt; two runs contradict each other where both decide, and not the same.
+// again holds this run's order against the last one's, and keeps it for the next one. A pair is decided where one is
+// behind the other beyond doubt; two runs contradict each other where both decide, and not the same.
 func (b *bench) again(out io.Writer) error {
 	dir, err := os.UserCacheDir()
 	if err != nil {

@@ -18,7 +18,7 @@ func openSQL(_ context.Context, _ *bench, at address) (contender, error) {
 	}
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1)
-	return &peer{library: stdlib{db}, end: func() { db.Close() }}, nil
+	return &peer{library: stdlib{db}, end: db.Close}, nil
 }
 
 func (u *userRow) fields() []any {
@@ -65,15 +65,19 @@ func (r *memberUser) fields() []any { return append(r.memberRow.fields(), r.user
 func (r *memberOrganization) fields() []any {
 	return append(r.memberRow.fields(), r.organizationRow.fields()...)
 }
+
 func (r *teamMemberUser) fields() []any {
 	return append(r.teamMemberRow.fields(), r.userRow.fields()...)
 }
+
 func (r *teamMemberTeam) fields() []any {
 	return append(r.teamMemberRow.fields(), r.teamRow.fields()...)
 }
+
 func (r *invitationUser) fields() []any {
 	return append(r.invitationRow.fields(), r.userRow.fields()...)
 }
+
 func (r *invitationOrganization) fields() []any {
 	return append(r.invitationRow.fields(), r.organizationRow.fields()...)
 }
@@ -105,7 +109,7 @@ func many[T any, P interface {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // rows.Err has it
 	for rows.Next() {
 		var row T
 		if err := rows.Scan(P(&row).fields()...); err != nil {
