@@ -27,7 +27,7 @@ for out in examples/sqlc/billing bench/sqlc/queries; do
 	diff -r "$copy/$out" "$out" || { echo "verify: $out is stale: run make generate" >&2; exit 1; }
 done
 
-make bench/ent/client.go # which is not kept
+make -s bench/ent/client.go # which is not kept
 for mod in . bench examples/sqlc examples/tracing tools tools/lint tools/vuln; do
 	(cd "$mod" && go mod tidy -diff) || { echo "verify: $mod/go.mod is not tidy" >&2; exit 1; }
 done
