@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -116,9 +117,20 @@ func into[T any](to *[]T) func(pgx.Rows) error {
 	}
 }
 
+var errOther = errors.New("authdb's statements have other answers than floor.go reads")
+
 // send sends the statements of an input, and reads the answers, each in its own way.
 func (f *floor) send(ctx context.Context, in *input, answers ...func(pgx.Rows) error) error {
 	statements := f.bound[in]
+	expected := 0
+	for i := range statements {
+		if statements[i].answer {
+			expected++
+		}
+	}
+	if expected != len(answers) {
+		return errOther
+	}
 	if len(statements) == 1 {
 		s := &statements[0]
 		if !s.answer {
