@@ -2,10 +2,12 @@ package authdb_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -460,6 +462,107 @@ func TestColumnsAreNotCut(t *testing.T) {
 		if err := errOf(s.Users.Update(users.Write(t.Context(), long), user.ID, authdb.UpdateUserParams{})); err == nil {
 			t.Errorf("%+v is stored", long)
 		}
+	}
+}
+
+// TestColumnsKeepWhatTheyAreGiven: a column holds the value, or it is refused by name before anything is sent; whatever
+// the program's and the session's zones are, and however pgx sends it. What a type or the column's own scale rounds, it
+// says itself.
+func TestColumnsKeepWhatTheyAreGiven(t *testing.T) {
+	t.Parallel()
+	const refused = "refused"
+	s := newFixture(t)
+	user := authdbtest.User(t, s.Store)
+	exec(t, s.Store, `CREATE DOMAIN label AS name; CREATE DOMAIN tag AS label; CREATE DOMAIN moment AS timestamp; CREATE DOMAIN day AS date`)
+	at := time.Date(2099, 1, 1, 23, 30, 0, 123456789, time.FixedZone("", -5*3600))
+	long, short := strings.Repeat("n", 64), strings.Repeat("é", 31)
+	var pools []*pgxpool.Pool
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeExec} {
+		pools = append(pools, poolIn(t, s.Store, "Asia/Tokyo", mode))
+	}
+	for _, test := range []struct {
+		column string
+		value  any
+		want   string
+	}{
+		{"name", long, refused},
+		{"name", new(long), refused},
+		{"name", sql.NullString{String: long, Valid: true}, refused},
+		{"name", sql.NullString{}, "NULL"},
+		{"name", short, short},
+		{"name[]", []string{"a", long}, refused},
+		{"name[]", []*string{nil, new(long)}, refused},
+		{"name[]", [][]string{{"a"}, {long}}, refused},
+		{"name[]", []string{"a", short}, "{a," + short + "}"},
+		{"label", long, refused},
+		{"tag", long, refused},
+		{"tag", short, short},
+		{"tag[]", []string{long}, refused},
+		{"real", 1e39, refused},
+		{"real", -math.MaxFloat64, refused},
+		{"real", 1e-46, refused},
+		{"real", sql.NullFloat64{Float64: 1e39, Valid: true}, refused},
+		{"real", sql.Null[float64]{V: 1e39, Valid: true}, refused},
+		{"real", new(1e39), refused},
+		{"real", 0.1, "0.1"},
+		{"real", 0.0, "0"},
+		{"real", math.Inf(-1), "-Infinity"},
+		{"real", math.NaN(), "NaN"},
+		{"real[]", []float64{1, 1e39}, refused},
+		{"real[]", []float64{1, math.Inf(1)}, "{1,Infinity}"},
+		{"smallint", 1.5, refused},
+		{"integer", float32(0.1), refused},
+		{"bigint", math.NaN(), refused},
+		{"bigint", new(-0.5), refused},
+		{"bigint", sql.NullFloat64{Float64: 0.1, Valid: true}, refused},
+		{"integer[]", []float64{1, 1.5}, refused},
+		{"integer", 3.0, "3"},
+		{"integer", 1 << 31, refused},
+		{"smallint", uint64(math.MaxUint64), refused},
+		{"numeric(5,2)", 1.005, "1.01"}, // the column's own scale
+		{"numeric", 0.1, "0.1"},
+		{"uuid", []byte{1, 2}, refused},
+		{"uuid", []byte(nil), "NULL"},
+		{"uuid", "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000001"},
+		{"uuid", "no uuid", refused},
+		{"integer", "1.5", refused},
+		{"integer", new("15"), "15"},
+		{"timestamp", "2099-01-01 00:00:00-05", refused},
+		{"inet", netip.MustParseAddr("fe80::1%eth0"), refused},
+		{"inet", netip.MustParseAddr("fe80::1"), "fe80::1/128"},
+		{"inet[]", []netip.Addr{netip.MustParseAddr("fe80::1%eth0")}, refused},
+		{"timestamp", at, "2099-01-02 04:30:00.123"},
+		{"timestamp", sql.NullTime{Time: at, Valid: true}, "2099-01-02 04:30:00.123"},
+		{"timestamp", sql.NullTime{}, "NULL"},
+		{"timestamp", sql.Null[time.Time]{V: at, Valid: true}, "2099-01-02 04:30:00.123"},
+		{"timestamp[]", []*time.Time{&at, nil}, `{"2099-01-02 04:30:00.123",NULL}`},
+		{"timestamptz[]", []time.Time{at}, `{"2099-01-02 13:30:00.123+09"}`},
+		{"moment", at, "2099-01-02 04:30:00.123"},
+		{"date", at, "2099-01-01"},
+		{"date[]", []time.Time{at}, "{2099-01-01}"},
+		{"day", &at, "2099-01-01"},
+		{"time", at, "23:30:00.123456"},
+	} {
+		exec(t, s.Store, `ALTER TABLE "user" DROP COLUMN IF EXISTS v, ADD COLUMN v `+test.column)
+		columns := columnsOf[struct{ V any }](t, s.Store, "user")
+		for _, pool := range pools {
+			before := pool.Stat().NewConnsCount()
+			got := refused
+			_, err := authdb.New(pool).Users.Update(columns.Write(t.Context(), struct{ V any }{test.value}), user.ID, authdb.UpdateUserParams{})
+			if err == nil {
+				if err := pools[1].QueryRow(t.Context(), `SELECT coalesce(v::text, 'NULL') FROM "user" WHERE id = $1`, user.ID).Scan(&got); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				fails(t, err, authdb.ErrInvalidInput, "Users.Update", "v")
+			}
+			if got != test.want || pool.Stat().NewConnsCount() > max(before, 1) {
+				t.Errorf("%T %v in %s is %s, want %s", test.value, test.value, test.column, got, test.want)
+			}
+		}
+	}
+	if at.Location() == time.UTC {
+		t.Error("the caller's time is changed")
 	}
 }
 

@@ -10,13 +10,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
@@ -26,7 +23,7 @@ type Columns struct {
 	table         string
 	names, types  []string // in quotes; as the server writes them
 	casts         []string // the types with their schema, of any length
-	oids          []uint32
+	oids, bases   []uint32 // of the types, and of what those are domains and arrays of
 	list, aliased *regexp.Regexp
 	insert        *regexp.Regexp
 	update        *regexp.Regexp
@@ -91,7 +88,13 @@ func (r *Repo) lookUp(ctx context.Context, c *Columns, names []string, dests []a
 		}
 		defer on.release()
 		rows, err := on.Query(ctx, `SELECT a.attname::text, pg_catalog.format_type(a.atttypid, -1),
-				pg_catalog.format('%I.%I', n.nspname, y.typname), a.atttypid
+				pg_catalog.format('%I.%I', n.nspname, y.typname), a.atttypid, (
+				WITH RECURSIVE base (oid, depth) AS (
+					SELECT a.atttypid, 0 UNION ALL
+					SELECT CASE b.typtype WHEN 'd' THEN b.typbasetype ELSE b.typelem END, depth + 1
+					FROM pg_catalog.pg_type b JOIN base ON b.oid = base.oid
+					WHERE b.typtype = 'd' OR b.typcategory = 'A' AND b.typelem <> 0::pg_catalog.oid
+				) SELECT base.oid FROM base ORDER BY depth DESC LIMIT 1)
 			FROM pg_catalog.pg_attribute a
 			JOIN pg_catalog.pg_type y ON y.oid = a.atttypid JOIN pg_catalog.pg_namespace n ON n.oid = y.typnamespace
 			WHERE a.attrelid = $1::pg_catalog.regclass::pg_catalog.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -100,13 +103,13 @@ func (r *Repo) lookUp(ctx context.Context, c *Columns, names []string, dests []a
 			return Failed(ctx, on.conn, err, false)
 		}
 		types := make([]string, len(names))
-		c.oids, c.casts = make([]uint32, len(names)), make([]string, len(names))
+		c.oids, c.bases, c.casts = make([]uint32, len(names)), make([]uint32, len(names)), make([]string, len(names))
 		var wrong error
 		var name, kind, cast string
-		var oid uint32
-		if _, err := pgx.ForEachRow(rows, []any{&name, &kind, &cast, &oid}, func() error {
+		var oid, base uint32
+		if _, err := pgx.ForEachRow(rows, []any{&name, &kind, &cast, &oid, &base}, func() error {
 			at := slices.Index(names, name)
-			c.oids[at], c.casts[at] = oid, cast
+			c.oids[at], c.bases[at], c.casts[at] = oid, base, cast
 			if types[at] = kind; !scans(rows.Conn(), oid, dests[at]) {
 				wrong = MisuseError{name, "the column is " + kind + ", the field " + reflect.TypeOf(dests[at]).Elem().String()}
 			}
@@ -179,69 +182,12 @@ func WithValues(ctx context.Context, c *Columns, use []int, args []any) context.
 	c = c.part(use)
 	a := &asked{before: columnsOf(ctx), Columns: c, args: args}
 	for i, kind := range c.types {
-		if strings.HasPrefix(kind, "timestamp") {
-			args[i] = utcOf(args[i])
-		}
-		if !fits(c.oids[i], args[i]) {
+		args[i] = timed(c.bases[i], args[i])
+		if !fits(c.oids[i], c.bases[i], args[i]) {
 			a.misuse = MisuseError{strings.Trim(c.names[i], `"`), "the value does not fit " + kind}
 		}
 	}
 	return context.WithValue(ctx, columnsKey{}, a)
-}
-
-// known are the types that pgx knows of itself. A map remembers what it has encoded, so one at a time asks it.
-var known = struct {
-	mu sync.Mutex
-	*pgtype.Map
-}{Map: pgtype.NewMap()}
-
-// fits reports whether a value can be sent: one of which pgx finds out on the way that it cannot costs the connection.
-// Of a type that only a connection knows, this is not asked.
-func fits(oid uint32, arg any) bool {
-	if hasBadText(reflect.ValueOf(arg)) {
-		return false
-	}
-	known.mu.Lock()
-	defer known.mu.Unlock()
-	if _, ok := known.TypeForOID(oid); !ok {
-		return true
-	}
-	_, err := known.Encode(oid, known.FormatCodeForOID(oid), arg, nil)
-	return err == nil
-}
-
-// hasBadText finds a string that PostgreSQL cannot store, in a list too.
-func hasBadText(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.String:
-		return strings.IndexByte(v.String(), 0) >= 0 || !utf8.ValidString(v.String())
-	case reflect.Pointer, reflect.Interface:
-		return hasBadText(v.Elem())
-	case reflect.Slice, reflect.Array:
-		for i := range v.Len() {
-			if hasBadText(v.Index(i)) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// utcOf makes the times in an argument fit a timestamp column, as utc does.
-func utcOf(arg any) any {
-	switch t := arg.(type) {
-	case time.Time:
-		return utc(t)
-	case *time.Time:
-		return UTC(t)
-	case []time.Time:
-		all := slices.Clone(t)
-		for i := range all {
-			all[i] = utc(all[i])
-		}
-		return all
-	}
-	return arg
 }
 
 // maxParts is how many choices of columns are remembered.
@@ -259,7 +205,7 @@ func (c *Columns) part(use []int) *Columns {
 	p := &Columns{table: c.table, insert: c.insert, update: c.update}
 	for _, i := range use {
 		p.names, p.types = append(p.names, c.names[i]), append(p.types, c.types[i])
-		p.casts, p.oids = append(p.casts, c.casts[i]), append(p.oids, c.oids[i])
+		p.casts, p.oids, p.bases = append(p.casts, c.casts[i]), append(p.oids, c.oids[i]), append(p.bases, c.bases[i])
 	}
 	if !kept { // a stranger's PATCH may choose any of them
 		return p
