@@ -393,6 +393,9 @@ func TestColumnsBelongToTheKey(t *testing.T) {
 		{write(values{Any: struct{ Grant string }{"x"}}), write(values{Any: struct{ Revoke string }{"x"}}), false},
 		{write(values{Any: kind(1)}), write(values{Any: 1}), false},
 		{write(values{Any: struct{ Grant string }{"x"}}), write(values{Any: struct{ Grant string }{"x"}}), true},
+		{write(values{Any: plans()}), write(values{Any: plans()}), true},
+		{write(values{Any: plans()}), write(values{Any: admins()}), false}, // of two types with one name
+		{write(values{Any: plans()}), write(values{Any: kinds()}), false},
 		{
 			func(ctx context.Context) context.Context { return parts.Write(ctx, part{Region: authdb.Set("x")}) },
 			func(ctx context.Context) context.Context { return parts.Write(ctx, part{Plan: authdb.Set("x")}) }, false,
@@ -413,6 +416,27 @@ func TestColumnsBelongToTheKey(t *testing.T) {
 type kind int
 
 func (kind) String() string { return "kind" }
+
+func plans() any {
+	type doc struct {
+		A int `json:"plan"`
+	}
+	return []doc{{1}}
+}
+
+func admins() any {
+	type doc struct {
+		A int `json:"admin"`
+	}
+	return []doc{{1}}
+}
+
+func kinds() any {
+	type doc struct {
+		A kind `json:"plan"`
+	}
+	return []doc{{1}}
+}
 
 // TestColumnsThatDoNotFit: a value is refused by its column's name before anything is sent, and no connection is lost.
 func TestColumnsThatDoNotFit(t *testing.T) {

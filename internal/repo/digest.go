@@ -70,7 +70,9 @@ func digest(w io.Writer, v reflect.Value, varies *regexp.Regexp) {
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			return
 		}
-		for field, value := range v.Fields() {
+		for field, value := range v.Fields() { // two types that functions declare may have one name
+			_, _ = fmt.Fprintf(w, "%s %q ", field.Name, field.Tag)
+			named(w, value)
 			if varies == nil || !varies.MatchString(field.Name) {
 				digest(w, value, varies)
 			} else if value.Kind() == reflect.Pointer {
