@@ -41,13 +41,13 @@ func TestAllocations(t *testing.T) {
 		{"Members.List of 20", 80, func() error {
 			return errOf(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID}))
 		}},
-		{"Organizations.GetFull of 20", 158, func() error {
+		{"Organizations.GetFull of 20", 150, func() error {
 			return errOf(s.Organizations.GetFull(ctx, org.ID, authdb.OrganizationWith{Members: authdb.All()}))
 		}},
-		{"Users.GetFull of 5", 151, func() error {
+		{"Users.GetFull of 5", 136, func() error {
 			return errOf(s.Users.GetFull(ctx, user.ID, authdb.UserWith{Sessions: authdb.All(), Members: authdb.All()}))
 		}},
-		{"Users.Load of 5", 125, func() error {
+		{"Users.Load of 5", 114, func() error {
 			return errOf(s.Users.Load(ctx, users[:1], authdb.UserWith{Sessions: authdb.All(), Members: authdb.All()}))
 		}},
 	} {

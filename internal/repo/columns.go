@@ -312,10 +312,11 @@ func (k *keeps) scan(row pgx.Row, dest []any, more []*asked) error {
 		dests, keeps[i] = a.dests()
 		dest = append(dest, dests...)
 	}
-	if len(more) > 0 { // not of a query that only decides
+	err := row.Scan(dest...)
+	if err == nil && len(more) > 0 { // not of a query that only decides
 		*k = append(*k, keeps)
 	}
-	return row.Scan(dest...)
+	return err
 }
 
 // rewrite returns a statement with the columns that are asked for, and those of them that it returns, in order. Of

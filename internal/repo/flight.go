@@ -3,7 +3,6 @@ package repo
 import (
 	"context"
 	"errors"
-	"iter"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -89,89 +88,39 @@ func (h held) run(ctx context.Context, commits bool, steps []Step) error {
 	return steps[0].run(ctx, generated(ctx, &alone{held: h, commits: commits}))
 }
 
-// flight is a batch under way.
+// flight is a batch, and what its steps take for a database. A generated query sends and reads in one go, so each is
+// called twice: before the batch is sent it only queues its statement, afterwards it reads the answer.
 type flight struct {
 	batch   pgx.Batch
-	results pgx.BatchResults
-	seats   []seat
+	results pgx.BatchResults // nil before it is sent
+	row     row
 }
 
-// seat is what one step of a flight takes for a database. It waits for its answer until another sends, or sends; or it
-// needs none but whether it failed.
-type seat struct {
-	*flight
-	yield func(struct{}) bool
-	send  func()
-	read  func() (struct{}, bool) // goes on to read the answer
-	row   row
-	err   error
-}
+// errQueued ends the first call of a query.
+var errQueued = errors.New("queued")
 
 // fly sends steps in one round trip and returns the first of their errors: the server's, or else a RefusalError or
 // pgx.ErrNoRows. Outside of an explicit transaction they are one implicit transaction, which ends with them.
-//
-// A generated query reads its rows before it returns. So each but the last is a coroutine, which queues its statement,
-// waits until all are sent, and goes on to read. The last to wait for an answer sends them.
-func fly(ctx context.Context, db DB, steps []Step) error {
-	f := &flight{seats: make([]seat, len(steps))}
-	last := len(steps) - 1
-	for last >= 0 && (steps[last].run == nil || steps[last].lock) {
-		last--
-	}
-	run := func(i int) {
-		f.seats[i].flight = f
-		f.seats[i].err = steps[i].run(ctx, generated(ctx, &f.seats[i]))
-	}
-	queue := func(i int) {
-		if steps[i].run == nil {
-			f.batch.Queue(steps[i].sql)
+func fly(ctx context.Context, db DB, steps []Step) (first error) {
+	f := &flight{}
+	q := generated(ctx, f)
+	for _, s := range steps {
+		if s.run == nil {
+			f.batch.Queue(s.sql)
 		} else {
-			run(i)
+			_ = s.run(ctx, q) // errQueued
 		}
 	}
-	send := func() {
-		for i := last + 1; i < len(steps); i++ {
-			queue(i)
-		}
-		f.results = db.SendBatch(ctx, &f.batch)
-		f.read(0, last)
-	}
-	for i := range max(last, 0) {
-		if steps[i].run == nil || steps[i].lock {
-			queue(i)
-			continue
-		}
-		f.seats[i].read, _ = iter.Pull(func(yield func(struct{}) bool) {
-			f.seats[i].yield = yield
-			run(i)
-		})
-		f.seats[i].read()
-	}
-	if last >= 0 {
-		f.seats[last].send = send
-		run(last)
-	} else {
-		send()
-	}
-	f.read(last+1, len(steps))
-	return f.end()
-}
-
-// read reads the answers of steps from and below to, in the order in which they were sent.
-func (f *flight) read(from, to int) {
-	for i := from; i < to; i++ {
-		if s := &f.seats[i]; s.read != nil {
-			s.read()
+	f.results = db.SendBatch(ctx, &f.batch)
+	for _, s := range steps {
+		var err error
+		if s.run == nil || s.lock {
+			_, err = f.results.Exec()
 		} else {
-			_, s.err = f.results.Exec()
+			err = s.run(ctx, q)
 		}
-	}
-}
-
-func (f *flight) end() (first error) {
-	for i := range f.seats {
 		if first == nil {
-			first = f.seats[i].err
+			first = err
 		}
 	}
 	// What the steps did is durable only now.
@@ -184,34 +133,35 @@ func (f *flight) end() (first error) {
 	return first
 }
 
-func (s *seat) wait() {
-	if s.send != nil {
-		s.send()
-	} else {
-		s.yield(struct{}{})
+func (f *flight) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	if f.queues(sql, args) {
+		return pgconn.CommandTag{}, errQueued
 	}
+	return f.results.Exec()
 }
 
-func (s *seat) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	s.batch.Queue(sql, infinite(args)...)
-	if s.send == nil && s.yield == nil {
-		return pgconn.CommandTag{}, nil
+func (f *flight) Query(_ context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if f.queues(sql, args) {
+		return nil, errQueued
 	}
-	s.wait()
-	return s.results.Exec()
-}
-
-func (s *seat) Query(_ context.Context, sql string, args ...any) (pgx.Rows, error) {
-	s.batch.Queue(sql, infinite(args)...)
-	s.wait()
-	rows, err := s.results.Query()
+	rows, err := f.results.Query()
 	return scanned{rows}, err
 }
 
-func (s *seat) QueryRow(_ context.Context, sql string, args ...any) pgx.Row {
-	s.batch.Queue(sql, infinite(args)...)
-	s.wait()
-	rows, err := s.results.Query()
-	s.row = row{scanned{rows}, err}
-	return &s.row
+func (f *flight) QueryRow(_ context.Context, sql string, args ...any) pgx.Row {
+	f.row = row{err: errQueued}
+	if !f.queues(sql, args) {
+		rows, err := f.results.Query()
+		f.row = row{scanned{rows}, err}
+	}
+	return &f.row
+}
+
+// queues reports whether the batch is not sent yet, and puts a statement into it.
+func (f *flight) queues(sql string, args []any) bool {
+	if f.results == nil {
+		f.batch.Queue(sql, infinite(args)...)
+		return true
+	}
+	return false
 }

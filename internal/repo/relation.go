@@ -29,7 +29,11 @@ func (g *Graph) add(s Step) {
 }
 
 // Many are the rows of a relation, by their parent. Nil, the relation was not asked for.
-type Many[T any] struct{ groups map[string][]T }
+type Many[T any] struct {
+	parent string // of all rows; groups is nil then
+	rows   []T
+	groups map[string][]T
+}
 
 // Of returns the rows of a parent, in the order of the query, or the other way round: nil if they were not asked for,
 // empty if there are none.
@@ -37,10 +41,14 @@ func (m *Many[T]) Of(parent string) []T {
 	if m == nil {
 		return nil
 	}
-	if rows, ok := m.groups[parent]; ok {
-		return rows
+	rows := m.groups[parent]
+	if m.groups == nil && m.parent == parent {
+		rows = m.rows
 	}
-	return []T{}
+	if rows == nil {
+		return []T{}
+	}
+	return rows
 }
 
 // ToMany adds a query for a relation of many rows.
@@ -54,7 +62,7 @@ func ToMany[P, R, T any](
 		if reversed {
 			slices.Reverse(rows)
 		}
-		m.groups = group(rows, parent)
+		m.group(rows, parent)
 		return err
 	}})
 	return m
@@ -72,24 +80,28 @@ func items[P, R, T any](
 }
 
 // group sorts rows to their parents and keeps their order.
-func group[T any](rows []T, parent func(*T) string) map[string][]T {
+func (m *Many[T]) group(rows []T, parent func(*T) string) {
 	if len(rows) == 0 {
-		return nil
+		return
+	}
+	m.parent, m.rows = parent(&rows[0]), rows
+	alone := true
+	for i := range rows {
+		alone = alone && parent(&rows[i]) == m.parent
+	}
+	if alone { // the usual case, which needs no counting
+		return
 	}
 	counts := map[string]int{}
 	for i := range rows {
 		counts[parent(&rows[i])]++
 	}
-	if len(counts) == 1 { // the usual case
-		return map[string][]T{parent(&rows[0]): rows}
-	}
-	groups := make(map[string][]T, len(counts))
+	m.groups = make(map[string][]T, len(counts))
 	for i := range rows {
 		key := parent(&rows[i])
-		if groups[key] == nil {
-			groups[key] = make([]T, 0, counts[key])
+		if m.groups[key] == nil {
+			m.groups[key] = make([]T, 0, counts[key])
 		}
-		groups[key] = append(groups[key], rows[i])
+		m.groups[key] = append(m.groups[key], rows[i])
 	}
-	return groups
 }
