@@ -1,6 +1,7 @@
 package authdb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -116,7 +117,7 @@ type CreateInvitationParams struct {
 	OrganizationID string
 	InviterID      string    // the user who invites
 	Email          string    // stored in lower case; at most 254 characters
-	Role           string    // empty: RoleMember; at most 1,024 characters
+	Role           string    // empty: RoleMember; several joined by commas; at most 1,024 characters
 	TeamIDs        []string  // teams of the organization, to join on acceptance; ids without commas and white space
 	ExpiresAt      time.Time // zero: the InvitationLifetime of Settings from now
 	MaxPending     int       // of the organization, the new one included; zero: that of Settings
@@ -187,12 +188,10 @@ type InvitationRepository struct{ door }
 func (r InvitationRepository) Create(ctx context.Context, p CreateInvitationParams) (Invitation, error) {
 	const op = "Invitations.Create"
 	p.Email = canonicalEmail(p.Email)
-	if p.Role = canonicalRole(p.Role); p.Role == "" {
-		p.Role = RoleMember
-	}
+	p.Role = canonicalRole(cmp.Or(p.Role, RoleMember))
 	if err := check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID),
 		required("inviter_id", p.InviterID, maxID),
-		emailAddress(p.Email), text("role", p.Role, maxRole), teamList(p.TeamIDs), limitOf("max_pending", p.MaxPending),
+		emailAddress(p.Email), required("role", p.Role, maxRole), teamList(p.TeamIDs), limitOf("max_pending", p.MaxPending),
 		r.standing(&p)); err != nil {
 		return Invitation{}, err
 	}

@@ -40,14 +40,16 @@ func (m Member) HasRole(role string) bool {
 	return false
 }
 
-// canonicalRole writes a list of roles as Better Auth does: without white space.
+// canonicalRole writes a list of roles as Better Auth reads it: without white space, and none that is empty.
 func canonicalRole(list string) string {
 	if len(list) > maxRole*utf8.UTFMax {
 		return list // for the checks to refuse: each comma would cost 16 bytes
 	}
-	roles := strings.Split(list, ",")
-	for i, r := range roles {
-		roles[i] = repo.TrimRole(r)
+	var roles []string
+	for r := range strings.SplitSeq(list, ",") {
+		if r = repo.TrimRole(r); r != "" {
+			roles = append(roles, r)
+		}
 	}
 	return strings.Join(roles, ",")
 }
@@ -106,18 +108,15 @@ type CreateMemberParams struct {
 	ID             string // empty: a new one
 	OrganizationID string
 	UserID         string
-	Role           string // empty: RoleMember; at most 1,024 characters
+	Role           string // empty: RoleMember; several joined by commas; at most 1,024 characters
 	MaxMembers     int    // of the organization, the new one included; zero: that of Settings
 }
 
 func (p *CreateMemberParams) check(op string) error {
-	p.Role = canonicalRole(p.Role)
-	if p.Role == "" {
-		p.Role = RoleMember
-	}
+	p.Role = canonicalRole(cmp.Or(p.Role, RoleMember))
 	return check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID),
 		required("user_id", p.UserID, maxID),
-		text("role", p.Role, maxRole), limitOf("max_members", p.MaxMembers))
+		required("role", p.Role, maxRole), limitOf("max_members", p.MaxMembers))
 }
 
 // UpdateMemberParams says what to change; the zero value changes nothing.

@@ -183,6 +183,54 @@ func testMemberUpdateLastOwner(t *testing.T, s *fixture) {
 	}
 }
 
+// TestRolesAreStoredAsTheyAreRead: by every door, without white space and empty ones; a list of none is no role.
+func TestRolesAreStoredAsTheyAreRead(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	ctx := t.Context()
+	org, owner := owned(t, s)
+	member := authdbtest.Member(t, s.Store, memberOf(org.ID, ""))
+	params := func(role string) authdb.CreateMemberParams {
+		return authdb.CreateMemberParams{OrganizationID: org.ID, UserID: authdbtest.User(t, s.Store).ID, Role: role}
+	}
+	doors := map[string]func(role string) (string, error){
+		"Members.Create": func(role string) (string, error) {
+			m, err := s.Members.Create(ctx, params(role))
+			return m.Role, err
+		},
+		"Members.CreateMany": func(role string) (string, error) {
+			ms, err := s.Members.CreateMany(ctx, []authdb.CreateMemberParams{params(role)})
+			if err != nil {
+				return "", err
+			}
+			return ms[0].Role, nil
+		},
+		"Members.Update": func(role string) (string, error) {
+			m, err := s.Members.Update(ctx, org.ID, member.ID, authdb.UpdateMemberParams{Role: authdb.Set(role)})
+			return m.Role, err
+		},
+		"Invitations.Create": func(role string) (string, error) {
+			i, err := s.Invitations.Create(ctx, authdb.CreateInvitationParams{OrganizationID: org.ID, InviterID: owner.ID, Email: "a@x.io", Role: role})
+			if err != nil {
+				return "", err
+			}
+			return *i.Role, nil
+		},
+	}
+	for op, door := range doors {
+		for given, want := range map[string]string{
+			"admin,,member,": "admin,member", ",\u2003, admin ,": "admin", "team lead,\ufeff": "team lead", strings.Repeat(",", 1024) + "x": "x",
+		} {
+			if got := must[string](t)(door(given)); got != want {
+				t.Errorf("%s: %.20q is stored as %q", op, given, got)
+			}
+		}
+		for _, none := range []string{",", strings.Repeat(",", 1024), " ", "\u00a0,\n"} {
+			fails(t, errOf(door(none)), authdb.ErrInvalidInput, op, "role")
+		}
+	}
+}
+
 func testMemberDelete(t *testing.T, s *fixture) {
 	mine := newTenant(t, s)
 	authdbtest.Member(t, s.Store, memberOf(mine.org.ID, ""))
