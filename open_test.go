@@ -205,7 +205,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestSearchPath: tables are looked for where DSN, role or database say, then in pg_temp.
+// TestSearchPath: tables are looked for where DSN, role or database say, then in pg_temp; what is PostgreSQL's, before.
 func TestSearchPath(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -234,15 +234,15 @@ func TestSearchPath(t *testing.T) {
 		})
 	}
 	for want, opts := range map[string][]Option{
-		`app, public, pg_temp`:           nil,
-		`public, pg_temp`:                {as("public")},
-		`"a, $user", "a "" b", pg_temp`:  {as(`"$user",$user , "a, $user","a "" b"`)},
-		`"$USER", X"$user", pg_temp`:     {as(`"$USER", $User, X"$user"`)},
-		`public, app, pg_temp`:           {as("public"), set("public, app")},
-		`pg_temp`:                        {set("")},
-		`pg_temp, public, pg_temp`:       {as("pg_temp, public")}, // the first one counts
-		`public, pg_catalog, pg_temp`:    {as("public, pg_catalog")},
-		`"PG_TEMP", pg_catalog, pg_temp`: {as(`"PG_TEMP", pg_catalog`)},
+		`app, public, pg_temp`:          nil,
+		`public, pg_temp`:               {as("public")},
+		`"a, $user", "a "" b", pg_temp`: {as(`"$user",$user , "a, $user","a "" b"`)},
+		`"$USER", X"$user", pg_temp`:    {as(`"$USER", $User, X"$user"`)},
+		`public, app, pg_temp`:          {as("public"), set("public, app")},
+		`pg_temp`:                       {set("")},
+		`app, pg_temp`:                  {as("pg_temp, app")}, // the first one would count
+		`public, x, pg_temp`:            {as("public, PG_Catalog,x, pg_catalog")},
+		`y, "PG_TEMP", pg_temp`:         {as(`"pg_temp",y, "PG_TEMP", "pg_catalog"`)},
 	} {
 		s, err := Open(ctx, db.DSN, append(opts, WithInsecureTLS())...)
 		if err != nil {

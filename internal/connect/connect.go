@@ -47,8 +47,8 @@ func pin(c *pgx.ConnConfig) {
 }
 
 // safePath sets the search path, if this is the server's process $1: for "$user" the schema that this stands for, or
-// nothing where that is not there or a stranger's, and $2 at the end. Its operators are PostgreSQL's own also where the
-// path names pg_catalog last.
+// nothing where that is not there or a stranger's, and $2 at the end. Without pg_catalog, which is then searched first,
+// and pg_temp. Its operators are PostgreSQL's own also where the path names pg_catalog last.
 const safePath = `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', (
 	SELECT pg_catalog.string_agg(CASE WHEN name[1] OPERATOR(pg_catalog.=) '"$user"' OR pg_catalog.lower(name[1]) OPERATOR(pg_catalog.=) '$user' THEN (
 		SELECT pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace
@@ -58,19 +58,21 @@ const safePath = `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_
 		)) ELSE name[1] END, ', ' ORDER BY n)
 	FROM pg_catalog.regexp_matches(pg_catalog.current_setting('search_path') COLLATE pg_catalog."C",
 		'"(?:[^"]|"")*"|[^",[:space:]][^,[:space:]]*', 'g') WITH ORDINALITY names (name, n)
+	WHERE name[1] OPERATOR(pg_catalog.<>) ALL (ARRAY['"pg_catalog"', '"pg_temp"'])
+		AND pg_catalog.lower(name[1]) OPERATOR(pg_catalog.<>) ALL (ARRAY['pg_catalog', 'pg_temp'])
 ), $2::pg_catalog.text), false)
 WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::bigint`
 
 // SecurePath keeps what others make from standing in for the tables: a schema with the name of this role, which "$user"
-// finds before public, and which any role may make that has CREATE on the database. What is named otherwise stays. It
-// must come after whatever sets the path. A pooler, which lends its sessions to others, tells a number that is no
+// finds before public, and which any role may make that has CREATE on the database. It keeps it from standing in for what
+// is PostgreSQL's, too, wherever the path names pg_catalog. What is named otherwise stays. It must come after whatever sets the path. A pooler, which lends its sessions to others, tells a number that is no
 // process of the server's, so there the path stays as it is.
 func SecurePath(ctx context.Context, conn *pgconn.PgConn) error {
 	return setPath(ctx, conn, nil)
 }
 
-// PutTempLast does so, and for temporary tables and types: where the path does not name pg_temp, it is searched before
-// everything else.
+// PutTempLast does so, and for temporary tables and types: where the path does not name pg_temp last, it is searched
+// before others.
 func PutTempLast(ctx context.Context, conn *pgconn.PgConn) error {
 	return setPath(ctx, conn, []byte("pg_temp"))
 }
