@@ -34,8 +34,14 @@ func (l *launcher) makeDir() (err error) {
 	if l.log, err = os.OpenFile(filepath.Join(l.dir, logName), flags, 0o600); err != nil {
 		return err
 	}
-	if err := markInUse(l.log); err != nil {
-		return fmt.Errorf("%s is in use: %w", l.dir, err)
+	if l.held, err = os.Open(l.log.Name()); err != nil {
+		return err
+	}
+	if inUse(l.held) {
+		return fmt.Errorf("%s is in use", l.dir)
+	}
+	if err := errors.Join(markInUse(l.held), markInUse(l.log)); err != nil {
+		return err
 	}
 	if l.as.other && os.Chown(l.dir, -1, l.as.gid) != nil {
 		l.as = account{namespace: true} // root may not give files away here
@@ -67,7 +73,7 @@ func (l *launcher) newDir() (string, error) {
 
 func (l *launcher) removeDir() error {
 	if l.log != nil {
-		_ = l.log.Close() // only read from here on
+		_, _ = l.log.Close(), l.held.Close() // only read from here on
 	}
 	if l.opts.Kept != "" {
 		return nil

@@ -26,7 +26,8 @@ type launcher struct {
 	as      account
 	opts    Options
 	dir     string
-	log     *os.File
+	log     *os.File // the server has it, too, and may give up the mark on it
+	held    *os.File // the log once more, with a mark of this process's alone
 	port    int
 	tcp     bool
 

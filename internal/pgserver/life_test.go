@@ -85,7 +85,7 @@ func TestSweep(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !c.used {
-				_ = l.log.Close()
+				_, _ = l.log.Close(), l.held.Close()
 			}
 			if !c.log {
 				_ = os.Remove(filepath.Join(l.dir, logName))
@@ -97,7 +97,7 @@ func TestSweep(t *testing.T) {
 			if _, err := os.Stat(l.dir); (err == nil) != c.stays {
 				t.Errorf("stays %v, want %v", err == nil, c.stays)
 			}
-			_ = l.log.Close()
+			_, _ = l.log.Close(), l.held.Close()
 		})
 	}
 }

@@ -8,6 +8,8 @@ import (
 )
 
 // markInUse locks a file for as long as this process, or one that inherits it, has it open.
-func markInUse(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+func markInUse(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) }
 
-func inUse(f *os.File) bool { return markInUse(f) != nil }
+func inUse(f *os.File) bool {
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil
+}
