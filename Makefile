@@ -81,9 +81,12 @@ test/download: ## Test the PostgreSQL that is downloaded where none is installed
 bench: bench/ent/client.go ## Set authdb beside pgx, sqlc, GORM, ent, bun and Drizzle, and write docs/benchmarks.md (25 minutes)
 	@go -C bench run . -docs ../docs $(if $(sessions),-sessions $(sessions))
 
-.PHONY: bench/quick
+.PHONY: bench/quick bench/crowd
 bench/quick: bench/ent/client.go ## The same in two minutes, to the terminal
 	@go -C bench run . -quick
+
+bench/crowd: bench/ent/client.go ## Measure many callers at once, and the first calls of a connection (a minute)
+	@go -C bench run . -crowd
 
 bench/ent/client.go: bench/ent/schema/schema.go bench/go.mod
 	@go -C bench generate .

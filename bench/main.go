@@ -57,6 +57,7 @@ func run(ctx context.Context) (err error) {
 	with := flag.String("with", "", "contenders that match this `pattern`, and the floor")
 	rounds := flag.Int("rounds", 25, "rounds, at most")
 	users := flag.Int("users", 200_000, "users")
+	crowd := flag.Bool("crowd", false, "only what many callers and new connections meet, in a minute")
 	sessions := flag.Int("sessions", 400_000, "sessions, among which those that are due are purged")
 	organizations := flag.Int("organizations", 20_000, "organizations")
 	flag.Parse()
@@ -96,6 +97,11 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.stop(context.WithoutCancel(ctx))) }()
+	if *crowd {
+		text, err := b.crowd(ctx)
+		fmt.Print(text)
+		return err
+	}
 	if err := b.measure(ctx, *quick); err != nil {
 		return err
 	}
@@ -104,7 +110,11 @@ func run(ctx context.Context) (err error) {
 	if err := b.again(os.Stdout); err != nil || *docs == "" {
 		return err
 	}
-	return b.write(*docs)
+	text, err := b.crowd(ctx)
+	if err != nil {
+		return err
+	}
+	return b.write(*docs, text)
 }
 
 // without leaves out the contenders of a library.

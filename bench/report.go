@@ -172,7 +172,7 @@ func (b *bench) noise(n network) (usual, most float64) {
 }
 
 // write writes benchmarks.md and a chart for each workload.
-func (b *bench) write(dir string) error {
+func (b *bench) write(dir, crowd string) error {
 	charts := filepath.Join(dir, "benchmarks")
 	if err := os.RemoveAll(charts); err != nil {
 		return err
@@ -201,6 +201,7 @@ func (b *bench) write(dir string) error {
 			return err
 		}
 	}
+	text.WriteString(crowd)
 	return os.WriteFile(filepath.Join(dir, "benchmarks.md"), []byte(text.String()), 0o644)
 }
 
