@@ -29,9 +29,8 @@ func small(t *testing.T) *bench {
 			t.Error(err)
 		}
 	})
-	if err := installDrizzle(ctx); err != nil {
-		t.Logf("without Drizzle: %v", err)
-		b.entries = b.without(drizzleName)
+	if err := b.seekDrizzle(ctx); err != nil {
+		t.Fatal(err)
 	}
 	near := b.socket
 	if near.Host == "" {

@@ -33,11 +33,14 @@ type answer struct {
 
 const drizzleDir = "drizzle"
 
-// installDrizzle puts the packages in place, and says whether there is a Node at all.
+// errNoNode says that there is none here.
+var errNoNode = errors.New("no Node with npm")
+
+// installDrizzle puts the packages and the schema in place, if there is a Node.
 func installDrizzle(ctx context.Context) error {
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return err
+			return errNoNode
 		}
 	}
 	modules := filepath.Join(drizzleDir, "node_modules")
@@ -48,7 +51,7 @@ func installDrizzle(ctx context.Context) error {
 			return fmt.Errorf("npm ci: %w: %s", err, out)
 		}
 	}
-	schema, err := os.ReadFile("../test/drizzle/latest.ts") // which has nothing of TypeScript but its name
+	schema, err := os.ReadFile("../db/migrations/drizzle.ts") // which has nothing of TypeScript but its name
 	if err != nil {
 		return err
 	}

@@ -89,9 +89,8 @@ func run(ctx context.Context) (err error) {
 	b.entries = slices.DeleteFunc(slices.Clone(entries), func(e entry) bool {
 		return !invited.MatchString(e.name) && e.name != floorName
 	})
-	if err := installDrizzle(ctx); err != nil {
-		say("without Drizzle: %v", err)
-		b.entries = b.without(drizzleName)
+	if err := b.seekDrizzle(ctx); err != nil {
+		return err
 	}
 	if b.server, err = startServer(ctx, *users, *sessions, *organizations); err != nil {
 		return err
@@ -117,9 +116,15 @@ func run(ctx context.Context) (err error) {
 	return b.write(*docs, text)
 }
 
-// without leaves out the contenders of a library.
-func (b *bench) without(library string) []entry {
-	return slices.DeleteFunc(b.entries, func(e entry) bool { return strings.HasPrefix(e.name, library) })
+// seekDrizzle leaves out the contenders that need a Node where there is none.
+func (b *bench) seekDrizzle(ctx context.Context) error {
+	err := installDrizzle(ctx)
+	if errors.Is(err, errNoNode) {
+		say("%v: without Drizzle", err)
+		b.entries = slices.DeleteFunc(b.entries, func(e entry) bool { return strings.HasPrefix(e.name, drizzleName) })
+		return nil
+	}
+	return err
 }
 
 // quickened is how many operations a phase has where it writes and time is short.
