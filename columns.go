@@ -139,12 +139,12 @@ func (c *Columns[T]) Of(ctx context.Context, id string) (columns T, ok bool) {
 // statement. A field that is a [Change] which is not set is left out, so that an Update leaves its column and a new row
 // has its default.
 //
-// A value that does not fit its column is [ErrInvalidInput] there, with the column as Field; so is one that would become
-// another: a part of a whole number, an infinity of type real, a name of more than 63 bytes. What a type or a scale
-// rounds is the column's own rule: numeric(5,2), timestamp(0), money, a fraction as real or double precision, the
-// nanoseconds of a time of day or an interval, the order of a jsonb. Timestamps are stored as UTC, in milliseconds; a date
-// and a time of day are those of the value's own zone. With default_query_exec_mode=exec, pgx goes by the type in Go
-// alone: give a text as a string there.
+// A value that does not fit its column is [ErrInvalidInput] there, with the column as Field; so is one that would
+// become another: a part of a whole number, an infinity of type real, a name of more than 63 bytes. What a type or a
+// scale rounds is the column's own rule: numeric(5,2), timestamp(0), money, a fraction as real or double precision, the
+// nanoseconds of a time of day or an interval, the order of a jsonb. Timestamps are stored as UTC, in milliseconds; a
+// date and a time of day are those of the value's own zone. With default_query_exec_mode=exec, pgx goes by the type in
+// Go alone: give a text as a string there.
 func (c *Columns[T]) Write(ctx context.Context, values T) context.Context {
 	row := reflect.ValueOf(values)
 	args, use := make([]any, 0, len(c.fields)), make([]int, 0, len(c.fields))

@@ -19,10 +19,10 @@ import (
 // in UTF-8, with standard_conforming_strings and ISO dates. A connection to a server that has become a standby is left
 // at the first write that it refuses.
 //
-// Tables are looked for along the search path of dsn, role or database. Wherever that names them, pg_catalog is searched
-// first and pg_temp last, so that nothing stands in for what is PostgreSQL's, and no temporary table for one of them.
-// "$user" stays only where that schema is there and belongs to the role itself, the database's owner or a superuser:
-// others may make one of that name. Behind a pooler the path stays as it is.
+// Tables are looked for along the search path of dsn, role or database. Wherever that names them, pg_catalog is
+// searched first and pg_temp last, so that nothing stands in for what is PostgreSQL's, and no temporary table for one
+// of them. "$user" stays only where that schema is there and belongs to the role itself, the database's owner or a
+// superuser: others may make one of that name. Behind a pooler the path stays as it is.
 //
 // A remote host is reached by TLS with its certificate verified (sslmode=verify-full), also where dsn names no sslmode
 // or the default one, prefer. A weaker one in dsn, or a server without TLS, is refused with [ErrInsecureTLS] unless

@@ -182,8 +182,8 @@ func (r UserRepository) Get(ctx context.Context, userID string) (User, error) {
 	return get(ctx, r.repo(), op, (*queries).GetUser, userID, toUser)
 }
 
-// GetByEmail returns the user with that address, given in any case, or [ErrNotFound]. A row with capitals, which an older
-// program may have left, is not found by its address, as on the server.
+// GetByEmail returns the user with that address, given in any case, or [ErrNotFound]. A row with capitals, which an
+// older program may have left, is not found by its address, as on the server.
 func (r UserRepository) GetByEmail(ctx context.Context, email string) (User, error) {
 	const op = "Users.GetByEmail"
 	email = canonicalEmail(email)

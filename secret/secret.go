@@ -11,9 +11,9 @@ import (
 // Text is a session token, a password hash, a token of a provider, or what a verification holds. Whatever prints, logs
 // or encodes it shows "[secret]" in its place, but for what calls no methods: fmt in a field of the caller's own whose
 // name is not exported, fmt with a verb that does not fit, such as %s for a list of pointers or %p, which go vet finds,
-// encoding/json (so a JSON log, and a script of html/template) for the keys of a map, and a dumper that goes by reflection
-// alone. So no map that leaves the program may have a Text for its key. string(t) is the value. JSON decodes into it as
-// into a string.
+// encoding/json (so a JSON log, and a script of html/template) for the keys of a map, and a dumper that goes by
+// reflection alone. So no map that leaves the program may have a Text for its key. string(t) is the value. JSON decodes
+// into it as into a string.
 type Text string
 
 const hidden = "[secret]"

@@ -282,7 +282,9 @@ func TestCoalescingIsFresh(t *testing.T) {
 			go func() { second <- call() }()
 			synctest.Wait()
 			close(answered)
-			_ = <-first
+			if err := <-first; err != nil {
+				t.Error(err)
+			}
 			if opens := <-second == nil; opens != control {
 				t.Errorf("control %t: a revoked session opens: %t", control, opens)
 			}

@@ -59,7 +59,8 @@ SELECT '', 'TimeZone', pg_catalog.current_setting('TimeZone')`
 // through the session's.
 var utcZones = []string{"UTC", "Etc/UTC", "GMT", "Etc/GMT"}
 
-// CheckSchema returns a SchemaError with what is missing: columns, their types, unique keys, and sessions that fit them.
+// CheckSchema returns a SchemaError with what is missing: columns, their types, unique keys, and sessions that fit
+// them.
 func (r *Repo) CheckSchema(ctx context.Context) error {
 	tables := slices.Sorted(maps.Keys(models))
 	names := tables
