@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,9 +17,10 @@ type DSNError string
 func (e DSNError) Error() string { return string(e) }
 
 const (
-	errEmpty DSNError = "empty: set DATABASE_URL, or PGHOST and its like"
-	errFile  DSNError = "a file that it names, such as sslrootcert, cannot be read: "
-	errAsIs  DSNError = "malformed (not shown, as it may hold a password): it must begin with postgres:// or be a list of " +
+	errEmpty   DSNError = "empty: set DATABASE_URL, or PGHOST and its like"
+	errService DSNError = "of a service that no service file has: unset PGSERVICE, or name the file in PGSERVICEFILE"
+	errFile    DSNError = "a file that it names, such as sslrootcert, cannot be read: "
+	errAsIs    DSNError = "malformed (not shown, as it may hold a password): it must begin with postgres:// or be a list of " +
 		"name=value; in a URL's user, password and database write %40 for @, %2F for / and %3F for ?; in a list, quote a " +
 		"value with spaces; settings are parted by spaces in a list, by & behind a URL's ?; users and databases have no = " +
 		"and :, a host's port is a setting of its own; parameters that are not known go in options=-c name=value"
@@ -44,6 +46,9 @@ func Parse(dsn string) (*pgxpool.Config, error) {
 		_, err := pgx.ParseConfig(dsn)
 		if file, ok := errors.AsType[*fs.PathError](err); ok {
 			return nil, errFile + DSNError(file.Err.Error())
+		}
+		if err != nil && strings.Contains(err.Error(), "failed to read service") {
+			return nil, errService
 		}
 		return nil, errAsIs
 	}

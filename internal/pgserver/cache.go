@@ -14,11 +14,16 @@ func cacheDir() (string, error) {
 	dir := "/var/tmp/authdb-postgres"
 	if os.Geteuid() != 0 {
 		user, err := os.UserCacheDir()
-		if dir = filepath.Join(user, "authdb"); err != nil {
+		dir = filepath.Join(user, "authdb")
+		if err != nil || os.MkdirAll(dir, 0o755) != nil { // in a container, the home may be none or another's
 			dir = filepath.Join(os.TempDir(), "authdb-cache-"+strconv.Itoa(os.Geteuid()))
 		}
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err != nil {
 		return "", err
 	}
 	info, err := os.Lstat(dir)

@@ -2,10 +2,13 @@ package pgserver
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,17 +50,30 @@ func (l *launcher) makeCluster(ctx context.Context) error {
 		defer os.Remove(file)
 		args = append(args, "--pwfile="+file)
 	}
-	if _, err := l.run(ctx, "initdb", args...); err != nil {
-		if strings.Contains(err.Error(), "could not look up effective user ID") {
-			err = fmt.Errorf("this user has no name, which PostgreSQL asks for: put a line for uid %d into /etc/passwd, "+
-				"or let DATABASE_URL name a server: %w", os.Geteuid(), err)
+	_, err := l.run(ctx, "initdb", args...)
+	if isNameless(err) && !l.as.other {
+		l.as.namespace = true // in which the caller has one
+		if _, again := l.run(ctx, "initdb", args...); again == nil {
+			err = nil
 		}
+		l.as.namespace = false
+	}
+	if isNameless(err) {
+		err = fmt.Errorf("this user has no name, which PostgreSQL asks for: put a line for uid %d into /etc/passwd, "+
+			"or let DATABASE_URL name a server: %w", os.Geteuid(), err)
+	}
+	if err != nil {
 		return err
 	}
 	if kept != "" {
 		_ = store(data, kept) // only the next start is slower
 	}
 	return nil
+}
+
+// isNameless tells what initdb says to a user without a line in /etc/passwd, as containers make them.
+func isNameless(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "could not look up effective user ID")
 }
 
 // keptCluster names the tar file for this very server, or is "" when there is no place for one, or another user could
@@ -81,22 +97,36 @@ func restore(kept, data string) error {
 	if err != nil || owner(info) != os.Geteuid() {
 		return errors.Join(err, os.ErrPermission)
 	}
+	sum, size := crc32.New(castagnoli), max(info.Size()-crc32.Size, 0)
+	if _, err := io.CopyN(sum, file, size); err != nil {
+		return err
+	}
+	stored, err := io.ReadAll(io.LimitReader(file, crc32.Size))
+	if err != nil || !bytes.Equal(stored, sum.Sum(nil)) {
+		return errors.Join(err, errors.New("not as it was stored"))
+	}
 	if err := os.Mkdir(data, 0o700); err != nil {
 		return err
 	}
-	return unpack(file, data, clusterLimit)
+	return unpack(io.NewSectionReader(file, 0, size), data, clusterLimit)
 }
 
-// store renames a complete file into place; of several processes the last one wins.
+// castagnoli is what processors have an instruction for.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// store renames a complete file, with a sum of it at its end, into place; of several processes the last one wins.
 func store(data, kept string) error {
 	file, err := os.CreateTemp(filepath.Dir(kept), "cluster-*.part")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(file.Name()) // fails after the rename
-	w := tar.NewWriter(file)
+	sum := crc32.New(castagnoli)
+	w := tar.NewWriter(io.MultiWriter(file, sum))
+	err = errors.Join(w.AddFS(os.DirFS(data)), w.Close())
+	_, sumErr := file.Write(sum.Sum(nil))
 	// Synced, because after a crash a renamed file may be empty.
-	err = errors.Join(w.AddFS(os.DirFS(data)), w.Close(), file.Sync(), file.Close())
+	err = errors.Join(err, sumErr, file.Sync(), file.Close())
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 const (
@@ -81,10 +82,15 @@ func (l *launcher) removeDir() error {
 	return os.RemoveAll(l.dir)
 }
 
-// tempRoots are where directories of servers may be: where nobody else can put another in their place.
+// tempRoots are where directories of servers may be: where nobody else can put another in their place, and PostgreSQL
+// takes the name for that of one directory of sockets, not of several.
 func tempRoots() (roots []string) {
 	for _, dir := range []string{os.TempDir(), "/var/tmp", "/tmp"} {
-		if dir, err := filepath.EvalSymlinks(dir); err == nil && steady(dir) {
+		dir, err := filepath.Abs(dir)
+		if err == nil {
+			dir, err = filepath.EvalSymlinks(dir)
+		}
+		if err == nil && steady(dir) && !strings.ContainsAny(dir, ",\n") {
 			roots = append(roots, dir)
 		}
 	}

@@ -2,7 +2,10 @@ package pgserver
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +24,7 @@ func download(ctx context.Context, opts Options) (string, error) {
 		return "", err
 	}
 	bin := filepath.Join(cache, p.dirName(), "bin")
-	if !hasServer(bin) {
+	if !isIntact(filepath.Dir(bin)) {
 		if err := p.install(ctx, cache, opts); err != nil {
 			return "", err
 		}
@@ -46,17 +49,52 @@ func (p npmPackage) install(ctx context.Context, cache string, opts Options) err
 	if err != nil {
 		return fmt.Errorf("unpacking %s: %w", p.url(), err)
 	}
+	sum, err := sizes(native)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(native, sizesName), []byte(sum), 0o644)
+	}
+	if err != nil {
+		return err
+	}
 	final := filepath.Join(cache, p.dirName())
-	if hasServer(filepath.Join(final, "bin")) {
+	if isIntact(final) {
 		return nil // another process was faster
 	}
 	if err := os.RemoveAll(final); err != nil {
 		return err
 	}
-	if err := os.Rename(native, final); err != nil && !hasServer(filepath.Join(final, "bin")) {
+	if err := os.Rename(native, final); err != nil && !isIntact(final) {
 		return err
 	}
 	return nil
+}
+
+const sizesName = "sizes.sha256"
+
+// isIntact says that no file of a download is missing or cut, as a full disk or a cleaner of old files leaves them.
+func isIntact(dir string) bool {
+	want, err := os.ReadFile(filepath.Join(dir, sizesName))
+	if err != nil {
+		return false
+	}
+	sum, err := sizes(dir)
+	return err == nil && sum == string(want)
+}
+
+// sizes is a digest of the names and sizes of the files below dir.
+func sizes(dir string) (string, error) {
+	sum := sha256.New()
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() || name == sizesName {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			fmt.Fprintf(sum, "%q %d\n", name, info.Size())
+		}
+		return err
+	})
+	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // sweepDownloads removes what killed processes left.

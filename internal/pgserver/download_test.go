@@ -100,6 +100,22 @@ func TestInstall(t *testing.T) {
 		t.Errorf("progress: %q", said)
 	}
 	mustHold(t, cache, 1)
+	for name, damage := range map[string]func(file string) error{
+		"a file is missing": os.Remove,
+		"a file is cut":     func(file string) error { return os.Truncate(file, 3) },
+		"no sizes":          func(string) error { return os.Remove(filepath.Join(dir, sizesName)) },
+	} {
+		if err := damage(filepath.Join(dir, "lib", "libpq.so.5.18")); err != nil {
+			t.Fatal(err)
+		}
+		if isIntact(dir) {
+			t.Errorf("%s: taken for intact", name)
+		}
+		if err := p.install(t.Context(), cache, opts); err != nil || !isIntact(dir) {
+			t.Errorf("%s: not mended: %v", name, err)
+		}
+	}
+	mustHold(t, cache, 1)
 }
 
 func TestInstallRefuses(t *testing.T) {

@@ -3,19 +3,37 @@ package pgserver
 import (
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 )
 
-// The DSNs of private servers name port and sslmode, so that PGPORT and PGSSLMODE do not reach them.
+// The DSNs of private servers name port and sslmode, so that PGPORT and PGSSLMODE do not reach them, and against what else
+// is set, the parameter that undoes it. Older programs than those who set it need not know that.
 
 func socketDSN(dir string, port int) string {
 	host := strings.ReplaceAll(escape(filepath.Join(dir, socketName)), "%2F", "/")
-	return fmt.Sprintf("postgres:///postgres?host=%s&port=%d&user=postgres&sslmode=disable", host, port)
+	return fmt.Sprintf("postgres:///postgres?host=%s&port=%d&user=postgres&sslmode=disable", host, port) + undone()
 }
 
 func tcpDSN(port int, password string) string {
-	return fmt.Sprintf("postgres://postgres:%s@127.0.0.1:%d/postgres?sslmode=disable", password, port)
+	return fmt.Sprintf("postgres://postgres:%s@127.0.0.1:%d/postgres?sslmode=disable", password, port) + undone()
+}
+
+func undone() (params string) {
+	for _, v := range []struct{ name, param string }{
+		{"PGOPTIONS", "options="}, {"PGTARGETSESSIONATTRS", "target_session_attrs=any"},
+		{"PGCONNECT_TIMEOUT", "connect_timeout=10"}, {"PGCHANNELBINDING", "channel_binding=prefer"},
+		{"PGREQUIREAUTH", "require_auth="}, {"PGSSLNEGOTIATION", "sslnegotiation=postgres"},
+		{"PGSSLROOTCERT", "sslrootcert="}, {"PGSSLCERT", "sslcert="}, {"PGSSLKEY", "sslkey="},
+		{"PGSSLCERTMODE", "sslcertmode=allow"}, {"PGMINPROTOCOLVERSION", "min_protocol_version=3.0"},
+		{"PGMAXPROTOCOLVERSION", "max_protocol_version=latest"},
+	} {
+		if os.Getenv(v.name) != "" {
+			params += "&" + v.param
+		}
+	}
+	return params
 }
 
 // withDatabase edits the text of dsn instead of building a new one: what it does not know, it keeps.

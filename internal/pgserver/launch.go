@@ -54,7 +54,13 @@ func launch(ctx context.Context, bin string, opts Options) (s *Server, err error
 	if err := l.cluster(ctx); err != nil {
 		return nil, err
 	}
-	return l.serve(ctx)
+	s, err = l.serve(ctx)
+	if err == nil && opts.Keep {
+		if err = s.noteKept(); err != nil {
+			_ = s.stop()
+		}
+	}
+	return s, err
 }
 
 // probe runs the server's binary once, which shows whether it runs at all, and as whom.

@@ -44,15 +44,43 @@ func TestKeptServerOutlivesItsParent(t *testing.T) {
 	if err := parent.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if p, err := os.FindProcess(pid); err != nil || p.Kill() != nil {
-			t.Error(err)
-		}
-		eventually(t, "the end of the server", func() bool { return !alive(pid) })
-	}()
 	ask(t, socketDSN(dir, defaultPort), "select 'still there'")
 	if abandoned(aged(t, dir)) {
 		t.Error("the directory of a live server counts as abandoned")
+	}
+	got, ok := keptIn(dir)
+	if !ok || got != pid {
+		t.Fatalf("kept is %d, %v, not %d", got, ok, pid)
+	}
+	if err := stopKept(dir, pid); err != nil { // StopKept would stop a demo's, too
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); alive(pid) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("alive %v, %v", alive(pid), err)
+	}
+}
+
+// TestNotKept: no directory makes us stop a process that is not the server that it names.
+func TestNotKept(t *testing.T) {
+	s := start(t, Options{})
+	if _, ok := keptIn(s.Dir()); ok {
+		t.Error("a server that ends with this process is taken for a kept one")
+	}
+	dir := t.TempDir()
+	for _, text := range []string{"", "x", "-1", "0", "1", "12 34"} {
+		if err := os.WriteFile(filepath.Join(dir, keptName), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if pid, ok := keptIn(dir); ok {
+			t.Errorf("%q: %d", text, pid)
+		}
+	}
+	// The server is gone, and its number is another process's.
+	if err := os.WriteFile(filepath.Join(dir, logName), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := stopKept(dir, s.PID()); err != nil || !alive(s.PID()) {
+		t.Errorf("%v, the other is alive: %v", err, alive(s.PID()))
 	}
 }
 

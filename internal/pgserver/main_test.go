@@ -23,19 +23,26 @@ const childMode = "PGSERVER_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if mode := os.Getenv(childMode); mode != "" {
-		child(mode == "keep")
+		child(mode)
 	}
 	os.Exit(m.Run())
 }
 
-func child(keep bool) {
-	s, err := Start(context.Background(), Options{Keep: keep})
+func child(mode string) {
+	s, err := Start(context.Background(), Options{Keep: mode == "keep"})
 	if err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)
 	}
 	fmt.Println(s.PID(), s.Dir())
-	if keep {
+	switch mode {
+	case "keep":
+		os.Exit(0)
+	case "once":
+		if err := s.Stop(); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
 		os.Exit(0)
 	}
 	select {} // until killed

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/zerostarter/authdb/internal/connect"
 )
 
 const (
@@ -121,8 +122,8 @@ func (l *launcher) serverArgs() []string {
 func (l *launcher) waitReady(ctx context.Context, proc *process, dsn string) (string, error) {
 	for {
 		version, err := ping(ctx, dsn)
-		if err == nil {
-			return version, nil
+		if _, isDSN := errors.AsType[connect.DSNError](err); err == nil || isDSN {
+			return version, err
 		}
 		select {
 		case <-proc.done:

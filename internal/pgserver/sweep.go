@@ -3,6 +3,8 @@ package pgserver
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -11,14 +13,26 @@ const youth = time.Minute
 
 // sweep removes the directories of servers whose process was killed before it could.
 func sweep() {
-	for _, root := range tempRoots() {
-		dirs, _ := filepath.Glob(filepath.Join(root, dirPrefix+"*")) // errs only on a malformed pattern
-		for _, dir := range dirs {
-			if abandoned(dir) {
-				os.RemoveAll(dir)
+	for _, dir := range serverDirs() {
+		if abandoned(dir) {
+			os.RemoveAll(dir)
+		}
+	}
+}
+
+// serverDirs are what is named like a server's directory, where such may be.
+func serverDirs() (dirs []string) {
+	roots := tempRoots()
+	slices.Sort(roots)
+	for _, root := range slices.Compact(roots) {
+		entries, _ := os.ReadDir(root) // where nothing can be read, nothing of ours is
+		for _, entry := range entries {
+			if strings.HasPrefix(entry.Name(), dirPrefix) {
+				dirs = append(dirs, filepath.Join(root, entry.Name()))
 			}
 		}
 	}
+	return dirs
 }
 
 // abandoned says that a directory is this user's, and neither the process that made it nor a server uses its log, also
