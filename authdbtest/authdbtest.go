@@ -7,6 +7,8 @@
 //		...
 //	}
 //
+// Tables of the tests' own go into the template, by [WithSchema].
+//
 // The server is the one that DATABASE_URL names, whose role must be allowed to create databases. Without it, one
 // starts from the PostgreSQL installed on the machine, or from a download that is kept; it ends with the test process.
 package authdbtest
@@ -25,8 +27,13 @@ import (
 // seconds after the test has ended.
 func New(t testing.TB, opts ...authdb.Option) *authdb.Store {
 	t.Helper()
+	return open(t, DSN(t), opts)
+}
+
+func open(t testing.TB, dsn string, opts []authdb.Option) *authdb.Store {
+	t.Helper()
 	// A test server need not speak TLS, wherever it runs.
-	store, err := authdb.Open(t.Context(), DSN(t), append([]authdb.Option{authdb.WithInsecureTLS()}, opts...)...)
+	store, err := authdb.Open(t.Context(), dsn, append([]authdb.Option{authdb.WithInsecureTLS()}, opts...)...)
 	if err != nil {
 		t.Fatalf("authdbtest: %v", err)
 	}
@@ -55,7 +62,12 @@ func closeIn(t testing.TB, closeStore func(), patience time.Duration) {
 // the database is dropped when the test ends, but kept and named in the log when it failed.
 func DSN(t testing.TB) string {
 	t.Helper()
-	db, err := testdb.Migrated(t.Context())
+	return dsn(t, testdb.Migrated)
+}
+
+func dsn(t testing.TB, create func(context.Context) (*testdb.Database, error)) string {
+	t.Helper()
+	db, err := create(t.Context())
 	if err != nil {
 		t.Fatalf("authdbtest: %v", err)
 	}

@@ -55,7 +55,7 @@ var start = sync.OnceValues(func() (*host, error) {
 		return nil, err
 	}
 	h.template = "authdb_template_" + hash
-	return h, h.makeTemplate(ctx, h.template)
+	return h, h.makeTemplate(ctx, h.template, "template0", migrateUp)
 })
 
 // Migrated returns a new database with every migration applied. The first call starts the server and makes the
@@ -66,6 +66,53 @@ func Migrated(ctx context.Context) (*Database, error) {
 		return nil, err
 	}
 	return h.create(ctx, h.template)
+}
+
+// Template is a schema of the caller's on top of the migrations.
+type Template struct {
+	sql  []string
+	once sync.Once
+	name string
+	err  error
+}
+
+// NewTemplate returns the template that each of sql has been run on, in order.
+func NewTemplate(sql ...string) *Template { return &Template{sql: sql} }
+
+// Database returns a new database of the template. The first call makes that, or finds what another process made.
+func (t *Template) Database(ctx context.Context) (*Database, error) {
+	h, err := start()
+	if err != nil {
+		return nil, err
+	}
+	t.once.Do(func() {
+		sum := sha256.New()
+		for _, sql := range t.sql {
+			fmt.Fprintf(sum, "%d\n%s", len(sql), sql)
+		}
+		t.name = h.template + "_" + hex.EncodeToString(sum.Sum(nil))[:16]
+		t.err = h.makeTemplate(context.WithoutCancel(ctx), t.name, h.template, func(ctx context.Context, dsn string) error {
+			return run(ctx, dsn, t.sql)
+		})
+	})
+	if t.err != nil {
+		return nil, t.err
+	}
+	return h.create(ctx, t.name)
+}
+
+func run(ctx context.Context, dsn string, sql []string) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	for i, text := range sql {
+		if _, err = conn.Exec(ctx, text); err != nil {
+			err = fmt.Errorf("schema, text %d: %w", i+1, err)
+			break
+		}
+	}
+	return errors.Join(err, conn.Close(ctx))
 }
 
 // Empty returns a new database with nothing in it.
@@ -102,7 +149,9 @@ func (d *Database) Drop(ctx context.Context) error {
 // one server share it; the lock lets one of them build it. One of that name which another role made is not believed: its
 // triggers and functions would act with the rights of the tests. Nobody else ever gets in: whoever stayed would keep every
 // test from a clone.
-func (h *host) makeTemplate(ctx context.Context, name string) error {
+func (h *host) makeTemplate(
+	ctx context.Context, name, from string, fill func(ctx context.Context, dsn string) error,
+) error {
 	conn, err := h.admin.Acquire(ctx)
 	if err != nil {
 		return err
@@ -121,7 +170,7 @@ func (h *host) makeTemplate(ctx context.Context, name string) error {
 	case err != nil && !errors.Is(err, pgx.ErrNoRows):
 		return err
 	case err != nil:
-		if err := h.build(ctx, conn, name); err != nil {
+		if err := h.build(ctx, conn, name, from, fill); err != nil {
 			return err
 		}
 	}
@@ -129,11 +178,13 @@ func (h *host) makeTemplate(ctx context.Context, name string) error {
 	return err
 }
 
-func (h *host) build(ctx context.Context, conn *pgxpool.Conn, name string) error {
+func (h *host) build(
+	ctx context.Context, conn *pgxpool.Conn, name, from string, fill func(ctx context.Context, dsn string) error,
+) error {
 	building := name + "_building"
 	for _, sql := range []string{
 		"DROP DATABASE IF EXISTS " + quote(building),
-		"CREATE DATABASE " + quote(building) + " TEMPLATE template0 ALLOW_CONNECTIONS false",
+		"CREATE DATABASE " + quote(building) + " TEMPLATE " + quote(from) + " ALLOW_CONNECTIONS false",
 		"REVOKE CONNECT, TEMPORARY ON DATABASE " + quote(building) + " FROM PUBLIC",
 		"ALTER DATABASE " + quote(building) + " ALLOW_CONNECTIONS true",
 	} {
@@ -141,9 +192,10 @@ func (h *host) build(ctx context.Context, conn *pgxpool.Conn, name string) error
 			return err
 		}
 	}
-	if err := migrateUp(ctx, h.server.DSNFor(building)); err != nil {
+	if err := fill(ctx, h.server.DSNFor(building)); err != nil {
 		return err
 	}
+	// What has closed its connection may not have ended yet.
 	_, err := conn.Exec(ctx, "ALTER DATABASE "+quote(building)+" RENAME TO "+quote(name))
 	return err
 }

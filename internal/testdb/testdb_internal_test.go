@@ -22,13 +22,13 @@ func TestTemplateOfAnother(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := h.makeTemplate(ctx, name); err == nil || !strings.Contains(err.Error(), "belongs to another role") {
+	if err := h.makeTemplate(ctx, name, "template0", migrateUp); err == nil || !strings.Contains(err.Error(), "belongs to another role") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := h.admin.Exec(ctx, "ALTER DATABASE "+name+" OWNER TO CURRENT_USER"); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.makeTemplate(ctx, name); err != nil {
+	if err := h.makeTemplate(ctx, name, "template0", migrateUp); err != nil {
 		t.Error(err)
 	}
 	for _, sql := range []string{"DROP DATABASE " + name, "DROP ROLE " + name + "_eve"} {
@@ -47,7 +47,7 @@ func TestNobodyHoldsTheTemplate(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := "authdb_test_" + strings.ToLower(rand.Text())
-	if err := h.makeTemplate(ctx, name); err != nil {
+	if err := h.makeTemplate(ctx, name, "template0", migrateUp); err != nil {
 		t.Fatal(err)
 	}
 	var may, does bool
