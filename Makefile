@@ -17,6 +17,10 @@ help: ## Show the targets
 demo: ## Show the main job on a PostgreSQL of its own (keep=1 leaves it up)
 	@go run ./internal/demo $(if $(keep),-keep)
 
+.PHONY: demo/stop
+demo/stop: ## Stop what make demo keep=1 has left up
+	@go run ./internal/demo -stop
+
 .PHONY: example
 example: ## Show a Better Auth server and a Go service on the same rows (needs npm)
 	@$(withpg) examples/run.sh

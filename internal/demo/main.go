@@ -1,7 +1,7 @@
 // Command demo shows authdb at work: it starts PostgreSQL, migrates a database, loads rows that a real Better Auth
 // server wrote, and works on them through the public API. Run it in the repository's root:
 //
-//	go run ./internal/demo [-keep]
+//	go run ./internal/demo [-keep | -stop]
 package main
 
 import (
@@ -19,16 +19,22 @@ import (
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/internal/pgserver"
 	"github.com/zerostarter/authdb/migrate"
+	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
 const data = "testdata/better-auth-1.6.34"
 
 func main() {
 	keep := flag.Bool("keep", false, "leave the server and the database up")
+	end := flag.Bool("stop", false, "stop the servers that were left up")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *keep); err != nil {
+	do := func() error { return run(ctx, *keep) }
+	if *end {
+		do = stopKept
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
@@ -113,15 +119,32 @@ func load(ctx context.Context, store *authdb.Store) error {
 	return nil
 }
 
+// stopKept ends what runs with -keep have left up.
+func stopKept() error {
+	stopped, err := pgserver.StopKept()
+	for _, dir := range stopped {
+		fmt.Printf("stopped and removed %s\n", catalog.Line(dir))
+	}
+	if len(stopped) == 0 && err == nil {
+		fmt.Println("no server of the demo is up")
+	}
+	return err
+}
+
+// printKept prints commands for a shell, each as it can be pasted.
 func printKept(server *pgserver.Server, name string) {
 	heading("Kept")
 	if server.External() {
 		fmt.Printf("  database %s on the server that DATABASE_URL names\n", name)
+		fmt.Printf("  drop   psql \"$DATABASE_URL\" -c 'DROP DATABASE %s'\n", name)
 		return
 	}
-	fmt.Printf("  DSN    %s\n", server.DSNFor(name))
+	fmt.Printf("  DSN    export DATABASE_URL=%s\n", quoted(server.DSNFor(name)))
 	if by := server.SocketDSNFor(name); by != "" { // without the password, which the list of processes would show
-		fmt.Printf("  psql   psql '%s'\n", by)
+		fmt.Printf("  psql   psql %s\n", quoted(by))
 	}
-	fmt.Printf("  stop   kill -INT %d; sleep 1; rm -r %s\n", server.PID(), server.Dir())
+	fmt.Println("  stop   make demo/stop")
 }
+
+// quoted is a word for a shell.
+func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
