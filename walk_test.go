@@ -2,6 +2,8 @@ package authdb_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -27,7 +29,27 @@ var storeCalls = map[string]methodCall{
 			return errOf(tx.Users.Update(ctx, w.owner, authdb.UpdateUserParams{Name: authdb.Set("in a transaction")}))
 		})
 	},
+	"texts": func(ctx context.Context, s *authdb.Store, w estate) error {
+		for i, name := range oddTexts {
+			one, many := fmt.Sprintf("one%d@texts.example", i), fmt.Sprintf("many%d@texts.example", i)
+			_, err := s.Users.Create(ctx, authdb.CreateUserParams{Name: name, Email: one, Image: &name})
+			_, manyErr := s.Users.CreateMany(ctx, []authdb.CreateUserParams{{Name: name, Email: many}, {Name: name, Email: "x" + many, Image: &name}})
+			_, sessionErr := s.Sessions.CreateMany(ctx, []authdb.CreateSessionParams{
+				{UserID: w.owner, UserAgent: name}, {UserID: w.owner, ActiveTeamID: &name, ExpiresAt: today.Add(36 * time.Hour)},
+			})
+			_, codeErr := s.Verifications.Create(ctx, authdb.CreateVerificationParams{
+				Identifier: authdb.Secret(one), Value: authdb.Secret(name), ExpiresAt: today.AddDate(20, 0, 0),
+			})
+			if err := errors.Join(err, manyErr, sessionErr, codeErr); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
 }
+
+// oddTexts mean something else under some setting.
+var oddTexts = []string{"Zoë ☃ 𝄞", `\`, `it's \'x\'`, `"q", {a}`, "NULL", "null", "E'\\x41'", "$1 $$ -- /*", "01/02/2026", "a\tb"}
 
 // walk calls each method once, as open's store, in a database that prepare has changed, and returns every row that is
 // there afterwards, with its columns as text. Ids, tokens and times are the same in every walk.
@@ -147,4 +169,43 @@ func TestAnyColumnMayBeZoned(t *testing.T) {
 		}
 	}
 	t.Logf("%d columns, %d statements prepared", columns, prepared)
+}
+
+// hostileSettings are those that change what statements and texts mean, what transactions are, or how answers look. An
+// administrator gives them to a database, and no session asks for them.
+var hostileSettings = []string{
+	"client_encoding = 'LATIN1'", "DateStyle = 'SQL, DMY'", "IntervalStyle = 'sql_standard'", "TimeZone = 'Asia/Kathmandu'",
+	"standard_conforming_strings = off", "backslash_quote = off", "array_nulls = off", "transform_null_equals = on",
+	"default_transaction_isolation = 'serializable'", "default_transaction_deferrable = on", "bytea_output = 'escape'",
+	"extra_float_digits = -15", "statement_timeout = '30s'", "lock_timeout = '20s'", "plan_cache_mode = 'force_generic_plan'",
+	"idle_in_transaction_session_timeout = '20s'", "row_security = off", "check_function_bodies = off", "work_mem = '64kB'",
+	"enable_indexscan = off", "enable_hashjoin = off", "quote_all_identifiers = on", "default_text_search_config = 'german'",
+	"client_min_messages = 'debug1'", "synchronous_commit = off", "search_path = public, pg_catalog",
+}
+
+func withHostile() string {
+	var sql strings.Builder
+	for _, setting := range hostileSettings {
+		fmt.Fprintf(&sql, "EXECUTE format('ALTER DATABASE %%I SET %s', current_database());\n", strings.ReplaceAll(setting, "'", "''"))
+	}
+	return "DO $do$ BEGIN " + sql.String() + " END $do$"
+}
+
+// TestHostileSettings: whatever a database's sessions begin with, each method stores the same. The whole matrix, of
+// servers, users and exec modes, is make test/matrix, which compares the digest.
+func TestHostileSettings(t *testing.T) {
+	t.Parallel()
+	want := walk(t, "", inMode(pgx.QueryExecModeCacheStatement))
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec, pgx.QueryExecModeCacheDescribe,
+	} {
+		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(want, walk(t, withHostile(), inMode(mode))); diff != "" {
+				t.Errorf("rows (-usual +hostile):\n%s", diff)
+			}
+		})
+	}
+	t.Logf("%d methods, %d settings, %d rows: %x", len(methodCalls)+len(storeCalls), len(hostileSettings), strings.Count(want, "\n"),
+		sha256.Sum256([]byte(want)))
 }
