@@ -67,9 +67,10 @@ const safePath = `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_
 WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::bigint`
 
 // SecurePath keeps what others make from standing in for the tables: a schema with the name of this role, which "$user"
-// finds before public, and which any role may make that has CREATE on the database. It keeps it from standing in for what
-// is PostgreSQL's, too, wherever the path names pg_catalog. What is named otherwise stays. It must come after whatever sets the path. A pooler, which lends its sessions to others, tells a number that is no
-// process of the server's, so there the path stays as it is.
+// finds before public, and which any role may make that has CREATE on the database. It keeps it from standing in for
+// what is PostgreSQL's, too, wherever the path names pg_catalog. What is named otherwise stays. It must come after
+// whatever sets the path. A pooler, which lends its sessions to others, tells a number that is no process of the
+// server's, so there the path stays as it is.
 func SecurePath(ctx context.Context, conn *pgconn.PgConn) error {
 	return setPath(ctx, conn, nil)
 }
