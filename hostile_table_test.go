@@ -245,8 +245,8 @@ func (c *cast) text(method, leaf string) string {
 //	key       a row is looked up by it: a faulty one is also ErrNotFound
 //	required  not empty
 //	text      may be empty
-//	role      roles; where it is empty, a member's
-//	roles     stored without the white space around them, and then not empty
+//	role      roles; where it is empty or white space, a member's
+//	roles     stored without the white space around them and without empty ones, and then not empty
 //	teams     required, no comma, no white space
 //	filter    one role, without white space around it, or none
 //	email     an address to store
@@ -833,7 +833,7 @@ func (l leaf) cases() (cases []hostileCase) {
 			case l.kind == "role" || l.kind == "roles":
 				stored = asRoles(h.text)
 				switch {
-				case stored == "" && l.kind == "role":
+				case stored == "" && l.kind == "role" && !strings.Contains(h.text, ","):
 					stored, h.reason = authdb.RoleMember, ""
 				case stored == "":
 					h.reason = "empty"

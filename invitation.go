@@ -1,7 +1,6 @@
 package authdb
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -188,7 +187,7 @@ type InvitationRepository struct{ door }
 func (r InvitationRepository) Create(ctx context.Context, p CreateInvitationParams) (Invitation, error) {
 	const op = "Invitations.Create"
 	p.Email = canonicalEmail(p.Email)
-	p.Role = canonicalRole(cmp.Or(p.Role, RoleMember))
+	p.Role = newRole(p.Role)
 	if err := check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID),
 		required("inviter_id", p.InviterID, maxID),
 		emailAddress(p.Email), required("role", p.Role, maxRole), teamList(p.TeamIDs), limitOf("max_pending", p.MaxPending),

@@ -54,6 +54,14 @@ func canonicalRole(list string) string {
 	return strings.Join(roles, ",")
 }
 
+// newRole is the role of somebody new: RoleMember, unless something is said.
+func newRole(list string) string {
+	if repo.TrimRole(list) == "" {
+		return RoleMember
+	}
+	return canonicalRole(list)
+}
+
 // singleRole checks one role, as it stands in a list of roles; none is one too.
 func singleRole(field, role string) fault {
 	if f := text(field, role, maxRole); f.reason != "" {
@@ -113,7 +121,7 @@ type CreateMemberParams struct {
 }
 
 func (p *CreateMemberParams) check(op string) error {
-	p.Role = canonicalRole(cmp.Or(p.Role, RoleMember))
+	p.Role = newRole(p.Role)
 	return check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID),
 		required("user_id", p.UserID, maxID),
 		required("role", p.Role, maxRole), limitOf("max_members", p.MaxMembers))

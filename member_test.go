@@ -225,7 +225,7 @@ func TestRolesAreStoredAsTheyAreRead(t *testing.T) {
 				t.Errorf("%s: %.20q is stored as %q", op, given, got)
 			}
 		}
-		for _, none := range []string{",", strings.Repeat(",", 1024), " ", "\u00a0,\n"} {
+		for _, none := range []string{",", strings.Repeat(",", 1024), " , ", "\u00a0,\n"} {
 			fails(t, errOf(door(none)), authdb.ErrInvalidInput, op, "role")
 		}
 	}

@@ -168,12 +168,15 @@ func (f *fuzzer) roles() (g given, asGiven string) {
 	return g, asGiven
 }
 
-// asRoles is a list of roles without what JavaScript's trim takes away.
+// asRoles is a list of roles without what JavaScript's trim takes away, and without empty ones.
 func asRoles(list string) string {
-	roles := strings.Split(list, ",")
-	for i, role := range roles {
-		roles[i] = strings.Trim(role, "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"+
+	var roles []string
+	for role := range strings.SplitSeq(list, ",") {
+		role = strings.Trim(role, "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"+
 			"\u2028\u2029\u202f\u205f\u3000\ufeff")
+		if role != "" {
+			roles = append(roles, role)
+		}
 	}
 	return strings.Join(roles, ",")
 }
