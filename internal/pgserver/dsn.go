@@ -22,11 +22,17 @@ func tcpDSN(port int, password string) string {
 
 func undone() (params string) {
 	for _, v := range []struct{ name, param string }{
-		{"PGOPTIONS", "options="}, {"PGTARGETSESSIONATTRS", "target_session_attrs=any"},
-		{"PGCONNECT_TIMEOUT", "connect_timeout=10"}, {"PGCHANNELBINDING", "channel_binding=prefer"},
-		{"PGREQUIREAUTH", "require_auth="}, {"PGSSLNEGOTIATION", "sslnegotiation=postgres"},
-		{"PGSSLROOTCERT", "sslrootcert="}, {"PGSSLCERT", "sslcert="}, {"PGSSLKEY", "sslkey="},
-		{"PGSSLCERTMODE", "sslcertmode=allow"}, {"PGMINPROTOCOLVERSION", "min_protocol_version=3.0"},
+		{"PGOPTIONS", "options="},
+		{"PGTARGETSESSIONATTRS", "target_session_attrs=any"},
+		{"PGCONNECT_TIMEOUT", "connect_timeout=10"},
+		{"PGCHANNELBINDING", "channel_binding=prefer"},
+		{"PGREQUIREAUTH", "require_auth="},
+		{"PGSSLNEGOTIATION", "sslnegotiation=postgres"},
+		{"PGSSLROOTCERT", "sslrootcert="},
+		{"PGSSLCERT", "sslcert="},
+		{"PGSSLKEY", "sslkey="},
+		{"PGSSLCERTMODE", "sslcertmode=allow"},
+		{"PGMINPROTOCOLVERSION", "min_protocol_version=3.0"},
 		{"PGMAXPROTOCOLVERSION", "max_protocol_version=latest"},
 	} {
 		if os.Getenv(v.name) != "" {
