@@ -3356,7 +3356,8 @@ func scenarios(t *testing.T) []scenario {
 		{
 			name: "a member accepts and stays what it is",
 			given: `INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, inviter_id)
-				VALUES ('to-bob', 'globex', 'bob@x.io', 'owner', 'gold', 'pending', '2026-06-03', 'otto');
+				VALUES ('to-bob', 'globex', 'bob@x.io', 'owner', 'gold', 'pending', '2026-06-03', 'otto'),
+					('to-acme', 'acme', 'bob@x.io', 'owner', NULL, 'pending', '2026-06-03', 'ann');
 				INSERT INTO member VALUES ('globex-ann', 'globex', 'ann', 'member', '2026-01-01')`,
 			free: []string{
 				"organization globex", "member globex-bob", "member globex-otto", "user bob", "invitation to-bob", "team gold",

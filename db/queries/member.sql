@@ -80,10 +80,10 @@ WHERE u.email = @email AND m.organization_id = @organization_id;
 SELECT sqlc.embed(m), sqlc.embed(u)
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = @organization_id
-  AND (sqlc.narg('role')::text IS NULL OR sqlc.narg('role')::text IN (
+  AND ((SELECT sqlc.narg('role')::text) IS NULL OR (SELECT sqlc.narg('role')::text) IN (
     SELECT pg_catalog.btrim(given.role, @spaces::text)
     FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
-  AND (sqlc.narg('name')::text IS NULL
+  AND ((SELECT sqlc.narg('name')::text) IS NULL
     OR pg_catalog.strpos(pg_catalog.lower(u.email), sqlc.narg('email')::text) > 0
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower(sqlc.narg('name')::text)) > 0)
   AND (m.created_at, m.id) > (@after_created_at::timestamp, @after_id::text)
@@ -94,10 +94,10 @@ LIMIT (SELECT @row_limit::integer);
 SELECT sqlc.embed(m), sqlc.embed(u)
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = @organization_id
-  AND (sqlc.narg('role')::text IS NULL OR sqlc.narg('role')::text IN (
+  AND ((SELECT sqlc.narg('role')::text) IS NULL OR (SELECT sqlc.narg('role')::text) IN (
     SELECT pg_catalog.btrim(given.role, @spaces::text)
     FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
-  AND (sqlc.narg('name')::text IS NULL
+  AND ((SELECT sqlc.narg('name')::text) IS NULL
     OR pg_catalog.strpos(pg_catalog.lower(u.email), sqlc.narg('email')::text) > 0
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower(sqlc.narg('name')::text)) > 0)
   AND (m.created_at, m.id) < (@after_created_at::timestamp, @after_id::text)
@@ -162,7 +162,7 @@ SELECT m.id FROM member m WHERE m.user_id = @user_id ORDER BY m.id FOR UPDATE;
 -- Waits for whoever is about to give the member a team or an active organization.
 SELECT m.id FROM member m
 WHERE m.organization_id = @organization_id
-  AND m.id = coalesce(sqlc.narg('id')::text, (
+  AND m.id = coalesce((SELECT sqlc.narg('id')::text), (
     SELECT c.id FROM member c WHERE c.organization_id = @organization_id AND c.user_id = sqlc.narg('user_id')::text))
 FOR UPDATE;
 

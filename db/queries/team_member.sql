@@ -122,7 +122,7 @@ WHERE tm.team_id = @team_id AND t.organization_id = @organization_id;
 -- name: LockTeamMember :exec
 -- Waits for whoever is about to make the team active.
 SELECT tm.id FROM team_member tm
-WHERE tm.id = coalesce(sqlc.narg('id')::text, (
+WHERE tm.id = coalesce((SELECT sqlc.narg('id')::text), (
     SELECT c.id FROM team_member c
     WHERE c.team_id = sqlc.narg('team_id')::text AND c.user_id = sqlc.narg('user_id')::text))
   AND EXISTS (SELECT 1 FROM team t WHERE t.id = tm.team_id AND t.organization_id = @organization_id)

@@ -139,10 +139,10 @@ WITH sole AS (
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = @id) THEN 'not found'
-        WHEN sqlc.narg('successor_id')::text IS NOT NULL
-            AND NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = sqlc.narg('successor_id')) THEN 'no successor'
+        WHEN (SELECT sqlc.narg('successor_id')::text) IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = (SELECT sqlc.narg('successor_id')::text)) THEN 'no successor'
         WHEN EXISTS (SELECT 1 FROM sole)
-            AND sqlc.narg('successor_id')::text IS NULL AND NOT @delete_organizations::boolean THEN 'last owner'
+            AND (SELECT sqlc.narg('successor_id')::text) IS NULL AND NOT (SELECT @delete_organizations::boolean) THEN 'last owner'
         ELSE ''
     END::text AS outcome
 ), owned AS (
@@ -153,7 +153,7 @@ WITH sole AS (
             @seed::text || owned.organization_id, 'UTF8')), 'hex'), 32),
         owned.organization_id, sqlc.narg('successor_id')::text, @owner_role::text, @now::timestamp
     FROM owned
-    WHERE sqlc.narg('successor_id')::text IS NOT NULL
+    WHERE (SELECT sqlc.narg('successor_id')::text) IS NOT NULL
     ON CONFLICT (organization_id, user_id) DO UPDATE
     SET role = pg_catalog.concat_ws(',', nullif(member.role, ''), @owner_role::text)
 ), closed AS (
@@ -162,11 +162,11 @@ WITH sole AS (
         SELECT m.user_id FROM member m
         WHERE m.organization_id IN (SELECT owned.organization_id FROM owned) AND m.user_id <> @id))
       AND s.active_organization_id IN (SELECT owned.organization_id FROM owned)
-      AND @delete_organizations::boolean
+      AND (SELECT @delete_organizations::boolean)
 ), dropped AS (
     DELETE FROM organization
     WHERE id IN (SELECT owned.organization_id FROM owned)
-      AND @delete_organizations::boolean
+      AND (SELECT @delete_organizations::boolean)
     RETURNING id
 ), uninvited AS (
     UPDATE invitation i SET status = 'canceled'
@@ -180,7 +180,7 @@ WITH sole AS (
 ), joined AS (
     UPDATE invitation i SET status = 'canceled'
     FROM "user" u
-    WHERE u.id = sqlc.narg('successor_id')::text
+    WHERE u.id = (SELECT sqlc.narg('successor_id')::text)
       AND i.organization_id = ANY(ARRAY(SELECT owned.organization_id FROM owned))
       AND i.email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
       AND i.status = 'pending'
@@ -192,7 +192,7 @@ WITH sole AS (
 ), counted AS (
     UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = @now::timestamp
     WHERE id IN (SELECT seats.team_id FROM seats)
-      AND NOT (@delete_organizations::boolean AND organization_id IN (SELECT owned.organization_id FROM owned))
+      AND NOT ((SELECT @delete_organizations::boolean) AND organization_id IN (SELECT owned.organization_id FROM owned))
 ), gone AS (
     DELETE FROM "user"
     WHERE id = @id

@@ -344,10 +344,10 @@ const listMembers = `-- name: ListMembers :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = $1
-  AND ($2::text IS NULL OR $2::text IN (
+  AND ((SELECT $2::text) IS NULL OR (SELECT $2::text) IN (
     SELECT pg_catalog.btrim(given.role, $3::text)
     FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
-  AND ($4::text IS NULL
+  AND ((SELECT $4::text) IS NULL
     OR pg_catalog.strpos(pg_catalog.lower(u.email), $5::text) > 0
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($4::text)) > 0)
   AND (m.created_at, m.id) > ($6::timestamp, $7::text)
@@ -622,10 +622,10 @@ const listMembersNewest = `-- name: ListMembersNewest :many
 SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at
 FROM member m JOIN "user" u ON u.id = m.user_id
 WHERE m.organization_id = $1
-  AND ($2::text IS NULL OR $2::text IN (
+  AND ((SELECT $2::text) IS NULL OR (SELECT $2::text) IN (
     SELECT pg_catalog.btrim(given.role, $3::text)
     FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) given (role)))
-  AND ($4::text IS NULL
+  AND ((SELECT $4::text) IS NULL
     OR pg_catalog.strpos(pg_catalog.lower(u.email), $5::text) > 0
     OR pg_catalog.strpos(pg_catalog.lower(u.name), pg_catalog.lower($4::text)) > 0)
   AND (m.created_at, m.id) < ($6::timestamp, $7::text)
@@ -694,7 +694,7 @@ func (q *Queries) ListMembersNewest(ctx context.Context, arg ListMembersNewestPa
 const lockMember = `-- name: LockMember :exec
 SELECT m.id FROM member m
 WHERE m.organization_id = $1
-  AND m.id = coalesce($2::text, (
+  AND m.id = coalesce((SELECT $2::text), (
     SELECT c.id FROM member c WHERE c.organization_id = $1 AND c.user_id = $3::text))
 FOR UPDATE
 `

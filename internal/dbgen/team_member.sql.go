@@ -655,7 +655,7 @@ func (q *Queries) ListTeamMembersOfUsers(ctx context.Context, arg ListTeamMember
 
 const lockTeamMember = `-- name: LockTeamMember :exec
 SELECT tm.id FROM team_member tm
-WHERE tm.id = coalesce($1::text, (
+WHERE tm.id = coalesce((SELECT $1::text), (
     SELECT c.id FROM team_member c
     WHERE c.team_id = $2::text AND c.user_id = $3::text))
   AND EXISTS (SELECT 1 FROM team t WHERE t.id = tm.team_id AND t.organization_id = $4)

@@ -110,10 +110,10 @@ WITH sole AS (
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = $1) THEN 'not found'
-        WHEN $3::text IS NOT NULL
-            AND NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = $3) THEN 'no successor'
+        WHEN (SELECT $3::text) IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = (SELECT $3::text)) THEN 'no successor'
         WHEN EXISTS (SELECT 1 FROM sole)
-            AND $3::text IS NULL AND NOT $4::boolean THEN 'last owner'
+            AND (SELECT $3::text) IS NULL AND NOT (SELECT $4::boolean) THEN 'last owner'
         ELSE ''
     END::text AS outcome
 ), owned AS (
@@ -124,7 +124,7 @@ WITH sole AS (
             $5::text || owned.organization_id, 'UTF8')), 'hex'), 32),
         owned.organization_id, $3::text, $6::text, $7::timestamp
     FROM owned
-    WHERE $3::text IS NOT NULL
+    WHERE (SELECT $3::text) IS NOT NULL
     ON CONFLICT (organization_id, user_id) DO UPDATE
     SET role = pg_catalog.concat_ws(',', nullif(member.role, ''), $6::text)
 ), closed AS (
@@ -133,11 +133,11 @@ WITH sole AS (
         SELECT m.user_id FROM member m
         WHERE m.organization_id IN (SELECT owned.organization_id FROM owned) AND m.user_id <> $1))
       AND s.active_organization_id IN (SELECT owned.organization_id FROM owned)
-      AND $4::boolean
+      AND (SELECT $4::boolean)
 ), dropped AS (
     DELETE FROM organization
     WHERE id IN (SELECT owned.organization_id FROM owned)
-      AND $4::boolean
+      AND (SELECT $4::boolean)
     RETURNING id
 ), uninvited AS (
     UPDATE invitation i SET status = 'canceled'
@@ -151,7 +151,7 @@ WITH sole AS (
 ), joined AS (
     UPDATE invitation i SET status = 'canceled'
     FROM "user" u
-    WHERE u.id = $3::text
+    WHERE u.id = (SELECT $3::text)
       AND i.organization_id = ANY(ARRAY(SELECT owned.organization_id FROM owned))
       AND i.email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
       AND i.status = 'pending'
@@ -163,7 +163,7 @@ WITH sole AS (
 ), counted AS (
     UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = $7::timestamp
     WHERE id IN (SELECT seats.team_id FROM seats)
-      AND NOT ($4::boolean AND organization_id IN (SELECT owned.organization_id FROM owned))
+      AND NOT ((SELECT $4::boolean) AND organization_id IN (SELECT owned.organization_id FROM owned))
 ), gone AS (
     DELETE FROM "user"
     WHERE id = $1
