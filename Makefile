@@ -50,6 +50,10 @@ test/once: ## Cut every write on its way to the server and back, and let servers
 test/plans: ## Explain each statement on 2 million users and 4 million sessions (10 minutes, 8 GB of disk)
 	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v -run '^TestPlans$$' .
 
+.PHONY: test/matrix
+test/matrix: ## Store the same on each PostgreSQL, as each kind of user, under hostile settings (servers="local download-14")
+	@servers="$(servers)" test/matrix/run.sh
+
 .PHONY: test/race
 test/race: ## Run the tests under the race detector (needs a C compiler)
 	@$(withpg) go test -race ./...

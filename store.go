@@ -55,8 +55,9 @@ func (d door) repo() *repo.Repo {
 }
 
 // New returns a store on the caller's pool, connection or transaction, which stays the caller's to close. Times are
-// right whatever time zone its sessions have, but where an adapter has made columns with time zone: then the sessions
-// must run with timezone=UTC, as those of [Open] do, which [Store.CheckSchema] looks at. Tables are looked for along
+// right whatever time zone its sessions have, but where an adapter has made columns with time zone: then they must run
+// with timezone=UTC, as those of [Open] do, which [Store.CheckSchema] looks at. They must have client_encoding UTF8,
+// standard_conforming_strings and array_nulls, which no database but an odd one takes away. Tables are looked for along
 // the search path of its sessions, which should name pg_temp last and not "$user" (see [Open]). The options of the
 // connection have no effect here; see [Option].
 func New(db DB, opts ...Option) *Store {

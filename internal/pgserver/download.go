@@ -14,11 +14,7 @@ import (
 )
 
 // download returns the directory of the server's binaries, fetched at the first use and kept in the cache.
-func download(ctx context.Context, opts Options) (string, error) {
-	p, err := thisPackage()
-	if err != nil {
-		return "", err
-	}
+func download(ctx context.Context, p npmPackage, opts Options) (string, error) {
 	cache, err := cacheDir()
 	if err != nil {
 		return "", err
@@ -44,7 +40,7 @@ func (p npmPackage) install(ctx context.Context, cache string, opts Options) err
 	if err := p.fetch(ctx, file, opts); err != nil {
 		return err
 	}
-	opts.say("unpacking PostgreSQL %s", downloadVersion)
+	opts.say("unpacking PostgreSQL %s", p.version)
 	native, err := unpackPackage(file, work)
 	if err != nil {
 		return fmt.Errorf("unpacking %s: %w", p.url(), err)

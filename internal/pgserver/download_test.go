@@ -65,9 +65,9 @@ func pack(t *testing.T, entries []tar.Header) []byte {
 func serve(t *testing.T, tarball []byte, missing int) npmPackage {
 	t.Helper()
 	sum := sha512.Sum512(tarball)
-	p := npmPackage{platform: "test-x64", sha512: base64.StdEncoding.EncodeToString(sum[:])}
+	p := npmPackage{version: defaultVersion, platform: "test-x64", sha512: base64.StdEncoding.EncodeToString(sum[:])}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/@embedded-postgres/test-x64/-/test-x64-"+packageVersion+".tgz",
+	mux.HandleFunc("/@embedded-postgres/test-x64/-/test-x64-"+defaultVersion+".0"+release+".tgz",
 		func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", strconv.Itoa(len(tarball)+missing))
 			_, _ = w.Write(tarball)

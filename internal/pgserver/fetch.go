@@ -19,7 +19,7 @@ const (
 
 // fetch writes the tarball to file and compares its sum.
 func (p npmPackage) fetch(ctx context.Context, file string, opts Options) error {
-	opts.say("downloading PostgreSQL %s from %s", downloadVersion, p.url())
+	opts.say("downloading PostgreSQL %s from %s", p.version, p.url())
 	body, size, err := get(ctx, p.url())
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 )
 
 // ErrNoPostgres says that there is no way to get a PostgreSQL here.
@@ -32,18 +33,18 @@ func (o Options) say(format string, args ...any) {
 // Start returns a PostgreSQL: the one that DATABASE_URL names, unless opts ask for a private one, else a private one
 // from local binaries, else a private one from a pinned download. ctx bounds the start only.
 //
-// The environment variable AUTHDB_POSTGRES restricts it to one of the private ways: local or download.
+// The environment variable AUTHDB_POSTGRES restricts it to one of the private ways: local or download; download-14
+// and its like are older versions.
 func Start(ctx context.Context, opts Options) (*Server, error) {
 	only := os.Getenv("AUTHDB_POSTGRES")
-	switch only {
-	case "", "local", "download":
-	default:
+	major, isDownload := strings.CutPrefix(only, "download")
+	if only != "" && only != "local" && !isDownload {
 		return nil, fmt.Errorf("AUTHDB_POSTGRES=%s: must be local or download", only)
 	}
 	if dsn := os.Getenv("DATABASE_URL"); dsn != "" && only == "" && !opts.Private {
 		return external(ctx, dsn)
 	}
-	if only != "download" {
+	if !isDownload {
 		bin, err := findLocal(localGlobs)
 		if err != nil {
 			return nil, err
@@ -56,7 +57,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if only == "local" {
 		return nil, ErrNoPostgres
 	}
-	return startDownload(ctx, opts)
+	return startDownload(ctx, major, opts)
 }
 
 func startLocal(ctx context.Context, bin string, opts Options) (*Server, error) {
@@ -69,8 +70,12 @@ func startLocal(ctx context.Context, bin string, opts Options) (*Server, error) 
 	return s, nil
 }
 
-func startDownload(ctx context.Context, opts Options) (*Server, error) {
-	bin, err := download(ctx, opts)
+func startDownload(ctx context.Context, major string, opts Options) (*Server, error) {
+	p, err := thisPackage(major)
+	bin := ""
+	if err == nil {
+		bin, err = download(ctx, p, opts)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w; the download failed: %w", ErrNoPostgres, err)
 	}
@@ -78,6 +83,6 @@ func startDownload(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("downloaded PostgreSQL does not start: %w", err)
 	}
-	s.origin = "download of PostgreSQL " + downloadVersion
+	s.origin = "download of PostgreSQL " + p.version
 	return s, nil
 }
