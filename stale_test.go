@@ -153,7 +153,7 @@ func TestStalePlanInATransaction(t *testing.T) {
 	if err := inTx(); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, admin, `ALTER TABLE "user" ADD COLUMN added text`)
+	exec(t, admin, `ALTER TABLE "user" ALTER COLUMN name TYPE varchar`)
 	var e *authdb.Error
 	if err := inTx(); !errors.As(err, &e) || e.Retry != authdb.RetryTransaction || e.Outcome != authdb.OutcomeNotApplied {
 		t.Errorf("the first: %v", err)
