@@ -183,6 +183,9 @@ func (s *scanner) failure(name string, err error) {
 		secretCanary, emailCanary, valueCanary)
 	// All errors print by the same few lines of code: beside other tests, the first of a kind is enough.
 	kind, _, _ := strings.Cut(name, ": ")
+	if twice := saidTwice(err.Error()); twice != "" {
+		s.t.Errorf("%s says %q twice: %v", name, twice, err)
+	}
 	if s.errors[kind]++; s.errors[kind] > s.thorough {
 		for _, out := range []string{err.Error(), fmt.Sprintf("%+v", err), fmt.Sprintf("%s", any(*e))} {
 			s.clean(name, out, anyCanary)

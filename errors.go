@@ -263,6 +263,10 @@ func (e *Error) classify(err error) {
 			e.Retry = RetryTransaction
 		case repo.IsMissing(err):
 			e.kinds, e.Reason = []error{ErrSchema}, "run migrate up, or name the schema of the tables in search_path"
+		case repo.RefusedParameter(err) != "":
+			e.kinds, e.Field = []error{ErrInvalidInput}, "dsn"
+			e.Reason = "the pooler refuses the parameter " + repo.RefusedParameter(err) +
+				": leave it out, or name it in the pooler's ignore_startup_parameters"
 		case repo.IsUnavailable(err):
 			e.kinds, e.Retry = []error{ErrUnavailable}, RetryTransaction
 		}
@@ -312,7 +316,7 @@ func safeText(err error) string {
 		return "cannot read column " + scan.FieldName
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return err.Error()
+		return connect.SaidOnce(err.Error())
 	}
 	if _, ok := errors.AsType[net.Error](err); ok || isOneOf(err, context.Canceled, io.EOF, io.ErrUnexpectedEOF,
 		pgconn.ErrConnClosed, pgx.ErrTxCommitRollback) {

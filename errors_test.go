@@ -284,6 +284,10 @@ func TestErrorsSayWhatHelps(t *testing.T) {
 		`relation "user" does not exist: run migrate up, or name the schema of the tables in search_path (SQLSTATE 42P01)`: &pgconn.PgError{
 			Code: "42P01", Message: `relation "user" does not exist`,
 		},
+		"invalid input: dsn: the pooler refuses the parameter search_path: leave it out, or name it in the pooler's " +
+			"ignore_startup_parameters (SQLSTATE 08P01)": fatal(&pgconn.PgError{
+			Code: "08P01", Message: "unsupported startup parameter in options: search_path",
+		}),
 		"invalid input (SQLSTATE 22P02)":  leaky("22P02", ""),
 		"database error":                  &pgconn.PgError{},
 		"conn closed":                     pgconn.ErrConnClosed,

@@ -2,6 +2,7 @@ package pgserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ func external(ctx context.Context, dsn string) (*Server, error) {
 	}
 	version, err := ping(ctx, dsn)
 	if err != nil {
-		return nil, fmt.Errorf("the server that DATABASE_URL names does not answer: %w", err)
+		return nil, errors.New("the server that DATABASE_URL names does not answer: " + connect.SaidOnce(err.Error()))
 	}
 	return &Server{dsn: dsn, origin: "DATABASE_URL", version: version}, nil
 }

@@ -35,6 +35,7 @@ const (
 	IdleSessionTimeout       = "57P05"
 
 	featureNotSupported = "0A000"
+	protocolViolation   = "08P01"
 	// The first characters of those that are about the connection.
 	connectionException = "08"
 	operatorShutdown    = "57P0"
@@ -77,7 +78,7 @@ func IsMissing(err error) bool {
 // IsUnavailable reports whether the server could not be reached, refused a connection for now, or ended one.
 func IsUnavailable(err error) bool {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return isShutdown(pgErr) || pgErr.Code == TooManyConnections
+		return isShutdown(pgErr) && RefusedParameter(err) == "" || pgErr.Code == TooManyConnections
 	}
 	_, isConnect := errors.AsType[*pgconn.ConnectError](err)
 	_, isNet := errors.AsType[net.Error](err)
@@ -104,4 +105,15 @@ func isFatal(err *pgconn.PgError) bool {
 func isAnswer(err *pgconn.PgError) bool {
 	return err.Code != "" && (!isShutdown(err) && !isFatal(err) ||
 		slices.Contains([]string{IdleInTransactionTimeout, IdleSessionTimeout}, err.Code))
+}
+
+// RefusedParameter is the start-up parameter that a pooler does not let through, as PgBouncer words it; empty for any
+// other error. A function of the caller's that raises the same has a context.
+func RefusedParameter(err error) string {
+	pgErr := pgError(err)
+	if text, ok := strings.CutPrefix(pgErr.Message, "unsupported startup parameter"); ok && pgErr.Code == protocolViolation && pgErr.Where == "" {
+		_, name, _ := strings.Cut(text, ": ")
+		return name
+	}
+	return ""
 }

@@ -18,6 +18,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/authdbtest"
 )
 
 // bouncer is a PgBouncer that pools by transaction.
@@ -241,4 +243,27 @@ func (b *bouncer) idle(ctx context.Context, database string, ports []int) (pids 
 		}
 	}
 	return pids, true, nil
+}
+
+// TestPoolerRefusesAParameter: what PgBouncer does not let through is named, at once, with what to do.
+func TestPoolerRefusesAParameter(t *testing.T) {
+	t.Parallel()
+	dsn := authdbtest.DSN(t)
+	b := startBouncer(t, dsn)
+	if b == nil {
+		return
+	}
+	server, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, param := range []string{"search_path=public", "options=-c%20statement_timeout%3D5"} {
+		begin := time.Now()
+		_, err := authdb.Open(t.Context(), fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s?sslmode=disable&%s",
+			server.User, b.port, server.Database, param))
+		e, _ := errors.AsType[*authdb.Error](err)
+		if e == nil || !errors.Is(err, authdb.ErrInvalidInput) || e.Retry != authdb.RetryNever || !strings.Contains(err.Error(), "ignore_startup_parameters") {
+			t.Errorf("%s: %v after %v", param, err, time.Since(begin))
+		}
+	}
 }
