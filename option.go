@@ -87,9 +87,10 @@ func Method(ctx context.Context) string { return repo.Method(ctx) }
 // [SessionRepository.GetByToken], be on their way to the database at once; 2 to 4 is right. Who calls meanwhile is
 // answered together with all who wait, by one statement that is sent after they have called: under load it asks for
 // many sessions at once and takes fewer connections, and alone it is as without. Nothing is kept, nothing waits for
-// company, and a revoked session opens nothing. Each call keeps its context; where the statement fails, each asks for
-// itself. It changes nothing in a transaction, on a single connection, and where [Columns] are read. An n below 0 is
-// [ErrInvalidInput] of every method, with Field "coalescing".
+// company, and a revoked session opens nothing. Each call ends with its context; where the statement fails, each asks
+// for itself. Tracers and hooks of the pool see the context of one of them: this is not for a pool whose PrepareConn or
+// BeforeAcquire goes by it, such as by a tenant's. It changes nothing in a transaction, on a single connection, and
+// where [Columns] are read. An n below 0 is [ErrInvalidInput] of every method, with Field "coalescing".
 func WithCoalescing(n int) Option {
 	return func(c *config) { c.repo.Lanes = n }
 }

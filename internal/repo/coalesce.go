@@ -23,6 +23,7 @@ type lanes[R any] struct {
 type waiter[R any] struct {
 	key  string
 	turn chan turn[R] // of one, so that nobody waits for who has gone
+	gone bool         // whose context is over, wherever it stands by then
 }
 
 // turn is what becomes of a waiter. The zero value is to look for itself.
@@ -56,7 +57,7 @@ func (l *lanes[R]) lookup(
 		defer l.pass()
 		return alone()
 	}
-	w := &waiter[R]{key, make(chan turn[R], 1)}
+	w := &waiter[R]{key: key, turn: make(chan turn[R], 1)}
 	l.queue = append(l.queue, w)
 	l.mu.Unlock()
 	select {
@@ -67,7 +68,7 @@ func (l *lanes[R]) lookup(
 	case t := <-w.turn:
 		if t.leads != nil {
 			defer l.pass()
-			lead(t.leads, joint, keyOf)
+			l.lead(ctx, t.leads, joint, keyOf)
 			t = <-w.turn
 		}
 		if t.answered {
@@ -81,6 +82,10 @@ func (l *lanes[R]) lookup(
 func (l *lanes[R]) pass() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.passLocked()
+}
+
+func (l *lanes[R]) passLocked() {
 	if len(l.queue) == 0 {
 		l.free++
 		return
@@ -91,31 +96,39 @@ func (l *lanes[R]) pass() {
 	all[0].turn <- turn[R]{leads: all}
 }
 
+// back lets waiters wait again, before all others, but for those who have gone.
+func (l *lanes[R]) back(all []*waiter[R]) {
+	stay := slices.DeleteFunc(slices.Clone(all), func(w *waiter[R]) bool { return w.gone })
+	l.queue = append(stay, l.queue...)
+}
+
 // leave takes away a waiter whose context is over. If it was to lead, another does.
 func (l *lanes[R]) leave(w *waiter[R]) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	w.gone = true
 	if at := slices.Index(l.queue, w); at >= 0 {
 		l.queue = slices.Delete(l.queue, at, at+1)
 	}
-	l.mu.Unlock()
 	select {
 	case t := <-w.turn:
-		if t.leads == nil {
-			return
+		if t.leads != nil {
+			l.back(t.leads)
+			l.passLocked()
 		}
-		l.mu.Lock()
-		l.queue = append(t.leads[1:], l.queue...)
-		l.mu.Unlock()
-		l.pass()
 	default:
 	}
 }
 
-// lead asks for all and gives each its turn, also where joint panics.
-func lead[R any](all []*waiter[R], joint func(keys []string) ([]R, error), keyOf func(*R) string) {
+// lead asks for all and gives each its turn, also where joint panics. If it was ended by the context, which is that of
+// the first, the others wait for another.
+func (l *lanes[R]) lead(
+	ctx context.Context, all []*waiter[R], joint func(keys []string) ([]R, error), keyOf func(*R) string,
+) {
 	turns := make([]turn[R], len(all))
+	given := len(all)
 	defer func() {
-		for i, w := range all {
+		for i, w := range all[:given] {
 			w.turn <- turns[i]
 		}
 	}()
@@ -129,6 +142,12 @@ func lead[R any](all []*waiter[R], joint func(keys []string) ([]R, error), keyOf
 		places[w.key] = append(places[w.key], i)
 	}
 	rows, err := joint(keys)
+	if err != nil && ctx.Err() != nil {
+		given = 1
+		l.mu.Lock()
+		l.back(all[1:])
+		l.mu.Unlock()
+	}
 	if err != nil {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -243,6 +244,57 @@ func TestCoalescing(t *testing.T) {
 			c.idle(t, 1)
 		})
 	})
+}
+
+// Whoever goes, and whenever, no lane goes along, and nobody waits for ever.
+func TestCoalescingKeepsItsLanes(t *testing.T) {
+	for seed := range uint64(200) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			c := newCallers(1 + random.IntN(3))
+			n := c.lanes.free
+			var cancels []context.CancelFunc
+			var all []<-chan answer
+			for range 40 {
+				switch random.IntN(6) {
+				case 0, 1, 2:
+					ctx, cancel := context.WithCancel(t.Context())
+					cancels, all = append(cancels, cancel), append(all, c.begin(ctx, string(rune('a'+random.IntN(4)))))
+				case 3: // what is under way is answered, while some go
+					c.mu.Lock()
+					was := c.open
+					c.open = make(chan struct{})
+					c.mu.Unlock()
+					close(was)
+				case 4:
+					for _, cancel := range cancels {
+						if random.IntN(3) == 0 {
+							cancel()
+						}
+					}
+				case 5:
+					for i := range cancels { // those who came first first
+						if cancels[i](); random.IntN(2) == 0 {
+							break
+						}
+					}
+				}
+				if random.IntN(2) == 0 {
+					synctest.Wait()
+				}
+			}
+			c.release()
+			for _, done := range all {
+				if got := <-done; got.err != nil && !errors.Is(got.err, context.Canceled) && got.err != pgx.ErrNoRows { //nolint:errorlint // as a query returns it
+					t.Error(got.err)
+				}
+			}
+			c.idle(t, n)
+			for _, cancel := range cancels {
+				cancel()
+			}
+		})
+	}
 }
 
 // What was revoked before a call is not opened by a statement that was sent before it. The control shares the answer of
