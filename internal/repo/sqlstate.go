@@ -111,7 +111,8 @@ func isAnswer(err *pgconn.PgError) bool {
 // other error. A function of the caller's that raises the same has a context.
 func RefusedParameter(err error) string {
 	pgErr := pgError(err)
-	if text, ok := strings.CutPrefix(pgErr.Message, "unsupported startup parameter"); ok && pgErr.Code == protocolViolation && pgErr.Where == "" {
+	text, ok := strings.CutPrefix(pgErr.Message, "unsupported startup parameter")
+	if ok && pgErr.Code == protocolViolation && pgErr.Where == "" {
 		_, name, _ := strings.Cut(text, ": ")
 		return name
 	}
