@@ -32,7 +32,7 @@ func main() {
 	defer stop()
 	do := func() error { return run(ctx, *keep) }
 	if *end {
-		do = stopKept
+		do = func() error { return stopKept(ctx) }
 	}
 	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -120,8 +120,8 @@ func load(ctx context.Context, store *authdb.Store) error {
 }
 
 // stopKept ends what runs with -keep have left up.
-func stopKept() error {
-	stopped, err := pgserver.StopKept()
+func stopKept(ctx context.Context) error {
+	stopped, err := pgserver.StopKept(ctx)
 	for _, dir := range stopped {
 		fmt.Printf("stopped and removed %s\n", catalog.Line(dir))
 	}

@@ -1,26 +1,26 @@
 package pgserver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 )
 
-// keptName is the file that says which process the server of a directory is, where that outlives the one that made it.
+// keptName is the file that says where the programs of a server are that outlives the process that made it.
 const keptName = "kept"
 
 func (s *Server) noteKept() error {
-	return os.WriteFile(filepath.Join(s.dir, keptName), []byte(strconv.Itoa(s.PID())), 0o600)
+	return os.WriteFile(filepath.Join(s.dir, keptName), []byte(s.bin), 0o600)
 }
 
 // StopKept stops the servers that this user has kept, with [Options.Keep], removes their directories, and returns those.
-func StopKept() (stopped []string, err error) {
+func StopKept(ctx context.Context) (stopped []string, err error) {
 	for _, dir := range serverDirs() {
-		if pid, ok := keptIn(dir); ok {
-			stopErr := stopKept(dir, pid)
+		if bin, ok := keptIn(dir); ok {
+			stopErr := stopKept(ctx, dir, bin)
 			err = errors.Join(err, stopErr)
 			if stopErr == nil {
 				stopped = append(stopped, dir)
@@ -30,25 +30,31 @@ func StopKept() (stopped []string, err error) {
 	return stopped, err
 }
 
-// keptIn says which process a directory of this user's names, into which nobody else can write.
-func keptIn(dir string) (pid int, ok bool) {
+// keptIn says where the programs of a directory of this user's are, into which nobody else can write.
+func keptIn(dir string) (bin string, ok bool) {
 	info, err := os.Lstat(dir)
 	if err != nil || !info.IsDir() || owner(info) != os.Geteuid() {
-		return 0, false
+		return "", false
 	}
 	text, err := os.ReadFile(filepath.Join(dir, keptName))
-	if err != nil {
-		return 0, false
-	}
-	pid, err = strconv.Atoi(string(text))
-	return pid, err == nil && pid > 1
+	return string(text), err == nil && hasServer(string(text))
 }
 
-// stopKept ends the server while it uses its log: afterwards its number may be another's.
-func stopKept(dir string, pid int) error {
+// stopKept lets the server's user stop it, who can signal nobody else's process, and waits until nobody uses the log.
+func stopKept(ctx context.Context, dir, bin string) error {
 	const patience = 10 * time.Second
-	for begin, asked := time.Now(), false; ; time.Sleep(pollInterval) {
-		log, err := os.OpenFile(filepath.Join(dir, logName), os.O_RDWR, 0)
+	data, err := os.Lstat(filepath.Join(dir, dataName))
+	if err != nil {
+		return err
+	}
+	as := serverAccount()
+	if as.other && owner(data) != as.uid {
+		as = account{namespace: true}
+	}
+	by := &launcher{bin: bin, as: as, dir: dir}
+	_, stopErr := by.run(ctx, "pg_ctl", "stop", "-W", "-D", filepath.Join(dir, dataName), "-m", "fast")
+	for begin := time.Now(); ; time.Sleep(pollInterval) {
+		log, err := os.Open(filepath.Join(dir, logName))
 		if err != nil {
 			return err
 		}
@@ -58,17 +64,7 @@ func stopKept(dir string, pid int) error {
 			return os.RemoveAll(dir)
 		}
 		if time.Since(begin) > patience {
-			return fmt.Errorf("the server of %s, process %d, does not end", dir, pid)
-		}
-		if asked {
-			continue
-		}
-		server, err := os.FindProcess(pid)
-		if err != nil {
-			return err
-		}
-		if asked = true; server.Signal(os.Interrupt) != nil {
-			_ = server.Kill() // where there are no signals; it may have ended
+			return fmt.Errorf("the server of %s does not end: %w", dir, errors.Join(ctx.Err(), stopErr))
 		}
 	}
 }
