@@ -131,7 +131,7 @@ func (m *Migrator) complete(got []catalog.Fact) completion {
 }
 
 var (
-	column       = regexp.MustCompile(`^(.+?)( NOT NULL)?( DEFAULT .+)?$`) // the parts of a definition
+	column       = regexp.MustCompile(`(?s)^(.+?)( NOT NULL)?( DEFAULT .+)?$`) // the parts of a definition
 	numbers      = regexp.MustCompile(`^(uuid|integer|bigint|smallint)$`)
 	notNullCheck = regexp.MustCompile(`^authdb_\w+_not_null$`)
 )

@@ -301,6 +301,8 @@ func TestCompleteRefuses(t *testing.T) {
 		{"a generated column", `ALTER TABLE session DROP ip_address, ADD ip_address text GENERATED ALWAYS AS (token) STORED`, `session.ip_address must be text`},
 		{"a later column in camel case", `ALTER TABLE team ADD "memberCount" integer NOT NULL DEFAULT 0`, `ALTER TABLE "team" RENAME COLUMN "memberCount" TO "member_count";`},
 		{"a default of another value", `ALTER TABLE invitation ALTER status SET DEFAULT 'accepted'`, `ALTER TABLE "invitation" ALTER COLUMN "status" SET DEFAULT 'pending'::text;`},
+		{"a default of two lines", `ALTER TABLE invitation ALTER status SET DEFAULT E'a\nb'`, `ALTER TABLE "invitation" ALTER COLUMN "status" SET DEFAULT 'pending'::text;`},
+		{"a type of two lines", "CREATE DOMAIN \"a\nb\" AS text; ALTER TABLE session ALTER user_agent TYPE \"a\nb\"", `ALTER TABLE "session" ALTER COLUMN "user_agent" TYPE text;`},
 		{"a default that is not wanted", `ALTER TABLE session ALTER ip_address SET DEFAULT '::1'`, `ALTER TABLE "session" ALTER COLUMN "ip_address" DROP DEFAULT;`},
 		{
 			"a foreign key that empties", `ALTER TABLE account DROP CONSTRAINT account_user_id_user_id_fk,
