@@ -75,13 +75,17 @@ func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, erro
 		return a, err
 	}
 	a.Version = version
+	journaled := opts.DrizzleJournal != ""
+	if err := m.trust(ctx, true, journaled); err != nil { // before it reads a row: a view or a policy runs what it calls
+		return a, err
+	}
 	if version == 0 {
 		if err := m.prove(ctx, &a, opts); err != nil {
 			return a, err
 		}
-	}
-	if err := m.trust(ctx, true, opts.DrizzleJournal != ""); err != nil {
-		return a, err
+		if err := m.trust(ctx, true, journaled); err != nil { // of what Complete has made, or somebody meanwhile
+			return a, err
+		}
 	}
 	if a.Duplicates, err = m.duplicates(ctx, a.Version, m.Latest()); err != nil {
 		return a, err

@@ -18,6 +18,7 @@ import (
 // person, in words or SQL.
 type completion struct {
 	facts    []catalog.Fact // of the catalog afterwards
+	tables   []string       // that are there before, not views and so on of the same name
 	steps    []step
 	filled   []string // columns with a default that the migrations do not give them
 	remedies []string
@@ -61,6 +62,11 @@ func (m *Migrator) complete(got []catalog.Fact) completion {
 	if len(c.remedies) > 0 {
 		return c // of what has no name yet, nothing can be said
 	}
+	for _, f := range got {
+		if f.Kind == "table" {
+			c.tables = append(c.tables, f.Name)
+		}
+	}
 	c.rename(catalog.Compare(m.known(m.Latest()), got))
 	diff := m.difference(c.facts)
 	fresh := map[string]bool{}
@@ -103,7 +109,7 @@ func (m *Migrator) complete(got []catalog.Fact) completion {
 			if !strings.HasSuffix(d.Got.Def, "NOT VALID") {
 				c.do(alters, "ALTER TABLE %s DROP CONSTRAINT %s, ADD CONSTRAINT %[2]s %s NOT VALID", t, n, d.Want.Def)
 			}
-			c.do(validates, "ALTER TABLE %s VALIDATE CONSTRAINT %s", t, n).obstacle = orphans(d.Want, table)
+			c.do(validates, "ALTER TABLE %s VALIDATE CONSTRAINT %s", t, n).obstacle = c.orphans(d.Want, table)
 			c.becomes(d.Want, d.Got)
 		case d.Want.Kind == "constraint":
 			c.byHand("ALTER TABLE %s DROP CONSTRAINT %s;", t, n)
@@ -206,7 +212,7 @@ func (c *completion) addConstraint(f catalog.Fact, table, name string, fresh boo
 		c.do(alters, "ALTER TABLE %s ADD CONSTRAINT %s %s", t, n, f.Def)
 	case kind == "FOREIGN KEY":
 		c.do(alters, "ALTER TABLE %s ADD CONSTRAINT %s %s NOT VALID", t, n, f.Def)
-		c.do(validates, "ALTER TABLE %s VALIDATE CONSTRAINT %s", t, n).obstacle = orphans(f, table)
+		c.do(validates, "ALTER TABLE %s VALIDATE CONSTRAINT %s", t, n).obstacle = c.orphans(f, table)
 	default:
 		for _, other := range c.facts { // of a build that was ended
 			if other.Kind == "index" && other.Name == f.Name {
@@ -222,7 +228,8 @@ func (c *completion) addConstraint(f catalog.Fact, table, name string, fresh boo
 // addIndex builds an index while others write.
 func (c *completion) addIndex(f catalog.Fact, table string) {
 	built := c.do(indexes, "%s", strings.Replace(f.Def, "INDEX ", "INDEX CONCURRENTLY ", 1))
-	if _, columns, _ := strings.Cut(strings.TrimSuffix(f.Def, ")"), " ("); strings.HasPrefix(f.Def, "CREATE UNIQUE") {
+	if _, columns, _ := strings.Cut(strings.TrimSuffix(f.Def, ")"), " ("); strings.HasPrefix(f.Def, "CREATE UNIQUE") &&
+		slices.Contains(c.tables, table) {
 		built.obstacle = fmt.Sprintf("SELECT pg_catalog.min(id) FROM SCHEMA.%s WHERE (%s) IS NOT NULL "+
 			"GROUP BY %[2]s HAVING pg_catalog.count(*) > 1", quote(table), columns)
 	}
@@ -230,9 +237,15 @@ func (c *completion) addIndex(f catalog.Fact, table string) {
 
 var foreignKey = regexp.MustCompile(`^FOREIGN KEY \((\w+)\) REFERENCES "?(\w+)"?\(id\)`)
 
-// orphans is the query for rows that a foreign key refuses.
-func orphans(f catalog.Fact, table string) string {
+// orphans is the query for rows that a foreign key refuses: to a table that is yet to be made, all.
+func (c *completion) orphans(f catalog.Fact, table string) string {
 	key := foreignKey.FindStringSubmatch(f.Def)
+	switch {
+	case !slices.Contains(c.tables, table):
+		return ""
+	case !slices.Contains(c.tables, key[2]):
+		return fmt.Sprintf("SELECT id FROM SCHEMA.%s WHERE %s IS NOT NULL", quote(table), quote(key[1]))
+	}
 	return fmt.Sprintf("SELECT id FROM SCHEMA.%s c WHERE %s IS NOT NULL AND NOT EXISTS ("+
 		"SELECT FROM SCHEMA.%s p WHERE p.id = c.%[2]s)", quote(table), quote(key[1]), quote(key[2]))
 }

@@ -293,6 +293,10 @@ func TestCompleteRefuses(t *testing.T) {
 			"orphans", `ALTER TABLE team_member DROP CONSTRAINT team_member_user_id_user_id_fk; INSERT INTO team_member (id, team_id, user_id) VALUES ('x', 't1', 'nobody')`,
 			`rows are in the way, 1: resolve those that this lists: SELECT id FROM "team_member" c WHERE "user_id" IS NOT NULL AND NOT EXISTS (SELECT FROM "user" p WHERE p.id = c."user_id");`,
 		},
+		{
+			"rows of a table that is not there", `DROP TABLE organization CASCADE`,
+			`rows are in the way, 2: resolve those that this lists: SELECT id FROM "team" WHERE "organization_id" IS NOT NULL;`,
+		},
 		{"a column with values that nobody knows", `ALTER TABLE session DROP token`, `ALTER TABLE "session" ADD COLUMN "token" text NOT NULL, with a value for each row`},
 		{"another type", `ALTER TABLE session ALTER user_agent TYPE varchar(255)`, `ALTER TABLE "session" ALTER COLUMN "user_agent" TYPE text;`},
 		{"uuid ids", `ALTER TABLE team_member DROP CONSTRAINT team_member_team_id_team_id_fk; ALTER TABLE team_member ALTER team_id TYPE uuid USING NULL`, `team_member.team_id must be text, and is uuid: authdb does not work with such ids`},

@@ -157,6 +157,12 @@ func TestWhatAStrangerMade(t *testing.T) {
 			adopt(migrate.AdoptOptions{Fix: true, DryRun: true}), "table public.along is changed or read along, and belongs to",
 		},
 		{"a table", 3, `ALTER TABLE team OWNER TO mallory`, ``, up, "table public.team belongs to"},
+		{
+			"a view for a table that keys refer to, to adopt", 1, `DROP SCHEMA authdb CASCADE; DROP TABLE organization CASCADE;
+			INSERT INTO team (id, name, organization_id, created_at) VALUES ('t', 't', 'o', now())`,
+			`CREATE VIEW public.organization AS SELECT 'x' AS id WHERE public.sprung() > 0; GRANT SELECT ON public.organization TO PUBLIC`,
+			adopt(migrate.AdoptOptions{DryRun: true}), "table public.organization belongs to",
+		},
 		{"the tables", 0, ``, file(t, "0001_baseline.up.sql"), adopt(migrate.AdoptOptions{}), "table public.account belongs to"},
 		{
 			"a trigger on a table, with a fix", 1, `DROP SCHEMA authdb CASCADE; GRANT TRIGGER ON member TO mallory`,
