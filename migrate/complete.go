@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb/db/migrations"
 	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
@@ -375,7 +376,13 @@ func (m *Migrator) finish(ctx context.Context, steps []step) error {
 			wait = m.opts.LockTimeout
 		}
 		if err := m.patiently(ctx, name, time.Now().Add(m.opts.LockTimeout), wait, func() error {
-			return lockTimeout(m.alone(ctx, s.sql, wait, func() {}))
+			if s.phase != fills {
+				return lockTimeout(m.alone(ctx, s.sql, wait, func() {}))
+			}
+			return lockTimeout(pgx.BeginFunc(ctx, m.conn, func(pgx.Tx) error { // as a migration that writes rows
+				d := driver{m: m, step: migrations.Migration{Up: s.sql}, wait: wait}
+				return d.run(ctx, s.sql)
+			}))
 		}); err != nil {
 			return fmt.Errorf("%w, at %s What came before it stays, and adopt --complete goes on from there", plain(err), s.sql)
 		}

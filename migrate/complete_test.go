@@ -401,3 +401,35 @@ func TestCapitals(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestCompleteLooksAgain before it writes rows, under their lock: at a trigger whose maker had the right to make it, and
+// commits only while Complete waits.
+func TestCompleteLooksAgain(t *testing.T) {
+	t.Parallel()
+	conn, dsn := database(t)
+	byHand(t, conn, 1)
+	mallory, _ := role(t, conn, dsn)
+	exec(t, conn, people+`ALTER TABLE "user" ALTER email_verified DROP NOT NULL; UPDATE "user" SET email_verified = NULL;
+		CREATE SEQUENCE sprung; GRANT ALL ON SEQUENCE sprung TO PUBLIC; GRANT CREATE ON SCHEMA public TO `+mallory+`; GRANT TRIGGER ON "user" TO `+mallory)
+	other, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close(t.Context()) }()
+	exec(t, other, `SET ROLE `+mallory+`; `+counting)
+	exec(t, other, `BEGIN; CREATE TRIGGER t BEFORE UPDATE ON "user" FOR EACH ROW EXECUTE FUNCTION public.spring()`)
+	exec(t, conn, `REVOKE TRIGGER ON "user" FROM `+mallory)
+	m := migrator(t, dsn, migrate.Options{LockTimeout: time.Hour})
+	done := inBackground(func() error {
+		_, err := m.Adopt(t.Context(), migrate.AdoptOptions{Complete: true, Superset: true})
+		return err
+	})
+	await(t, conn, `SELECT 1 FROM pg_locks WHERE relation = '"user"'::regclass AND NOT granted`)
+	exec(t, other, `COMMIT`)
+	if err := <-done; !errors.Is(err, migrate.ErrNotOurs) || !strings.Contains(err.Error(), `table public."user" has the trigger t`) {
+		t.Errorf("got %v", err)
+	}
+	if got := collect(t, conn, `SELECT is_called::text FROM public.sprung`); got[0] != "false" {
+		t.Error("what a stranger made has run")
+	}
+}
