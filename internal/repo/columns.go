@@ -29,7 +29,8 @@ type Columns struct {
 	update        *regexp.Regexp
 	reads, writes sync.Map // by the text of a query: the text with the columns
 	parts         sync.Map // by their places: some of the columns, as Columns
-	count         atomic.Int64
+	count, texts  atomic.Int64
+	passing       bool // some columns that nobody remembers
 }
 
 // models are the tables that have columns of others.
@@ -190,8 +191,8 @@ func WithValues(ctx context.Context, c *Columns, use []int, args []any) context.
 	return context.WithValue(ctx, columnsKey{}, a)
 }
 
-// maxParts is how many choices of columns are remembered.
-const maxParts = 100
+// maxParts is how many choices of columns are remembered, and maxTexts how many texts with them, of each.
+const maxParts, maxTexts = 100, 1000
 
 func (c *Columns) part(use []int) *Columns {
 	if len(use) == len(c.names) {
@@ -208,6 +209,7 @@ func (c *Columns) part(use []int) *Columns {
 		p.casts, p.oids, p.bases = append(p.casts, c.casts[i]), append(p.oids, c.oids[i]), append(p.bases, c.bases[i])
 	}
 	if !kept { // a stranger's PATCH may choose any of them
+		p.passing = true
 		return p
 	}
 	made, _ := c.parts.LoadOrStore(key, p)
@@ -237,18 +239,18 @@ type columned struct {
 }
 
 func (c columned) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	sql, args, _ = c.asked.rewrite(sql, args)
+	sql, args, _, _ = c.asked.rewrite(sql, args)
 	return c.db.Exec(ctx, sql, args...)
 }
 
 func (c columned) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	sql, args, more := c.asked.rewrite(sql, args)
+	sql, args, more, _ := c.asked.rewrite(sql, args)
 	rows, err := c.db.Query(ctx, sql, args...)
 	return columnedRows{rows, more, keepsOf(ctx)}, err
 }
 
 func (c columned) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	sql, args, more := c.asked.rewrite(sql, args)
+	sql, args, more, _ := c.asked.rewrite(sql, args)
 	return columnedRow{c.db.QueryRow(ctx, sql, args...), more, keepsOf(ctx)}
 }
 
@@ -320,8 +322,8 @@ func (k *keeps) scan(row pgx.Row, dest []any, more []*asked) error {
 }
 
 // rewrite returns a statement with the columns that are asked for, and those of them that it returns, in order. Of
-// values that were given twice for a column, the last count.
-func (a *asked) rewrite(sql string, args []any, later ...string) (string, []any, []*asked) {
+// values that were given twice for a column, the last count. A text that a passing choice has changed is passing, too.
+func (a *asked) rewrite(sql string, args []any, later ...string) (_ string, _ []any, more []*asked, passing bool) {
 	c, values := a.Columns, a.args
 	if a.dests == nil && len(later) > 0 {
 		var use []int
@@ -335,35 +337,36 @@ func (a *asked) rewrite(sql string, args []any, later ...string) (string, []any,
 			values[i] = a.args[from]
 		}
 	}
-	var more []*asked
 	if a.before != nil {
 		if a.dests == nil {
 			for _, name := range c.names {
 				later = append(slices.Clip(later), c.table+name)
 			}
 		}
-		sql, args, more = a.before.rewrite(sql, args, later...)
+		sql, args, more, passing = a.before.rewrite(sql, args, later...)
 	}
 	if a.dests != nil {
-		to := c.cached(&c.reads, sql, c.reading)
+		to := c.cached(&c.reads, sql, passing, c.reading)
 		if to != sql {
 			more = append(more, a)
 		}
-		return to, args, more
+		return to, args, more, passing
 	}
-	to := c.cached(&c.writes, sql, func(sql string) string { return c.writing(sql, len(args)) })
+	to := c.cached(&c.writes, sql, passing, func(sql string) string { return c.writing(sql, len(args)) })
 	if to != sql {
 		args = append(slices.Clone(args), values...)
 	}
-	return to, args, more
+	return to, args, more, passing || c.passing
 }
 
-func (c *Columns) cached(m *sync.Map, sql string, rewrite func(string) string) string {
+func (c *Columns) cached(m *sync.Map, sql string, passing bool, rewrite func(string) string) string {
 	if to, ok := m.Load(sql); ok {
 		return to.(string)
 	}
 	to := rewrite(sql)
-	m.Store(sql, to)
+	if !passing && !c.passing && c.texts.Add(1) <= maxTexts {
+		m.Store(sql, to)
+	}
 	return to
 }
 
