@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	htmltemplate "html/template"
 	"maps"
 	"math"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	texttemplate "text/template"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -396,6 +398,13 @@ func TestColumnsBelongToTheKey(t *testing.T) {
 		{write(values{Any: plans()}), write(values{Any: plans()}), true},
 		{write(values{Any: plans()}), write(values{Any: admins()}), false}, // of two types with one name
 		{write(values{Any: plans()}), write(values{Any: kinds()}), false},
+		{write(values{Any: lists{}}), write(values{Any: lists{List: []string{}}}), false},
+		{write(values{Any: lists{}}), write(values{Any: lists{Map: map[string]int{}}}), false},
+		{write(values{Any: new([]string)}), write(values{Any: &[]string{}}), false},
+		{write(values{Any: [][]string{nil}}), write(values{Any: [][]string{{}}}), false},
+		{write(values{Any: lists{List: []string{}}}), write(values{Any: lists{List: []string{}}}), true},
+		{write(values{Any: []*texttemplate.Template(nil)}), write(values{Any: []*htmltemplate.Template(nil)}), false},
+		{write(values{Any: map[string]*texttemplate.Template(nil)}), write(values{Any: map[string]*htmltemplate.Template(nil)}), false},
 		{
 			func(ctx context.Context) context.Context { return parts.Write(ctx, part{Region: authdb.Set("x")}) },
 			func(ctx context.Context) context.Context { return parts.Write(ctx, part{Plan: authdb.Set("x")}) }, false,
@@ -411,6 +420,11 @@ func TestColumnsBelongToTheKey(t *testing.T) {
 			fails(t, err, authdb.ErrInvalidInput, "Users.Create", "once")
 		}
 	}
+}
+
+type lists struct {
+	List []string
+	Map  map[string]int
 }
 
 type kind int

@@ -27,8 +27,6 @@ func about[P any](ctx context.Context, name string, p P) string {
 		_, _ = fmt.Fprintf(h, "%q %q;", a.table, a.names)
 		for _, arg := range a.args {
 			v := reflect.ValueOf(arg)
-			isNil := v.Kind() == reflect.Slice && v.IsNil() || v.Kind() == reflect.Map && v.IsNil()
-			_, _ = fmt.Fprintf(h, "%t;", isNil) // which is NULL, and not empty
 			named(h, v)
 			digest(h, v, nil)
 		}
@@ -39,7 +37,22 @@ func about[P any](ctx context.Context, name string, p P) string {
 // named writes the type of a value that another type might have: of the same fields it can make another text.
 func named(w io.Writer, v reflect.Value) {
 	if v.IsValid() {
-		_, _ = fmt.Fprintf(w, "%s %s;", v.Type().PkgPath(), v.Type())
+		namedType(w, v.Type())
+	}
+}
+
+// namedType writes a type with the packages of what it is made of, as two may have one name.
+func namedType(w io.Writer, t reflect.Type) {
+	_, _ = fmt.Fprintf(w, "%s %s;", t.PkgPath(), t)
+	if t.Name() != "" {
+		return
+	}
+	switch t.Kind() {
+	case reflect.Map:
+		namedType(w, t.Key())
+		fallthrough
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		namedType(w, t.Elem())
 	}
 }
 
@@ -58,8 +71,11 @@ var varies = regexp.MustCompile(`^(Password|AccessToken|RefreshToken|IDToken)$`)
 func digest(w io.Writer, v reflect.Value, varies *regexp.Regexp) {
 	_, _ = fmt.Fprintf(w, "%s:", v.Kind())
 	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface, reflect.Slice, reflect.Map:
+		_, _ = fmt.Fprintf(w, "%t;", v.IsNil()) // which is NULL, and not empty
+	}
+	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
-		_, _ = fmt.Fprintf(w, "%t;", v.IsNil())
 		if v.Kind() == reflect.Interface {
 			named(w, v.Elem())
 		}
