@@ -124,7 +124,9 @@ func (m *Migrator) complete(got []catalog.Fact) completion {
 	}
 	for _, f := range diff.Extra { // what alterColumn made, had it not been ended
 		table, name, _ := strings.Cut(f.Name, ".")
-		if f.Kind != "constraint" || !notNullCheck.MatchString(name) {
+		check := notNullCheck.FindStringSubmatch(name)
+		if f.Kind != "constraint" || check == nil || !isNotNull(f, check[1]) || !slices.ContainsFunc(m.known(m.Latest()),
+			func(k catalog.Fact) bool { return k.Kind == "column" && k.Name == table+"."+check[1] }) {
 			continue
 		}
 		c.facts = catalog.Minus(c.facts, []catalog.Fact{f})
@@ -140,8 +142,13 @@ func (m *Migrator) complete(got []catalog.Fact) completion {
 var (
 	column       = regexp.MustCompile(`(?s)^(.+?)( NOT NULL)?( DEFAULT .+)?$`) // the parts of a definition
 	numbers      = regexp.MustCompile(`^(uuid|integer|bigint|smallint)$`)
-	notNullCheck = regexp.MustCompile(`^authdb_\w+_not_null$`)
+	notNullCheck = regexp.MustCompile(`^authdb_(\w+)_not_null$`)
 )
+
+// isNotNull reports whether a constraint is the check that alterColumn makes, valid or not yet.
+func isNotNull(f catalog.Fact, name string) bool {
+	return strings.TrimSuffix(f.Def, " NOT VALID") == "CHECK (("+name+" IS NOT NULL))"
+}
 
 // addColumn gives a column that must have a value one by default, and leaves it that: who writes the table knows
 // nothing of the column.
@@ -184,10 +191,17 @@ func (c *completion) alterColumn(d catalog.Change, table, name string) {
 	case want[3] != got[3]:
 		c.do(alters, "%s SET%s", alter, want[3])
 	}
-	switch check := quote("authdb_" + name + "_not_null"); want[2] {
-	case got[2]:
-	case "":
+	plain := "authdb_" + name + "_not_null"
+	check := quote(plain)
+	switch other := slices.IndexFunc(c.facts, func(f catalog.Fact) bool {
+		return f.Kind == "constraint" && f.Name == table+"."+plain && !isNotNull(f, name)
+	}); {
+	case want[2] == got[2]:
+	case want[2] == "":
 		c.do(alters, "%s DROP NOT NULL", alter)
+	case other >= 0:
+		c.byHand("ALTER TABLE %s DROP CONSTRAINT %s;", t, check)
+		return
 	default:
 		c.do(alters, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s, ADD CONSTRAINT %[2]s CHECK (%s IS NOT NULL) NOT VALID",
 			t, check, n)
@@ -215,11 +229,18 @@ func (c *completion) addConstraint(f catalog.Fact, table, name string, fresh boo
 		c.do(alters, "ALTER TABLE %s ADD CONSTRAINT %s %s NOT VALID", t, n, f.Def)
 		c.do(validates, "ALTER TABLE %s VALIDATE CONSTRAINT %s", t, n).obstacle = c.orphans(f, table)
 	default:
-		for _, other := range c.facts { // of a build that was ended
-			if other.Kind == "index" && other.Name == f.Name {
-				c.do(alters, "DROP INDEX CONCURRENTLY %s", n)
-				c.facts = catalog.Minus(c.facts, []catalog.Fact{other})
+		for _, other := range c.facts {
+			if other.Kind != "index" || other.Name != f.Name {
+				continue
 			}
+			ended := other
+			ended.Def = strings.TrimSuffix(other.Def, " INVALID")
+			if ended == other || shape(ended) != shape(f) { // of no build that was ended
+				c.byHand("DROP INDEX CONCURRENTLY %s;", n)
+				return
+			}
+			c.do(alters, "DROP INDEX CONCURRENTLY %s", n)
+			c.facts = catalog.Minus(c.facts, []catalog.Fact{other})
 		}
 		c.addIndex(catalog.Fact{Def: fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s USING btree (%s)", n, t, columns)}, table)
 		c.do(tidies, "ALTER TABLE %s ADD CONSTRAINT %s %s USING INDEX %[2]s", t, n, kind)

@@ -313,6 +313,19 @@ func TestCompleteRefuses(t *testing.T) {
 				ADD CONSTRAINT account_user_id_user_id_fk FOREIGN KEY (user_id) REFERENCES "user" ON DELETE SET NULL`,
 			`ALTER TABLE "account" DROP CONSTRAINT "account_user_id_user_id_fk";`,
 		},
+		{
+			"a check of the name of ours", `ALTER TABLE "user" ALTER email_verified DROP NOT NULL, ADD CONSTRAINT authdb_email_verified_not_null CHECK (email <> 'x')`,
+			`ALTER TABLE "user" DROP CONSTRAINT "authdb_email_verified_not_null";`,
+		},
+		{
+			"an index of the name of a key", `ALTER TABLE session DROP CONSTRAINT session_token_unique; CREATE UNIQUE INDEX session_token_unique ON session (token) WHERE user_id <> ''`,
+			`DROP INDEX CONCURRENTLY "session_token_unique";`,
+		},
+		{
+			"an INVALID index of the name of a key", `ALTER TABLE session DROP CONSTRAINT session_token_unique; CREATE UNIQUE INDEX session_token_unique ON session (user_id);
+			UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'session_token_unique'::regclass`,
+			`DROP INDEX CONCURRENTLY "session_token_unique";`,
+		},
 		{"an index otherwise", `DROP INDEX "team_organizationId_idx"; CREATE INDEX "team_organizationId_idx" ON team (name)`, `DROP INDEX CONCURRENTLY "team_organizationId_idx";`},
 		{"a column in camel case", `ALTER TABLE invitation RENAME expires_at TO "expiresAt"`, `ALTER TABLE "invitation" RENAME COLUMN "expiresAt" TO "expires_at";`},
 		{"a plural", `ALTER TABLE team_member RENAME TO "TeamMembers"`, `ALTER TABLE "TeamMembers" RENAME TO "team_member";`},
@@ -339,10 +352,17 @@ func TestCompleteRefuses(t *testing.T) {
 			}
 		})
 	}
-	// An application's own table of nearly the same name is not taken for one of ours.
+	// An application's own table of nearly the same name is not taken for one of ours, nor a check named as we name them.
 	conn, dsn := database(t)
 	core(t, conn)
 	exec(t, conn, `CREATE TABLE teams (id text PRIMARY KEY, name text)`)
+	exec(t, conn, `CREATE TABLE app (id text CONSTRAINT authdb_id_not_null CHECK (id IS NOT NULL));
+		ALTER TABLE "user" ADD CONSTRAINT authdb_name_not_null CHECK (name <> 'root'), ADD admin text, ADD CONSTRAINT authdb_admin_not_null CHECK (admin IS NOT NULL)`)
+	defer func() {
+		if got := collect(t, conn, `SELECT conname::text FROM pg_constraint WHERE conname LIKE 'authdb%'`); len(got) != 3 {
+			t.Errorf("of the application's checks there are %s", got)
+		}
+	}()
 	if a, err := migrator(t, dsn, migrate.Options{}).Adopt(t.Context(), migrate.AdoptOptions{Complete: true, Superset: true}); err != nil {
 		t.Errorf("teams of its own: %v\n%s", err, a.Remedies)
 	}
