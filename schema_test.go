@@ -130,6 +130,38 @@ func TestCheckSchema(t *testing.T) {
 	}
 }
 
+// TestPathBeforePostgreSQLs: a pool of the caller's that searches another schema before pg_catalog is refused, and nothing
+// that is planted there is asked.
+func TestPathBeforePostgreSQLs(t *testing.T) {
+	t.Parallel()
+	s := authdbtest.New(t)
+	exec(t, s, `CREATE SCHEMA IF NOT EXISTS "a b"; CREATE TABLE planted (by text);
+		CREATE FUNCTION planted(oid, oid) RETURNS boolean LANGUAGE sql AS $$INSERT INTO public.planted VALUES (''); SELECT true$$;
+		CREATE OPERATOR public.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = planted)`)
+	for path, before := range map[string]string{
+		"public, pg_catalog": "public", `public,"pg_catalog", pg_temp`: "public", "pg_temp, public, PG_Catalog": "public",
+		`nowhere, "a b", pg_catalog, public`: "a b", "public": "", "pg_catalog, public, pg_temp": "", "nowhere, pg_catalog, public": "",
+	} {
+		config := s.Pool().Config()
+		config.AfterConnect = nil
+		config.ConnConfig.RuntimeParams["search_path"] = path
+		pool, err := pgxpool.NewWithConfig(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = authdb.New(pool).CheckSchema(t.Context())
+		says := "search_path has schema " + before + " before pg_catalog"
+		if before == "" && err != nil || before != "" && (!errors.Is(err, authdb.ErrSchema) || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%s: %v", path, err)
+		}
+		pool.Close()
+	}
+	var planted int
+	if err := s.Pool().QueryRow(t.Context(), `SELECT count(*) FROM planted`).Scan(&planted); err != nil || planted > 0 {
+		t.Errorf("%d calls of what is planted, %v", planted, err)
+	}
+}
+
 // TestNoTables: a method on a database without them says what to do.
 func TestNoTables(t *testing.T) {
 	t.Parallel()

@@ -58,8 +58,9 @@ func (d door) repo() *repo.Repo {
 // right whatever time zone its sessions have, but where an adapter has made columns with time zone: then they must run
 // with timezone=UTC, as those of [Open] do, which [Store.CheckSchema] looks at. They must have client_encoding UTF8,
 // standard_conforming_strings and array_nulls, which no database but an odd one takes away. Tables are looked for along
-// the search path of its sessions, which should name pg_temp last and not "$user" (see [Open]). The options of the
-// connection have no effect here; see [Option].
+// the search path of its sessions, which should name pg_temp last and not "$user" (see [Open]), and must not name
+// pg_catalog behind another schema: what others make there would run in place of PostgreSQL's own. CheckSchema refuses
+// that. The options of the connection have no effect here; see [Option].
 func New(db DB, opts ...Option) *Store {
 	c := newConfig(opts)
 	return newStore(repo.New(db, c.repo))
@@ -177,10 +178,10 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // CheckSchema returns [ErrSchema] where the database lacks a column or a unique key that statements of this package
-// rely on, or has a column of another type. [Error.Reason] lists all of them, and which migration brings each. It looks
-// at the tables that the sessions' search_path leads to and reads the catalog alone, so any role may call it: when a
-// program starts, before a request meets what is missing. authdb.mark, which only [Once] and [WithOnce] need, is looked
-// for on a store of WithOnce.
+// rely on, or has a column of another type, and where a schema is searched before pg_catalog. [Error.Reason] lists all
+// of them, and which migration brings each. It looks at the tables that the sessions' search_path leads to and reads
+// the catalog alone, so any role may call it: when a program starts, before a request meets what is missing.
+// authdb.mark, which only [Once] and [WithOnce] need, is looked for on a store of WithOnce.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	return translate("CheckSchema", s.repo().CheckSchema(ctx))
 }

@@ -11,10 +11,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// SchemaError lists what statements rely on and the database does not have.
-type SchemaError struct{ Missing []string }
+// SchemaError lists what statements rely on and the database does not have, or else has the schema that sessions search
+// before PostgreSQL's own.
+type SchemaError struct {
+	Missing []string
+	Before  string
+}
 
 func (e SchemaError) Error() string {
+	if e.Before != "" {
+		return "search_path has schema " + e.Before + " before pg_catalog: what anybody makes there runs in place of what " +
+			"is PostgreSQL's. Take pg_catalog out of it, or use Open"
+	}
 	return strings.Join(e.Missing, "; ") + ". If another schema has it, name that in search_path; else run migrate up, " +
 		"or migrate adopt where Drizzle made the tables"
 }
@@ -71,6 +79,9 @@ func (r *Repo) CheckSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if before := facts[""]["before"]; before != "" {
+		return SchemaError{Before: before}
+	}
 	missing := []string{}
 	lacks := func(what string) {
 		missing = append(missing, fmt.Sprintf("no %s, which migration %d makes", what, max(broughtBy[what], 1)))
@@ -105,7 +116,7 @@ func (r *Repo) CheckSchema(ctx context.Context) error {
 		missing = append(missing, "no table authdb.mark, which migration 15 makes")
 	}
 	if len(missing) > 0 {
-		return SchemaError{missing}
+		return SchemaError{Missing: missing}
 	}
 	return nil
 }
@@ -120,6 +131,15 @@ func (r *Repo) facts(ctx context.Context, tables []string) (map[string]map[strin
 			return err
 		}
 		defer on.release()
+		var path []string
+		if err := on.QueryRow(ctx, `SELECT pg_catalog.current_schemas(true)`).Scan(&path); err != nil {
+			return Failed(ctx, on.conn, err, false)
+		}
+		path = slices.DeleteFunc(path, func(schema string) bool { return strings.HasPrefix(schema, "pg_temp_") })
+		if path[0] != "pg_catalog" { // what is asked next would be answered by what is planted there
+			facts[""] = map[string]string{"before": path[0]}
+			return nil
+		}
 		rows, err := on.Query(ctx, catalogFacts, tables)
 		if err != nil {
 			return Failed(ctx, on.conn, err, false)
