@@ -140,11 +140,12 @@ func (c *Columns[T]) Of(ctx context.Context, id string) (columns T, ok bool) {
 // has its default.
 //
 // A value that does not fit its column is [ErrInvalidInput] there, with the column as Field; so is one that would
-// become another: a part of a whole number, an infinity of type real, a name of more than 63 bytes. What a type or a
-// scale rounds is the column's own rule: numeric(5,2), timestamp(0), money, a fraction as real or double precision, the
-// nanoseconds of a time of day or an interval, the order of a jsonb. Timestamps are stored as UTC, in milliseconds; a
-// date and a time of day are those of the value's own zone. With default_query_exec_mode=exec, pgx goes by the type in
-// Go alone: give a text as a string there.
+// become another: a part of a whole number, an infinity of type real, a name of more than 63 bytes, bytes in a JSON
+// value that are no UTF-8. What a type or a scale rounds is the column's own rule: numeric(5,2), timestamp(0), money, a
+// fraction as real or double precision, the nanoseconds of a time of day or an interval, the order of a jsonb, blanks
+// beyond the length of a varchar(3). Timestamps are stored as UTC, in milliseconds; a date and a time of day are those
+// of the value's own zone. With default_query_exec_mode=exec, pgx goes by the type in Go alone: give a text as a string
+// there.
 func (c *Columns[T]) Write(ctx context.Context, values T) context.Context {
 	row := reflect.ValueOf(values)
 	args, use := make([]any, 0, len(c.fields)), make([]int, 0, len(c.fields))

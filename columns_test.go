@@ -511,7 +511,7 @@ func TestColumnsKeepWhatTheyAreGiven(t *testing.T) {
 	const refused = "refused"
 	s := newFixture(t)
 	user := authdbtest.User(t, s.Store)
-	exec(t, s.Store, `CREATE DOMAIN label AS name; CREATE DOMAIN tag AS label; CREATE DOMAIN moment AS timestamp; CREATE DOMAIN day AS date`)
+	exec(t, s.Store, `CREATE DOMAIN doc AS jsonb; CREATE DOMAIN label AS name; CREATE DOMAIN tag AS label; CREATE DOMAIN moment AS timestamp; CREATE DOMAIN day AS date`)
 	at := time.Date(2099, 1, 1, 23, 30, 0, 123456789, time.FixedZone("", -5*3600))
 	long, short := strings.Repeat("n", 64), strings.Repeat("é", 31)
 	var pools []*pgxpool.Pool
@@ -569,6 +569,12 @@ func TestColumnsKeepWhatTheyAreGiven(t *testing.T) {
 		{"inet", netip.MustParseAddr("fe80::1%eth0"), refused},
 		{"inet", netip.MustParseAddr("fe80::1"), "fe80::1/128"},
 		{"inet[]", []netip.Addr{netip.MustParseAddr("fe80::1%eth0")}, refused},
+		{"varchar(3)", "ab   ", "ab "}, // the column's own length
+		{"jsonb", map[string]any{"a": []any{"\xff"}}, refused},
+		{"jsonb", map[string]int{"\xff": 1}, refused},
+		{"json", &lists{List: []string{"a\xff"}}, refused},
+		{"jsonb[]", []map[string]string{{}, {"a": "\xff"}}, refused},
+		{"doc", struct{ A *string }{new("\xff")}, refused},
 		{"timestamp", at, "2099-01-02 04:30:00.123"},
 		{"timestamp", sql.NullTime{Time: at, Valid: true}, "2099-01-02 04:30:00.123"},
 		{"timestamp", sql.NullTime{}, "NULL"},
@@ -601,6 +607,30 @@ func TestColumnsKeepWhatTheyAreGiven(t *testing.T) {
 	}
 	if at.Location() == time.UTC {
 		t.Error("the caller's time is changed")
+	}
+}
+
+// TestColumnsOfJSON: what encodes to a text as it is, or is not encoded, is stored.
+func TestColumnsOfJSON(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	exec(t, s.Store, `ALTER TABLE "user" ADD COLUMN v jsonb`)
+	columns, user := columnsOf[struct{ V any }](t, s.Store, "user"), authdbtest.User(t, s.Store)
+	for want, value := range map[string]any{
+		`{"a": "\ufffd", "b": null}`: map[string]any{"a": "\ufffd", "b": nil},
+		`{}`: struct {
+			A string `json:"-"`
+			b string
+		}{"\xff", "\xff"},
+		`"2099-01-01T00:00:00Z"`: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC),
+		`"/w=="`:                 []byte{255},
+	} {
+		ctx := columns.Write(t.Context(), struct{ V any }{[]any{value}})
+		must[authdb.User](t)(s.Users.Update(ctx, user.ID, authdb.UpdateUserParams{}))
+		var same bool
+		if err := s.Pool().QueryRow(ctx, `SELECT v = jsonb_build_array($1::text::jsonb) FROM "user"`, want).Scan(&same); err != nil || !same {
+			t.Errorf("%v: not %s, %v", value, want, err)
+		}
 	}
 }
 

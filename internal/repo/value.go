@@ -1,6 +1,8 @@
 package repo
 
 import (
+	"encoding"
+	"encoding/json"
 	"math"
 	"net/netip"
 	"reflect"
@@ -26,6 +28,9 @@ func fits(oid, base uint32, arg any) bool {
 	known.mu.Lock()
 	defer known.mu.Unlock()
 	if anyOf(reflect.ValueOf(arg), func(v reflect.Value) bool { return isBadText(v) || isLost(base, v) }) {
+		return false
+	}
+	if (base == pgtype.JSONOID || base == pgtype.JSONBOID) && altersText(reflect.ValueOf(arg)) {
 		return false
 	}
 	kind, ok := known.TypeForOID(oid)
@@ -66,6 +71,43 @@ func anyOf(v reflect.Value, is func(reflect.Value) bool) bool {
 // isBadText tells a string that PostgreSQL cannot store.
 func isBadText(v reflect.Value) bool {
 	return v.Kind() == reflect.String && (strings.IndexByte(v.String(), 0) >= 0 || !utf8.ValidString(v.String()))
+}
+
+// altersText tells a value in which encoding/json would put another character in the place of bytes that are no UTF-8.
+// Of a type that encodes itself, nothing is known.
+func altersText(v reflect.Value) bool {
+	if !v.IsValid() {
+		return false
+	}
+	if p := reflect.PointerTo(v.Type()); v.Kind() != reflect.Pointer && v.Kind() != reflect.Interface &&
+		(p.Implements(reflect.TypeFor[json.Marshaler]()) || p.Implements(reflect.TypeFor[encoding.TextMarshaler]())) {
+		return false
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return !utf8.ValidString(v.String())
+	case reflect.Pointer, reflect.Interface:
+		return altersText(v.Elem())
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if altersText(v.Index(i)) {
+				return true
+			}
+		}
+	case reflect.Map:
+		for key, value := range v.Seq2() {
+			if altersText(key) || altersText(value) {
+				return true
+			}
+		}
+	case reflect.Struct:
+		for field, value := range v.Fields() {
+			if (field.IsExported() || field.Anonymous) && field.Tag.Get("json") != "-" && altersText(value) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // maxName is how many bytes of a name PostgreSQL keeps.
