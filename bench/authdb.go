@@ -19,7 +19,7 @@ func openAuthdb(ctx context.Context, b *bench, at address) (contender, error) {
 }
 
 func ourPeer(s *authdb.Store) *peer {
-	return &peer{library: ours{s}, end: func() error { s.Close(); return nil }}
+	return &peer{jobs: ours{s}, end: func() error { s.Close(); return nil }}
 }
 
 type ours struct{ *authdb.Store }

@@ -9,8 +9,8 @@ import (
 // bare is the least that can be sent for the same rows: no snapshot, no locks, no rule but the one that is asked for.
 // For the delete of a user it is that one statement, which does not do all that the others do.
 type bare struct {
-	library // does the others
-	conn    *pgx.Conn
+	jobs // does the others
+	conn *pgx.Conn
 }
 
 func openBare(ctx context.Context, _ *bench, at address) (contender, error) {
@@ -18,7 +18,7 @@ func openBare(ctx context.Context, _ *bench, at address) (contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &peer{library: bare{conn: conn}, end: func() error { return conn.Close(ctx) }, only: []string{
+	return &peer{jobs: bare{conn: conn}, end: func() error { return conn.Close(ctx) }, only: []string{
 		"userFull", "organizationFull", "acceptInvitation", "changeRole", "deleteUser", "createSessions",
 	}}, nil
 }

@@ -44,10 +44,10 @@ func small(t *testing.T) *bench {
 }
 
 // liar returns another user, and changes no role.
-type liar struct{ library }
+type liar struct{ jobs }
 
 func (l liar) userByID(ctx context.Context, in *input) error {
-	err := l.library.userByID(ctx, in)
+	err := l.jobs.userByID(ctx, in)
 	if rows, ok := in.rows.([]userRow); ok {
 		rows[0].Name = "Somebody else"
 	}
@@ -86,7 +86,7 @@ func TestContenders(t *testing.T) {
 
 	honest := seats[0].contender.(*peer)
 	lying := *honest
-	lying.library = liar{honest.library}
+	lying.jobs = liar{honest.jobs}
 	for _, w := range b.workloads {
 		one := *b
 		one.workloads = []*workload{w}

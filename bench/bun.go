@@ -134,7 +134,7 @@ func openBun(_ context.Context, _ *bench, at address) (contender, error) {
 		pgdriver.WithTimeout(time.Minute),
 	))
 	pool.SetMaxOpenConns(1)
-	return &peer{library: bunDB{bun.NewDB(pool, pgdialect.New())}, end: pool.Close}, nil
+	return &peer{jobs: bunDB{bun.NewDB(pool, pgdialect.New())}, end: pool.Close}, nil
 }
 
 // The team counts if the member is in its organization.

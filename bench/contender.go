@@ -30,8 +30,8 @@ const (
 	ourName   = "authdb"
 )
 
-// library does the workloads, each in one method.
-type library interface {
+// jobs are the workloads, each in one method.
+type jobs interface {
 	authenticate(ctx context.Context, in *input) error
 	userByID(ctx context.Context, in *input) error
 	userByEmail(ctx context.Context, in *input) error
@@ -49,7 +49,7 @@ type library interface {
 
 // peer is a contender in this process.
 type peer struct {
-	library
+	jobs
 	only    []string                              // operations; empty: all
 	prepare func(w *workload, ins []*input) error // what is not measured; may be nil
 	end     func() error
@@ -70,7 +70,7 @@ func (p *peer) phase(
 	began, cpu := time.Now(), processTime()
 	last := began
 	for i, in := range ins {
-		if err := w.do(p.library, ctx, in); err != nil {
+		if err := w.do(p.jobs, ctx, in); err != nil {
 			return nil, 0, err
 		}
 		now := time.Now()

@@ -30,7 +30,7 @@ func openEnt(_ context.Context, _ *bench, at address) (contender, error) {
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1)
 	client := ent.NewClient(ent.Driver(sql.OpenDB(dialect.Postgres, db)))
-	return &peer{library: entDB{client}, end: client.Close}, nil
+	return &peer{jobs: entDB{client}, end: client.Close}, nil
 }
 
 func (e entDB) authenticate(ctx context.Context, in *input) error {

@@ -39,7 +39,7 @@ func openFloor(ctx context.Context, b *bench, at address) (contender, error) {
 		return nil, err
 	}
 	f := &floor{conn: conn, recorded: b.recorded, bound: map[*input][]statement{}}
-	return &peer{library: f, prepare: f.bind, end: func() error { return conn.Close(ctx) }}, nil
+	return &peer{jobs: f, prepare: f.bind, end: func() error { return conn.Close(ctx) }}, nil
 }
 
 func (f *floor) authenticate(ctx context.Context, in *input) error {

@@ -135,7 +135,7 @@ func openGORM(_ context.Context, _ *bench, at address) (contender, error) {
 		return nil, err
 	}
 	pool.SetMaxOpenConns(1)
-	return &peer{library: gormDB{db}, end: pool.Close}, nil
+	return &peer{jobs: gormDB{db}, end: pool.Close}, nil
 }
 
 // The team counts if the member is in its organization.

@@ -210,7 +210,7 @@ func count(ctx context.Context, w *workload, s *seat, ins []*input, c *cell) err
 		if err := p.prepare(w, ins); err != nil {
 			return err
 		}
-		p = &peer{library: p.library}
+		p = &peer{jobs: p.jobs}
 	}
 	var trips int64
 	if s.proxy != nil {

@@ -18,7 +18,7 @@ func openSQL(_ context.Context, _ *bench, at address) (contender, error) {
 	}
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1)
-	return &peer{library: stdlib{db}, end: db.Close}, nil
+	return &peer{jobs: stdlib{db}, end: db.Close}, nil
 }
 
 func (u *userRow) fields() []any {

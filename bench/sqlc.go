@@ -29,7 +29,7 @@ func openSqlc(ctx context.Context, _ *bench, at address) (contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &peer{library: sqlc{pool, queries.New(pool)}, end: func() error { pool.Close(); return nil }}, nil
+	return &peer{jobs: sqlc{pool, queries.New(pool)}, end: func() error { pool.Close(); return nil }}, nil
 }
 
 type sqlcAuthenticated queries.AuthenticateRow

@@ -37,7 +37,7 @@ func show[T any](in *input, rows T, err error) error {
 type workload struct {
 	name  string
 	op    string // the name of do
-	do    func(library, context.Context, *input) error
+	do    func(jobs, context.Context, *input) error
 	about string // what every contender has to do
 	// inputs is a query for existing rows, $1 of them. Or, where the operation changes something, fresh makes $1 new
 	// ones, whose ids begin with $2, and state tells what is in the database afterwards of a user ($1) and an
@@ -85,7 +85,7 @@ const (
 
 func fanOut(rows int) *workload {
 	return &workload{
-		name: fmt.Sprintf("user with relations, %d rows each", rows), op: "userFull", do: library.userFull,
+		name: fmt.Sprintf("user with relations, %d rows each", rows), op: "userFull", do: jobs.userFull,
 		about: "by id, with sessions, accounts, members and their organizations, team members and their teams, " +
 			"invitations sent and their organizations",
 		inputs: fmt.Sprintf(`SELECT id user_id FROM "user" WHERE id LIKE 'fan-%d-%%' ORDER BY md5(id) LIMIT $1`, rows),
@@ -95,7 +95,7 @@ func fanOut(rows int) *workload {
 
 func full(members int) *workload {
 	return &workload{
-		name: fmt.Sprintf("organization with %d members", members), op: "organizationFull", do: library.organizationFull,
+		name: fmt.Sprintf("organization with %d members", members), op: "organizationFull", do: jobs.organizationFull,
 		about: "by id, with members and users, teams, their members and users, invitations and inviters",
 		inputs: fmt.Sprintf(
 			`SELECT id organization_id FROM organization WHERE id LIKE 'org-%d-%%' ORDER BY md5(id) LIMIT $1`, members),
@@ -106,35 +106,35 @@ func full(members int) *workload {
 func workloads(bulk, sessions int) []*workload {
 	return []*workload{
 		{
-			name: "authenticate", op: "authenticate", do: library.authenticate,
+			name: "authenticate", op: "authenticate", do: jobs.authenticate,
 			about: "session by token, not expired, with user, member of the active organization, and active team if the user " +
 				"is in it",
 			inputs: `SELECT token FROM session WHERE active_team_id IS NOT NULL ORDER BY md5(id) LIMIT $1`, n: 2000,
 		},
 		{
-			name: "user by id", op: "userByID", do: library.userByID,
+			name: "user by id", op: "userByID", do: jobs.userByID,
 			about:  "one row",
 			inputs: `SELECT id user_id FROM "user" WHERE id NOT LIKE 'fan-%' ORDER BY md5(id) LIMIT $1`, n: 2000,
 		},
 		{
-			name: "user by e-mail", op: "userByEmail", do: library.userByEmail,
+			name: "user by e-mail", op: "userByEmail", do: jobs.userByEmail,
 			about:  "one row",
 			inputs: `SELECT email FROM "user" WHERE id NOT LIKE 'fan-%' ORDER BY md5(email) LIMIT $1`, n: 2000,
 		},
 		fanOut(2), fanOut(5), fanOut(20), full(20), full(1000),
 		{
-			name: "first page", op: "page", do: library.page,
+			name: "first page", op: "page", do: jobs.page,
 			about: "the first 50 of 15,000 members by created_at and id, with users",
 			inputs: `SELECT 'org-15000-1' organization_id, timestamp '0001-01-01' after_created_at, '' after_id, 50 row_limit
 				FROM generate_series(1, 1) i WHERE $1 > 0`, n: 1,
 		},
 		{
-			name: "page at depth 10,000", op: "page", do: library.page,
+			name: "page at depth 10,000", op: "page", do: jobs.page,
 			about:  "the 50 members after the first 10,000, with users",
 			inputs: membersAfter + "9999", n: 1,
 		},
 		{
-			name: "create session", op: "createSession", do: library.createSession,
+			name: "create session", op: "createSession", do: jobs.createSession,
 			about: "with id and token, for seven days; the row is returned",
 			fresh: freshUsers, n: 20,
 			state: `SELECT count(*) || ' ' || bool_and(length(token) >= 24 AND expires_at - created_at = interval '7 days'
@@ -142,14 +142,14 @@ func workloads(bulk, sessions int) []*workload {
 				FROM session WHERE user_id = $1 AND $2 <> '-'`,
 		},
 		{
-			name: "create organization", op: "createOrganization", do: library.createOrganization,
+			name: "create organization", op: "createOrganization", do: jobs.createOrganization,
 			about: "and its owner's membership, both or neither; the row is returned",
 			fresh: freshUsers, n: 20,
 			state: `SELECT string_agg(concat_ws(' ', o.name, o.slug LIKE 'bench-%', m.role, o.created_at = m.created_at), ',')
 				FROM member m JOIN organization o ON o.id = m.organization_id WHERE m.user_id = $1 AND $2 <> '-'`,
 		},
 		{
-			name: "accept invitation", op: "acceptInvitation", do: library.acceptInvitation,
+			name: "accept invitation", op: "acceptInvitation", do: jobs.acceptInvitation,
 			about: "if it is pending, not expired, and sent to the user's address, which is verified: member, seat in its " +
 				"team, the team's count, status; all or nothing, and once however many accept at the same time; " +
 				"invitation and member are returned",
@@ -167,7 +167,7 @@ func workloads(bulk, sessions int) []*workload {
 					(SELECT member_count FROM team WHERE organization_id = $2))`,
 		},
 		{
-			name: "change role", op: "changeRole", do: library.changeRole,
+			name: "change role", op: "changeRole", do: jobs.changeRole,
 			about: "of an owner, to admin, if another owner stays, also when both are changed at the same time; " +
 				"the row is returned",
 			fresh: freshOrganizations + ` SELECT org organization_id, $2 || 'mv' || i member_id, $2 || 'v' || i user_id FROM n`,
@@ -175,7 +175,7 @@ func workloads(bulk, sessions int) []*workload {
 			state: `SELECT string_agg(role, ' ' ORDER BY role) FROM member WHERE organization_id = $2 AND $1 <> '-'`,
 		},
 		{
-			name: "delete user", op: "deleteUser", do: library.deleteUser,
+			name: "delete user", op: "deleteUser", do: jobs.deleteUser,
 			about: "with what belongs to it, unless it is the only owner of an organization; its seats leave the counts of " +
 				"their teams, what its address has pending in its organizations is canceled, and the sessions that end are " +
 				"returned",
@@ -203,7 +203,7 @@ func workloads(bulk, sessions int) []*workload {
 					(SELECT string_agg(status, ' ') FROM invitation WHERE organization_id = $2))`,
 		},
 		{
-			name: fmt.Sprintf("create %d sessions", bulk), op: "createSessions", do: library.createSessions,
+			name: fmt.Sprintf("create %d sessions", bulk), op: "createSessions", do: jobs.createSessions,
 			about: "all or none, with ids and tokens, and with all their indexes",
 			fresh: fmt.Sprintf(`WITH u AS (%s) SELECT user_id, %d row_limit FROM u`, freshUsers, bulk),
 			n:     1, once: true,
@@ -211,7 +211,7 @@ func workloads(bulk, sessions int) []*workload {
 					max(expires_at - created_at) FROM session WHERE user_id = $1 AND $2 <> '-'`,
 		},
 		{
-			name: "purge 1000", op: "purge", do: library.purge,
+			name: "purge 1000", op: "purge", do: jobs.purge,
 			about: fmt.Sprintf("expired sessions, the oldest first, among %d; their number is returned", sessions),
 			fresh: `WITH owner AS (INSERT INTO "user" (id, name, email, email_verified, created_at, updated_at)
 					VALUES ($2 || 'u1', 'New', $2 || '@example.com', true, timestamp '2026-01-01', timestamp '2026-01-01')
