@@ -100,8 +100,8 @@ bench/ent/client.go: bench/ent/schema/schema.go bench/go.mod
 	@go -C bench generate .
 
 .PHONY: generate
-generate: ## Compile db/queries into internal/dbgen, and the queries of examples/sqlc and bench/sqlc
-	@rm -f internal/dbgen/*.go examples/sqlc/billing/*.go bench/sqlc/queries/*.go
+generate: ## Compile db/queries into internal/dbgen and internal/admindb, and the queries of examples/sqlc and bench/sqlc
+	@rm -f internal/dbgen/*.go internal/admindb/*.go examples/sqlc/billing/*.go bench/sqlc/queries/*.go
 	@$(sqlc) generate
 	@$(sqlc) -f examples/sqlc/sqlc.yaml generate
 	@$(sqlc) -f bench/sqlc/sqlc.yaml generate

@@ -979,6 +979,9 @@ func (a *aviary) refusals() {
 		{authdb.ErrLastAccount, `DELETE FROM account WHERE provider_id = 'credential'`, func(s *authdb.Store) error {
 			return s.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: c.owner.ID, ID: c.account.ID})
 		}},
+		{authdb.ErrBanned, `ALTER TABLE "user" ADD COLUMN banned boolean DEFAULT true`, func(s *authdb.Store) error {
+			return errOf(s.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: c.owner.ID}))
+		}},
 		{authdb.ErrInTransaction, "", func(s *authdb.Store) error {
 			guess := guess
 			guess.InTx = false
@@ -1092,7 +1095,7 @@ func (a *aviary) sentinels() {
 		"ErrTooManyAttempts": authdb.ErrTooManyAttempts, "ErrCommitUnknown": authdb.ErrCommitUnknown,
 		"ErrUnavailable": authdb.ErrUnavailable, "ErrTimeout": authdb.ErrTimeout, "ErrIsolation": authdb.ErrIsolation,
 		"ErrAlreadyDone": authdb.ErrAlreadyDone, "ErrInTransaction": authdb.ErrInTransaction,
-		"ErrSchema": authdb.ErrSchema, "ErrReadOnly": authdb.ErrReadOnly,
+		"ErrSchema": authdb.ErrSchema, "ErrReadOnly": authdb.ErrReadOnly, "ErrBanned": authdb.ErrBanned,
 	}
 	for _, name := range exportedErrors(a.t) {
 		if err, ok := known[name]; !ok || !seen[err.Error()] {

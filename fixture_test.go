@@ -12,7 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/db/plugins"
 )
+
+// plugged is the schema with Better Auth's plugins.
+var plugged = authdbtest.WithSchema(plugins.Admin, plugins.TwoFactor, plugins.Tables)
 
 // fixture is a store whose clock stands still until a test moves it, and whose ids and tokens count up.
 type fixture struct {

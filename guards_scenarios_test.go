@@ -17,7 +17,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb"
-	"github.com/zerostarter/authdb/authdbtest"
 )
 
 // world is what every scenario and schedule finds: two organizations that share a user, and of everything a row that
@@ -97,19 +96,20 @@ var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
 // stage is a database with the world in it, and connections to it.
 type stage struct {
-	dsn    string
-	admin  *pgx.Conn // makes the world, and looks on
-	actors []*pgx.Conn
-	guard  atomic.Pointer[guard]
-	sent   *traffic
-	ids    atomic.Int64
-	ran    int
-	work   sync.WaitGroup // operations under way
+	dsn     string
+	admin   *pgx.Conn // makes the world, and looks on
+	actors  []*pgx.Conn
+	guard   atomic.Pointer[guard]
+	sent    *traffic
+	plugins authdb.Plugins // of the store
+	ids     atomic.Int64
+	ran     int
+	work    sync.WaitGroup // operations under way
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{dsn: authdbtest.DSN(t)}
+	s := &stage{dsn: plugged.DSN(t)}
 	s.admin = must[*pgx.Conn](t)(pgx.Connect(t.Context(), s.dsn))
 	t.Cleanup(func() {
 		s.leave()
@@ -179,14 +179,15 @@ func (all stages) prepares(t *testing.T, sent *traffic, guards []*guard) {
 
 // scenario is a situation in which an operation must do the right thing.
 type scenario struct {
-	name  string
-	given string   // SQL: what else there is
-	free  []string // rows, such as "organization acme": all others of their tables are locked by somebody else
-	rival string   // SQL: what another program has done without committing; the operation must wait for that
-	then  string   // SQL: what it does while the operation waits
-	skips bool     // the operation must not wait for the other program, which ends only after it
-	do    operation
-	fails error // what the operation returns
+	name    string
+	given   string         // SQL: what else there is
+	free    []string       // rows, such as "organization acme": all others of their tables are locked by somebody else
+	rival   string         // SQL: what another program has done without committing; the operation must wait for that
+	then    string         // SQL: what it does while the operation waits
+	plugins authdb.Plugins // of the store
+	skips   bool           // the operation must not wait for the other program, which ends only after it
+	do      operation
+	fails   error // what the operation returns
 	// What has changed in the end, each row on a line: "+ table id columns", "- table id", "~ table id columns".
 	changes string
 	run     func(ctx context.Context, s *stage) error // instead of do
@@ -197,7 +198,7 @@ func (s *stage) run(sc scenario, g *guard, sent *traffic) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer s.settle(ctx, cancel)
 	s.guard.Store(g)
-	s.sent = sent
+	s.sent, s.plugins = sent, sc.plugins
 	if g != nil && g.index != "" {
 		undo, err := s.dropIndex(ctx, g.index)
 		if err != nil {
@@ -317,7 +318,7 @@ func (s *stage) actor(ctx context.Context, i int) (*actor, error) {
 func (s *stage) store(db authdb.DB) *authdb.Store {
 	return authdb.New(db, authdb.WithClock(func() time.Time { return noon }),
 		authdb.WithIDs(func() string { return fmt.Sprintf("new%d", s.ids.Add(1)) }),
-		authdb.WithTokens(func() string { return fmt.Sprintf("token%d", s.ids.Add(1)) }))
+		authdb.WithTokens(func() string { return fmt.Sprintf("token%d", s.ids.Add(1)) }), authdb.WithPlugins(s.plugins))
 }
 
 // pool is for many operations at once.
@@ -1113,7 +1114,7 @@ func keyOnce(ctx context.Context, s *stage) error {
 // scenarios are the promises of the operations.
 func scenarios(t *testing.T) []scenario {
 	t.Helper()
-	return []scenario{
+	return withPlugins([]scenario{
 		{
 			name:    "a sign-in adds a session",
 			do:      doLogin("dan"),
@@ -1124,7 +1125,7 @@ func scenarios(t *testing.T) []scenario {
 			do:   doSignUp("hal"),
 			changes: `
 				+ account new2 account_id=new1 password=hash provider_id=credential user_id=new1
-				+ user new1 email=hal@x.io email_verified=false name=hal`,
+				+ user new1 banned=false email=hal@x.io email_verified=false name=hal two_factor_enabled=false`,
 		},
 		{
 			name:    "a verification is made",
@@ -1848,8 +1849,8 @@ func scenarios(t *testing.T) []scenario {
 				return some(s.Users.CreateMany(ctx, []authdb.CreateUserParams{{Email: "hal@x.io"}, {Email: "ida@x.io", Image: new("i"), EmailVerified: true}}))
 			},
 			changes: `
-				+ user new1 email=hal@x.io email_verified=false name=
-				+ user new2 email=ida@x.io email_verified=true image=i name=`,
+				+ user new1 banned=false email=hal@x.io email_verified=false name= two_factor_enabled=false
+				+ user new2 banned=false email=ida@x.io email_verified=true image=i name= two_factor_enabled=false`,
 		},
 		{
 			name:  "an address is proved, and what was made before goes",
@@ -3628,5 +3629,5 @@ func scenarios(t *testing.T) []scenario {
 			name: "of many refreshes one writes",
 			run:  storm(hard(t, 20, 200), func(int) operation { return doRefreshed("bob1") }, errNotDue),
 		},
-	}
+	})
 }

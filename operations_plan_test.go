@@ -19,7 +19,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/zerostarter/authdb"
-	"github.com/zerostarter/authdb/authdbtest"
 )
 
 // planNode is a node of a plan as EXPLAIN writes it.
@@ -93,7 +92,7 @@ func (e explained) buffers() int64 {
 // readAll are the queries that read every row, since they count every row.
 var readAll = []string{"CountUsers", "CountOrganizations"}
 
-// sentQueries returns the SQL of internal/dbgen by name, and fails unless it has each query of db/queries.
+// sentQueries returns the SQL of internal/dbgen and internal/admindb by name, and fails unless it has each query of db/queries.
 func sentQueries(t *testing.T) map[string]string {
 	t.Helper()
 	read := func(pattern, regex string) (matches [][]string) {
@@ -104,10 +103,11 @@ func sentQueries(t *testing.T) map[string]string {
 		return matches
 	}
 	queries, written := map[string]string{}, map[string]bool{}
-	for _, m := range read("internal/dbgen/*.sql.go", "(?s)\nconst \\w+ = `-- name: (\\w+) :\\w+\n(.*?)`\n") {
+	for _, m := range read("internal/*/*.sql.go", "(?s)\nconst \\w+ = `-- name: (\\w+) :\\w+\n(.*?)`\n") {
 		queries[m[1]] = m[2]
 	}
-	for _, m := range read("db/queries/*.sql", `(?m)^-- name: (\w+) :(?:one|many|exec|execrows)$`) {
+	const header = `(?m)^-- name: (\w+) :(?:one|many|exec|execrows)$`
+	for _, m := range slices.Concat(read("db/queries/*.sql", header), read("db/queries/admin/*.sql", header)) {
 		written[m[1]] = true
 	}
 	if diff := gocmp.Diff(keysOf(written), keysOf(queries)); diff != "" || len(queries) < 100 {
@@ -188,7 +188,7 @@ func explain(ctx context.Context, db interface {
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	conn := must[*pgx.Conn](t)(pgx.Connect(ctx, authdbtest.DSN(t)))
+	conn := must[*pgx.Conn](t)(pgx.Connect(ctx, plugged.DSN(t)))
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	fill(t, conn)
 	p := newPlanner(t)
@@ -586,6 +586,8 @@ func testIndexes(t *testing.T, conn *pgx.Conn, p *planner, of estate) {
 // queryPlans are the indexes that each query searches.
 const queryPlans = `AcceptInvitation: invitation_email_idx invitation_pkey member_organizationId_idx member_organizationId_userId_uidx member_userId_idx teamMember_teamId_idx teamMember_userId_idx team_organizationId_idx team_pkey user_pkey
 AnswerMark: mark_pkey
+AuthenticatePlatform: member_userId_idx session_token_unique teamMember_userId_idx team_pkey user_pkey
+AuthenticateRoles: member_userId_idx organizationRole_organizationId_idx session_token_unique teamMember_userId_idx team_pkey user_pkey
 AuthenticateSessions: member_userId_idx session_token_unique teamMember_userId_idx team_pkey user_pkey
 AuthenticateSession: member_userId_idx session_token_unique teamMember_teamId_userId_uidx team_pkey user_pkey
 CancelExpiredInvitations: invitation_organizationId_idx
@@ -609,8 +611,8 @@ CreateInvitation: invitation_email_idx invitation_organizationId_idx invitation_
 CreateMember: invitation_email_idx member_organizationId_idx user_pkey
 CreateMembers: invitation_email_idx member_organizationId_idx user_pkey
 CreateOrganization:
-CreateSession:
-CreateSessions:
+CreateSession: user_pkey
+CreateSessions: user_pkey
 CreateTeam: team_organizationId_idx
 CreateTeamMembers: member_organizationId_idx teamMember_teamId_idx team_pkey
 CreateUser:
@@ -666,6 +668,7 @@ GetUserByEmail: user_email_unique
 GetVerification: verification_pkey
 GetVerificationByIdentifier: verification_identifier_idx
 GiveUpMark:
+LiftBans: user_pkey
 LinkAccount:
 ListAccounts: account_userId_idx
 ListAccountsByUsers: account_userId_idx

@@ -12,7 +12,7 @@ import (
 )
 
 // Option changes a default of [New] or [Open]. [WithClock], [WithIDs], [WithTokens], [WithOnce], [WithSettings],
-// [WithCoalescing] and [WithLogger] serve both; [WithPoolConfig], [WithTracer] and [WithInsecureTLS] are about the
+// [WithPlugins], [WithCoalescing] and [WithLogger] serve both; [WithPoolConfig], [WithTracer] and [WithInsecureTLS] are about the
 // connection and serve Open alone.
 type Option func(*config)
 
@@ -93,6 +93,20 @@ func Method(ctx context.Context) string { return repo.Method(ctx) }
 // where [Columns] are read. An n below 0 is [ErrInvalidInput] of every method, with Field "coalescing".
 func WithCoalescing(n int) Option {
 	return func(c *config) { c.repo.Lanes = n }
+}
+
+// Plugins are those of the other side that [SessionRepository.Authenticate] and AuthenticateMany go by. Their columns and
+// tables are the application's; [Store.CheckSchema] looks for them.
+type Plugins struct {
+	Admin        bool // bring [Authentication.Platform], of the columns of the admin plugin
+	RefuseBanned bool // and refuse who is banned, at any time; the server asks at sign-in alone
+	DynamicRoles bool // bring [Authentication.Roles], of the table of the organization plugin's dynamicAccessControl
+}
+
+// WithPlugins tells the store of plugins of the other side. Without it, Authenticate costs what it did. To refuse a
+// banned user at sign-in, as every method that makes a session does, the store need not be told.
+func WithPlugins(p Plugins) Option {
+	return func(c *config) { c.repo.Plugins = repo.Plugins(p) }
 }
 
 // WithInsecureTLS lets [Open] connect to a remote host by an sslmode weaker than verify-full, as the DSN says it.

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"time"
 
-	"github.com/zerostarter/authdb/internal/dbgen"
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
@@ -135,7 +134,7 @@ func nonEmpty(s string) *string {
 }
 
 // queries is short for the receiver in the name of a generated query, such as (*queries).GetUser.
-type queries = dbgen.Queries
+type queries = repo.Queries
 
 // get runs a query for one row or value.
 func get[P, R, T any](

@@ -22,6 +22,8 @@ var (
 	// ErrInTransaction: what the method must remember would be forgotten when the caller's transaction is rolled back; or
 	// InTx was called on a connection on which the caller has begun one.
 	ErrInTransaction = errors.New("in a transaction")
+	// ErrBanned: Better Auth's admin plugin bars the user.
+	ErrBanned = errors.New("banned")
 	// ErrLastOwner: an organization would be left without an owner.
 	ErrLastOwner = errors.New("last owner")
 	// ErrLastTeam: the organization would be left without a team.
@@ -56,6 +58,7 @@ var refusals = map[repo.RefusalError]refusal{
 	"not a member":      {ErrNotMember, "user_id"},
 	"already a member":  {ErrAlreadyMember, "email"},
 	"not permitted":     {ErrNotPermitted, "role"},
+	"banned":            {ErrBanned, "user_id"},
 	"no such team":      {ErrReference, "team_id"},
 	"account taken":     {ErrAccountTaken, "account_id"},
 	"last account":      {ErrLastAccount, ""},

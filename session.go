@@ -3,10 +3,12 @@ package authdb
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/zerostarter/authdb/internal/dbgen"
 	"github.com/zerostarter/authdb/internal/repo"
+	"github.com/zerostarter/authdb/permission"
 )
 
 // How long a session lives unless the caller says otherwise, and how old it must be to be prolonged: Better Auth's
@@ -50,6 +52,42 @@ type Authentication struct {
 	User    User    `json:"user"`
 	Member  *Member `json:"member"` // in the active organization; nil if none is active or the user is no member of it
 	Team    *Team   `json:"team"`   // the active one; nil unless it is the active organization's and the user is in it
+	// Platform is what the admin plugin says; nil unless the store has [Plugins].
+	Platform *Platform `json:"platform,omitempty"`
+	// Roles are those that the active organization has made for itself, for [permission.Rules.Can]; nil unless the store
+	// has Plugins with DynamicRoles. A row that [permission.Parse] refuses grants nothing.
+	Roles permission.Roles `json:"roles,omitempty"`
+}
+
+// Platform is what the columns of Better Auth's admin plugin say of a user and a session.
+type Platform struct {
+	Role           string     `json:"role"`           // one or several, by commas; empty: the plugin's defaultRole
+	Banned         bool       `json:"banned"`         // and the ban is not over
+	BanReason      string     `json:"banReason"`      // empty if none is given
+	BanExpires     *time.Time `json:"banExpires"`     // nil if it does not end
+	ImpersonatedBy string     `json:"impersonatedBy"` // id of the administrator who acts as the user; empty: nobody does
+}
+
+// platformOf brings what the plugins say to an Authentication.
+func platformOf(row dbgen.AuthenticateRolesRow) Authentication {
+	a := authentication(dbgen.AuthenticateSessionRow{
+		Session: row.Session, User: row.User,
+		MemberID: row.MemberID, MemberRole: row.MemberRole, MemberCreatedAt: row.MemberCreatedAt,
+		TeamID: row.TeamID, TeamName: row.TeamName, TeamCreatedAt: row.TeamCreatedAt, TeamUpdatedAt: row.TeamUpdatedAt,
+		TeamMemberCount: row.TeamMemberCount,
+	})
+	a.Platform = &Platform{row.Role, row.Banned, row.BanReason, nil, row.ImpersonatedBy}
+	if row.BanExpires != repo.Infinity {
+		a.Platform.BanExpires = &row.BanExpires
+	}
+	if len(row.Roles) > 0 {
+		a.Roles = permission.Roles{}
+	}
+	for i, role := range row.Roles {
+		granted, _ := permission.Parse(row.Permissions[i]) // nil: nothing
+		a.Roles.Add(role, granted)
+	}
+	return a
 }
 
 // authentication names no field of the two joined rows, so that a column more of theirs does not compile here.
@@ -133,8 +171,11 @@ type ListSessionsParams struct {
 // SessionRepository reads and writes the session table. It is [Store.Sessions].
 type SessionRepository struct{ door }
 
-// Create signs a user in: it adds a session with a new token. It returns [ErrReference] if there is no such user, or
-// [ErrInvalidInput].
+// Create signs a user in: it adds a session with a new token. It returns [ErrReference] if there is no such user,
+// [ErrBanned] or [ErrInvalidInput].
+//
+// A ban is that of Better Auth's admin plugin, if the table of users has its columns. One that is under way is waited
+// for; one that is over is lifted, as the server does, which takes another round trip.
 //
 // A [SessionRepository.DeleteByUser] that is under way comes first, and leaves this session. So that an old password
 // opens none, create the session and then read the password again, in one [Store.InTx]: DeleteByUser waits for that.
@@ -152,7 +193,7 @@ func (r SessionRepository) Create(ctx context.Context, p CreateSessionParams) (S
 }
 
 // CreateMany adds any number of sessions, all or none, and returns them in the order given. It returns
-// [ErrReference] or [ErrInvalidInput].
+// [ErrReference], [ErrBanned] as Create does, or [ErrInvalidInput].
 func (r SessionRepository) CreateMany(ctx context.Context, ps []CreateSessionParams) ([]Session, error) {
 	const op = "Sessions.CreateMany"
 	rows := make([]dbgen.Session, len(ps))
@@ -181,23 +222,33 @@ func (r SessionRepository) Get(ctx context.Context, userID, sessionID string) (S
 
 // Authenticate returns the live session with that token, its user, the membership in its active organization and its
 // active team, in one round trip. It returns [ErrNotFound] if the token is unknown, revoked or expired: the caller
-// cannot tell, and need not.
+// cannot tell, and need not. On a store of [WithPlugins] it also brings what these say, and returns [ErrBanned] where
+// that is asked for.
 func (r SessionRepository) Authenticate(ctx context.Context, token Secret) (Authentication, error) {
 	const op = "Sessions.Authenticate"
 	if err := check(op, key("token", token, maxToken)); err != nil {
 		return Authentication{}, err
+	}
+	if r.repo().Plugins != (repo.Plugins{}) {
+		row, err := r.repo().AuthenticateWithPlugins(ctx, op, string(token))
+		return answer(op, row, err, platformOf)
 	}
 	row, err := r.repo().Authenticate(ctx, op, string(token))
 	return answer(op, row, err, authentication)
 }
 
 // AuthenticateMany is [SessionRepository.Authenticate] for a list, such as the tokens of open connections that are
-// looked at again: in the order of the tokens, each once, without those that are unknown, revoked or expired. It
-// returns [ErrInvalidInput].
+// looked at again: in the order of the tokens, each once, without those that are unknown, revoked, expired or, where
+// Authenticate would say so, of who is banned. It returns [ErrInvalidInput].
 func (r SessionRepository) AuthenticateMany(ctx context.Context, tokens []Secret) ([]Authentication, error) {
 	const op = "Sessions.AuthenticateMany"
 	if err := check(op, eachOf("token", tokens, maxToken)); err != nil {
 		return nil, err
+	}
+	if plugins := r.repo().Plugins; plugins != (repo.Plugins{}) {
+		rows, err := r.repo().AuthenticateAllWithPlugins(ctx, op, distinct(tokens, plain))
+		rows = slices.DeleteFunc(rows, func(row dbgen.AuthenticateRolesRow) bool { return row.Banned && plugins.RefuseBanned })
+		return answers(op, rows, err, platformOf)
 	}
 	rows, err := r.repo().AuthenticateAll(ctx, op, distinct(tokens, plain))
 	return answers(op, rows, err, authentication)

@@ -142,7 +142,7 @@ func TestZonedColumns(t *testing.T) {
 func TestAnyColumnMayBeZoned(t *testing.T) {
 	t.Parallel()
 	ctx, queries := t.Context(), sentQueries(t)
-	conn := must[*pgx.Conn](t)(pgx.Connect(ctx, authdbtest.DSN(t)))
+	conn := must[*pgx.Conn](t)(pgx.Connect(ctx, plugged.DSN(t)))
 	defer func() { _ = conn.Close(context.Background()) }()
 	columns := must[int](t)(pgx.CollectExactlyOneRow(must[pgx.Rows](t)(conn.Query(ctx, `SELECT count(*) FROM information_schema.columns
 		WHERE table_schema = 'public' AND data_type = 'timestamp without time zone'`)), pgx.RowTo[int]))

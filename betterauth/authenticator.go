@@ -77,20 +77,29 @@ func (a *Authenticator) Require(next http.Handler) http.Handler { return a.handl
 // database cannot say, it refuses everybody with a cookie or token that was signed, with status 503.
 func (a *Authenticator) Optional(next http.Handler) http.Handler { return a.handler(next, true) }
 
-// RequirePermission is Require, but serves only whose role in the active organization grants all that is wanted; it
-// refuses others with [ErrForbidden], status 403. Roles of an organization's own (dynamic access control) grant nothing
-// here. It panics where rules are those of the platform: a user's role is a column of the application's.
+// RequirePermission is Require, but serves only whom [Can] allows all that is wanted; it refuses others with
+// [ErrForbidden], status 403.
 func (a *Authenticator) RequirePermission(rules permission.Rules, wanted permission.Set, next http.Handler) http.Handler {
-	if rules.Platform {
-		panic("betterauth: the role of a user is not known here")
-	}
 	return a.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if who, _ := FromContext(r.Context()); who.Member == nil || !rules.Can(who.Member.Role, wanted) {
+		if who, _ := FromContext(r.Context()); !Can(who, rules, wanted) {
 			a.refuse(w, r, ErrForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
 	}))
+}
+
+// Can reports whether the roles of who is signed in grant all that is wanted: those in the active organization, or with
+// rules of the platform those of the user. The organization's own roles count, and the user's are known, where the
+// store has [authdb.WithPlugins]; without it they grant nothing.
+func Can(who authdb.Authentication, rules permission.Rules, wanted permission.Set) bool {
+	switch {
+	case rules.Platform:
+		return who.Platform != nil && rules.Can(who.Platform.Role, wanted)
+	case who.Member == nil:
+		return false
+	}
+	return rules.Can(who.Member.Role, wanted, who.Roles)
 }
 
 func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler {
@@ -220,9 +229,10 @@ func (a *Authenticator) refuse(w http.ResponseWriter, r *http.Request, err error
 }
 
 // WriteError answers a request that was refused: [ErrUnauthenticated] with status 401 and the body that Better Auth
-// itself sends, {"message":"Unauthorized","code":"UNAUTHORIZED"}, [ErrForbidden] with status 403, anything else with
-// status 503, and bodies of the same form, and Retry-After: 1 where it is [ErrBusy]. It says nothing of why. A 401 of the middleware has
-// WWW-Authenticate: Bearer where the [Authenticator] takes bearer tokens; for cookies there is no such scheme.
+// itself sends, {"message":"Unauthorized","code":"UNAUTHORIZED"}, [ErrForbidden] and [authdb.ErrBanned] with status 403,
+// anything else with status 503, and bodies of the same form, and Retry-After: 1 where it is [ErrBusy]. It says nothing
+// of why. A 401 of the middleware has WWW-Authenticate: Bearer where the [Authenticator] takes bearer tokens; for
+// cookies there is no such scheme.
 func WriteError(w http.ResponseWriter, err error) {
 	status, body := http.StatusServiceUnavailable, `{"message":"Service Unavailable","code":"SERVICE_UNAVAILABLE"}`
 	switch {
@@ -230,6 +240,9 @@ func WriteError(w http.ResponseWriter, err error) {
 		status, body = http.StatusUnauthorized, `{"message":"Unauthorized","code":"UNAUTHORIZED"}`
 	case errors.Is(err, ErrForbidden):
 		status, body = http.StatusForbidden, `{"message":"Forbidden","code":"FORBIDDEN"}`
+	case errors.Is(err, authdb.ErrBanned):
+		status = http.StatusForbidden
+		body = `{"message":"You have been banned from this application.","code":"BANNED_USER"}`
 	}
 	if errors.Is(err, ErrBusy) {
 		w.Header().Set("Retry-After", "1")

@@ -541,36 +541,49 @@ func TestContextPrintsNoSecret(t *testing.T) {
 func TestRequirePermission(t *testing.T) {
 	cookie := newCookies(t, betterauth.CookieOptions{}, secret)
 	wanted := permission.Set{"organization": {"delete"}}
+	signed := cookie.Name() + "=" + cookie.Sign("token")
+	members, platform := permission.Rules{}, permission.Rules{Platform: true, Roles: permission.Roles{"boss": wanted, "owner": wanted}}
+	as := func(role string) authdb.Authentication { return authdb.Authentication{Member: &authdb.Member{Role: role}} }
 	for _, test := range []struct {
 		what, cookie string
-		member       *authdb.Member
+		rules        permission.Rules
+		who          authdb.Authentication
 		status       int
 	}{
-		{"owner", cookie.Name() + "=" + cookie.Sign("token"), &authdb.Member{Role: "member, owner"}, 200},
-		{"admin", cookie.Name() + "=" + cookie.Sign("token"), &authdb.Member{Role: "admin"}, 403},
-		{"in no organization", cookie.Name() + "=" + cookie.Sign("token"), nil, 403},
-		{"nobody", "", nil, 401},
+		{"owner", signed, members, as("member, owner"), 200},
+		{"admin", signed, members, as("admin"), 403},
+		{"in no organization", signed, members, authdb.Authentication{Roles: permission.Roles{"": wanted}}, 403},
+		{"by a role of the organization's own", signed, members, authdb.Authentication{Member: &authdb.Member{Role: "boss"}, Roles: permission.Roles{"boss": wanted}}, 200},
+		{"by a role that another organization has", signed, members, as("boss"), 403},
+		{"platform", signed, platform, authdb.Authentication{Platform: &authdb.Platform{Role: "user,boss"}}, 200},
+		{"platform, without", signed, platform, authdb.Authentication{Platform: &authdb.Platform{}}, 403},
+		{"platform, owner of an organization", signed, platform, as("owner"), 403},
+		{"nobody", "", members, authdb.Authentication{}, 401},
 	} {
 		sessions := fakeOf("token", fresh)
 		row := sessions.rows["token"]
-		row.Member = test.member
+		row.Member, row.Platform, row.Roles = test.who.Member, test.who.Platform, test.who.Roles
 		sessions.rows["token"] = row
 		body := bodyOf[test.status]
 		if test.status == 200 {
 			body = "hello Ada until 2026-12-01"
 		}
 		auth := authenticator(t, sessions)
-		check(t, test.what, serve(auth.RequirePermission(permission.Rules{}, wanted, hello), request(test.cookie)), test.status, body)
+		check(t, test.what, serve(auth.RequirePermission(test.rules, wanted, hello), request(test.cookie)), test.status, body)
 		if len(sessions.asked) > 1 {
 			t.Errorf("%s: asked %d times", test.what, len(sessions.asked))
 		}
 	}
-	defer func() {
-		if recover() == nil {
-			t.Error("no panic")
-		}
-	}()
-	authenticator(t, fakeOf("token", fresh)).RequirePermission(permission.Rules{Platform: true}, wanted, hello)
+}
+
+func TestBanned(t *testing.T) {
+	sessions := fakeOf("token", fresh)
+	sessions.err = fmt.Errorf("Sessions.Authenticate: %w", authdb.ErrBanned)
+	auth := authenticator(t, sessions)
+	signed := auth.Cookies.Name() + "=" + auth.Cookies.Sign("token")
+	const body = `{"message":"You have been banned from this application.","code":"BANNED_USER"}`
+	check(t, "Require", serve(auth.Require(hello), request(signed)), 403, body)
+	check(t, "Optional", serve(auth.Optional(hello), request(signed)), 403, body)
 }
 
 func TestMiddlewareNeedsItsParts(t *testing.T) {

@@ -21,6 +21,16 @@ type Set map[string][]string
 // Roles are what each role grants, by its name.
 type Roles map[string]Set
 
+// Add lets a role grant more, which it may be new for.
+func (r Roles) Add(role string, more Set) {
+	if r[role] == nil {
+		r[role] = Set{}
+	}
+	for resource, actions := range more {
+		r[role][resource] = append(r[role][resource], actions...)
+	}
+}
+
 // OrganizationRoles are the roles that the organization plugin has where an application gives it none: owner, admin
 // and member. What it returns is the caller's to change.
 func OrganizationRoles() Roles {

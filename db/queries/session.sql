@@ -1,22 +1,57 @@
 -- name: CreateSession :one
-INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
-    active_organization_id, active_team_id)
-VALUES (@id, @expires_at, @token::text, @now::timestamp, @now, @ip_address, @user_agent, @user_id,
-    @active_organization_id, @active_team_id)
-RETURNING *;
+-- Nobody whom Better Auth's admin plugin bars gets one. Who has its columns is locked, so that a ban under way is waited
+-- for; they need not be there.
+WITH holder AS (
+    SELECT pg_catalog.to_jsonb(u.*) AS held FROM "user" u
+    WHERE u.id = @user_id AND pg_catalog.to_jsonb(u.*) ->> 'banned'::text IS NOT NULL
+    FOR SHARE
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true') THEN ''
+        WHEN EXISTS (SELECT 1 FROM holder WHERE (held ->> 'ban_expires'::text)::timestamp < @now::timestamp) THEN 'ban over'
+        ELSE 'banned'
+    END::text AS outcome
+), created AS (
+    INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
+        active_organization_id, active_team_id)
+    SELECT @id, @expires_at, @token::text, @now::timestamp, @now, @ip_address, @user_agent, @user_id,
+        @active_organization_id, @active_team_id
+    WHERE (SELECT outcome FROM verdict) = ''
+    RETURNING *
+)
+SELECT verdict.outcome, created.* FROM verdict LEFT JOIN created ON true;
 
 -- name: CreateSessions :one
-WITH created AS (
+-- CreateSession for each place in a list, or none.
+WITH holder AS (
+    SELECT pg_catalog.to_jsonb(u.*) AS held FROM "user" u
+    WHERE u.id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[])))
+      AND pg_catalog.to_jsonb(u.*) ->> 'banned'::text IS NOT NULL
+    ORDER BY u.id
+    FOR SHARE
+), barred AS (
+    SELECT coalesce((held ->> 'ban_expires'::text)::timestamp < @now::timestamp, false) AS is_over FROM holder
+    WHERE held ->> 'banned'::text = 'true'
+), verdict AS (
+    SELECT CASE
+        WHEN EXISTS (SELECT 1 FROM barred WHERE NOT is_over) THEN 'banned'
+        WHEN EXISTS (SELECT 1 FROM barred) THEN 'ban over'
+        ELSE ''
+    END::text AS outcome
+), created AS (
     INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
         active_organization_id, active_team_id)
     SELECT pg_catalog.unnest(@ids::text[]), pg_catalog.unnest(@expiries::timestamp[]), pg_catalog.unnest(@tokens::text[]),
         @now::timestamp, @now, pg_catalog.unnest(@ip_addresses::varchar[]), pg_catalog.unnest(@user_agents::varchar[]),
         pg_catalog.unnest(@user_ids::text[]), pg_catalog.unnest(@active_organization_ids::varchar[]),
         pg_catalog.unnest(@active_team_ids::varchar[])
+    WHERE (SELECT outcome FROM verdict) = ''
     RETURNING 1
 )
-SELECT CASE WHEN (SELECT pg_catalog.count(*) FROM created) < pg_catalog.cardinality(@ids::text[])
-    THEN ('rows made: ' || (SELECT pg_catalog.count(*) FROM created)::text)::integer ELSE 0 END::integer AS missing;
+SELECT outcome, CASE
+    WHEN outcome = '' AND (SELECT pg_catalog.count(*) FROM created) < pg_catalog.cardinality(@ids::text[])
+    THEN ('rows made: ' || (SELECT pg_catalog.count(*) FROM created)::text)::integer ELSE 0 END::integer AS missing
+FROM verdict;
 
 -- name: GetSession :one
 SELECT * FROM session WHERE id = @id AND user_id = @user_id;
@@ -48,6 +83,50 @@ SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m
 FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@tokens::text[]))) WITH ORDINALITY wanted (token, place)
 JOIN session s ON s.token = wanted.token
 JOIN "user" u ON u.id = s.user_id
+LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = s.user_id
+LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
+WHERE s.expires_at > @now
+ORDER BY wanted.place;
+
+-- name: AuthenticatePlatform :many
+-- AuthenticateSessions with what the columns of the admin plugin say, where they are there.
+SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
+    t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
+    t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
+    coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= @now::timestamp,
+        true), false)::boolean AS banned,
+    coalesce(a.held ->> 'ban_reason'::text, '')::text AS ban_reason,
+    coalesce((a.held ->> 'ban_expires'::text)::timestamp, 'infinity')::timestamp AS ban_expires,
+    coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text, '')::text AS impersonated_by,
+    ARRAY[]::text[] AS roles, ARRAY[]::text[] AS permissions
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@tokens::text[]))) WITH ORDINALITY wanted (token, place)
+JOIN session s ON s.token = wanted.token
+JOIN "user" u ON u.id = s.user_id
+CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(u.*) AS held OFFSET 0) a
+LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = s.user_id
+LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
+WHERE s.expires_at > @now
+ORDER BY wanted.place;
+
+-- name: AuthenticateRoles :many
+-- AuthenticatePlatform with the roles that the active organization has made for itself.
+SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
+    t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
+    t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
+    coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= @now::timestamp,
+        true), false)::boolean AS banned,
+    coalesce(a.held ->> 'ban_reason'::text, '')::text AS ban_reason,
+    coalesce((a.held ->> 'ban_expires'::text)::timestamp, 'infinity')::timestamp AS ban_expires,
+    coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text, '')::text AS impersonated_by,
+    ARRAY(SELECT r.role FROM organization_role r WHERE r.organization_id = m.organization_id ORDER BY r.id)::text[] AS roles,
+    ARRAY(SELECT r.permission FROM organization_role r WHERE r.organization_id = m.organization_id ORDER BY r.id)::text[]
+        AS permissions
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@tokens::text[]))) WITH ORDINALITY wanted (token, place)
+JOIN session s ON s.token = wanted.token
+JOIN "user" u ON u.id = s.user_id
+CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(u.*) AS held OFFSET 0) a
 LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
 LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = s.user_id
 LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id

@@ -27,6 +27,31 @@ type Account struct {
 	UpdatedAt             time.Time
 }
 
+type Apikey struct {
+	ID                  string
+	ConfigID            string
+	Name                *string
+	Start               *string
+	ReferenceID         string
+	Prefix              *string
+	Key                 secret.Text
+	RefillInterval      *int32
+	RefillAmount        *int32
+	LastRefillAt        *time.Time
+	Enabled             *bool
+	RateLimitEnabled    *bool
+	RateLimitTimeWindow *int32
+	RateLimitMax        *int32
+	RequestCount        *int32
+	Remaining           *int32
+	LastRequest         *time.Time
+	ExpiresAt           *time.Time
+	CreatedAt           time.Time
+	UpdatedAt           time.Time
+	Permissions         *string
+	Metadata            *string
+}
+
 type AuthdbMark struct {
 	ID        string
 	Operation string
@@ -47,6 +72,16 @@ type Invitation struct {
 	InviterID      string
 }
 
+type Jwk struct {
+	ID         string
+	PublicKey  string
+	PrivateKey string
+	CreatedAt  time.Time
+	ExpiresAt  *time.Time
+	Alg        *string
+	Crv        *string
+}
+
 // The membership of a user in an organization.
 type Member struct {
 	ID             string
@@ -64,6 +99,15 @@ type Organization struct {
 	Logo      *string
 	CreatedAt time.Time
 	Metadata  *string
+}
+
+type OrganizationRole struct {
+	ID             string
+	OrganizationID string
+	Role           string
+	Permission     string
+	CreatedAt      time.Time
+	UpdatedAt      *time.Time
 }
 
 // A signed-in browser or client of a user.
@@ -97,6 +141,16 @@ type TeamMember struct {
 	UserID        string
 	CreatedAt     *time.Time
 	MembershipKey *string
+}
+
+type TwoFactor struct {
+	ID                      string
+	Secret                  string
+	BackupCodes             string
+	UserID                  string
+	Verified                *bool
+	FailedVerificationCount *int32
+	LockedUntil             *time.Time
 }
 
 // A person who can sign in.

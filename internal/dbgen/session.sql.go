@@ -10,6 +10,208 @@ import (
 	"time"
 )
 
+const authenticatePlatform = `-- name: AuthenticatePlatform :many
+SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
+    t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
+    t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
+    coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= $1::timestamp,
+        true), false)::boolean AS banned,
+    coalesce(a.held ->> 'ban_reason'::text, '')::text AS ban_reason,
+    coalesce((a.held ->> 'ban_expires'::text)::timestamp, 'infinity')::timestamp AS ban_expires,
+    coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text, '')::text AS impersonated_by,
+    ARRAY[]::text[] AS roles, ARRAY[]::text[] AS permissions
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($2::text[]))) WITH ORDINALITY wanted (token, place)
+JOIN session s ON s.token = wanted.token
+JOIN "user" u ON u.id = s.user_id
+CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(u.*) AS held OFFSET 0) a
+LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = s.user_id
+LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
+WHERE s.expires_at > $1
+ORDER BY wanted.place
+`
+
+type AuthenticatePlatformParams struct {
+	Now    time.Time
+	Tokens []string
+}
+
+type AuthenticatePlatformRow struct {
+	Session         Session
+	User            User
+	MemberID        *string
+	MemberRole      *string
+	MemberCreatedAt *time.Time
+	TeamID          *string
+	TeamName        *string
+	TeamCreatedAt   *time.Time
+	TeamUpdatedAt   *time.Time
+	TeamMemberCount *int32
+	Role            string
+	Banned          bool
+	BanReason       string
+	BanExpires      time.Time
+	ImpersonatedBy  string
+	Roles           []string
+	Permissions     []string
+}
+
+// AuthenticateSessions with what the columns of the admin plugin say, where they are there.
+func (q *Queries) AuthenticatePlatform(ctx context.Context, arg AuthenticatePlatformParams) ([]AuthenticatePlatformRow, error) {
+	rows, err := q.db.Query(ctx, authenticatePlatform, arg.Now, arg.Tokens)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AuthenticatePlatformRow{}
+	for rows.Next() {
+		var i AuthenticatePlatformRow
+		if err := rows.Scan(
+			&i.Session.ID,
+			&i.Session.ExpiresAt,
+			&i.Session.Token,
+			&i.Session.CreatedAt,
+			&i.Session.UpdatedAt,
+			&i.Session.IPAddress,
+			&i.Session.UserAgent,
+			&i.Session.UserID,
+			&i.Session.ActiveOrganizationID,
+			&i.Session.ActiveTeamID,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+			&i.MemberID,
+			&i.MemberRole,
+			&i.MemberCreatedAt,
+			&i.TeamID,
+			&i.TeamName,
+			&i.TeamCreatedAt,
+			&i.TeamUpdatedAt,
+			&i.TeamMemberCount,
+			&i.Role,
+			&i.Banned,
+			&i.BanReason,
+			&i.BanExpires,
+			&i.ImpersonatedBy,
+			&i.Roles,
+			&i.Permissions,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const authenticateRoles = `-- name: AuthenticateRoles :many
+SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
+    t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
+    t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
+    coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= $1::timestamp,
+        true), false)::boolean AS banned,
+    coalesce(a.held ->> 'ban_reason'::text, '')::text AS ban_reason,
+    coalesce((a.held ->> 'ban_expires'::text)::timestamp, 'infinity')::timestamp AS ban_expires,
+    coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text, '')::text AS impersonated_by,
+    ARRAY(SELECT r.role FROM organization_role r WHERE r.organization_id = m.organization_id ORDER BY r.id)::text[] AS roles,
+    ARRAY(SELECT r.permission FROM organization_role r WHERE r.organization_id = m.organization_id ORDER BY r.id)::text[]
+        AS permissions
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($2::text[]))) WITH ORDINALITY wanted (token, place)
+JOIN session s ON s.token = wanted.token
+JOIN "user" u ON u.id = s.user_id
+CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(u.*) AS held OFFSET 0) a
+LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = s.user_id
+LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
+WHERE s.expires_at > $1
+ORDER BY wanted.place
+`
+
+type AuthenticateRolesParams struct {
+	Now    time.Time
+	Tokens []string
+}
+
+type AuthenticateRolesRow struct {
+	Session         Session
+	User            User
+	MemberID        *string
+	MemberRole      *string
+	MemberCreatedAt *time.Time
+	TeamID          *string
+	TeamName        *string
+	TeamCreatedAt   *time.Time
+	TeamUpdatedAt   *time.Time
+	TeamMemberCount *int32
+	Role            string
+	Banned          bool
+	BanReason       string
+	BanExpires      time.Time
+	ImpersonatedBy  string
+	Roles           []string
+	Permissions     []string
+}
+
+// AuthenticatePlatform with the roles that the active organization has made for itself.
+func (q *Queries) AuthenticateRoles(ctx context.Context, arg AuthenticateRolesParams) ([]AuthenticateRolesRow, error) {
+	rows, err := q.db.Query(ctx, authenticateRoles, arg.Now, arg.Tokens)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AuthenticateRolesRow{}
+	for rows.Next() {
+		var i AuthenticateRolesRow
+		if err := rows.Scan(
+			&i.Session.ID,
+			&i.Session.ExpiresAt,
+			&i.Session.Token,
+			&i.Session.CreatedAt,
+			&i.Session.UpdatedAt,
+			&i.Session.IPAddress,
+			&i.Session.UserAgent,
+			&i.Session.UserID,
+			&i.Session.ActiveOrganizationID,
+			&i.Session.ActiveTeamID,
+			&i.User.ID,
+			&i.User.Name,
+			&i.User.Email,
+			&i.User.EmailVerified,
+			&i.User.Image,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+			&i.MemberID,
+			&i.MemberRole,
+			&i.MemberCreatedAt,
+			&i.TeamID,
+			&i.TeamName,
+			&i.TeamCreatedAt,
+			&i.TeamUpdatedAt,
+			&i.TeamMemberCount,
+			&i.Role,
+			&i.Banned,
+			&i.BanReason,
+			&i.BanExpires,
+			&i.ImpersonatedBy,
+			&i.Roles,
+			&i.Permissions,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const authenticateSession = `-- name: AuthenticateSession :one
 SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
@@ -217,39 +419,70 @@ func (q *Queries) CountSessions(ctx context.Context, arg CountSessionsParams) (i
 }
 
 const createSession = `-- name: CreateSession :one
-INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
-    active_organization_id, active_team_id)
-VALUES ($1, $2, $3::text, $4::timestamp, $4, $5, $6, $7,
-    $8, $9)
-RETURNING id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id
+WITH holder AS (
+    SELECT pg_catalog.to_jsonb(u.*) AS held FROM "user" u
+    WHERE u.id = $1 AND pg_catalog.to_jsonb(u.*) ->> 'banned'::text IS NOT NULL
+    FOR SHARE
+), verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true') THEN ''
+        WHEN EXISTS (SELECT 1 FROM holder WHERE (held ->> 'ban_expires'::text)::timestamp < $2::timestamp) THEN 'ban over'
+        ELSE 'banned'
+    END::text AS outcome
+), created AS (
+    INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
+        active_organization_id, active_team_id)
+    SELECT $3, $4, $5::text, $2::timestamp, $2, $6, $7, $1,
+        $8, $9
+    WHERE (SELECT outcome FROM verdict) = ''
+    RETURNING id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id
+)
+SELECT verdict.outcome, created.id, created.expires_at, created.token, created.created_at, created.updated_at, created.ip_address, created.user_agent, created.user_id, created.active_organization_id, created.active_team_id FROM verdict LEFT JOIN created ON true
 `
 
 type CreateSessionParams struct {
+	UserID               string
+	Now                  time.Time
 	ID                   string
 	ExpiresAt            time.Time
 	Token                string
-	Now                  time.Time
 	IPAddress            *string
 	UserAgent            *string
-	UserID               string
 	ActiveOrganizationID *string
 	ActiveTeamID         *string
 }
 
-func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) (Session, error) {
+type CreateSessionRow struct {
+	Outcome              string
+	ID                   *string
+	ExpiresAt            *time.Time
+	Token                *string
+	CreatedAt            *time.Time
+	UpdatedAt            *time.Time
+	IPAddress            *string
+	UserAgent            *string
+	UserID               *string
+	ActiveOrganizationID *string
+	ActiveTeamID         *string
+}
+
+// Nobody whom Better Auth's admin plugin bars gets one. Who has its columns is locked, so that a ban under way is waited
+// for; they need not be there.
+func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) (CreateSessionRow, error) {
 	row := q.db.QueryRow(ctx, createSession,
+		arg.UserID,
+		arg.Now,
 		arg.ID,
 		arg.ExpiresAt,
 		arg.Token,
-		arg.Now,
 		arg.IPAddress,
 		arg.UserAgent,
-		arg.UserID,
 		arg.ActiveOrganizationID,
 		arg.ActiveTeamID,
 	)
-	var i Session
+	var i CreateSessionRow
 	err := row.Scan(
+		&i.Outcome,
 		&i.ID,
 		&i.ExpiresAt,
 		&i.Token,
@@ -265,46 +498,70 @@ func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) (S
 }
 
 const createSessions = `-- name: CreateSessions :one
-WITH created AS (
+WITH holder AS (
+    SELECT pg_catalog.to_jsonb(u.*) AS held FROM "user" u
+    WHERE u.id = ANY(ARRAY(SELECT pg_catalog.unnest($2::text[])))
+      AND pg_catalog.to_jsonb(u.*) ->> 'banned'::text IS NOT NULL
+    ORDER BY u.id
+    FOR SHARE
+), barred AS (
+    SELECT coalesce((held ->> 'ban_expires'::text)::timestamp < $3::timestamp, false) AS is_over FROM holder
+    WHERE held ->> 'banned'::text = 'true'
+), verdict AS (
+    SELECT CASE
+        WHEN EXISTS (SELECT 1 FROM barred WHERE NOT is_over) THEN 'banned'
+        WHEN EXISTS (SELECT 1 FROM barred) THEN 'ban over'
+        ELSE ''
+    END::text AS outcome
+), created AS (
     INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id,
         active_organization_id, active_team_id)
-    SELECT pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::timestamp[]), pg_catalog.unnest($3::text[]),
-        $4::timestamp, $4, pg_catalog.unnest($5::varchar[]), pg_catalog.unnest($6::varchar[]),
-        pg_catalog.unnest($7::text[]), pg_catalog.unnest($8::varchar[]),
+    SELECT pg_catalog.unnest($1::text[]), pg_catalog.unnest($4::timestamp[]), pg_catalog.unnest($5::text[]),
+        $3::timestamp, $3, pg_catalog.unnest($6::varchar[]), pg_catalog.unnest($7::varchar[]),
+        pg_catalog.unnest($2::text[]), pg_catalog.unnest($8::varchar[]),
         pg_catalog.unnest($9::varchar[])
+    WHERE (SELECT outcome FROM verdict) = ''
     RETURNING 1
 )
-SELECT CASE WHEN (SELECT pg_catalog.count(*) FROM created) < pg_catalog.cardinality($1::text[])
+SELECT outcome, CASE
+    WHEN outcome = '' AND (SELECT pg_catalog.count(*) FROM created) < pg_catalog.cardinality($1::text[])
     THEN ('rows made: ' || (SELECT pg_catalog.count(*) FROM created)::text)::integer ELSE 0 END::integer AS missing
+FROM verdict
 `
 
 type CreateSessionsParams struct {
 	Ids                   []string
+	UserIds               []string
+	Now                   time.Time
 	Expiries              []time.Time
 	Tokens                []string
-	Now                   time.Time
 	IPAddresses           []*string
 	UserAgents            []*string
-	UserIds               []string
 	ActiveOrganizationIds []*string
 	ActiveTeamIds         []*string
 }
 
-func (q *Queries) CreateSessions(ctx context.Context, arg CreateSessionsParams) (int32, error) {
+type CreateSessionsRow struct {
+	Outcome string
+	Missing int32
+}
+
+// CreateSession for each place in a list, or none.
+func (q *Queries) CreateSessions(ctx context.Context, arg CreateSessionsParams) (CreateSessionsRow, error) {
 	row := q.db.QueryRow(ctx, createSessions,
 		arg.Ids,
+		arg.UserIds,
+		arg.Now,
 		arg.Expiries,
 		arg.Tokens,
-		arg.Now,
 		arg.IPAddresses,
 		arg.UserAgents,
-		arg.UserIds,
 		arg.ActiveOrganizationIds,
 		arg.ActiveTeamIds,
 	)
-	var missing int32
-	err := row.Scan(&missing)
-	return missing, err
+	var i CreateSessionsRow
+	err := row.Scan(&i.Outcome, &i.Missing)
+	return i, err
 }
 
 const deleteExpiredSessions = `-- name: DeleteExpiredSessions :execrows

@@ -229,7 +229,7 @@ func generated(ctx context.Context, db dbgen.DBTX) *queries {
 	if a := columnsOf(ctx); a != nil {
 		db = columned{db, a}
 	}
-	return dbgen.New(db)
+	return newQueries(db)
 }
 
 // columned is a database that adds columns to each statement.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/zerostarter/authdb/internal/admindb"
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
@@ -17,8 +18,20 @@ const (
 	requireReadCommitted = "SELECT pg_catalog.set_config('transaction_isolation', 'read committed', true)"
 )
 
-// queries is short for the receiver in the name of a generated query, such as (*queries).GetUser.
-type queries = dbgen.Queries
+// Queries are all that are generated. Those of admindb know columns of plugins that those of the core may not see.
+type Queries struct {
+	coreQueries
+	adminQueries
+}
+
+type (
+	coreQueries  = dbgen.Queries
+	adminQueries = admindb.Queries
+	// queries is short for the receiver in the name of a generated query, such as (*queries).GetUser.
+	queries = Queries
+)
+
+func newQueries(db dbgen.DBTX) *Queries { return &Queries{*dbgen.New(db), *admindb.New(db)} }
 
 // Step is one statement. Its answer counts only when all steps that were sent with it have succeeded.
 type Step struct {

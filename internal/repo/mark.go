@@ -95,7 +95,7 @@ func (r *Repo) take(ctx context.Context, m *mark) error {
 	if m == nil {
 		return nil
 	}
-	err := Failed(ctx, connOf(r.db), r.takes(m).run(ctx, dbgen.New(r.db)), false)
+	err := Failed(ctx, connOf(r.db), r.takes(m).run(ctx, newQueries(r.db)), false)
 	if err == nil {
 		m.lost = false // whoever else tried has failed
 	}

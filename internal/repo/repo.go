@@ -48,7 +48,10 @@ type Repo struct {
 	begun   bool         // InTx began what the handle is, and ends it
 	// The lanes of lookups that are coalesced; nil where they are not.
 	authentications *lanes[dbgen.AuthenticateSessionRow]
+	plugged         *lanes[dbgen.AuthenticateRolesRow]
 	sessions        *lanes[dbgen.Session]
+
+	Plugins Plugins
 }
 
 // transaction is what the Repo of a transaction, and of each savepoint in it, knows of it.
@@ -74,7 +77,8 @@ type Config struct {
 	Marks    bool         // every write that has no key of its own gets one; see [WithKey]
 	Log      *slog.Logger // what is repeated or dropped; nil: nowhere
 	Misuse   MisuseError  // of this Config; then everything is refused with it
-	Lanes    int          // as which lookups of sessions are coalesced, on what many can use at once; 0: they are not
+	Plugins  Plugins
+	Lanes    int // as which lookups of sessions are coalesced, on what many can use at once; 0: they are not
 }
 
 // New returns a Repo on db.
@@ -82,7 +86,7 @@ func New(db DB, c Config) *Repo {
 	db = nonNil(db)
 	r := &Repo{
 		db: db, sources: c.Sources, other: &c.Settings, owners: RolePattern(c.Settings.CreatorRole),
-		marks: c.Marks, log: c.Log, misuse: c.Misuse, traced: hasTracer(db), strict: new(atomic.Bool),
+		marks: c.Marks, Plugins: c.Plugins, log: c.Log, misuse: c.Misuse, traced: hasTracer(db), strict: new(atomic.Bool),
 	}
 	// What can be committed is a transaction.
 	if _, ok := db.(interface {
@@ -91,6 +95,7 @@ func New(db DB, c Config) *Repo {
 		r.tx = &transaction{}
 	} else if connOf(db) == nil {
 		r.authentications, r.sessions = newLanes[dbgen.AuthenticateSessionRow](c.Lanes), newLanes[dbgen.Session](c.Lanes)
+		r.plugged = newLanes[dbgen.AuthenticateRolesRow](c.Lanes)
 	}
 	return r
 }
@@ -103,7 +108,8 @@ func (r *Repo) On(tx pgx.Tx) *Repo {
 		on.db = nil
 		return &on
 	}
-	on.db, on.tx, on.begun, on.authentications, on.sessions = tx, &transaction{}, false, nil, nil
+	on.db, on.tx, on.begun = tx, &transaction{}, false
+	on.authentications, on.plugged, on.sessions = nil, nil, nil
 	if r.tx != nil && connOf(r.db) == tx.Conn() {
 		on.tx.level, on.tx.readOnly, on.tx.key = r.tx.level, r.tx.readOnly, r.tx.key
 	}

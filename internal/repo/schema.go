@@ -67,15 +67,46 @@ SELECT '', 'TimeZone', pg_catalog.current_setting('TimeZone')`
 // through the session's.
 var utcZones = []string{"UTC", "Etc/UTC", "GMT", "Etc/GMT"}
 
+// Plugin is what statements rely on of a plugin of the other side: its columns, by table and column, and their kinds.
+type Plugin struct {
+	Name    string
+	Columns map[string]reflect.Kind
+}
+
+// Those that core statements can be asked to rely on.
+var (
+	adminPlugin = Plugin{"the admin plugin", map[string]reflect.Kind{
+		"user.role": reflect.String, "user.banned": reflect.Bool, "user.ban_reason": reflect.String,
+		"user.ban_expires": reflect.Struct, "session.impersonated_by": reflect.String,
+	}}
+	rolesPlugin = Plugin{"the organization plugin's dynamicAccessControl", map[string]reflect.Kind{
+		"organization_role.organization_id": reflect.String, "organization_role.role": reflect.String,
+		"organization_role.permission": reflect.String,
+	}}
+)
+
 // CheckSchema returns a SchemaError with what is missing: columns, their types, unique keys, and sessions that fit
-// them.
-func (r *Repo) CheckSchema(ctx context.Context) error {
-	tables := slices.Sorted(maps.Keys(models))
-	names := tables
-	if r.marks { // to look for it wants a right to its schema
-		names = append(slices.Clone(tables), "authdb.mark")
+// them; those of plugins, too, of which the Repo's own always count.
+func (r *Repo) CheckSchema(ctx context.Context, plugins ...Plugin) error {
+	if r.Plugins.Admin {
+		plugins = append(plugins, adminPlugin)
 	}
-	facts, err := r.facts(ctx, names)
+	if r.Plugins.DynamicRoles {
+		plugins = append(plugins, rolesPlugin)
+	}
+	tables := slices.Sorted(maps.Keys(models))
+	names := slices.Clone(tables)
+	if r.marks { // to look for it wants a right to its schema
+		names = append(names, "authdb.mark")
+	}
+	for _, p := range plugins {
+		for column := range p.Columns {
+			table, _, _ := strings.Cut(column, ".")
+			names = append(names, table)
+		}
+	}
+	slices.Sort(names)
+	facts, err := r.facts(ctx, slices.Compact(names))
 	if err != nil {
 		return err
 	}
@@ -97,18 +128,25 @@ func (r *Repo) CheckSchema(ctx context.Context) error {
 				of = of.Elem()
 			}
 			name := table + "." + ColumnName(field.Name)
-			switch is, there := facts[table][ColumnName(field.Name)]; {
-			case !there:
+			if is, there := facts[table][ColumnName(field.Name)]; !there {
 				lacks(name)
-			case !slices.Contains(typesOf[of.Kind()], is):
-				missing = append(missing, fmt.Sprintf("%s is %s, not %s", name, is, typesOf[of.Kind()][0]))
-			case is == typesOf[reflect.Struct][1] && !slices.Contains(utcZones, facts[""]["TimeZone"]):
-				missing = append(missing, fmt.Sprintf("%s is %s, but sessions do not run with timezone=UTC", name, is))
+			} else if wrong := misfit(name, is, of.Kind(), facts[""]["TimeZone"]); wrong != "" {
+				missing = append(missing, wrong)
 			}
 		}
 		for _, key := range append([]string{"id"}, uniqueKeys[table]...) {
 			if facts[table][" "+key] == "" {
 				lacks(table + " (" + key + ")")
+			}
+		}
+	}
+	for _, p := range plugins {
+		for _, name := range slices.Sorted(maps.Keys(p.Columns)) {
+			table, column, _ := strings.Cut(name, ".")
+			if is, there := facts[table][column]; !there {
+				missing = append(missing, "no "+name+", which "+p.Name+" has")
+			} else if wrong := misfit(name, is, p.Columns[name], facts[""]["TimeZone"]); wrong != "" {
+				missing = append(missing, wrong)
 			}
 		}
 	}
@@ -119,6 +157,17 @@ func (r *Repo) CheckSchema(ctx context.Context) error {
 		return SchemaError{Missing: missing}
 	}
 	return nil
+}
+
+// misfit says what is wrong with the type of a column.
+func misfit(name, is string, kind reflect.Kind, zone string) string {
+	switch {
+	case !slices.Contains(typesOf[kind], is):
+		return fmt.Sprintf("%s is %s, not %s", name, is, typesOf[kind][0])
+	case is == typesOf[reflect.Struct][1] && !slices.Contains(utcZones, zone):
+		return fmt.Sprintf("%s is %s, but sessions do not run with timezone=UTC", name, is)
+	}
+	return ""
 }
 
 // facts are the types of columns, by table and column; of a unique key, by its columns behind a space, something.

@@ -2,8 +2,11 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb/internal/admindb"
 	"github.com/zerostarter/authdb/internal/dbgen"
 	"github.com/zerostarter/authdb/secret"
 )
@@ -13,12 +16,35 @@ func (r *Repo) CreateSession(
 ) (row dbgen.Session, err error) {
 	name = about(ctx, name, p)
 	p.ID, p.Token, p.Now, p.ExpiresAt = r.idOr(p.ID), r.sources.Token(), r.Now(), utc(p.ExpiresAt)
-	done, err := r.write(ctx, name, Key{"session", p.ID}, ask((*queries).CreateSession, p, &row))
+	done, err := r.signIn(ctx, name, Key{"session", p.ID}, []string{p.UserID}, verdict(
+		func(q *queries, ctx context.Context, p dbgen.CreateSessionParams) (string, error) {
+			made, err := q.CreateSession(ctx, p)
+			if made.ID != nil {
+				row = dbgen.Session{
+					ID: *made.ID, ExpiresAt: *made.ExpiresAt, Token: secret.Text(*made.Token), CreatedAt: *made.CreatedAt,
+					UpdatedAt: *made.UpdatedAt, IPAddress: made.IPAddress, UserAgent: made.UserAgent, UserID: *made.UserID,
+					ActiveOrganizationID: made.ActiveOrganizationID, ActiveTeamID: made.ActiveTeamID,
+				}
+			}
+			return made.Outcome, err
+		}, p))
 	if done != "" {
 		return Read(ctx, r, name, (*queries).GetSession, dbgen.GetSessionParams{ID: done, UserID: p.UserID})
 	}
 	return row, err
 }
+
+// signIn makes sessions, and lifts bans that are over first where there are any.
+func (r *Repo) signIn(ctx context.Context, name string, made Key, userIDs []string, create Step) (string, error) {
+	done, err := r.write(ctx, name, made, create)
+	if errors.Is(err, ErrBanOver) {
+		return r.write(ctx, name, made, lock((*queries).LiftBans, admindb.LiftBansParams{Ids: userIDs, Now: r.Now()}), create)
+	}
+	return done, err
+}
+
+// ErrBanOver is the refusal of a user who is banned until a time that has passed.
+const ErrBanOver RefusalError = "ban over"
 
 // CreateSessions makes all rows or none, and returns them in order.
 func (r *Repo) CreateSessions(ctx context.Context, name string, rows []dbgen.Session) ([]dbgen.Session, error) {
@@ -33,8 +59,15 @@ func (r *Repo) CreateSessions(ctx context.Context, name string, rows []dbgen.Ses
 		p.UserIds, p.ActiveTeamIds = append(p.UserIds, s.UserID), append(p.ActiveTeamIds, s.ActiveTeamID)
 		p.ActiveOrganizationIds = append(p.ActiveOrganizationIds, s.ActiveOrganizationID)
 	}
-	var missing int32
-	return rows, short(r.writeOnce(ctx, name, last("session", p.Ids), ask((*queries).CreateSessions, p, &missing)))
+	done, err := r.signIn(ctx, name, last("session", p.Ids), p.UserIds, verdict(
+		func(q *queries, ctx context.Context, p dbgen.CreateSessionsParams) (string, error) {
+			made, err := q.CreateSessions(ctx, p)
+			return made.Outcome, err
+		}, p))
+	if done != "" {
+		err = ErrAlreadyDone
+	}
+	return rows, short(err)
 }
 
 // Authenticate returns a live session and what it opens.
@@ -55,6 +88,48 @@ func (r *Repo) AuthenticateAll(
 	same := make([]dbgen.AuthenticateSessionRow, len(rows))
 	for i, row := range rows {
 		same[i] = dbgen.AuthenticateSessionRow(row)
+	}
+	return same, err
+}
+
+// Plugins are those of the other side that Authenticate goes by; see the type of that name in the root.
+type Plugins struct{ Admin, RefuseBanned, DynamicRoles bool }
+
+// AuthenticateWithPlugins is Authenticate with what the plugins say.
+func (r *Repo) AuthenticateWithPlugins(
+	ctx context.Context, name, token string,
+) (row dbgen.AuthenticateRolesRow, err error) {
+	joint := func(tokens []string) ([]dbgen.AuthenticateRolesRow, error) {
+		return r.AuthenticateAllWithPlugins(ctx, name, tokens)
+	}
+	row, err = r.plugged.lookup(ctx, token, func() (row dbgen.AuthenticateRolesRow, err error) {
+		rows, err := joint([]string{token})
+		if err == nil && len(rows) == 0 {
+			err = pgx.ErrNoRows
+		}
+		if err != nil {
+			return row, err
+		}
+		return rows[0], nil
+	}, joint, func(row *dbgen.AuthenticateRolesRow) string { return string(row.Session.Token) })
+	if err == nil && row.Banned && r.Plugins.RefuseBanned {
+		return dbgen.AuthenticateRolesRow{}, RefusalError("banned")
+	}
+	return row, err
+}
+
+// AuthenticateAllWithPlugins is AuthenticateAll with what the plugins say.
+func (r *Repo) AuthenticateAllWithPlugins(
+	ctx context.Context, name string, tokens []string,
+) ([]dbgen.AuthenticateRolesRow, error) {
+	p := dbgen.AuthenticateRolesParams{Tokens: tokens, Now: r.Now()}
+	if r.Plugins.DynamicRoles {
+		return Read(ctx, r, name, (*queries).AuthenticateRoles, p)
+	}
+	rows, err := Read(ctx, r, name, (*queries).AuthenticatePlatform, dbgen.AuthenticatePlatformParams(p))
+	same := make([]dbgen.AuthenticateRolesRow, len(rows))
+	for i, row := range rows {
+		same[i] = dbgen.AuthenticateRolesRow(row)
 	}
 	return same, err
 }

@@ -1,7 +1,6 @@
 package repo_test
 
 import (
-	"bytes"
 	"context"
 	"go/ast"
 	"go/parser"
@@ -26,9 +25,14 @@ var queryHeader = regexp.MustCompile(`(?m)^-- name: (\w+) (:\w+)\n`)
 func readQueries(t *testing.T) []query {
 	t.Helper()
 	files, err := filepath.Glob("../../db/queries/*.sql")
-	if err != nil || len(files) != 10 {
+	if err != nil || len(files) < 10 {
 		t.Fatalf("query files: %v, %v", files, err)
 	}
+	admin, err := filepath.Glob("../../db/queries/admin/*.sql")
+	if err != nil || len(admin) == 0 {
+		t.Fatalf("query files: %v, %v", admin, err)
+	}
+	files = append(files, admin...)
 	var queries []query
 	for _, file := range files {
 		content, err := os.ReadFile(file)
@@ -189,7 +193,8 @@ func TestPortableSQL(t *testing.T) {
 		if found := regexp.MustCompile(`ANY\(@|FROM pg_catalog.unnest\(@|LIMIT @`).FindString(q.sql); found != "" {
 			t.Errorf("%s: %s without a SELECT around the parameter", q.name, found)
 		}
-		if q.file == "session.sql" && strings.Contains(q.sql, "LATERAL") {
+		ownRow := regexp.MustCompile(`LATERAL \(SELECT pg_catalog.to_jsonb\(u\.\*\) AS held OFFSET 0\)`)
+		if q.file == "session.sql" && strings.Contains(ownRow.ReplaceAllString(q.sql, ""), "LATERAL") {
 			t.Errorf("%s: LATERAL towards a table that Citus distributes", q.name)
 		}
 		// pgx's simple protocol appends to the query: a comment at its end would swallow that (GHSA-j38q-h3ph-jjpq).
@@ -241,6 +246,7 @@ func TestLocks(t *testing.T) {
 		case skipsLocked[q.name] != "":
 		case slices.Contains([]string{"ConsumeCode", "ConsumeVerification", "CreateInvitation", "CreateTeamMembers"}, q.name):
 			// reads a row that may have been made since the lock under one of its own
+		case slices.Contains([]string{"CreateSession", "CreateSessions"}, q.name): // decides by what it locks
 		default:
 			// A row that a decision rests on stays as it is, for the decision's transaction.
 			rest := q.sql
@@ -314,8 +320,8 @@ func TestTenantPredicate(t *testing.T) {
 // TestGeneratedColumnLists: sqlc has replaced every * by the columns it stands for, so that a column more in a
 // database changes no result.
 func TestGeneratedColumnLists(t *testing.T) {
-	files, err := filepath.Glob("../dbgen/*.sql.go")
-	if err != nil || len(files) != 10 {
+	files, err := filepath.Glob("../*/*.sql.go")
+	if err != nil || len(files) < 11 {
 		t.Fatalf("generated files: %v, %v", files, err)
 	}
 	star := regexp.MustCompile(`(SELECT|RETURNING|,|\.)\s*\*`)
@@ -325,7 +331,7 @@ func TestGeneratedColumnLists(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A row as a whole, which no column can be taken for, is not a list of columns.
-		content = bytes.ReplaceAll(content, []byte("pg_catalog.to_jsonb(session.*) "), nil)
+		content = regexp.MustCompile(`pg_catalog\.to_jsonb\(\w+\.\*\)`).ReplaceAll(content, nil)
 		if found := star.Find(content); found != nil {
 			t.Errorf("%s: %s", file, found)
 		}

@@ -36,7 +36,9 @@ func TestCalls(t *testing.T) {
 			}
 		}
 	}
-	t.Run("queries", func(t *testing.T) { lint(t, inFiles(t, "db/queries/*.sql")) })
+	t.Run("queries", func(t *testing.T) {
+		lint(t, append(inFiles(t, "db/queries/*.sql"), inFiles(t, "db/queries/admin/*.sql")...))
+	})
 	t.Run("migrations", func(t *testing.T) {
 		texts := inFiles(t, "db/migrations/*.sql")
 		for i := range texts {

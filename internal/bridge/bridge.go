@@ -1,0 +1,24 @@
+// Package bridge lends what the root package keeps to itself to the packages of plugins beside it.
+package bridge
+
+import "github.com/zerostarter/authdb/internal/repo"
+
+// The root package sets these. A store is an *authdb.Store.
+var (
+	// Repo is the way of a store to its database.
+	Repo func(store any) *repo.Repo
+	// Error is the *authdb.Error for what a Repo returned in op, or nil. refusals are the plugin's own.
+	Error func(op string, err error, refusals map[repo.RefusalError]error) error
+	// Check is the *authdb.Error for the first fault, or nil.
+	Check func(op string, faults ...Fault) error
+	// ID checks the id of a row that is looked up, Key another key of at most limit characters, Required a text that may
+	// not be empty, and Text one that may.
+	ID                  func(field, id string) Fault
+	Key, Required, Text func(field, s string, limit int) Fault
+)
+
+// Fault is what is wrong with one argument; without a Reason, nothing.
+type Fault struct {
+	Field, Reason string
+	Lookup        bool // the argument is a key that no row can have
+}
