@@ -167,7 +167,7 @@ func banScenarios() []scenario {
 					}
 				}}))
 				if !errors.Is(err, authdb.ErrBanned) {
-					return fmt.Errorf("returns %v", err)
+					return fmt.Errorf("returns %s", fmt.Sprint(err))
 				}
 				return nil
 			},

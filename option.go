@@ -12,8 +12,8 @@ import (
 )
 
 // Option changes a default of [New] or [Open]. [WithClock], [WithIDs], [WithTokens], [WithOnce], [WithSettings],
-// [WithPlugins], [WithCoalescing] and [WithLogger] serve both; [WithPoolConfig], [WithTracer] and [WithInsecureTLS] are about the
-// connection and serve Open alone.
+// [WithPlugins], [WithCoalescing] and [WithLogger] serve both; [WithPoolConfig], [WithTracer] and [WithInsecureTLS] are
+// about the connection and serve Open alone.
 type Option func(*config)
 
 type config struct {
@@ -95,8 +95,8 @@ func WithCoalescing(n int) Option {
 	return func(c *config) { c.repo.Lanes = n }
 }
 
-// Plugins are those of the other side that [SessionRepository.Authenticate] and AuthenticateMany go by. Their columns and
-// tables are the application's; [Store.CheckSchema] looks for them.
+// Plugins are those of the other side that [SessionRepository.Authenticate] and AuthenticateMany go by. Their columns
+// and tables are the application's; [Store.CheckSchema] looks for them.
 type Plugins struct {
 	Admin        bool // bring [Authentication.Platform], of the columns of the admin plugin
 	RefuseBanned bool // and refuse who is banned, at any time; the server asks at sign-in alone

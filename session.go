@@ -247,7 +247,9 @@ func (r SessionRepository) AuthenticateMany(ctx context.Context, tokens []Secret
 	}
 	if plugins := r.repo().Plugins; plugins != (repo.Plugins{}) {
 		rows, err := r.repo().AuthenticateAllWithPlugins(ctx, op, distinct(tokens, plain))
-		rows = slices.DeleteFunc(rows, func(row dbgen.AuthenticateRolesRow) bool { return row.Banned && plugins.RefuseBanned })
+		if plugins.RefuseBanned {
+			rows = slices.DeleteFunc(rows, func(row dbgen.AuthenticateRolesRow) bool { return row.Banned })
+		}
 		return answers(op, rows, err, platformOf)
 	}
 	rows, err := r.repo().AuthenticateAll(ctx, op, distinct(tokens, plain))

@@ -543,7 +543,9 @@ func TestRequirePermission(t *testing.T) {
 	wanted := permission.Set{"organization": {"delete"}}
 	signed := cookie.Name() + "=" + cookie.Sign("token")
 	members, platform := permission.Rules{}, permission.Rules{Platform: true, Roles: permission.Roles{"boss": wanted, "owner": wanted}}
-	as := func(role string) authdb.Authentication { return authdb.Authentication{Member: &authdb.Member{Role: role}} }
+	as := func(role string) authdb.Authentication {
+		return authdb.Authentication{Member: &authdb.Member{Role: role}}
+	}
 	for _, test := range []struct {
 		what, cookie string
 		rules        permission.Rules

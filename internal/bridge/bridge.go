@@ -11,10 +11,14 @@ var (
 	Error func(op string, err error, refusals map[repo.RefusalError]error) error
 	// Check is the *authdb.Error for the first fault, or nil.
 	Check func(op string, faults ...Fault) error
-	// ID checks the id of a row that is looked up, Key another key of at most limit characters, Required a text that may
-	// not be empty, and Text one that may.
-	ID                  func(field, id string) Fault
-	Key, Required, Text func(field, s string, limit int) Fault
+	// ID checks the id of a row that is looked up.
+	ID func(field, id string) Fault
+	// Key checks a key of at most limit characters that rows are looked up by.
+	Key func(field, s string, limit int) Fault
+	// Required checks a text that may not be empty.
+	Required func(field, s string, limit int) Fault
+	// Text checks a text that may be empty.
+	Text func(field, s string, limit int) Fault
 )
 
 // Fault is what is wrong with one argument; without a Reason, nothing.
