@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/admin"
+	"github.com/zerostarter/authdb/permission"
 )
 
 // beforeBatch is a connection on which something happens before each batch.
@@ -33,7 +36,7 @@ func withPlugins(all []scenario) []scenario {
 			}
 		}
 	}
-	return slices.Concat(all, platformScenarios(), banScenarios())
+	return slices.Concat(all, platformScenarios(), banScenarios(), adminScenarios())
 }
 
 // platformScenarios are about what the plugins say of who is signed in.
@@ -202,12 +205,12 @@ func banScenarios() []scenario {
 				changes: `~ user dan ban_reason=spam banned=true`,
 			},
 			{
-				name:    name + ": without an entry, nobody waits",
+				name:    name + ": a first ban that is under way",
 				given:   `UPDATE "user" SET banned = NULL WHERE id = 'dan'`,
-				rival:   `UPDATE "user" SET image = 'i' WHERE id = 'dan'`,
-				skips:   true,
+				rival:   banned,
 				do:      do,
-				changes: "~ user dan image=i\n" + session,
+				fails:   authdb.ErrBanned,
+				changes: `~ user dan ban_reason=spam banned=true`,
 			},
 			{
 				name:    name + ": another is banned",
@@ -218,4 +221,181 @@ func banScenarios() []scenario {
 		}...)
 	}
 	return all
+}
+
+// adminScenarios are about what an administrator does: ann, and by her id olga.
+func adminScenarios() []scenario {
+	const (
+		given   = `UPDATE "user" SET role = 'user,admin' WHERE id = 'ann';`
+		borrows = given + `UPDATE session SET impersonated_by = 'ann' WHERE id = 'bob1';`
+	)
+	does := func(do func(ctx context.Context, u *admin.Users) error) operation {
+		return func(ctx context.Context, s *authdb.Store) error {
+			u, err := admin.New(ctx, s, admin.Options{UserIDs: []string{"olga"}})
+			if err != nil {
+				return err
+			}
+			return do(ctx, u)
+		}
+	}
+	ban := func(user, by string, expires time.Time) operation {
+		return does(func(ctx context.Context, u *admin.Users) error {
+			ended, err := u.Ban(ctx, admin.BanParams{UserID: user, By: by, Expires: expires})
+			ids := []string{}
+			for _, s := range ended {
+				ids = append(ids, s.ID)
+			}
+			slices.Sort(ids)
+			return returned(strings.Join(ids, " "), "dan-old dan1", err)
+		})
+	}
+	setRole := func(user, by string) operation {
+		return does(func(ctx context.Context, u *admin.Users) error {
+			return u.SetRole(ctx, admin.SetRoleParams{UserID: user, By: by, Roles: []string{"admin", "user"}})
+		})
+	}
+	impersonate := func(user, by string) operation {
+		return does(func(ctx context.Context, u *admin.Users) error {
+			s, err := u.Impersonate(ctx, admin.ImpersonateParams{UserID: user, By: by})
+			return returned(s.ID+" "+s.ExpiresAt.Sub(s.CreatedAt).String(), "new1 1h0m0s", err)
+		})
+	}
+	stop := func(token, own string) operation {
+		return does(func(ctx context.Context, u *admin.Users) error {
+			s, err := u.StopImpersonating(ctx, admin.StopParams{Token: authdb.Secret("token-" + token), AdminToken: authdb.Secret("token-" + own)})
+			return returned(s.ID, own, err)
+		})
+	}
+	const (
+		gone   = "\n- session dan1\n- session dan-old"
+		barred = `~ user dan ban_reason=No reason banned=true updated` + gone
+		acts   = `+ session new1 expires_at=06-01T13:00:00 impersonated_by=ann ip_address= token=token2 user_agent= user_id=dan`
+	)
+	return []scenario{
+		{name: "an administrator bans", given: given, do: ban("dan", "ann", time.Time{}), changes: barred},
+		{
+			name: "an administrator bans until a time", given: given, do: ban("dan", "ann", noon.Add(time.Hour)),
+			changes: `~ user dan ban_expires=06-01T13:00:00 ban_reason=No reason banned=true updated` + gone,
+		},
+		{
+			name: "a ban replaces one before", given: given + `UPDATE "user" SET banned = true, ban_expires = '2027-01-01' WHERE id = 'dan'`,
+			do: ban("dan", "ann", time.Time{}), changes: `~ user dan ban_expires=NULL ban_reason=No reason updated` + gone,
+		},
+		{name: "a ban by nobody", do: ban("dan", "", time.Time{}), changes: barred},
+		{name: "a ban by id", do: ban("dan", "olga", time.Time{}), changes: barred},
+		{name: "a ban by who may not", given: given, do: ban("dan", "bob", time.Time{}), fails: authdb.ErrNotPermitted},
+		{name: "a ban by who is not there", given: given, do: ban("dan", "nobody", time.Time{}), fails: authdb.ErrNotPermitted},
+		{name: "a ban of oneself", given: given, do: ban("ann", "ann", time.Time{}), fails: authdb.ErrNotPermitted},
+		{name: "a ban of nobody", given: given, do: ban("nobody", "ann", time.Time{}), fails: authdb.ErrNotFound},
+		{
+			name: "a ban waits for a sign-in", given: given,
+			rival: `INSERT INTO session (id, token, user_id, expires_at, updated_at) VALUES ('late', 'late', 'dan', '2027-01-01', '2026-01-01')`,
+			do: does(func(ctx context.Context, u *admin.Users) error {
+				ended, err := u.Ban(ctx, admin.BanParams{UserID: "dan", By: "ann"})
+				return returned(len(ended), 3, err)
+			}), changes: barred,
+		},
+		{
+			name: "a ban by who is just losing the right to it", given: given, rival: `UPDATE "user" SET role = 'user' WHERE id = 'ann'`,
+			do: ban("dan", "ann", time.Time{}), fails: authdb.ErrNotPermitted, changes: `~ user ann role=user`,
+		},
+		{
+			name: "who bans and who is banned are locked in the order of ids",
+			run: inOrder(`SELECT FROM "user" WHERE id = 'dan' FOR UPDATE`, `SELECT FROM "user" WHERE id = 'ann' FOR UPDATE`,
+				does(func(ctx context.Context, u *admin.Users) error {
+					return u.SetRole(ctx, admin.SetRoleParams{UserID: "dan", By: "ann", Roles: []string{"user"}})
+				})),
+			given: given,
+		},
+		{
+			name: "a ban is ended", given: given + `UPDATE "user" SET banned = true, ban_reason = 'spam', ban_expires = '2027-01-01' WHERE id IN ('dan', 'bob')`,
+			do: does(func(ctx context.Context, u *admin.Users) error {
+				return u.Unban(ctx, admin.UnbanParams{UserID: "dan", By: "ann"})
+			}), changes: `~ user dan ban_expires=NULL ban_reason=NULL banned=false updated`,
+		},
+		{
+			name: "one's own ban is ended", given: given + `UPDATE "user" SET banned = true WHERE id = 'ann'`,
+			do: does(func(ctx context.Context, u *admin.Users) error {
+				return u.Unban(ctx, admin.UnbanParams{UserID: "ann", By: "ann"})
+			}), changes: `~ user ann banned=false updated`,
+		},
+		{
+			name: "a role is set, and a ban stays", given: given + `UPDATE "user" SET banned = true, ban_reason = 'spam', ban_expires = '2027-01-01' WHERE id = 'dan'`,
+			do: setRole("dan", "ann"), changes: `~ user dan role=admin,user updated`,
+		},
+		{name: "a role is not set by who has none", do: setRole("dan", "bob"), fails: authdb.ErrNotPermitted},
+		{name: "a role is not set by who has an empty one", given: `UPDATE "user" SET role = '' WHERE id = 'bob'`, do: setRole("dan", "bob"), fails: authdb.ErrNotPermitted},
+		{
+			name: "a role is set by who has the default role, where that may",
+			do: func(ctx context.Context, s *authdb.Store) error {
+				u, err := admin.New(ctx, s, admin.Options{Rules: permission.Rules{Roles: permission.Roles{"user": {"user": {"set-role"}}}}})
+				if err != nil {
+					return err
+				}
+				return u.SetRole(ctx, admin.SetRoleParams{UserID: "dan", By: "bob", Roles: []string{"user"}})
+			}, changes: `~ user dan role=user updated`,
+		},
+		{
+			name: "a role is set by who has an empty role, where the default may", given: `UPDATE "user" SET role = '' WHERE id = 'bob'`,
+			do: func(ctx context.Context, s *authdb.Store) error {
+				u, err := admin.New(ctx, s, admin.Options{Rules: permission.Rules{Roles: permission.Roles{"user": {"user": {"set-role"}}}}})
+				if err != nil {
+					return err
+				}
+				return u.SetRole(ctx, admin.SetRoleParams{UserID: "dan", By: "bob", Roles: []string{"user"}})
+			}, changes: `~ user dan role=user updated`,
+		},
+		{name: "an administrator acts as another", given: given, do: impersonate("dan", "ann"), changes: acts},
+		{
+			name: "an administrator acts as another, by id", given: given, do: impersonate("dan", "olga"),
+			changes: strings.Replace(acts, "=ann", "=olga", 1),
+		},
+		{name: "acting as nobody", given: given, do: impersonate("nobody", "ann"), fails: authdb.ErrNotFound},
+		{name: "acting as another without the right to it", given: given, do: impersonate("dan", "bob"), fails: authdb.ErrNotPermitted},
+		{name: "acting as another administrator", given: given + `UPDATE "user" SET role = 'user,admin' WHERE id = 'dan'`, do: impersonate("dan", "ann"), fails: authdb.ErrNotPermitted},
+		{name: "acting as an administrator by id", given: given, do: impersonate("olga", "ann"), fails: authdb.ErrNotPermitted},
+		{
+			name: "acting as who has the default role, which is that of administrators", given: given + `UPDATE "user" SET role = '' WHERE id = 'dan'`,
+			do: func(ctx context.Context, s *authdb.Store) error {
+				u, err := admin.New(ctx, s, admin.Options{Roles: []string{"user"}, Rules: permission.Rules{Roles: permission.Roles{"admin": {"user": {"impersonate"}}}}})
+				if err != nil {
+					return err
+				}
+				return errOf(u.Impersonate(ctx, admin.ImpersonateParams{UserID: "dan", By: "ann"}))
+			}, fails: authdb.ErrNotPermitted,
+		},
+		{name: "acting as who is banned", given: given + `UPDATE "user" SET banned = true WHERE id = 'dan'`, do: impersonate("dan", "ann"), fails: authdb.ErrBanned},
+		{
+			name: "acting as who is banned until now", given: given + `UPDATE "user" SET banned = true, ban_expires = '2026-06-01 12:00' WHERE id = 'dan'`,
+			do: impersonate("dan", "ann"), fails: authdb.ErrBanned,
+		},
+		{
+			name: "acting as who was banned until just before", given: given + `UPDATE "user" SET banned = true, ban_expires = '2026-06-01 11:59:59.999' WHERE id = 'dan'`,
+			do: impersonate("dan", "ann"), changes: acts + "\n~ user dan ban_expires=NULL banned=false updated",
+		},
+		{
+			name: "acting as another while others are banned", given: given + `UPDATE "user" SET banned = true WHERE id = 'bob'`,
+			do: impersonate("dan", "ann"), changes: acts,
+		},
+		{
+			name: "a role is set while others are changed", given: given, rival: `UPDATE "user" SET image = 'i' WHERE id = 'bob'`, skips: true,
+			do: setRole("dan", "ann"), changes: "~ user bob image=i\n~ user dan role=admin,user updated",
+		},
+		{
+			name: "acting as who was banned", given: given + `UPDATE "user" SET banned = false, ban_expires = '2027-01-01' WHERE id = 'dan'`,
+			do: impersonate("dan", "ann"), changes: acts,
+		},
+		{
+			name: "acting as who is just being banned", given: given, rival: `UPDATE "user" SET banned = true WHERE id = 'dan'`,
+			do: impersonate("dan", "ann"), fails: authdb.ErrBanned, changes: `~ user dan banned=true`,
+		},
+		{name: "acting as another ends", given: borrows, do: stop("bob1", "ann1"), changes: `- session bob1`},
+		{name: "acting as another by whom does not end", given: borrows, do: stop("bob1", "dan1"), fails: authdb.ErrNotFound},
+		{name: "a session of one's own is not ended so", given: borrows, do: stop("bob2", "ann1"), fails: authdb.ErrNotFound},
+		{
+			name: "acting as another ends into no session that is over", given: borrows + `UPDATE session SET expires_at = '2026-06-01 12:00' WHERE id = 'ann1'`,
+			do: stop("bob1", "ann1"), fails: authdb.ErrNotFound,
+		},
+		{name: "acting as another ends into no session that is not there", given: borrows, do: stop("bob1", "nobody"), fails: authdb.ErrNotFound},
+	}
 }

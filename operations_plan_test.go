@@ -585,6 +585,7 @@ func testIndexes(t *testing.T, conn *pgx.Conn, p *planner, of estate) {
 
 // queryPlans are the indexes that each query searches.
 const queryPlans = `AcceptInvitation: invitation_email_idx invitation_pkey member_organizationId_idx member_organizationId_userId_uidx member_userId_idx teamMember_teamId_idx teamMember_userId_idx team_organizationId_idx team_pkey user_pkey
+AdministerUser: session_userId_idx user_pkey
 AnswerMark: mark_pkey
 AuthenticatePlatform: member_userId_idx session_token_unique teamMember_userId_idx team_pkey user_pkey
 AuthenticateRoles: member_userId_idx organizationRole_organizationId_idx session_token_unique teamMember_userId_idx team_pkey user_pkey
@@ -668,6 +669,7 @@ GetUserByEmail: user_email_unique
 GetVerification: verification_pkey
 GetVerificationByIdentifier: verification_identifier_idx
 GiveUpMark:
+Impersonate: user_pkey
 LiftBans: user_pkey
 LinkAccount:
 ListAccounts: account_userId_idx
@@ -731,6 +733,7 @@ LockTeamToJoin: team_pkey
 LockTeamsOfInvitation: invitation_pkey team_organizationId_idx
 LockUser: user_pkey
 LockUserAccounts: user_pkey
+LockUserAndActor: user_pkey
 LockUserAsIs: user_pkey
 LockVerifications: verification_identifier_idx
 PickAccountsByUsers: account_pkey account_userId_idx
@@ -753,6 +756,7 @@ SetAccountPassword: account_userId_idx
 SetActiveOrganization: member_organizationId_userId_uidx session_pkey session_token_unique teamMember_teamId_userId_uidx team_pkey
 SetActiveTeam: member_organizationId_userId_uidx session_pkey session_token_unique teamMember_teamId_userId_uidx team_pkey
 SetUserEmail: invitation_email_idx user_pkey
+StopImpersonating: session_pkey session_token_unique
 TakeMark:
 UpdateAccount: account_userId_idx
 UpdateMember: member_organizationId_idx member_pkey

@@ -2,6 +2,7 @@ package authdb
 
 import (
 	"errors"
+	"time"
 
 	"github.com/zerostarter/authdb/internal/bridge"
 	"github.com/zerostarter/authdb/internal/repo"
@@ -27,5 +28,12 @@ func init() {
 	bridge.ID = func(field, s string) bridge.Fault { return lend(id(field, s)) }
 	bridge.Key = func(field, s string, limit int) bridge.Fault { return lend(key(field, s, limit)) }
 	bridge.Required = func(field, s string, limit int) bridge.Fault { return lend(required(field, s, limit)) }
+	bridge.Duration = func(field string, d time.Duration) bridge.Fault { return lend(duration(field, d)) }
+	bridge.Instant = func(field string, t time.Time) bridge.Fault {
+		if t.IsZero() {
+			return bridge.Fault{}
+		}
+		return lend(instant(field, &t))
+	}
 	bridge.Text = func(field, s string, limit int) bridge.Fault { return lend(text(field, s, limit)) }
 }

@@ -1,7 +1,9 @@
 package authdb_test
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ func TestSessions(t *testing.T) {
 		{"Create", testSessionCreate},
 		{"CreateReference", testSessionReference},
 		{"CreateConflict", testSessionConflict},
+		{"WithoutPlugin", testSessionWithoutPlugin},
 		{"Get", testSessionGet},
 		{"ListByTokens", testSessionListByTokens},
 		{"NotFound", testSessionNotFound},
@@ -39,6 +42,39 @@ func TestSessions(t *testing.T) {
 // sessionOf edits the factory's session; lifetime counts from the fixture's clock.
 func sessionOf(s *fixture, userID string, lifetime time.Duration) func(*authdb.CreateSessionParams) {
 	return func(p *authdb.CreateSessionParams) { p.UserID, p.ExpiresAt = userID, s.now.Add(lifetime) }
+}
+
+// testSessionWithoutPlugin: where users cannot be banned, a sign-in waits for nobody who changes one.
+func testSessionWithoutPlugin(t *testing.T, s *fixture) {
+	ctx, user := t.Context(), authdbtest.User(t, s.Store).ID
+	create := func(tx *authdb.Store) error {
+		if _, err := tx.Tx().Exec(ctx, "SET LOCAL lock_timeout = 100"); err != nil {
+			return err
+		}
+		_, err := tx.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: user})
+		_, manyErr := tx.Sessions.CreateMany(ctx, []authdb.CreateSessionParams{{UserID: user}})
+		return cmp.Or(err, manyErr)
+	}
+	change := func(want error) {
+		t.Helper()
+		if err := s.InTx(ctx, func(other *authdb.Store) error {
+			if err := s.InTx(ctx, create); err != nil { // prepares
+				return err
+			}
+			_, err := other.Users.Update(ctx, user, authdb.UpdateUserParams{Name: authdb.Set("new")})
+			if got := s.InTx(ctx, create); !errors.Is(got, want) {
+				t.Errorf("got %v, want %v", got, want)
+			}
+			return err
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+	change(nil)
+	if _, err := s.Pool().Exec(ctx, `ALTER TABLE "user" ADD COLUMN banned boolean`); err != nil {
+		t.Fatal(err)
+	}
+	change(authdb.ErrTimeout) // the control
 }
 
 func testSessionCreate(t *testing.T, s *fixture) {

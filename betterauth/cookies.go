@@ -225,6 +225,32 @@ func (c *Cookies) Cookie(token authdb.Secret, lifetime time.Duration) *http.Cook
 // DontRememberCookie returns the cookie that goes with the session cookie of a session without "remember me".
 func (c *Cookies) DontRememberCookie() *http.Cookie { return c.cookie(dontRemember, c.Sign("true")) }
 
+// AdminSessionCookie returns the cookie in which the browser keeps the session of an administrator who impersonates,
+// whose token it is; notRemembered is what [Cookies.DontRemember] says of it. It lasts as [Cookies.Cookie] does.
+func (c *Cookies) AdminSessionCookie(token authdb.Secret, notRemembered bool, lifetime time.Duration) *http.Cookie {
+	value := token + ":"
+	if notRemembered {
+		value += "true"
+	}
+	cookie := c.Cookie(value, lifetime)
+	cookie.Name = c.name(adminSession)
+	return cookie
+}
+
+// AdminSession returns what [Cookies.AdminSessionCookie] was given, from a request. It returns [ErrNoCookie],
+// [ErrMalformedCookie] or [ErrForgedCookie].
+func (c *Cookies) AdminSession(r *http.Request) (token authdb.Secret, notRemembered bool, err error) {
+	value, err := c.read(r, adminSession)
+	if err != nil {
+		return "", false, err
+	}
+	plain, flag, ok := strings.Cut(string(value), ":")
+	if !ok || plain == "" {
+		return "", false, ErrMalformedCookie
+	}
+	return authdb.Secret(plain), flag != "", nil
+}
+
 // Clear returns the cookies that make a browser forget its session, for [http.SetCookie]: the session token, the
 // cached copies of session and account, and dont_remember; of the parts of those copies, the sessions of the
 // multi-session plugin and the admin's own session while impersonating (admin_session), those that the request shows.

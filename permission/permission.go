@@ -103,6 +103,19 @@ func (r Rules) Can(roles string, wanted Set, dynamic ...Roles) bool {
 	return false
 }
 
+// Granting returns the names of the roles that grant all that is wanted, in no order: those by which [Rules.Can] says
+// yes.
+func (r Rules) Granting(wanted Set, dynamic ...Roles) (names []string) {
+	for _, roles := range append([]Roles{r.configured()}, dynamic...) {
+		for role := range roles {
+			if len(wanted) > 0 && !slices.Contains(names, role) && r.grants(role, dynamic, wanted) {
+				names = append(names, role)
+			}
+		}
+	}
+	return names
+}
+
 func (s Set) has(resource string) bool {
 	_, ok := s[resource]
 	return ok
@@ -119,16 +132,18 @@ func (r Rules) minor() int {
 	return r.Minor
 }
 
-func (r Rules) grants(role string, dynamic []Roles, wanted Set) bool {
-	configured := r.Roles
+func (r Rules) configured() Roles {
 	switch {
-	case configured != nil:
+	case r.Roles != nil:
+		return r.Roles
 	case r.Platform:
-		configured = platformRoles
-	default:
-		configured = organizationRoles
+		return platformRoles
 	}
-	set, ok := configured[role]
+	return organizationRoles
+}
+
+func (r Rules) grants(role string, dynamic []Roles, wanted Set) bool {
+	set, ok := r.configured()[role]
 	sets := []Set{set}
 	if !ok || r.minor() >= 5 {
 		for _, rows := range dynamic {

@@ -3,7 +3,7 @@
 -- for; they need not be there.
 WITH holder AS (
     SELECT pg_catalog.to_jsonb(u.*) AS held FROM "user" u
-    WHERE u.id = @user_id AND pg_catalog.to_jsonb(u.*) ->> 'banned'::text IS NOT NULL
+    WHERE u.id = @user_id AND pg_catalog.to_jsonb(u.*) -> 'banned'::text IS NOT NULL
     FOR SHARE
 ), verdict AS (
     SELECT CASE
@@ -26,7 +26,7 @@ SELECT verdict.outcome, created.* FROM verdict LEFT JOIN created ON true;
 WITH holder AS (
     SELECT pg_catalog.to_jsonb(u.*) AS held FROM "user" u
     WHERE u.id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[])))
-      AND pg_catalog.to_jsonb(u.*) ->> 'banned'::text IS NOT NULL
+      AND pg_catalog.to_jsonb(u.*) -> 'banned'::text IS NOT NULL
     ORDER BY u.id
     FOR SHARE
 ), barred AS (

@@ -10,6 +10,63 @@ import (
 	"time"
 )
 
+const administerUser = `-- name: AdministerUser :one
+WITH verdict AS (
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = $1) THEN 'not found'
+        WHEN $1 = $2::text AND $3::boolean THEN 'not permitted'
+        WHEN NOT $4::boolean AND NOT EXISTS (
+            SELECT 1 FROM "user" a
+            WHERE a.id = $2
+              AND pg_catalog.string_to_array(coalesce(nullif(a.role, ''), $5::text), ',')
+                OPERATOR(pg_catalog.&&) $6::text[]) THEN 'not permitted'
+        ELSE ''
+    END::text AS outcome
+), changed AS (
+    UPDATE "user" SET role = coalesce($7::text, role),
+        banned = coalesce($3::boolean, banned),
+        ban_reason = CASE WHEN $3::boolean IS NULL THEN ban_reason ELSE $8 END,
+        ban_expires = CASE WHEN $3::boolean IS NULL THEN ban_expires ELSE $9 END,
+        updated_at = $10
+    WHERE id = $1 AND (SELECT outcome FROM verdict) = ''
+), ended AS (
+    DELETE FROM session WHERE user_id = $1 AND $3::boolean AND (SELECT outcome FROM verdict) = ''
+)
+SELECT outcome FROM verdict
+`
+
+type AdministerUserParams struct {
+	ID          string
+	ActorID     string
+	Banned      *bool
+	Trusted     bool
+	DefaultRole string
+	Permitted   []string
+	Role        *string
+	BanReason   *string
+	BanExpires  *time.Time
+	Now         time.Time
+}
+
+// Sets a role or a ban, with which all sessions end.
+func (q *Queries) AdministerUser(ctx context.Context, arg AdministerUserParams) (string, error) {
+	row := q.db.QueryRow(ctx, administerUser,
+		arg.ID,
+		arg.ActorID,
+		arg.Banned,
+		arg.Trusted,
+		arg.DefaultRole,
+		arg.Permitted,
+		arg.Role,
+		arg.BanReason,
+		arg.BanExpires,
+		arg.Now,
+	)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
+}
+
 const liftBans = `-- name: LiftBans :exec
 UPDATE "user" SET banned = false, ban_reason = NULL, ban_expires = NULL, updated_at = $1
 WHERE id = ANY(ARRAY(SELECT pg_catalog.unnest($2::text[]))) AND banned AND ban_expires < $1
@@ -23,5 +80,21 @@ type LiftBansParams struct {
 // Those that are over, as the server does when their users sign in.
 func (q *Queries) LiftBans(ctx context.Context, arg LiftBansParams) error {
 	_, err := q.db.Exec(ctx, liftBans, arg.Now, arg.Ids)
+	return err
+}
+
+const lockUserAndActor = `-- name: LockUserAndActor :exec
+SELECT id FROM "user" WHERE id = ANY(ARRAY[$1::text, $2::text]) ORDER BY id
+FOR UPDATE
+`
+
+type LockUserAndActorParams struct {
+	ID      string
+	ActorID string
+}
+
+// Keeps sign-ins of the user away, and the roles of who acts as they are.
+func (q *Queries) LockUserAndActor(ctx context.Context, arg LockUserAndActorParams) error {
+	_, err := q.db.Exec(ctx, lockUserAndActor, arg.ID, arg.ActorID)
 	return err
 }

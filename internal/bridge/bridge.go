@@ -1,7 +1,11 @@
 // Package bridge lends what the root package keeps to itself to the packages of plugins beside it.
 package bridge
 
-import "github.com/zerostarter/authdb/internal/repo"
+import (
+	"time"
+
+	"github.com/zerostarter/authdb/internal/repo"
+)
 
 // The root package sets these. A store is an *authdb.Store.
 var (
@@ -19,6 +23,10 @@ var (
 	Required func(field, s string, limit int) Fault
 	// Text checks a text that may be empty.
 	Text func(field, s string, limit int) Fault
+	// Instant checks a time; zero is none.
+	Instant func(field string, t time.Time) Fault
+	// Duration checks a length of time.
+	Duration func(field string, d time.Duration) Fault
 )
 
 // Fault is what is wrong with one argument; without a Reason, nothing.

@@ -421,7 +421,7 @@ func (q *Queries) CountSessions(ctx context.Context, arg CountSessionsParams) (i
 const createSession = `-- name: CreateSession :one
 WITH holder AS (
     SELECT pg_catalog.to_jsonb(u.*) AS held FROM "user" u
-    WHERE u.id = $1 AND pg_catalog.to_jsonb(u.*) ->> 'banned'::text IS NOT NULL
+    WHERE u.id = $1 AND pg_catalog.to_jsonb(u.*) -> 'banned'::text IS NOT NULL
     FOR SHARE
 ), verdict AS (
     SELECT CASE
@@ -501,7 +501,7 @@ const createSessions = `-- name: CreateSessions :one
 WITH holder AS (
     SELECT pg_catalog.to_jsonb(u.*) AS held FROM "user" u
     WHERE u.id = ANY(ARRAY(SELECT pg_catalog.unnest($2::text[])))
-      AND pg_catalog.to_jsonb(u.*) ->> 'banned'::text IS NOT NULL
+      AND pg_catalog.to_jsonb(u.*) -> 'banned'::text IS NOT NULL
     ORDER BY u.id
     FOR SHARE
 ), barred AS (

@@ -75,7 +75,7 @@ type Plugin struct {
 
 // Those that core statements can be asked to rely on.
 var (
-	adminPlugin = Plugin{"the admin plugin", map[string]reflect.Kind{
+	AdminPlugin = Plugin{"the admin plugin", map[string]reflect.Kind{
 		"user.role": reflect.String, "user.banned": reflect.Bool, "user.ban_reason": reflect.String,
 		"user.ban_expires": reflect.Struct, "session.impersonated_by": reflect.String,
 	}}
@@ -89,7 +89,7 @@ var (
 // them; those of plugins, too, of which the Repo's own always count.
 func (r *Repo) CheckSchema(ctx context.Context, plugins ...Plugin) error {
 	if r.Plugins.Admin {
-		plugins = append(plugins, adminPlugin)
+		plugins = append(plugins, AdminPlugin)
 	}
 	if r.Plugins.DynamicRoles {
 		plugins = append(plugins, rolesPlugin)
