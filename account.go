@@ -106,9 +106,10 @@ func (r AccountRepository) Create(ctx context.Context, p CreateAccountParams) (A
 	return answer(op, row, err, toAccount)
 }
 
-// Link gives a user an identity at a provider, or renews the tokens of one that it has: what p leaves nil stays. An
-// identity never moves: it returns [ErrAccountTaken] if it is another user's, [ErrReference] if there is no such user,
-// or [ErrInvalidInput], also for [ProviderCredential], which Create adds.
+// Link gives a user an identity at a provider, or renews the tokens of one that it has: what p leaves nil stays, and
+// scopes are added to those that were granted before, as from Better Auth 1.7 on. An identity never moves: it returns
+// [ErrAccountTaken] if it is another user's, [ErrReference] if there is no such user, or [ErrInvalidInput], also for
+// [ProviderCredential], which Create adds.
 func (r AccountRepository) Link(ctx context.Context, p CreateAccountParams) (Account, error) {
 	const op = "Accounts.Link"
 	if err := check(op, required("user_id", p.UserID, maxID), required("account_id", p.AccountID, maxID),
@@ -167,7 +168,7 @@ func credentialAccountID(p CreateAccountParams) fault {
 // Get returns the account with that id if it is the user's, or [ErrNotFound].
 func (r AccountRepository) Get(ctx context.Context, userID, id string) (Account, error) {
 	const op = "Accounts.Get"
-	if err := check(op, key("user_id", userID, maxID), key("id", id, maxID)); err != nil {
+	if err := check(op, key("user_id", userID), key("id", id)); err != nil {
 		return Account{}, err
 	}
 	return get(ctx, r.repo(), op, (*queries).GetAccount, dbgen.GetAccountParams{UserID: userID, ID: id}, toAccount)
@@ -232,7 +233,7 @@ func (r AccountRepository) Update(
 	ctx context.Context, userID, id string, p UpdateAccountParams,
 ) (Account, error) {
 	const op = "Accounts.Update"
-	if err := check(op, key("user_id", userID, maxID), key("id", id, maxID),
+	if err := check(op, key("user_id", userID), key("id", id),
 		optional("access_token", p.AccessToken.value, maxCredential),
 		optional("refresh_token", p.RefreshToken.value, maxCredential),
 		optional("id_token", p.IDToken.value, maxCredential),

@@ -9,7 +9,7 @@ import (
 // canonicalEmail is the form in which the other side stores and looks up an address: JavaScript's toLowerCase, which
 // differs from [strings.ToLower] for İ and for a Σ that ends a word. An equal address must not become two users.
 func canonicalEmail(s string) string {
-	if len(s) > maxEmail*utf8.UTFMax || !utf8.ValidString(s) {
+	if len(s) > maxKey*utf8.UTFMax || !utf8.ValidString(s) {
 		return s // for the checks to refuse: lower-casing would cost time, or mend it
 	}
 	if !strings.ContainsAny(s, "İΣ") {

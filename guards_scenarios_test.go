@@ -1489,6 +1489,16 @@ func scenarios(t *testing.T) []scenario {
 			changes: `~ account bob-github access_token=new updated`,
 		},
 		{
+			name:  "a link again adds scopes to those that were granted",
+			given: "UPDATE account SET scope = 'openid, email,,drive' WHERE id = 'bob-github'",
+			do: func(ctx context.Context, s *authdb.Store) error {
+				return errOf(s.Accounts.Link(ctx, authdb.CreateAccountParams{
+					UserID: "bob", ProviderID: "github", AccountID: "101", Scope: new("email,calendar,openid"),
+				}))
+			},
+			changes: `~ account bob-github scope=openid,email,drive,calendar updated`,
+		},
+		{
 			name:  "a link never moves an identity",
 			do:    doLink("ann", "101", "new"),
 			fails: authdb.ErrAccountTaken,

@@ -2,6 +2,7 @@ package authdb_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -245,6 +246,7 @@ func (c *cast) text(method, leaf string) string {
 //	key       a row is looked up by it: a faulty one is also ErrNotFound
 //	required  not empty
 //	text      may be empty
+//	json      text that is JSON
 //	role      roles; where it is empty or white space, a member's
 //	roles     stored without the white space around them and without empty ones, and then not empty
 //	teams     required, no comma, no white space
@@ -279,20 +281,20 @@ Users.CreateWithAccount p.Account.AccessTokenExpiresAt time 0 access_token_expir
 Users.CreateWithAccount p.Account.RefreshTokenExpiresAt time 0 refresh_token_expires_at account.refresh_token_expires_at
 Users.CreateWithAccount p.Account.Scope text 16384 scope account.scope
 Users.CreateWithAccount p.Account.Password text 16384 password account.password
-Users.Get userID key 255 user_id -
-Users.GetByEmail email key 254 email -
+Users.Get userID key 2704 user_id -
+Users.GetByEmail email key 2704 email -
 Users.List p.Limit page 0 limit -
 Users.Search p.Prefix required 255 prefix -
 Users.Search p.Limit page 0 limit -
 Users.Count p.Limit page 0 limit -
-Users.Update userID key 255 user_id -
+Users.Update userID key 2704 user_id -
 Users.Update p.Name text 255 name user.name
 Users.Update p.Image text 2048 image user.image
-Users.SetEmail userID key 255 user_id -
+Users.SetEmail userID key 2704 user_id -
 Users.SetEmail p.Email email 254 email user.email
-Users.VerifyEmail userID key 255 user_id -
-Users.VerifyEmail p.Email key 254 email -
-Users.Delete p.UserID key 255 user_id -
+Users.VerifyEmail userID key 2704 user_id -
+Users.VerifyEmail p.Email key 2704 email -
+Users.Delete p.UserID key 2704 user_id -
 Users.Delete p.SuccessorID text 255 successor_id -
 
 Sessions.Create p.ID own 255 id session.id
@@ -309,36 +311,36 @@ Sessions.CreateMany ps.IPAddress text 255 ip_address session.ip_address
 Sessions.CreateMany ps.UserAgent text 1024 user_agent session.user_agent
 Sessions.CreateMany ps.ActiveOrganizationID required 255 active_organization_id session.active_organization_id
 Sessions.CreateMany ps.ActiveTeamID required 255 active_team_id session.active_team_id
-Sessions.Get userID key 255 user_id -
-Sessions.Get sessionID key 255 session_id -
-Sessions.Authenticate token key 512 token -
-Sessions.GetByToken token key 512 token -
-Sessions.AuthenticateMany tokens required 512 token -
-Sessions.ListByTokens tokens required 512 token -
-Sessions.List p.UserID key 255 user_id -
+Sessions.Get userID key 2704 user_id -
+Sessions.Get sessionID key 2704 session_id -
+Sessions.Authenticate token key 2704 token -
+Sessions.GetByToken token key 2704 token -
+Sessions.AuthenticateMany tokens required 2704 token -
+Sessions.ListByTokens tokens required 2704 token -
+Sessions.List p.UserID key 2704 user_id -
 Sessions.List p.Limit page 0 limit -
-Sessions.Count p.UserID key 255 user_id -
+Sessions.Count p.UserID key 2704 user_id -
 Sessions.Count p.Limit page 0 limit -
-Sessions.UpdateByToken token key 512 token -
+Sessions.UpdateByToken token key 2704 token -
 Sessions.UpdateByToken p.ExpiresAt time 0 expires_at session.expires_at
 Sessions.UpdateByToken p.IPAddress text 255 ip_address session.ip_address
 Sessions.UpdateByToken p.UserAgent text 1024 user_agent session.user_agent
-Sessions.Refresh p.Token key 512 token -
+Sessions.Refresh p.Token key 2704 token -
 Sessions.Refresh p.Lifetime days 0 lifetime -
 Sessions.Refresh p.UpdateAge days 0 update_age -
-Sessions.SetActiveOrganization p.UserID key 255 user_id -
-Sessions.SetActiveOrganization p.Token key 512 token -
+Sessions.SetActiveOrganization p.UserID key 2704 user_id -
+Sessions.SetActiveOrganization p.Token key 2704 token -
 Sessions.SetActiveOrganization p.OrganizationID text 255 organization_id -
-Sessions.SetActiveTeam p.UserID key 255 user_id -
-Sessions.SetActiveTeam p.Token key 512 token -
+Sessions.SetActiveTeam p.UserID key 2704 user_id -
+Sessions.SetActiveTeam p.Token key 2704 token -
 Sessions.SetActiveTeam p.TeamID text 255 team_id -
-Sessions.Delete userID key 255 user_id -
-Sessions.Delete sessionID key 255 session_id -
-Sessions.DeleteByToken token key 512 token -
-Sessions.DeleteByTokens tokens required 512 token -
-Sessions.DeleteByUser userID key 255 user_id -
-Sessions.DeleteOthers userID key 255 user_id -
-Sessions.DeleteOthers sessionID key 255 session_id -
+Sessions.Delete userID key 2704 user_id -
+Sessions.Delete sessionID key 2704 session_id -
+Sessions.DeleteByToken token key 2704 token -
+Sessions.DeleteByTokens tokens required 2704 token -
+Sessions.DeleteByUser userID key 2704 user_id -
+Sessions.DeleteOthers userID key 2704 user_id -
+Sessions.DeleteOthers sessionID key 2704 session_id -
 Sessions.DeleteExpired limit batch 0 limit -
 
 Accounts.Create p.ID own 255 id account.id
@@ -363,28 +365,28 @@ Accounts.Link p.AccessTokenExpiresAt time 0 access_token_expires_at account.acce
 Accounts.Link p.RefreshTokenExpiresAt time 0 refresh_token_expires_at account.refresh_token_expires_at
 Accounts.Link p.Scope text 16384 scope account.scope
 Accounts.Link p.Password absent 16384 password -
-Accounts.Get userID key 255 user_id -
-Accounts.Get id key 255 id -
-Accounts.GetWithUserByProvider providerID key 255 provider_id -
-Accounts.GetWithUserByProvider accountID key 255 account_id -
-Accounts.GetCredential userID key 255 user_id -
-Accounts.List p.UserID key 255 user_id -
+Accounts.Get userID key 2704 user_id -
+Accounts.Get id key 2704 id -
+Accounts.GetWithUserByProvider providerID key 2704 provider_id -
+Accounts.GetWithUserByProvider accountID key 2704 account_id -
+Accounts.GetCredential userID key 2704 user_id -
+Accounts.List p.UserID key 2704 user_id -
 Accounts.List p.Limit page 0 limit -
-Accounts.Count p.UserID key 255 user_id -
+Accounts.Count p.UserID key 2704 user_id -
 Accounts.Count p.Limit page 0 limit -
-Accounts.Update userID key 255 user_id -
-Accounts.Update id key 255 id -
+Accounts.Update userID key 2704 user_id -
+Accounts.Update id key 2704 id -
 Accounts.Update p.AccessToken text 16384 access_token account.access_token
 Accounts.Update p.RefreshToken text 16384 refresh_token account.refresh_token
 Accounts.Update p.IDToken text 16384 id_token account.id_token
 Accounts.Update p.AccessTokenExpiresAt time 0 access_token_expires_at account.access_token_expires_at
 Accounts.Update p.RefreshTokenExpiresAt time 0 refresh_token_expires_at account.refresh_token_expires_at
 Accounts.Update p.Scope text 16384 scope account.scope
-Accounts.SetPassword userID key 255 user_id -
+Accounts.SetPassword userID key 2704 user_id -
 Accounts.SetPassword hash required 16384 password account.password
-Accounts.Delete p.UserID key 255 user_id -
-Accounts.Delete p.ID key 255 id -
-Accounts.DeleteByUser userID key 255 user_id -
+Accounts.Delete p.UserID key 2704 user_id -
+Accounts.Delete p.ID key 2704 id -
+Accounts.DeleteByUser userID key 2704 user_id -
 
 Verifications.Create p.ID own 255 id verification.id
 Verifications.Create p.Identifier required 512 identifier verification.identifier
@@ -394,50 +396,50 @@ Verifications.Reserve p.ID never 255 id -
 Verifications.Reserve p.Identifier required 512 identifier verification.identifier
 Verifications.Reserve p.Value text 65536 value verification.value
 Verifications.Reserve p.ExpiresAt given 0 expires_at verification.expires_at
-Verifications.Get verificationID key 255 verification_id -
-Verifications.GetByIdentifier identifier key 512 identifier -
-Verifications.List p.Identifier key 512 identifier -
+Verifications.Get verificationID key 2704 verification_id -
+Verifications.GetByIdentifier identifier key 2704 identifier -
+Verifications.List p.Identifier key 2704 identifier -
 Verifications.List p.Limit page 0 limit -
-Verifications.Count p.Identifier key 512 identifier -
+Verifications.Count p.Identifier key 2704 identifier -
 Verifications.Count p.Limit page 0 limit -
-Verifications.Consume identifier key 512 identifier -
-Verifications.ConsumeValue identifier key 512 identifier -
+Verifications.Consume identifier key 2704 identifier -
+Verifications.ConsumeValue identifier key 2704 identifier -
 Verifications.ConsumeValue value text 65536 value -
-Verifications.ConsumeCode p.Identifier key 512 identifier -
+Verifications.ConsumeCode p.Identifier key 2704 identifier -
 Verifications.ConsumeCode p.Code required 512 code -
 Verifications.ConsumeCode p.MaxAttempts max 0 max_attempts -
-Verifications.Update verificationID key 255 verification_id -
+Verifications.Update verificationID key 2704 verification_id -
 Verifications.Update p.Value text 65536 value verification.value
 Verifications.Update p.ExpiresAt time 0 expires_at verification.expires_at
-Verifications.UpdateByIdentifier identifier key 512 identifier -
+Verifications.UpdateByIdentifier identifier key 2704 identifier -
 Verifications.UpdateByIdentifier p.Value text 65536 value verification.value
 Verifications.UpdateByIdentifier p.ExpiresAt time 0 expires_at verification.expires_at
-Verifications.Delete verificationID key 255 verification_id -
-Verifications.DeleteByIdentifier identifier key 512 identifier -
+Verifications.Delete verificationID key 2704 verification_id -
+Verifications.DeleteByIdentifier identifier key 2704 identifier -
 Verifications.DeleteExpired limit batch 0 limit -
 
 Organizations.Create p.ID own 255 id organization.id
 Organizations.Create p.Name text 255 name organization.name
 Organizations.Create p.Slug required 63 slug organization.slug
 Organizations.Create p.Logo text 2048 logo organization.logo
-Organizations.Create p.Metadata text 65536 metadata organization.metadata
+Organizations.Create p.Metadata json 65536 metadata organization.metadata
 Organizations.Create p.OwnerID required 255 owner_id -
-Organizations.Get organizationID key 255 organization_id -
-Organizations.GetBySlug slug key 63 slug -
-Organizations.GetFull organizationID key 255 organization_id -
-Teams.GetFull organizationID key 255 organization_id -
-Teams.GetFull teamID key 255 team_id -
-Users.GetFull userID key 255 user_id -
+Organizations.Get organizationID key 2704 organization_id -
+Organizations.GetBySlug slug key 2704 slug -
+Organizations.GetFull organizationID key 2704 organization_id -
+Teams.GetFull organizationID key 2704 organization_id -
+Teams.GetFull teamID key 2704 team_id -
+Users.GetFull userID key 2704 user_id -
 Organizations.List p.Limit page 0 limit -
 Organizations.Count p.Limit page 0 limit -
-Organizations.ListByUser p.UserID key 255 user_id -
+Organizations.ListByUser p.UserID key 2704 user_id -
 Organizations.ListByUser p.Limit page 0 limit -
-Organizations.Update organizationID key 255 organization_id -
+Organizations.Update organizationID key 2704 organization_id -
 Organizations.Update p.Name text 255 name organization.name
 Organizations.Update p.Slug required 63 slug organization.slug
 Organizations.Update p.Logo text 2048 logo organization.logo
-Organizations.Update p.Metadata text 65536 metadata organization.metadata
-Organizations.Delete organizationID key 255 organization_id -
+Organizations.Update p.Metadata json 65536 metadata organization.metadata
+Organizations.Delete organizationID key 2704 organization_id -
 
 Members.Create p.ID own 255 id member.id
 Members.Create p.OrganizationID required 255 organization_id -
@@ -449,83 +451,83 @@ Members.CreateMany ps.OrganizationID required 255 organization_id -
 Members.CreateMany ps.UserID required 255 user_id -
 Members.CreateMany ps.Role role 1024 role member.role
 Members.CreateMany ps.MaxMembers max 0 max_members -
-Members.Get organizationID key 255 organization_id -
-Members.Get memberID key 255 member_id -
-Members.GetWithUser organizationID key 255 organization_id -
-Members.GetWithUser memberID key 255 member_id -
-Members.GetByUser organizationID key 255 organization_id -
-Members.GetByUser userID key 255 user_id -
-Members.GetByEmail organizationID key 255 organization_id -
-Members.GetByEmail email key 254 email -
-Members.List p.OrganizationID key 255 organization_id -
+Members.Get organizationID key 2704 organization_id -
+Members.Get memberID key 2704 member_id -
+Members.GetWithUser organizationID key 2704 organization_id -
+Members.GetWithUser memberID key 2704 member_id -
+Members.GetByUser organizationID key 2704 organization_id -
+Members.GetByUser userID key 2704 user_id -
+Members.GetByEmail organizationID key 2704 organization_id -
+Members.GetByEmail email key 2704 email -
+Members.List p.OrganizationID key 2704 organization_id -
 Members.List p.Role filter 1024 role -
 Members.List p.Search text 255 search -
 Members.List p.Limit page 0 limit -
-Members.ListByUser p.UserID key 255 user_id -
+Members.ListByUser p.UserID key 2704 user_id -
 Members.ListByUser p.Limit page 0 limit -
-Members.Count p.OrganizationID key 255 organization_id -
+Members.Count p.OrganizationID key 2704 organization_id -
 Members.Count p.Role filter 1024 role -
 Members.Count p.Search text 255 search -
 Members.Count p.Limit page 0 limit -
-Members.CountByUser p.UserID key 255 user_id -
+Members.CountByUser p.UserID key 2704 user_id -
 Members.CountByUser p.Limit page 0 limit -
-Members.Update organizationID key 255 organization_id -
-Members.Update memberID key 255 member_id -
+Members.Update organizationID key 2704 organization_id -
+Members.Update memberID key 2704 member_id -
 Members.Update p.Role roles 1024 role member.role
-Members.Leave organizationID key 255 organization_id -
-Members.Leave userID key 255 user_id -
-Members.Delete organizationID key 255 organization_id -
-Members.Delete memberID key 255 member_id -
+Members.Leave organizationID key 2704 organization_id -
+Members.Leave userID key 2704 user_id -
+Members.Delete organizationID key 2704 organization_id -
+Members.Delete memberID key 2704 member_id -
 
 Teams.Create p.ID own 255 id team.id
 Teams.Create p.OrganizationID required 255 organization_id -
 Teams.Create p.Name text 255 name team.name
 Teams.Create p.MaxTeams max 0 max_teams -
-Teams.Get organizationID key 255 organization_id -
-Teams.Get teamID key 255 team_id -
-Teams.GetWithOrganization organizationID key 255 organization_id -
-Teams.GetWithOrganization teamID key 255 team_id -
-Teams.List p.OrganizationID key 255 organization_id -
+Teams.Get organizationID key 2704 organization_id -
+Teams.Get teamID key 2704 team_id -
+Teams.GetWithOrganization organizationID key 2704 organization_id -
+Teams.GetWithOrganization teamID key 2704 team_id -
+Teams.List p.OrganizationID key 2704 organization_id -
 Teams.List p.Limit page 0 limit -
-Teams.Count p.OrganizationID key 255 organization_id -
+Teams.Count p.OrganizationID key 2704 organization_id -
 Teams.Count p.Limit page 0 limit -
-Teams.Update organizationID key 255 organization_id -
-Teams.Update teamID key 255 team_id -
+Teams.Update organizationID key 2704 organization_id -
+Teams.Update teamID key 2704 team_id -
 Teams.Update p.Name text 255 name team.name
-Teams.Delete p.OrganizationID key 255 organization_id -
-Teams.Delete p.TeamID key 255 team_id -
-Teams.RecountMembers organizationID key 255 organization_id -
+Teams.Delete p.OrganizationID key 2704 organization_id -
+Teams.Delete p.TeamID key 2704 team_id -
+Teams.RecountMembers organizationID key 2704 organization_id -
 
 TeamMembers.Create p.ID own 255 id -
-TeamMembers.Create p.OrganizationID key 255 organization_id -
-TeamMembers.Create p.TeamID key 255 team_id -
+TeamMembers.Create p.OrganizationID key 2704 organization_id -
+TeamMembers.Create p.TeamID key 2704 team_id -
 TeamMembers.Create p.UserID required 255 user_id -
 TeamMembers.Create p.MaxMembers max 0 max_members -
 TeamMembers.CreateMany ps.ID own 255 id -
-TeamMembers.CreateMany ps.OrganizationID key 255 organization_id -
-TeamMembers.CreateMany ps.TeamID key 255 team_id -
+TeamMembers.CreateMany ps.OrganizationID key 2704 organization_id -
+TeamMembers.CreateMany ps.TeamID key 2704 team_id -
 TeamMembers.CreateMany ps.UserID required 255 user_id -
 TeamMembers.CreateMany ps.MaxMembers max 0 max_members -
-TeamMembers.Get organizationID key 255 organization_id -
-TeamMembers.Get teamMemberID key 255 team_member_id -
-TeamMembers.GetWithUser organizationID key 255 organization_id -
-TeamMembers.GetWithUser teamMemberID key 255 team_member_id -
-TeamMembers.GetByUser organizationID key 255 organization_id -
-TeamMembers.GetByUser teamID key 255 team_id -
-TeamMembers.GetByUser userID key 255 user_id -
-TeamMembers.List p.OrganizationID key 255 organization_id -
-TeamMembers.List p.TeamID key 255 team_id -
+TeamMembers.Get organizationID key 2704 organization_id -
+TeamMembers.Get teamMemberID key 2704 team_member_id -
+TeamMembers.GetWithUser organizationID key 2704 organization_id -
+TeamMembers.GetWithUser teamMemberID key 2704 team_member_id -
+TeamMembers.GetByUser organizationID key 2704 organization_id -
+TeamMembers.GetByUser teamID key 2704 team_id -
+TeamMembers.GetByUser userID key 2704 user_id -
+TeamMembers.List p.OrganizationID key 2704 organization_id -
+TeamMembers.List p.TeamID key 2704 team_id -
 TeamMembers.List p.Limit page 0 limit -
-TeamMembers.ListByUser p.UserID key 255 user_id -
+TeamMembers.ListByUser p.UserID key 2704 user_id -
 TeamMembers.ListByUser p.Limit page 0 limit -
-TeamMembers.Count p.OrganizationID key 255 organization_id -
-TeamMembers.Count p.TeamID key 255 team_id -
+TeamMembers.Count p.OrganizationID key 2704 organization_id -
+TeamMembers.Count p.TeamID key 2704 team_id -
 TeamMembers.Count p.Limit page 0 limit -
-TeamMembers.Delete organizationID key 255 organization_id -
-TeamMembers.Delete teamMemberID key 255 team_member_id -
-TeamMembers.DeleteByUser organizationID key 255 organization_id -
-TeamMembers.DeleteByUser teamID key 255 team_id -
-TeamMembers.DeleteByUser userID key 255 user_id -
+TeamMembers.Delete organizationID key 2704 organization_id -
+TeamMembers.Delete teamMemberID key 2704 team_member_id -
+TeamMembers.DeleteByUser organizationID key 2704 organization_id -
+TeamMembers.DeleteByUser teamID key 2704 team_id -
+TeamMembers.DeleteByUser userID key 2704 user_id -
 
 Invitations.Create p.ID own 255 id invitation.id
 Invitations.Create p.OrganizationID required 255 organization_id -
@@ -535,36 +537,36 @@ Invitations.Create p.Role role 1024 role invitation.role
 Invitations.Create p.TeamIDs teams 255 team_id -
 Invitations.Create p.ExpiresAt future 0 expires_at invitation.expires_at
 Invitations.Create p.MaxPending max 0 max_pending -
-Invitations.Get organizationID key 255 organization_id -
-Invitations.Get invitationID key 255 invitation_id -
-Invitations.GetWithInviter organizationID key 255 organization_id -
-Invitations.GetWithInviter invitationID key 255 invitation_id -
-Invitations.GetByRecipient p.InvitationID key 255 invitation_id -
-Invitations.GetByRecipient p.UserID key 255 user_id -
-Invitations.GetPending organizationID key 255 organization_id -
-Invitations.GetPending email key 254 email -
-Invitations.List p.OrganizationID key 255 organization_id -
+Invitations.Get organizationID key 2704 organization_id -
+Invitations.Get invitationID key 2704 invitation_id -
+Invitations.GetWithInviter organizationID key 2704 organization_id -
+Invitations.GetWithInviter invitationID key 2704 invitation_id -
+Invitations.GetByRecipient p.InvitationID key 2704 invitation_id -
+Invitations.GetByRecipient p.UserID key 2704 user_id -
+Invitations.GetPending organizationID key 2704 organization_id -
+Invitations.GetPending email key 2704 email -
+Invitations.List p.OrganizationID key 2704 organization_id -
 Invitations.List p.TeamID text 255 team_id -
-Invitations.List p.Status text 255 status -
+Invitations.List p.Status text 2704 status -
 Invitations.List p.Limit page 0 limit -
-Invitations.ListByRecipient p.UserID key 255 user_id -
-Invitations.ListByRecipient p.Status text 255 status -
+Invitations.ListByRecipient p.UserID key 2704 user_id -
+Invitations.ListByRecipient p.Status text 2704 status -
 Invitations.ListByRecipient p.Limit page 0 limit -
-Invitations.Count p.OrganizationID key 255 organization_id -
+Invitations.Count p.OrganizationID key 2704 organization_id -
 Invitations.Count p.TeamID text 255 team_id -
-Invitations.Count p.Status text 255 status -
+Invitations.Count p.Status text 2704 status -
 Invitations.Count p.Limit page 0 limit -
-Invitations.Accept p.InvitationID key 255 invitation_id -
-Invitations.Accept p.UserID key 255 user_id -
+Invitations.Accept p.InvitationID key 2704 invitation_id -
+Invitations.Accept p.UserID key 2704 user_id -
 Invitations.Accept p.MaxMembers max 0 max_members -
 Invitations.Accept p.MaxTeamMembers max 0 max_team_members -
-Invitations.Reject p.InvitationID key 255 invitation_id -
-Invitations.Reject p.UserID key 255 user_id -
-Invitations.Cancel organizationID key 255 organization_id -
-Invitations.Cancel invitationID key 255 invitation_id -
-Invitations.CancelExpired organizationID key 255 organization_id -
-Invitations.Delete organizationID key 255 organization_id -
-Invitations.Delete invitationID key 255 invitation_id -
+Invitations.Reject p.InvitationID key 2704 invitation_id -
+Invitations.Reject p.UserID key 2704 user_id -
+Invitations.Cancel organizationID key 2704 organization_id -
+Invitations.Cancel invitationID key 2704 invitation_id -
+Invitations.CancelExpired organizationID key 2704 organization_id -
+Invitations.Delete organizationID key 2704 organization_id -
+Invitations.Delete invitationID key 2704 invitation_id -
 `
 
 type leaf struct {
@@ -776,6 +778,11 @@ type hostileCase struct {
 	stored any
 }
 
+func asJSON(text string) string {
+	quoted, _ := json.Marshal(text) // never fails for a string
+	return string(quoted)
+}
+
 func (l leaf) cases() (cases []hostileCase) {
 	add := func(name string, value any, reason string, stored any) {
 		cases = append(cases, hostileCase{name, value, reason, stored})
@@ -838,6 +845,11 @@ func (l leaf) cases() (cases []hostileCase) {
 				case stored == "":
 					h.reason = "empty"
 				}
+			case l.kind == "json" && h.reason == "":
+				if quoted := asJSON(h.text); utf8.RuneCountInString(quoted) <= l.limit {
+					add(h.name+", in quotes", quoted, "", quoted)
+				}
+				h.reason = refused(!json.Valid([]byte(h.text)), "not JSON")
 			case l.kind == "own" && h.text == "":
 				add(h.name, h.text, "", nil)
 				continue
@@ -1117,7 +1129,7 @@ func TestRefusedRows(t *testing.T) {
 				}
 			}
 			if _, ok := at.(*string); ok && hasMany && strings.HasSuffix(leaf, ".ID") {
-				for _, id := range []string{"", "a\x00b", "\xff", longText(256, 1), tenMegabytes} {
+				for _, id := range []string{"", "a\x00b", "\xff", longText(2705, 1), tenMegabytes} {
 					refuse(leaf, id)
 				}
 			}

@@ -274,7 +274,7 @@ func recipient(userID string, allowUnverified bool) dbgen.CheckRecipientParams {
 func (r InvitationRepository) GetPending(ctx context.Context, organizationID, email string) (Invitation, error) {
 	const op = "Invitations.GetPending"
 	email = canonicalEmail(email)
-	if err := check(op, id("organization_id", organizationID), key("email", email, maxEmail)); err != nil {
+	if err := check(op, id("organization_id", organizationID), key("email", email)); err != nil {
 		return Invitation{}, err
 	}
 	return get(ctx, r.repo(), op, (*queries).GetPendingInvitation, dbgen.GetPendingInvitationParams{
@@ -287,7 +287,7 @@ func (r InvitationRepository) GetPending(ctx context.Context, organizationID, em
 func (r InvitationRepository) List(ctx context.Context, p ListInvitationsParams) (Page[InvitationWithInviter], error) {
 	const op = "Invitations.List"
 	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID),
-		text("status", p.Status, maxID), pageOf(p.After, p.Limit)); err != nil {
+		text("status", p.Status, maxKey), pageOf(p.After, p.Limit)); err != nil {
 		return Page[InvitationWithInviter]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -319,7 +319,7 @@ func (r InvitationRepository) ListByRecipient(
 	ctx context.Context, p ListInvitationsByRecipientParams,
 ) (Page[ReceivedInvitation], error) {
 	const op = "Invitations.ListByRecipient"
-	if err := check(op, id("user_id", p.UserID), text("status", p.Status, maxID), pageOf(p.After, p.Limit)); err != nil {
+	if err := check(op, id("user_id", p.UserID), text("status", p.Status, maxKey), pageOf(p.After, p.Limit)); err != nil {
 		return Page[ReceivedInvitation]{}, err
 	}
 	after, asker := p.After.from(p.Newest), recipient(p.UserID, p.AllowUnverified)
@@ -349,7 +349,7 @@ func (r InvitationRepository) AllByRecipient(
 func (r InvitationRepository) Count(ctx context.Context, p ListInvitationsParams) (int64, error) {
 	const op = "Invitations.Count"
 	if err := check(op, id("organization_id", p.OrganizationID), text("team_id", p.TeamID, maxID),
-		text("status", p.Status, maxID), pageOf(p.After, p.Limit)); err != nil {
+		text("status", p.Status, maxKey), pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountInvitations, dbgen.CountInvitationsParams{

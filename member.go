@@ -222,7 +222,7 @@ func (r MemberRepository) GetByUser(ctx context.Context, organizationID, userID 
 func (r MemberRepository) GetByEmail(ctx context.Context, organizationID, email string) (Member, error) {
 	const op = "Members.GetByEmail"
 	email = canonicalEmail(email)
-	if err := check(op, id("organization_id", organizationID), key("email", email, maxEmail)); err != nil {
+	if err := check(op, id("organization_id", organizationID), key("email", email)); err != nil {
 		return Member{}, err
 	}
 	return get(ctx, r.repo(), op, (*queries).GetMemberByEmail, dbgen.GetMemberByEmailParams{

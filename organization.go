@@ -94,7 +94,7 @@ type OrganizationRepository struct{ door }
 func (r OrganizationRepository) Create(ctx context.Context, p CreateOrganizationParams) (Organization, error) {
 	const op = "Organizations.Create"
 	if err := check(op, text("id", p.ID, maxID), text("name", p.Name, maxName), required("slug", p.Slug, maxSlug),
-		optional("logo", p.Logo, maxURL), optional("metadata", p.Metadata, maxMetadata),
+		optional("logo", p.Logo, maxURL), jsonText("metadata", p.Metadata, maxMetadata),
 		required("owner_id", p.OwnerID, maxID)); err != nil {
 		return Organization{}, err
 	}
@@ -117,7 +117,7 @@ func (r OrganizationRepository) Get(ctx context.Context, organizationID string) 
 // GetBySlug returns the organization with that slug, or [ErrNotFound].
 func (r OrganizationRepository) GetBySlug(ctx context.Context, slug string) (Organization, error) {
 	const op = "Organizations.GetBySlug"
-	if err := check(op, key("slug", slug, maxSlug)); err != nil {
+	if err := check(op, key("slug", slug)); err != nil {
 		return Organization{}, err
 	}
 	return get(ctx, r.repo(), op, (*queries).GetOrganizationBySlug, slug, toOrganization)
@@ -196,7 +196,7 @@ func (r OrganizationRepository) Update(
 	if err := check(op, id("organization_id", organizationID), p.Name.notNull("name"), p.Slug.notNull("slug"),
 		optional("name", p.Name.value, maxName), optionalRequired("slug", p.Slug.value, maxSlug), optional("logo",
 			p.Logo.value, maxURL),
-		optional("metadata", p.Metadata.value, maxMetadata)); err != nil {
+		jsonText("metadata", p.Metadata.value, maxMetadata)); err != nil {
 		return Organization{}, err
 	}
 	row, err := repo.Update(ctx, r.repo(), op, (*queries).UpdateOrganization, dbgen.UpdateOrganizationParams{

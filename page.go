@@ -92,7 +92,7 @@ func (c *Cursor) UnmarshalText(encoded []byte) error {
 	}
 	at := repo.Instant(int64(binary.BigEndian.Uint64(raw)))
 	row := string(raw[8:])
-	if err := check(op, required("cursor", row, maxID)); err != nil {
+	if err := check(op, required("cursor", row, maxKey)); err != nil {
 		return err
 	}
 	if at.Year() < -4712 || at.Year() > 294_276 { // what a timestamp can be
@@ -104,7 +104,7 @@ func (c *Cursor) UnmarshalText(encoded []byte) error {
 
 // pageOf checks where a page begins and how long it is.
 func pageOf(after Cursor, limit int) fault {
-	if f := text("after", after.id, maxID); f.reason != "" {
+	if f := text("after", after.id, maxKey); f.reason != "" {
 		return f
 	}
 	return pageSize(limit)

@@ -25,8 +25,7 @@ func init() {
 		return nil
 	}
 	lend := func(f fault) bridge.Fault { return bridge.Fault{Field: f.field, Reason: f.reason, Lookup: f.lookup} }
-	bridge.ID = func(field, s string) bridge.Fault { return lend(id(field, s)) }
-	bridge.Key = func(field, s string, limit int) bridge.Fault { return lend(key(field, s, limit)) }
+	bridge.Key = func(field, s string) bridge.Fault { return lend(key(field, s)) }
 	bridge.Required = func(field, s string, limit int) bridge.Fault { return lend(required(field, s, limit)) }
 	bridge.Duration = func(field string, d time.Duration) bridge.Fault { return lend(duration(field, d)) }
 	bridge.Instant = func(field string, t time.Time) bridge.Fault {

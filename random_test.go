@@ -274,7 +274,7 @@ func (f *fuzzer) sessions(ctx context.Context) {
 		read, err := f.s.Sessions.Get(ctx, f.cast.owner.ID, session.ID)
 		f.same("Sessions.Get", read, err, ip, agent)
 	}
-	token := f.required("token", 512)
+	token := f.required("token", 2704)
 	if _, err := f.s.Sessions.GetByToken(ctx, authdb.Secret(token.text)); errors.Is(err, authdb.ErrInvalidInput) == token.ok() || !errors.Is(err, authdb.ErrNotFound) {
 		f.t.Errorf("Sessions.GetByToken(%+.200q): %v", token.text, err)
 	}
@@ -323,6 +323,7 @@ func (f *fuzzer) verifications(ctx context.Context) {
 func (f *fuzzer) organizations(ctx context.Context) {
 	name, slug := f.optional("name", 255), f.required("slug", 63)
 	logo, metadata := f.optional("logo", 2048), f.optional("metadata", 65_536)
+	metadata.text = asJSON(metadata.text)
 	org, err := f.s.Organizations.Create(ctx, authdb.CreateOrganizationParams{
 		Name: name.text, Slug: slug.text, Logo: &logo.text, Metadata: &metadata.text, OwnerID: f.cast.owner.ID, DefaultTeam: true,
 	})

@@ -87,7 +87,7 @@ func getFull[P, R, T, L any](
 // keysOf returns the keys of rows, each once, for a query.
 func keysOf[P any](l *loader, rows []P, key func(P) string) []string {
 	keys := distinct(rows, key)
-	l.check(eachOf("id", keys, maxID))
+	l.check(eachOf("id", keys, maxKey))
 	return keys
 }
 

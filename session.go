@@ -226,7 +226,7 @@ func (r SessionRepository) Get(ctx context.Context, userID, sessionID string) (S
 // that is asked for.
 func (r SessionRepository) Authenticate(ctx context.Context, token Secret) (Authentication, error) {
 	const op = "Sessions.Authenticate"
-	if err := check(op, key("token", token, maxToken)); err != nil {
+	if err := check(op, key("token", token)); err != nil {
 		return Authentication{}, err
 	}
 	if r.repo().Plugins != (repo.Plugins{}) {
@@ -242,7 +242,7 @@ func (r SessionRepository) Authenticate(ctx context.Context, token Secret) (Auth
 // Authenticate would say so, of who is banned. It returns [ErrInvalidInput].
 func (r SessionRepository) AuthenticateMany(ctx context.Context, tokens []Secret) ([]Authentication, error) {
 	const op = "Sessions.AuthenticateMany"
-	if err := check(op, eachOf("token", tokens, maxToken)); err != nil {
+	if err := check(op, eachOf("token", tokens, maxKey)); err != nil {
 		return nil, err
 	}
 	if plugins := r.repo().Plugins; plugins != (repo.Plugins{}) {
@@ -260,7 +260,7 @@ func (r SessionRepository) AuthenticateMany(ctx context.Context, tokens []Secret
 // that nobody has deleted is returned too.
 func (r SessionRepository) GetByToken(ctx context.Context, token Secret) (Session, error) {
 	const op = "Sessions.GetByToken"
-	if err := check(op, key("token", token, maxToken)); err != nil {
+	if err := check(op, key("token", token)); err != nil {
 		return Session{}, err
 	}
 	row, err := r.repo().GetSessionByToken(ctx, op, string(token))
@@ -271,7 +271,7 @@ func (r SessionRepository) GetByToken(ctx context.Context, token Secret) (Sessio
 // session is left out. It does not look at ExpiresAt. It returns [ErrInvalidInput].
 func (r SessionRepository) ListByTokens(ctx context.Context, tokens []Secret) ([]SessionWithUser, error) {
 	const op = "Sessions.ListByTokens"
-	if err := check(op, eachOf("token", tokens, maxToken)); err != nil {
+	if err := check(op, eachOf("token", tokens, maxKey)); err != nil {
 		return nil, err
 	}
 	rows, err := repo.Read(ctx, r.repo(), op, (*queries).ListSessionsByTokens, distinct(tokens, plain))
@@ -321,7 +321,7 @@ func (r SessionRepository) Count(ctx context.Context, p ListSessionsParams) (int
 // the Authenticator's NoRefresh, or make a new session in time.
 func (r SessionRepository) UpdateByToken(ctx context.Context, token Secret, p UpdateSessionParams) (Session, error) {
 	const op = "Sessions.UpdateByToken"
-	if err := check(op, key("token", token, maxToken), p.ExpiresAt.notNull("expires_at"),
+	if err := check(op, key("token", token), p.ExpiresAt.notNull("expires_at"),
 		instant("expires_at", p.ExpiresAt.value),
 		optional("ip_address", p.IPAddress.value, maxIPAddress),
 		optional("user_agent", p.UserAgent.value, maxUserAgent)); err != nil {
@@ -353,7 +353,7 @@ func (r SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams) 
 	if p.UpdateAge == 0 {
 		p.UpdateAge = r.repo().Settings().SessionUpdateAge
 	}
-	if err := check(op, key("token", p.Token, maxToken), duration("lifetime", p.Lifetime),
+	if err := check(op, key("token", p.Token), duration("lifetime", p.Lifetime),
 		duration("update_age", p.UpdateAge)); err != nil {
 		return RefreshedSession{}, err
 	}
@@ -369,7 +369,7 @@ func (r SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams) 
 // no member, [ErrNotFound] if the session is not live or another's, or [ErrInvalidInput].
 func (r SessionRepository) SetActiveOrganization(ctx context.Context, p SetActiveOrganizationParams) (Session, error) {
 	const op = "Sessions.SetActiveOrganization"
-	if err := check(op, id("user_id", p.UserID), key("token", p.Token, maxToken),
+	if err := check(op, id("user_id", p.UserID), key("token", p.Token),
 		text("organization_id", p.OrganizationID, maxID)); err != nil {
 		return Session{}, err
 	}
@@ -384,7 +384,7 @@ func (r SessionRepository) SetActiveOrganization(ctx context.Context, p SetActiv
 // [ErrNotFound] if the session is not live or another's, or [ErrInvalidInput].
 func (r SessionRepository) SetActiveTeam(ctx context.Context, p SetActiveTeamParams) (Session, error) {
 	const op = "Sessions.SetActiveTeam"
-	if err := check(op, id("user_id", p.UserID), key("token", p.Token, maxToken),
+	if err := check(op, id("user_id", p.UserID), key("token", p.Token),
 		text("team_id", p.TeamID, maxID)); err != nil {
 		return Session{}, err
 	}
@@ -408,7 +408,7 @@ func (r SessionRepository) Delete(ctx context.Context, userID, sessionID string)
 // DeleteByToken signs out the session with that token. It returns [ErrNotFound].
 func (r SessionRepository) DeleteByToken(ctx context.Context, token Secret) error {
 	const op = "Sessions.DeleteByToken"
-	if err := check(op, key("token", token, maxToken)); err != nil {
+	if err := check(op, key("token", token)); err != nil {
 		return err
 	}
 	return deleted(op, repo.Delete(ctx, r.repo(), op, (*queries).DeleteSessionByToken, string(token)))
@@ -418,7 +418,7 @@ func (r SessionRepository) DeleteByToken(ctx context.Context, token Secret) erro
 // [ErrInvalidInput].
 func (r SessionRepository) DeleteByTokens(ctx context.Context, tokens []Secret) (int64, error) {
 	const op = "Sessions.DeleteByTokens"
-	if err := check(op, eachOf("token", tokens, maxToken)); err != nil {
+	if err := check(op, eachOf("token", tokens, maxKey)); err != nil {
 		return 0, err
 	}
 	n, err := repo.Count(ctx, r.repo(), op, (*queries).DeleteSessionsByTokens, each(tokens, plain))

@@ -187,7 +187,7 @@ func (r UserRepository) Get(ctx context.Context, userID string) (User, error) {
 func (r UserRepository) GetByEmail(ctx context.Context, email string) (User, error) {
 	const op = "Users.GetByEmail"
 	email = canonicalEmail(email)
-	if err := check(op, key("email", email, maxEmail)); err != nil {
+	if err := check(op, key("email", email)); err != nil {
 		return User{}, err
 	}
 	return get(ctx, r.repo(), op, (*queries).GetUserByEmail, email, toUser)
@@ -279,7 +279,7 @@ func (r UserRepository) SetEmail(ctx context.Context, userID string, p SetEmailP
 func (r UserRepository) VerifyEmail(ctx context.Context, userID string, p VerifyEmailParams) (VerifiedUser, error) {
 	const op = "Users.VerifyEmail"
 	p.Email = canonicalEmail(p.Email)
-	if err := check(op, id("user_id", userID), key("email", p.Email, maxEmail)); err != nil {
+	if err := check(op, id("user_id", userID), key("email", p.Email)); err != nil {
 		return VerifiedUser{}, err
 	}
 	row, revoked, err := r.repo().VerifyUserEmail(ctx, op, dbgen.VerifyUserEmailParams{

@@ -1,14 +1,16 @@
 package authdb
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 	"unicode/utf8"
 )
 
-// Limits of text columns, in characters. The database has none but that of its indexes (2,704 bytes), whose error
-// names no field; what passes here fits them.
+// Limits of what is written, in characters. The database has none but that of its indexes (2,704 bytes), whose error
+// names no field; what passes here fits them. What is looked up may be as long as a row can hold: others write it, too.
 const (
+	maxKey        = 2704
 	maxID         = 255 // ids, provider ids and an account's id at its provider
 	maxToken      = 512 // session tokens and verification identifiers
 	maxEmail      = 254
@@ -46,14 +48,14 @@ func check(op string, faults ...fault) error {
 }
 
 // key checks a key that rows are looked up by.
-func key[T ~string](field string, s T, limit int) fault {
-	f := required(field, s, limit)
+func key[T ~string](field string, s T) fault {
+	f := required(field, s, maxKey)
 	f.lookup = true
 	return f
 }
 
 // id checks the id of a row that is looked up.
-func id(field, s string) fault { return key(field, s, maxID) }
+func id(field, s string) fault { return key(field, s) }
 
 // required checks text that may not be empty.
 func required[T ~string](field string, s T, limit int) fault {
@@ -83,6 +85,15 @@ func optional[T ~string](field string, s *T, limit int) fault {
 		return fault{}
 	}
 	return text(field, *s, limit)
+}
+
+// jsonText checks text that may be absent, and else is JSON: the other side parses it, and fails on all else.
+func jsonText(field string, s *string, limit int) fault {
+	f := optional(field, s, limit)
+	if f.reason == "" && s != nil && !json.Valid([]byte(*s)) {
+		f.reason = "not JSON"
+	}
+	return f
 }
 
 // optionalRequired checks text that may be absent, but not empty.

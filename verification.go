@@ -113,7 +113,7 @@ func (r VerificationRepository) Get(ctx context.Context, verificationID string) 
 // has expired: an older one is never taken in its place. It does not use the verification up.
 func (r VerificationRepository) GetByIdentifier(ctx context.Context, identifier Secret) (Verification, error) {
 	const op = "Verifications.GetByIdentifier"
-	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
+	if err := check(op, key("identifier", identifier)); err != nil {
 		return Verification{}, err
 	}
 	return get(ctx, r.repo(), op, (*queries).GetVerificationByIdentifier, dbgen.GetVerificationByIdentifierParams{
@@ -125,7 +125,7 @@ func (r VerificationRepository) GetByIdentifier(ctx context.Context, identifier 
 // [ErrInvalidInput].
 func (r VerificationRepository) List(ctx context.Context, p ListVerificationsParams) (Page[Verification], error) {
 	const op = "Verifications.List"
-	if err := check(op, key("identifier", p.Identifier, maxToken), pageOf(p.After, p.Limit)); err != nil {
+	if err := check(op, key("identifier", p.Identifier), pageOf(p.After, p.Limit)); err != nil {
 		return Page[Verification]{}, err
 	}
 	after := p.After.from(p.Newest)
@@ -149,7 +149,7 @@ func (r VerificationRepository) All(ctx context.Context, p ListVerificationsPara
 // [ErrInvalidInput].
 func (r VerificationRepository) Count(ctx context.Context, p ListVerificationsParams) (int64, error) {
 	const op = "Verifications.Count"
-	if err := check(op, key("identifier", p.Identifier, maxToken), pageOf(p.After, p.Limit)); err != nil {
+	if err := check(op, key("identifier", p.Identifier), pageOf(p.After, p.Limit)); err != nil {
 		return 0, err
 	}
 	return get(ctx, r.repo(), op, (*queries).CountVerifications, string(p.Identifier), itself)
@@ -161,7 +161,7 @@ func (r VerificationRepository) Count(ctx context.Context, p ListVerificationsPa
 // It suits an identifier that holds the secret, such as "reset-password:" and a token.
 func (r VerificationRepository) Consume(ctx context.Context, identifier Secret) (Verification, error) {
 	const op = "Verifications.Consume"
-	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
+	if err := check(op, key("identifier", identifier)); err != nil {
 		return Verification{}, err
 	}
 	row, err := r.repo().ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{Identifier: string(identifier)})
@@ -172,7 +172,7 @@ func (r VerificationRepository) Consume(ctx context.Context, identifier Secret) 
 // It counts no attempts: for a value that can be guessed there is ConsumeCode.
 func (r VerificationRepository) ConsumeValue(ctx context.Context, identifier, value Secret) (Verification, error) {
 	const op = "Verifications.ConsumeValue"
-	if err := check(op, key("identifier", identifier, maxToken), text("value", value, maxValue)); err != nil {
+	if err := check(op, key("identifier", identifier), text("value", value, maxValue)); err != nil {
 		return Verification{}, err
 	}
 	row, err := r.repo().ConsumeVerification(ctx, op, dbgen.ConsumeVerificationParams{
@@ -192,7 +192,7 @@ func (r VerificationRepository) ConsumeCode(ctx context.Context, p ConsumeCodePa
 	if p.MaxAttempts == 0 {
 		p.MaxAttempts = 3
 	}
-	if err := check(op, key("identifier", p.Identifier, maxToken), required("code", p.Code, maxToken),
+	if err := check(op, key("identifier", p.Identifier), required("code", p.Code, maxToken),
 		limitOf("max_attempts", p.MaxAttempts)); err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func (r VerificationRepository) UpdateByIdentifier(
 	ctx context.Context, identifier Secret, p UpdateVerificationParams,
 ) (int64, error) {
 	const op = "Verifications.UpdateByIdentifier"
-	if err := p.check(op, key("identifier", identifier, maxToken)); err != nil {
+	if err := p.check(op, key("identifier", identifier)); err != nil {
 		return 0, err
 	}
 	query := (*queries).UpdateVerificationsByIdentifier
@@ -247,7 +247,7 @@ func (r VerificationRepository) Delete(ctx context.Context, verificationID strin
 // [ErrInvalidInput].
 func (r VerificationRepository) DeleteByIdentifier(ctx context.Context, identifier Secret) (int64, error) {
 	const op = "Verifications.DeleteByIdentifier"
-	if err := check(op, key("identifier", identifier, maxToken)); err != nil {
+	if err := check(op, key("identifier", identifier)); err != nil {
 		return 0, err
 	}
 	n, err := repo.Count(ctx, r.repo(), op, (*queries).DeleteVerificationsByIdentifier, string(identifier))

@@ -106,7 +106,7 @@ type BanParams struct {
 // [authdb.ErrNotPermitted] if By is the user or lacks the permission user:ban, or [authdb.ErrInvalidInput].
 func (u *Users) Ban(ctx context.Context, p BanParams) ([]authdb.Session, error) {
 	const op = "admin.Ban"
-	if err := bridge.Check(op, bridge.ID("user_id", p.UserID), bridge.Text("by", p.By, maxRole),
+	if err := bridge.Check(op, bridge.Key("user_id", p.UserID), bridge.Text("by", p.By, maxRole),
 		bridge.Text("reason", p.Reason, maxReason), bridge.Instant("expires", p.Expires)); err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ type UnbanParams struct {
 // lacks the permission user:ban, or [authdb.ErrInvalidInput].
 func (u *Users) Unban(ctx context.Context, p UnbanParams) error {
 	const op = "admin.Unban"
-	if err := bridge.Check(op, bridge.ID("user_id", p.UserID), bridge.Text("by", p.By, maxRole)); err != nil {
+	if err := bridge.Check(op, bridge.Key("user_id", p.UserID), bridge.Text("by", p.By, maxRole)); err != nil {
 		return err
 	}
 	a := u.administer(p.UserID, p.By, "ban")
@@ -159,7 +159,7 @@ func (u *Users) SetRole(ctx context.Context, p SetRoleParams) error {
 	const op = "admin.SetRole"
 	role := strings.Join(p.Roles, ",")
 	faults := []bridge.Fault{
-		bridge.ID("user_id", p.UserID), bridge.Text("by", p.By, maxRole), bridge.Required("roles", role, maxRole),
+		bridge.Key("user_id", p.UserID), bridge.Text("by", p.By, maxRole), bridge.Required("roles", role, maxRole),
 	}
 	for _, r := range p.Roles {
 		_, known := u.options.Rules.Roles[r]
@@ -256,7 +256,7 @@ type ImpersonateParams struct {
 // [authdb.ErrInvalidInput].
 func (u *Users) Impersonate(ctx context.Context, p ImpersonateParams) (authdb.Session, error) {
 	const op = "admin.Impersonate"
-	if err := bridge.Check(op, bridge.ID("user_id", p.UserID), bridge.ID("by", p.By),
+	if err := bridge.Check(op, bridge.Key("user_id", p.UserID), bridge.Key("by", p.By),
 		bridge.Text("ip_address", p.IPAddress, 255), bridge.Text("user_agent", p.UserAgent, 1024)); err != nil {
 		return authdb.Session{}, err
 	}
@@ -288,8 +288,8 @@ type StopParams struct {
 // [authdb.ErrNotFound] if the one is not of the other's making, or that is not live: then nothing ends.
 func (u *Users) StopImpersonating(ctx context.Context, p StopParams) (authdb.Session, error) {
 	const op = "admin.StopImpersonating"
-	if err := bridge.Check(op, bridge.Key("token", string(p.Token), 512),
-		bridge.Key("admin_token", string(p.AdminToken), 512)); err != nil {
+	if err := bridge.Check(op, bridge.Key("token", string(p.Token)),
+		bridge.Key("admin_token", string(p.AdminToken))); err != nil {
 		return authdb.Session{}, err
 	}
 	own, err := bridge.Repo(u.store).StopImpersonating(ctx, op, admindb.StopImpersonatingParams{

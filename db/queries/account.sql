@@ -35,7 +35,7 @@ LIMIT (SELECT @row_limit::integer);
 SELECT pg_catalog.count(*) FROM account WHERE user_id = @user_id;
 
 -- name: LinkAccount :one
--- Again for the same user, it takes the newer tokens; another user's identity stays as it is.
+-- Again for the same user, it takes the newer tokens and adds the scopes; another user's identity stays as it is.
 WITH linked AS (
     INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
         access_token_expires_at, refresh_token_expires_at, scope, created_at, updated_at)
@@ -47,7 +47,16 @@ WITH linked AS (
         id_token = coalesce(excluded.id_token, account.id_token),
         access_token_expires_at = coalesce(excluded.access_token_expires_at, account.access_token_expires_at),
         refresh_token_expires_at = coalesce(excluded.refresh_token_expires_at, account.refresh_token_expires_at),
-        scope = coalesce(excluded.scope, account.scope),
+        scope = (
+            SELECT pg_catalog.string_agg(granted.scope, ',' ORDER BY granted.place)
+            FROM (
+                SELECT pg_catalog.btrim(s.scope) AS scope, pg_catalog.min(s.place) AS place
+                FROM pg_catalog.unnest(pg_catalog.string_to_array(
+                    coalesce(account.scope, '') || ',' || coalesce(excluded.scope, ''), ',')) WITH ORDINALITY s (scope, place)
+                GROUP BY pg_catalog.btrim(s.scope)
+            ) granted
+            WHERE granted.scope <> ''
+        ),
         updated_at = @now
     WHERE account.user_id = excluded.user_id
     RETURNING id

@@ -15,10 +15,8 @@ var (
 	Error func(op string, err error, refusals map[repo.RefusalError]error) error
 	// Check is the *authdb.Error for the first fault, or nil.
 	Check func(op string, faults ...Fault) error
-	// ID checks the id of a row that is looked up.
-	ID func(field, id string) Fault
-	// Key checks a key of at most limit characters that rows are looked up by.
-	Key func(field, s string, limit int) Fault
+	// Key checks an id or another key that rows are looked up by.
+	Key func(field, s string) Fault
 	// Required checks a text that may not be empty.
 	Required func(field, s string, limit int) Fault
 	// Text checks a text that may be empty.

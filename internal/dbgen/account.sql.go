@@ -270,7 +270,16 @@ WITH linked AS (
         id_token = coalesce(excluded.id_token, account.id_token),
         access_token_expires_at = coalesce(excluded.access_token_expires_at, account.access_token_expires_at),
         refresh_token_expires_at = coalesce(excluded.refresh_token_expires_at, account.refresh_token_expires_at),
-        scope = coalesce(excluded.scope, account.scope),
+        scope = (
+            SELECT pg_catalog.string_agg(granted.scope, ',' ORDER BY granted.place)
+            FROM (
+                SELECT pg_catalog.btrim(s.scope) AS scope, pg_catalog.min(s.place) AS place
+                FROM pg_catalog.unnest(pg_catalog.string_to_array(
+                    coalesce(account.scope, '') || ',' || coalesce(excluded.scope, ''), ',')) WITH ORDINALITY s (scope, place)
+                GROUP BY pg_catalog.btrim(s.scope)
+            ) granted
+            WHERE granted.scope <> ''
+        ),
         updated_at = $11
     WHERE account.user_id = excluded.user_id
     RETURNING id
@@ -292,7 +301,7 @@ type LinkAccountParams struct {
 	Now                   time.Time
 }
 
-// Again for the same user, it takes the newer tokens; another user's identity stays as it is.
+// Again for the same user, it takes the newer tokens and adds the scopes; another user's identity stays as it is.
 func (q *Queries) LinkAccount(ctx context.Context, arg LinkAccountParams) (string, error) {
 	row := q.db.QueryRow(ctx, linkAccount,
 		arg.ID,
