@@ -963,7 +963,9 @@ func (a *aviary) refusals() {
 		}},
 		{authdb.ErrExpired, `UPDATE invitation SET expires_at = '2000-01-01'`, accept(c.guest.ID, authdb.AcceptInvitationParams{})},
 		{authdb.ErrLastOwner, "", func(s *authdb.Store) error { return s.Members.Leave(ctx, c.org.ID, c.owner.ID) }},
-		{authdb.ErrLastOwner, "", func(s *authdb.Store) error { return s.Members.Delete(ctx, c.org.ID, ownerMember) }},
+		{authdb.ErrLastOwner, "", func(s *authdb.Store) error {
+			return s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: c.org.ID, MemberID: ownerMember})
+		}},
 		{authdb.ErrLastOwner, "", func(s *authdb.Store) error {
 			return errOf(s.Members.Update(ctx, c.org.ID, ownerMember, authdb.UpdateMemberParams{Role: authdb.Set(newCanary(valueCanary))}))
 		}},

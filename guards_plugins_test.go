@@ -36,7 +36,7 @@ func withPlugins(all []scenario) []scenario {
 			}
 		}
 	}
-	return slices.Concat(all, platformScenarios(), banScenarios(), adminScenarios())
+	return slices.Concat(all, platformScenarios(), banScenarios(), adminScenarios(), actorScenarios())
 }
 
 // platformScenarios are about what the plugins say of who is signed in.
@@ -398,4 +398,89 @@ func adminScenarios() []scenario {
 		},
 		{name: "acting as another ends into no session that is not there", given: borrows, do: stop("bob1", "nobody"), fails: authdb.ErrNotFound},
 	}
+}
+
+// actorScenarios are about on whose behalf something is done in an organization: ann's, who is an admin, and others'.
+func actorScenarios() (all []scenario) {
+	by := func(user string) authdb.Actor {
+		return authdb.By(user, permission.Rules{}, permission.Roles{"hr": {"member": {"update", "delete"}, "invitation": {"create"}}})
+	}
+	for verb, c := range map[string]struct {
+		do      func(ctx context.Context, s *authdb.Store, member, role string, by authdb.Actor) error
+		changes string // of cyd, who is a member
+		owner   string // of olga, by otto who is an owner, too
+	}{
+		"change": {
+			do: func(ctx context.Context, s *authdb.Store, member, role string, by authdb.Actor) error {
+				return errOf(s.Members.Update(ctx, "acme", member, authdb.UpdateMemberParams{Role: authdb.Set(role), By: by}))
+			},
+			changes: `~ member acme-cyd role=admin`,
+			owner:   `~ member acme-olga role=admin`,
+		},
+		"remove": {
+			do: func(ctx context.Context, s *authdb.Store, member, _ string, by authdb.Actor) error {
+				return s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: "acme", MemberID: member, By: by})
+			},
+			changes: "- member acme-cyd\n~ invitation to-cyd status=canceled",
+			owner:   "- member acme-olga\n~ session olga1 active_organization_id=NULL updated",
+		},
+		"invite": {
+			do: func(ctx context.Context, s *authdb.Store, member, role string, by authdb.Actor) error {
+				email := map[string]string{"acme-cyd": "hal@x.io", "acme-olga": "hal@x.io"}[member]
+				if member == "acme-olga" {
+					role = "owner"
+				}
+				return errOf(s.Invitations.Create(ctx, authdb.CreateInvitationParams{
+					OrganizationID: "acme", InviterID: "olga", Email: email, Role: role, By: by,
+				}))
+			},
+			changes: `+ invitation new1 email=hal@x.io expires_at=06-03T12:00:00 inviter_id=olga organization_id=acme role=admin status=pending`,
+			owner:   `+ invitation new1 email=hal@x.io expires_at=06-03T12:00:00 inviter_id=olga organization_id=acme role=owner status=pending`,
+		},
+	} {
+		const given = `INSERT INTO member (id, organization_id, user_id, role, created_at) VALUES
+			('acme-cyd', 'acme', 'cyd', 'member', '2026-01-01'), ('acme-otto', 'acme', 'otto', 'owner', '2026-01-01'),
+			('acme-dan', 'acme', 'dan', 'member,hr', '2026-01-01');`
+		does := func(member, role string, by authdb.Actor) operation {
+			return func(ctx context.Context, s *authdb.Store) error { return c.do(ctx, s, member, role, by) }
+		}
+		for _, sc := range []scenario{
+			{name: "an admin", do: does("acme-cyd", "admin", by("ann")), changes: c.changes},
+			{name: "an owner", do: does("acme-cyd", "admin", by("otto")), changes: c.changes},
+			{name: "a role of the organization's own", do: does("acme-cyd", "admin", by("dan")), changes: c.changes},
+			{name: "a member", do: does("acme-cyd", "admin", by("bob")), fails: authdb.ErrNotPermitted},
+			{name: "a stranger", do: does("acme-cyd", "admin", by("eve")), fails: authdb.ErrNotPermitted},
+			{
+				name: "an owner elsewhere", given: `DELETE FROM member WHERE id = 'acme-otto'`,
+				do: does("acme-cyd", "admin", by("otto")), fails: authdb.ErrNotPermitted,
+			},
+			{name: "an admin, about an owner", do: does("acme-olga", "admin", by("ann")), fails: authdb.ErrNotPermitted},
+			{name: "an owner, about an owner", do: does("acme-olga", "admin", by("otto")), changes: c.owner},
+			{
+				name: "an admin who is just losing it", rival: `UPDATE member SET role = 'member' WHERE id = 'acme-ann'`,
+				do: does("acme-cyd", "admin", by("ann")), fails: authdb.ErrNotPermitted, changes: `~ member acme-ann role=member`,
+			},
+			{
+				name: "an owner, where no role grants it", changes: c.changes,
+				do: does("acme-cyd", "admin", authdb.By("otto", permission.Rules{Roles: permission.Roles{"admin": nil}})),
+			},
+			{
+				name: "an admin, where no role grants it", fails: authdb.ErrNotPermitted,
+				do: does("acme-cyd", "admin", authdb.By("ann", permission.Rules{Roles: permission.Roles{"admin": nil}})),
+			},
+		} {
+			sc.name, sc.given = verb+" by "+sc.name, given+sc.given
+			all = append(all, sc)
+		}
+	}
+	for name, by := range map[string]authdb.Actor{"an admin": by("ann"), "a role of the organization's own": by("dan")} {
+		all = append(all, scenario{
+			name: "nobody makes himself an owner: " + name, fails: authdb.ErrNotPermitted,
+			given: `INSERT INTO member (id, organization_id, user_id, role, created_at) VALUES ('acme-dan', 'acme', 'dan', 'hr', '2026-01-01')`,
+			do: func(ctx context.Context, s *authdb.Store) error {
+				return errOf(s.Members.Update(ctx, "acme", "acme-ann", authdb.UpdateMemberParams{Role: authdb.Set("admin,owner"), By: by}))
+			},
+		})
+	}
+	return all
 }

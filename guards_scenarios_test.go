@@ -802,7 +802,9 @@ func doSetRole(organization, member, role string) operation {
 }
 
 func doRemoveMember(organization, member string) operation {
-	return func(ctx context.Context, s *authdb.Store) error { return s.Members.Delete(ctx, organization, member) }
+	return func(ctx context.Context, s *authdb.Store) error {
+		return s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: organization, MemberID: member})
+	}
 }
 
 func doLeave(organization, user string) operation {

@@ -24,6 +24,7 @@ import (
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
 	"github.com/zerostarter/authdb/internal/repo"
+	"github.com/zerostarter/authdb/permission"
 )
 
 // arguments walks through the arguments of methods and lets fill set each leaf: a text, a time, a number, a duration.
@@ -55,6 +56,12 @@ func (a arguments) visit(method, leaf string, v reflect.Value) bool {
 		return a.fill(method, leaf, at)
 	case *authdb.Secret:
 		return a.fill(method, leaf, (*string)(at))
+	case *authdb.Actor:
+		var user string
+		if a.fill(method, leaf, &user) {
+			*at = authdb.By(user, permission.Rules{})
+		}
+		return true
 	case *authdb.Cursor, *int32:
 		return false
 	case *authdb.Change[string]:
@@ -245,6 +252,7 @@ func (c *cast) text(method, leaf string) string {
 //
 //	key       a row is looked up by it: a faulty one is also ErrNotFound
 //	required  not empty
+//	actor     who acts: not empty, where anybody is named
 //	text      may be empty
 //	json      text that is JSON
 //	role      roles; where it is empty or white space, a member's
@@ -474,10 +482,12 @@ Members.CountByUser p.Limit page 0 limit -
 Members.Update organizationID key 2704 organization_id -
 Members.Update memberID key 2704 member_id -
 Members.Update p.Role roles 1024 role member.role
+Members.Update p.By actor 2704 by -
 Members.Leave organizationID key 2704 organization_id -
 Members.Leave userID key 2704 user_id -
-Members.Delete organizationID key 2704 organization_id -
-Members.Delete memberID key 2704 member_id -
+Members.Delete p.OrganizationID key 2704 organization_id -
+Members.Delete p.By actor 2704 by -
+Members.Delete p.MemberID key 2704 member_id -
 
 Teams.Create p.ID own 255 id team.id
 Teams.Create p.OrganizationID required 255 organization_id -
@@ -537,6 +547,7 @@ Invitations.Create p.Role role 1024 role invitation.role
 Invitations.Create p.TeamIDs teams 255 team_id -
 Invitations.Create p.ExpiresAt future 0 expires_at invitation.expires_at
 Invitations.Create p.MaxPending max 0 max_pending -
+Invitations.Create p.By actor 2704 by -
 Invitations.Get organizationID key 2704 organization_id -
 Invitations.Get invitationID key 2704 invitation_id -
 Invitations.GetWithInviter organizationID key 2704 organization_id -
@@ -952,7 +963,7 @@ func (h *hostile) call(s *authdb.Store, method string, set map[string]any) []ref
 		switch at := at.(type) {
 		case *string:
 			*at = h.cast.text(method, l)
-			return *at != ""
+			return *at != "" && !strings.HasSuffix(l, ".By")
 		case *time.Time:
 			*at = time.Now().Add(time.Hour)
 		case *int:
@@ -1071,6 +1082,9 @@ func TestEveryLimitAtOnce(t *testing.T) {
 				set[leaf] = longText(l.limit, utf8.UTFMax)
 				if l.kind == "email" {
 					set[leaf] = longText(l.limit-2, utf8.UTFMax) + "@x"
+				}
+				if l.kind == "json" {
+					set[leaf] = asJSON(longText(l.limit-2, utf8.UTFMax))
 				}
 				if l.kind == "teams" {
 					delete(set, leaf)

@@ -189,7 +189,7 @@ func TestEveryMethodNamesItself(t *testing.T) {
 		if strings.HasSuffix(field, "Email") {
 			return "ada@example.com"
 		}
-		return "x"
+		return "1" // which is JSON, too
 	}}
 	methods(store, func(op string, method reflect.Value) {
 		err := lastError(method.Call(f.args(ctx, op, method)))
@@ -253,7 +253,9 @@ func TestOperationsNeedReadCommitted(t *testing.T) {
 		"Members.Update": func(db *authdb.Store) error {
 			return errOf(db.Members.Update(ctx, a.org.ID, guest.ID, authdb.UpdateMemberParams{Role: authdb.Set("admin")}))
 		},
-		"Members.Delete":        func(db *authdb.Store) error { return db.Members.Delete(ctx, a.org.ID, guest.ID) },
+		"Members.Delete": func(db *authdb.Store) error {
+			return db.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: a.org.ID, MemberID: guest.ID})
+		},
 		"Members.Leave":         func(db *authdb.Store) error { return db.Members.Leave(ctx, a.org.ID, guest.UserID) },
 		"Organizations.Delete":  func(db *authdb.Store) error { return errOf(db.Organizations.Delete(ctx, a.org.ID)) },
 		"Sessions.DeleteByUser": func(db *authdb.Store) error { return errOf(db.Sessions.DeleteByUser(ctx, a.user.ID)) },

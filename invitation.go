@@ -120,6 +120,7 @@ type CreateInvitationParams struct {
 	TeamIDs        []string  // teams of the organization, to join on acceptance; ids without commas and white space
 	ExpiresAt      time.Time // zero: the InvitationLifetime of Settings from now
 	MaxPending     int       // of the organization, the new one included; zero: that of Settings
+	By             Actor     // needs the permission invitation:create; zero: the inviter's role decides alone
 }
 
 // AcceptInvitationParams say which invitation is accepted by whom, and on what conditions.
@@ -191,13 +192,14 @@ func (r InvitationRepository) Create(ctx context.Context, p CreateInvitationPara
 	if err := check(op, text("id", p.ID, maxID), required("organization_id", p.OrganizationID, maxID),
 		required("inviter_id", p.InviterID, maxID),
 		emailAddress(p.Email), required("role", p.Role, maxRole), teamList(p.TeamIDs), limitOf("max_pending", p.MaxPending),
-		r.standing(&p)); err != nil {
+		p.By.check(), r.standing(&p)); err != nil {
 		return Invitation{}, err
 	}
 	row, err := r.repo().CreateInvitation(ctx, op, dbgen.CreateInvitationParams{
 		ID: p.ID, OrganizationID: p.OrganizationID, InviterID: p.InviterID, Email: p.Email, Role: p.Role,
 		TeamIds: distinct(p.TeamIDs, itself), ExpiresAt: p.ExpiresAt, MaxPending: limit(p.MaxPending,
 			r.repo().Settings().MaxPendingInvitations),
+		ActorID: p.By.id(), PermittedPattern: p.By.permitted("invitation", "create"),
 	})
 	return answer(op, row, err, toInvitation)
 }

@@ -530,7 +530,7 @@ func testInvitationAccept(t *testing.T, s *fixture) {
 			s.now = s.now.Add(time.Hour) // it has expired, and the organization is full
 			returns(t, accepted)(s.Invitations.Accept(ctx, p))
 			s.holds(t, want)
-			if err := s.Members.Delete(ctx, g.org.ID, accepted.Member.ID); err != nil {
+			if err := s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: g.org.ID, MemberID: accepted.Member.ID}); err != nil {
 				t.Fatal(err)
 			}
 			_, err := s.Invitations.Accept(ctx, p) // no way back in

@@ -130,6 +130,14 @@ func (p *CreateMemberParams) check(op string) error {
 // UpdateMemberParams says what to change; the zero value changes nothing.
 type UpdateMemberParams struct {
 	Role Change[string] `json:"role,omitzero"`
+	By   Actor          `json:"-"` // needs the permission member:update; zero: nobody is asked
+}
+
+// DeleteMemberParams say whose membership ends.
+type DeleteMemberParams struct {
+	OrganizationID string
+	MemberID       string
+	By             Actor // needs the permission member:delete; zero: nobody is asked
 }
 
 // ListMembersParams selects a page of an organization's members.
@@ -309,8 +317,9 @@ func (r MemberRepository) CountByUser(ctx context.Context, p ListMembersByUserPa
 	return get(ctx, r.repo(), op, (*queries).CountMembersByUser, p.UserID, itself)
 }
 
-// Update changes what p says of an organization's member and returns it. It returns [ErrNotFound], [ErrLastOwner] if
-// it would take the CreatorRole of Settings from the only one who has it, or [ErrInvalidInput].
+// Update changes what p says of an organization's member and returns it. It returns [ErrNotFound], [ErrNotPermitted] if
+// p.By may not, [ErrLastOwner] if it would take the CreatorRole of Settings from the only one who has it, or
+// [ErrInvalidInput].
 func (r MemberRepository) Update(
 	ctx context.Context, organizationID, memberID string, p UpdateMemberParams,
 ) (Member, error) {
@@ -320,25 +329,27 @@ func (r MemberRepository) Update(
 		role = new(canonicalRole(*role))
 	}
 	if err := check(op, id("organization_id", organizationID), id("member_id", memberID),
-		p.Role.notNull("role"), optionalRequired("role", role, maxRole)); err != nil {
+		p.Role.notNull("role"), optionalRequired("role", role, maxRole), p.By.check()); err != nil {
 		return Member{}, err
 	}
 	row, err := r.repo().UpdateMember(ctx, op, dbgen.UpdateMemberParams{
 		OrganizationID: organizationID, ID: memberID, Role: role,
+		ActorID: p.By.id(), PermittedPattern: p.By.permitted("member", "update"),
 	})
 	return answer(op, row, err, toMember)
 }
 
 // Delete ends a membership, and with it the user's memberships in the organization's teams; in the user's sessions the
 // organization and its teams are active no longer, and what the user's address has pending there is canceled. It
-// returns [ErrNotFound], or [ErrLastOwner] for the only owner.
-func (r MemberRepository) Delete(ctx context.Context, organizationID, memberID string) error {
+// returns [ErrNotFound], [ErrNotPermitted] if p.By may not, or [ErrLastOwner] for the only owner.
+func (r MemberRepository) Delete(ctx context.Context, p DeleteMemberParams) error {
 	const op = "Members.Delete"
-	if err := check(op, id("organization_id", organizationID), id("member_id", memberID)); err != nil {
+	if err := check(op, id("organization_id", p.OrganizationID), id("member_id", p.MemberID), p.By.check()); err != nil {
 		return err
 	}
 	return deleted(op, r.repo().DeleteMember(ctx, op, dbgen.DeleteMemberParams{
-		OrganizationID: organizationID, ID: &memberID,
+		OrganizationID: p.OrganizationID, ID: &p.MemberID,
+		ActorID: p.By.id(), PermittedPattern: p.By.permitted("member", "delete"),
 	}))
 }
 

@@ -120,7 +120,7 @@ func testMemberNotFound(t *testing.T, s *fixture) {
 			"Members.GetByUser":   errOf(s.Members.GetByUser(ctx, orgID, stranger.ID)),
 			"Members.GetByEmail":  errOf(s.Members.GetByEmail(ctx, orgID, stranger.Email)),
 			"Members.Update":      errOf(s.Members.Update(ctx, orgID, id, authdb.UpdateMemberParams{})),
-			"Members.Delete":      s.Members.Delete(ctx, orgID, id),
+			"Members.Delete":      s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: orgID, MemberID: id}),
 			"Members.Leave":       s.Members.Leave(ctx, orgID, stranger.ID),
 		})
 	}
@@ -239,15 +239,19 @@ func testMemberDelete(t *testing.T, s *fixture) {
 	delete(want["team_member"], mine.teamMember.ID)
 	s.seats(want, mine.team.ID, -1)
 	s.clears(want, mine.session.ID, activeOrganization, activeTeam)
-	s.deletes(t, want, "Members.Delete", func() error { return s.Members.Delete(t.Context(), mine.org.ID, mine.member.ID) })
+	s.deletes(t, want, "Members.Delete", func() error {
+		return s.Members.Delete(t.Context(), authdb.DeleteMemberParams{OrganizationID: mine.org.ID, MemberID: mine.member.ID})
+	})
 }
 
 // testMemberLeave: Leave does what Delete does, and neither touches another organization.
 func testMemberLeave(t *testing.T, s *fixture) {
 	ctx := t.Context()
 	for op, remove := range map[string]func(m authdb.Member) error{
-		"Members.Delete": func(m authdb.Member) error { return s.Members.Delete(ctx, m.OrganizationID, m.ID) },
-		"Members.Leave":  func(m authdb.Member) error { return s.Members.Leave(ctx, m.OrganizationID, m.UserID) },
+		"Members.Delete": func(m authdb.Member) error {
+			return s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: m.OrganizationID, MemberID: m.ID})
+		},
+		"Members.Leave": func(m authdb.Member) error { return s.Members.Leave(ctx, m.OrganizationID, m.UserID) },
 	} {
 		t.Run(op, func(t *testing.T) {
 			a, b := newTenant(t, s), newTenant(t, s)
@@ -297,7 +301,7 @@ func testMemberDeleteLastOwner(t *testing.T, s *fixture) {
 		for _, others := range noOwners {
 			exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, others, other.ID)
 			want := readTables(t, s.Store)
-			fails(t, s.Members.Delete(ctx, org.ID, owner.ID), authdb.ErrLastOwner, "Members.Delete", "")
+			fails(t, s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: org.ID, MemberID: owner.ID}), authdb.ErrLastOwner, "Members.Delete", "")
 			fails(t, s.Members.Leave(ctx, org.ID, owner.UserID), authdb.ErrLastOwner, "Members.Leave", "")
 			s.holds(t, want)
 		}
@@ -307,7 +311,7 @@ func testMemberDeleteLastOwner(t *testing.T, s *fixture) {
 	s.deletes(t, want, "Members.Leave", func() error { return s.Members.Leave(ctx, org.ID, other.UserID) })
 	for i, role := range owners {
 		heir := authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) { p.OrganizationID, p.Role = org.ID, role })
-		if err := s.Members.Delete(ctx, org.ID, owner.ID); err != nil {
+		if err := s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: org.ID, MemberID: owner.ID}); err != nil {
 			t.Errorf("%d: beside %q: %v", i, role, err)
 		}
 		owner = heir

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/permission"
 )
 
 // answerIsGone are the writing methods whose second call under a key says that the first one's answer is gone.
@@ -294,7 +295,7 @@ func keyedCalls(w estate) map[string][]any {
 		"Members.Create":     {authdb.CreateMemberParams{OrganizationID: w.org, UserID: w.of("stranger")}},
 		"Members.CreateMany": {[]authdb.CreateMemberParams{{OrganizationID: w.org, UserID: w.of("stranger")}}},
 		"Members.Update":     {w.org, w.member, authdb.UpdateMemberParams{Role: authdb.Set(authdb.RoleAdmin)}},
-		"Members.Delete":     {w.org, w.member},
+		"Members.Delete":     {authdb.DeleteMemberParams{OrganizationID: w.org, MemberID: w.member}},
 		"Members.Leave":      {w.org, w.owner},
 
 		"Teams.Create":         {authdb.CreateTeamParams{OrganizationID: w.org}},
@@ -329,7 +330,7 @@ func others(path string, v reflect.Value) (all []other) {
 	add := func(path string, value any) { all = append(all, other{path, reflect.ValueOf(value)}) }
 	switch change := v.Interface().(type) {
 	case authdb.Change[string]:
-		add(path, authdb.Set("other"))
+		add(path, authdb.Set(`"other"`))
 		return all
 	case authdb.Change[authdb.Secret]:
 		if change.IsZero() {
@@ -342,6 +343,10 @@ func others(path string, v reflect.Value) (all []other) {
 			path += " or not"
 		}
 		add(path, authdb.Set(today.Add(time.Hour)))
+		return all
+	case authdb.Actor:
+		add(path+".user", authdb.By("other", permission.Rules{}))
+		add(path+".rules", authdb.By("other", permission.Rules{Roles: permission.Roles{}}))
 		return all
 	case time.Time:
 		add(path+".time", change.Add(time.Hour))
@@ -357,7 +362,11 @@ func others(path string, v reflect.Value) (all []other) {
 	}
 	switch v.Kind() {
 	case reflect.String:
-		add(path, reflect.ValueOf("x"+v.String()).Convert(v.Type()).Interface())
+		text := "1" + v.String() // which by itself is JSON, too
+		if strings.HasSuffix(path, "Metadata") {
+			text = asJSON(text)
+		}
+		add(path, reflect.ValueOf(text).Convert(v.Type()).Interface())
 	case reflect.Bool:
 		add(path, !v.Bool())
 	case reflect.Int, reflect.Int64:

@@ -391,7 +391,7 @@ var methodCalls = map[string]methodCall{
 		return errOf(s.Members.Update(ctx, w.org, w.member, authdb.UpdateMemberParams{Role: authdb.Set(authdb.RoleAdmin)}))
 	},
 	"Members.Delete": func(ctx context.Context, s *authdb.Store, w estate) error {
-		return s.Members.Delete(ctx, w.org, w.member)
+		return s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: w.org, MemberID: w.member})
 	},
 	"Members.Leave": func(ctx context.Context, s *authdb.Store, w estate) error {
 		return s.Members.Leave(ctx, w.org, w.owner)

@@ -414,7 +414,9 @@ func foreignRaces(ctx context.Context) []foreignRace {
 		owners("R6 two owners demote themselves", func(a *arena, org, member, _ string) error {
 			return errOf(a.Members.Update(ctx, org, member, authdb.UpdateMemberParams{Role: authdb.Set(authdb.RoleAdmin)}))
 		}, func(b betterAuth, org, member, _ string) error { return b.demote(ctx, org, member) }),
-		owners("R7 two owners remove each other", func(a *arena, org, member, _ string) error { return a.Members.Delete(ctx, org, member) },
+		owners("R7 two owners remove each other", func(a *arena, org, member, _ string) error {
+			return a.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: org, MemberID: member})
+		},
 			func(b betterAuth, org, member, user string) error { return b.remove(ctx, org, member, user) }),
 		{"R9 the only owner deletes the account", func(t *testing.T, a *arena, b betterAuth) int {
 			id := a.owners(t, 1, 1)

@@ -421,7 +421,9 @@ func TestRaceAccept(t *testing.T) {
 	t.Run("by a member who is removed", func(t *testing.T) {
 		id, left := a.seed(t, n, seedOrganizations, seedTeams, seedUsers, seedInvitations, seedMembers), atomic.Int64{}
 		rounds(n, func(i int) {
-			one, two := both(accept(id, i), func() error { return a.Members.Delete(ctx, id("o", i), id("m", i)) })
+			one, two := both(accept(id, i), func() error {
+				return a.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: id("o", i), MemberID: id("m", i)})
+			})
 			left.Add(int64(succeeded(t, []error{one}, authdb.ErrNotPending)))
 			succeeded(t, []error{two})
 			members := a.number(t, `SELECT count(*) FROM member WHERE user_id = $1`, id("u", i))
@@ -510,7 +512,9 @@ type door struct {
 
 func (a *arena) doors(ctx context.Context, s *authdb.Store) []door {
 	return []door{
-		{"Members.Delete", func(org, member, _ string) error { return s.Members.Delete(ctx, org, member) }},
+		{"Members.Delete", func(org, member, _ string) error {
+			return s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: org, MemberID: member})
+		}},
 		{"Members.Update", func(org, member, _ string) error {
 			return errOf(s.Members.Update(ctx, org, member, authdb.UpdateMemberParams{Role: authdb.Set(authdb.RoleMember)}))
 		}},
@@ -1084,7 +1088,9 @@ func TestRaceTeamMembership(t *testing.T) {
 		id, joined := a.seed(t, n, seedOrganizations, seedTeams, seedUsers, seedMembers), atomic.Int64{}
 		rounds(n, func(i int) {
 			one, two := both(func() error { return join(a.Store, id, i) },
-				func() error { return a.Members.Delete(ctx, id("o", i), id("m", i)) })
+				func() error {
+					return a.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: id("o", i), MemberID: id("m", i)})
+				})
 			succeeded(t, []error{one}, authdb.ErrNotMember)
 			succeeded(t, []error{two})
 			if one == nil {
@@ -1166,7 +1172,7 @@ func TestRaceTeamMembership(t *testing.T) {
 		call func(s *authdb.Store, id func(string, int) string, i int) error
 	}{
 		{"Members.Delete", func(s *authdb.Store, id func(string, int) string, i int) error {
-			return s.Members.Delete(ctx, id("o", i), id("m", i))
+			return s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: id("o", i), MemberID: id("m", i)})
 		}},
 		{"TeamMembers.Delete", func(s *authdb.Store, id func(string, int) string, i int) error {
 			return s.TeamMembers.DeleteByUser(ctx, id("o", i), id("t", i), id("u", i))
@@ -1251,7 +1257,9 @@ func TestRaceTeamMembership(t *testing.T) {
 		open := unlocked(b.other)
 		goesWrong(t, "joins and is removed without locks", func(int) int {
 			id := b.seed(t, 1, seedOrganizations, seedTeams, seedUsers, seedMembers)
-			_, _ = both(func() error { return join(open, id, 0) }, func() error { return open.Members.Delete(ctx, id("o", 0), id("m", 0)) })
+			_, _ = both(func() error { return join(open, id, 0) }, func() error {
+				return open.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: id("o", 0), MemberID: id("m", 0)})
+			})
 			return b.number(t, seatsOfOthers)
 		})
 		for i, set := range []func(*authdb.Store, func(string, int) string, int) error{activate, activateTeam} {

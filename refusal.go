@@ -16,8 +16,8 @@ var (
 	ErrAccountTaken = fmt.Errorf("%w: account taken", ErrConflict)
 	// ErrNotMember: the user is no member of the organization, or of the team.
 	ErrNotMember = errors.New("not a member")
-	// ErrNotPermitted: the inviter's role does not allow it. An owner may invite with any role, a plain RoleMember only
-	// with RoleMember. Everybody else may invite with any role but that of an owner.
+	// ErrNotPermitted: the role of who acts, or of who invites, does not allow it. An owner may invite with any role, a
+	// plain RoleMember only with RoleMember. Everybody else may invite with any role but that of an owner.
 	ErrNotPermitted = errors.New("not permitted")
 	// ErrInTransaction: what the method must remember would be forgotten when the caller's transaction is rolled back; or
 	// InTx was called on a connection on which the caller has begun one.

@@ -509,7 +509,7 @@ func TestRemovedStayRemoved(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return s.Members.Delete(ctx, g.org.ID, m.ID)
+		return s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: g.org.ID, MemberID: m.ID})
 	}
 	for name, goes := range map[string]func(g guest) error{
 		"added": func(g guest) error {

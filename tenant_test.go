@@ -187,9 +187,11 @@ func TestScopes(t *testing.T) {
 			"Members.Update": func() error {
 				return errOf(db.Members.Update(ctx, in.org, a.member.ID, authdb.UpdateMemberParams{Role: authdb.Set("x")}))
 			},
-			"Members.Leave":  func() error { return db.Members.Leave(ctx, in.org, a.user.ID) },
-			"Members.Delete": func() error { return db.Members.Delete(ctx, in.org, a.member.ID) },
-			"Teams.Get":      func() error { return errOf(db.Teams.Get(ctx, in.org, a.team.ID)) },
+			"Members.Leave": func() error { return db.Members.Leave(ctx, in.org, a.user.ID) },
+			"Members.Delete": func() error {
+				return db.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: in.org, MemberID: a.member.ID})
+			},
+			"Teams.Get": func() error { return errOf(db.Teams.Get(ctx, in.org, a.team.ID)) },
 			"Teams.GetFull": func() error {
 				return errOf(db.Teams.GetFull(ctx, in.org, a.team.ID, authdb.TeamWith{Members: authdb.All()}))
 			},

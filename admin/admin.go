@@ -1,6 +1,6 @@
 // Package admin does what Better Auth's admin plugin does (measured on 1.3.34, 1.4.22, 1.5.6, 1.6.34 and 1.7.25): it
-// bans and unbans users, sets their roles, and makes sessions by which an administrator acts as another. The columns are
-// the application's; authdb has no migration for them.
+// bans and unbans users, sets their roles, and makes sessions by which an administrator acts as another. The columns
+// are the application's; authdb has no migration for them.
 //
 //	users, err := admin.New(ctx, store, admin.Options{}) // when the program starts
 //	ended, err := users.Ban(ctx, admin.BanParams{UserID: id, By: who.User.ID, Reason: "spam"})

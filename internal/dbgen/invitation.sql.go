@@ -249,6 +249,13 @@ WITH good AS (
               AND (m.role ~ $4::text OR $7::text !~ $4::text)
               AND (m.role !~ $5::text OR $7::text ~ $5::text)
             FOR SHARE) THEN 'not permitted'
+        WHEN $8::text IS NOT NULL
+            AND NOT EXISTS (
+                SELECT 1 FROM member a
+                WHERE a.organization_id = $1 AND a.user_id = $8::text
+                  AND (a.role ~ $4::text OR a.role ~ $9::text)
+                  AND (a.role ~ $4::text OR $7::text !~ $4::text)
+                FOR SHARE) THEN 'not permitted'
         WHEN EXISTS (
             SELECT 1 FROM "user" u JOIN member m ON m.user_id = u.id
             WHERE u.email = $2 AND m.organization_id = $1) THEN 'already a member'
@@ -261,13 +268,13 @@ WITH good AS (
                     SELECT 1 FROM good WHERE good.role ~ $4::text))
                 FOR SHARE) THEN 'not permitted'
         WHEN (SELECT pg_catalog.count(*) FROM team t
-            WHERE t.organization_id = $1 AND t.id = ANY(ARRAY(SELECT pg_catalog.unnest($8::text[])))
-            ) < pg_catalog.cardinality($8::text[]) THEN 'no such team'
+            WHERE t.organization_id = $1 AND t.id = ANY(ARRAY(SELECT pg_catalog.unnest($10::text[])))
+            ) < pg_catalog.cardinality($10::text[]) THEN 'no such team'
         WHEN NOT EXISTS (SELECT 1 FROM standing)
             AND (SELECT pg_catalog.count(*) FROM invitation i WHERE i.organization_id = $1
                 AND i.status = 'pending' AND i.expires_at > $3
-                AND $9::bigint IS NOT NULL
-            ) >= $9::bigint THEN 'too many pending'
+                AND $11::bigint IS NOT NULL
+            ) >= $11::bigint THEN 'too many pending'
         ELSE ''
     END::text AS outcome
 ), closed AS (
@@ -278,16 +285,16 @@ WITH good AS (
       AND id <> ALL(ARRAY(SELECT standing.id FROM standing))
       AND (SELECT outcome FROM verdict) = ''
 ), extended AS (
-    UPDATE invitation SET role = $7::text, team_id = nullif(pg_catalog.array_to_string($8::text[], ','), ''),
-        inviter_id = $6, expires_at = greatest(invitation.expires_at, $10::timestamp)
+    UPDATE invitation SET role = $7::text, team_id = nullif(pg_catalog.array_to_string($10::text[], ','), ''),
+        inviter_id = $6, expires_at = greatest(invitation.expires_at, $12::timestamp)
     WHERE id = (SELECT standing.id FROM standing)
       AND (SELECT outcome FROM verdict) = ''
     RETURNING id
 ), created AS (
     INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, created_at, inviter_id)
-    SELECT $11, $1, $2, $7::text,
-        nullif(pg_catalog.array_to_string($8::text[], ','), ''), 'pending',
-        $10::timestamp, $3, $6
+    SELECT $13, $1, $2, $7::text,
+        nullif(pg_catalog.array_to_string($10::text[], ','), ''), 'pending',
+        $12::timestamp, $3, $6
     WHERE NOT EXISTS (SELECT 1 FROM standing)
       AND (SELECT outcome FROM verdict) = ''
 )
@@ -295,17 +302,19 @@ SELECT outcome FROM verdict
 `
 
 type CreateInvitationParams struct {
-	OrganizationID string
-	Email          string
-	Now            time.Time
-	OwnerPattern   string
-	PlainPattern   string
-	InviterID      string
-	Role           string
-	TeamIds        []string
-	MaxPending     *int64
-	ExpiresAt      time.Time
-	ID             string
+	OrganizationID   string
+	Email            string
+	Now              time.Time
+	OwnerPattern     string
+	PlainPattern     string
+	InviterID        string
+	Role             string
+	ActorID          *string
+	PermittedPattern string
+	TeamIds          []string
+	MaxPending       *int64
+	ExpiresAt        time.Time
+	ID               string
 }
 
 // Of what an address has pending, the newest that could be accepted is the one that goes on; all others are closed.
@@ -320,6 +329,8 @@ func (q *Queries) CreateInvitation(ctx context.Context, arg CreateInvitationPara
 		arg.PlainPattern,
 		arg.InviterID,
 		arg.Role,
+		arg.ActorID,
+		arg.PermittedPattern,
 		arg.TeamIds,
 		arg.MaxPending,
 		arg.ExpiresAt,

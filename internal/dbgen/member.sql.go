@@ -176,12 +176,19 @@ WITH target AS (
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'
-        WHEN (SELECT target.role ~ $4::text FROM target)
+        WHEN $4::text IS NOT NULL
+            AND NOT EXISTS (
+                SELECT 1 FROM member a
+                WHERE a.organization_id = $1 AND a.user_id = $4::text
+                  AND (a.role ~ $5::text OR a.role ~ $6::text)
+                  AND (a.role ~ $5::text OR (SELECT target.role !~ $5::text FROM target))
+                FOR SHARE) THEN 'not permitted'
+        WHEN (SELECT target.role ~ $5::text FROM target)
             AND NOT EXISTS (
                 SELECT 1 FROM member o
                 WHERE o.organization_id = $1
                   AND o.id <> (SELECT target.id FROM target)
-                  AND o.role ~ $4::text
+                  AND o.role ~ $5::text
                 FOR SHARE) THEN 'last owner'
         ELSE ''
     END::text AS outcome
@@ -196,11 +203,11 @@ WITH target AS (
       AND team_id IN (SELECT t.id FROM team t WHERE t.organization_id = $1)
     RETURNING team_id
 ), counted AS (
-    UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = $5::timestamp
+    UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = $7::timestamp
     WHERE id IN (SELECT seats.team_id FROM seats)
 ), cleared AS (
     UPDATE session s SET active_organization_id = nullif(s.active_organization_id, $1),
-        active_team_id = NULL, updated_at = $5
+        active_team_id = NULL, updated_at = $7
     WHERE s.user_id = (SELECT gone.user_id FROM gone)
       AND (s.active_organization_id = $1
         OR s.active_team_id IN (SELECT t.id FROM team t WHERE t.organization_id = $1))
@@ -216,11 +223,13 @@ SELECT outcome FROM verdict
 `
 
 type DeleteMemberParams struct {
-	OrganizationID string
-	ID             *string
-	UserID         *string
-	OwnerPattern   string
-	Now            time.Time
+	OrganizationID   string
+	ID               *string
+	UserID           *string
+	ActorID          *string
+	OwnerPattern     string
+	PermittedPattern string
+	Now              time.Time
 }
 
 // What the address has pending goes along, or who was removed would come back by it.
@@ -229,7 +238,9 @@ func (q *Queries) DeleteMember(ctx context.Context, arg DeleteMemberParams) (str
 		arg.OrganizationID,
 		arg.ID,
 		arg.UserID,
+		arg.ActorID,
 		arg.OwnerPattern,
+		arg.PermittedPattern,
 		arg.Now,
 	)
 	var outcome string
@@ -896,7 +907,15 @@ WITH target AS (
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'not found'
-        WHEN NOT $3::text ~ $4::text
+        WHEN $3::text IS NOT NULL
+            AND NOT EXISTS (
+                SELECT 1 FROM member a
+                WHERE a.organization_id = $2 AND a.user_id = $3::text
+                  AND (a.role ~ $4::text OR a.role ~ $5::text)
+                  AND (a.role ~ $4::text OR (SELECT target.role !~ $4::text FROM target))
+                  AND (a.role ~ $4::text OR coalesce($6::text !~ $4::text, true))
+                FOR SHARE) THEN 'not permitted'
+        WHEN NOT $6::text ~ $4::text
             AND (SELECT target.role ~ $4::text FROM target)
             AND NOT EXISTS (
                 SELECT 1 FROM member o
@@ -907,7 +926,7 @@ WITH target AS (
         ELSE ''
     END::text AS outcome
 ), changed AS (
-    UPDATE member m SET role = coalesce($3::text, m.role)
+    UPDATE member m SET role = coalesce($6::text, m.role)
     WHERE m.id = (SELECT target.id FROM target)
       AND (SELECT outcome FROM verdict) = ''
 )
@@ -915,10 +934,12 @@ SELECT outcome FROM verdict
 `
 
 type UpdateMemberParams struct {
-	ID             string
-	OrganizationID string
-	Role           *string
-	OwnerPattern   string
+	ID               string
+	OrganizationID   string
+	ActorID          *string
+	OwnerPattern     string
+	PermittedPattern string
+	Role             *string
 }
 
 // FOR SHARE: the owner who stays must not be removed at the same moment by a server that takes no lock.
@@ -926,8 +947,10 @@ func (q *Queries) UpdateMember(ctx context.Context, arg UpdateMemberParams) (str
 	row := q.db.QueryRow(ctx, updateMember,
 		arg.ID,
 		arg.OrganizationID,
-		arg.Role,
+		arg.ActorID,
 		arg.OwnerPattern,
+		arg.PermittedPattern,
+		arg.Role,
 	)
 	var outcome string
 	err := row.Scan(&outcome)

@@ -23,7 +23,8 @@ func (r *Repo) AdministerUser(
 		_, err = r.write(ctx, name, Key{}, steps...)
 		return nil, err
 	}
-	err = r.writeOnce(ctx, name, Key{}, slices.Insert(steps, 1, ask((*queries).ListSessionsOfUser, []string{p.ID}, &ended))...)
+	list := ask((*queries).ListSessionsOfUser, []string{p.ID}, &ended)
+	err = r.writeOnce(ctx, name, Key{}, slices.Insert(steps, 1, list)...)
 	return ended, err
 }
 

@@ -9,16 +9,24 @@ const Spaces = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u200
 // TrimRole takes the white space around a role away.
 func TrimRole(role string) string { return strings.Trim(role, Spaces) }
 
-// RolePattern is the regular expression, PostgreSQL's, of a list of roles that has this one.
-func RolePattern(role string) string {
-	var quoted strings.Builder
-	for _, r := range role {
-		if strings.ContainsRune(`.*+?()[]{}|^$\\`, r) {
-			quoted.WriteByte('\\')
-		}
-		quoted.WriteRune(r)
+// RolePattern is the regular expression, PostgreSQL's, of a list of roles that has one of these.
+func RolePattern(roles ...string) string {
+	if len(roles) == 0 {
+		return "$." // nothing
 	}
-	return "(^|,)[" + Spaces + "]*" + quoted.String() + "[" + Spaces + "]*(,|$)"
+	var quoted strings.Builder
+	for i, role := range roles {
+		if i > 0 {
+			quoted.WriteByte('|')
+		}
+		for _, r := range role {
+			if strings.ContainsRune(`.*+?()[]{}|^$\\`, r) {
+				quoted.WriteByte('\\')
+			}
+			quoted.WriteRune(r)
+		}
+	}
+	return "(^|,)[" + Spaces + "]*(" + quoted.String() + ")[" + Spaces + "]*(,|$)"
 }
 
 // plainPattern decides who is nothing but a member: by Better Auth's own roles, who may not invite.

@@ -239,7 +239,7 @@ func (w *world) goWritesOrganizations() {
 	_, err = w.Members.Update(w.ctx, org.ID, owner.ID, authdb.UpdateMemberParams{Role: authdb.Set(plain)})
 	w.is("the same in Go", err, authdb.ErrLastOwner)
 	w.denied("remove the only owner", ivy.post("/organization/remove-member", object{"memberIdOrEmail": owner.ID, "organizationId": org.ID}))
-	w.is("the same in Go", w.Members.Delete(w.ctx, org.ID, owner.ID), authdb.ErrLastOwner)
+	w.is("the same in Go", w.Members.Delete(w.ctx, authdb.DeleteMemberParams{OrganizationID: org.ID, MemberID: owner.ID}), authdb.ErrLastOwner)
 
 	// Go removes the team.
 	one[authdb.Session](w.check)(w.Sessions.SetActiveOrganization(w.ctx, authdb.SetActiveOrganizationParams{UserID: leosUser.ID, Token: authdb.Secret(leo.token()), OrganizationID: org.ID}))
@@ -492,7 +492,7 @@ func (w *world) removals() {
 	}
 
 	b, user, m := member("Gone1")
-	w.is("Go removes", w.Members.Delete(w.ctx, org.ID, m.ID), nil)
+	w.is("Go removes", w.Members.Delete(w.ctx, authdb.DeleteMemberParams{OrganizationID: org.ID, MemberID: m.ID}), nil)
 	session := w.done("get session", b.get("/get-session"))
 	w.equal("active organization", session.at("session", "activeOrganizationId"), nil)
 	w.equal("active team", session.at("session", "activeTeamId"), nil)

@@ -381,7 +381,7 @@ func (w *world) allRaces() []race {
 			return people[i].post("/organization/update-member-role", object{"memberId": members[i].ID, "role": "member", "organizationId": org})
 		}),
 		lastOwner("R7 two owners remove each other", false, func(r *round, org string, members []authdb.Member, _ []person, i int) error {
-			return r.Members.Delete(r.ctx, org, members[1-i].ID)
+			return r.Members.Delete(r.ctx, authdb.DeleteMemberParams{OrganizationID: org, MemberID: members[1-i].ID})
 		}, func(org string, members []authdb.Member, people []person, i int) answer {
 			return people[i].post("/organization/remove-member", object{"memberIdOrEmail": members[1-i].ID, "organizationId": org})
 		}),

@@ -229,7 +229,7 @@ var writes = map[string]write{
 		return s.Members.Update(ctx, "org", "owner", authdb.UpdateMemberParams{Role: authdb.Set(authdb.RoleAdmin)})
 	}),
 	"Members.Delete": ends(func(ctx context.Context, s *authdb.Store) error {
-		return s.Members.Delete(ctx, "org", "owner")
+		return s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: "org", MemberID: "owner"})
 	}),
 	"Members.Leave": ends(func(ctx context.Context, s *authdb.Store) error {
 		return s.Members.Leave(ctx, "org", "owner")
