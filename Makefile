@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-sqlc := CGO_ENABLED=0 go tool -modfile=tools/go.mod sqlc
-lint := CGO_ENABLED=0 go tool -modfile=tools/lint/go.mod golangci-lint
+sqlc := CGO_ENABLED=0 tools/patiently.sh go tool -modfile=tools/go.mod sqlc
+lint := CGO_ENABLED=0 tools/patiently.sh go tool -modfile=tools/lint/go.mod golangci-lint
 # One PostgreSQL for all packages of a test run.
 withpg := go run ./internal/pgserver/withpg --
 

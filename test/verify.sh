@@ -9,7 +9,7 @@ trap 'rm -rf "$copy"' EXIT
 mkdir -p "$copy/internal" "$copy/db"
 cp sqlc.yaml "$copy"
 cp -R db/sqlc.sql db/migrations db/plugins db/queries "$copy/db"
-CGO_ENABLED=0 go tool -modfile=tools/go.mod sqlc -f "$copy/sqlc.yaml" generate
+CGO_ENABLED=0 tools/patiently.sh go tool -modfile=tools/go.mod sqlc -f "$copy/sqlc.yaml" generate
 for out in internal/dbgen internal/admindb; do
 	diff -r "$copy/$out" "$out" || { echo "verify: $out is stale: run make generate" >&2; exit 1; }
 done
@@ -17,7 +17,7 @@ done
 # The same from the one file that cmd/migrate prints for other tools.
 go run ./cmd/migrate schema >"$copy/schema.sql"
 sed 's#db/sqlc.sql, db/migrations#schema.sql#; s#internal/dbgen#printed#' "$copy/sqlc.yaml" >"$copy/printed.yaml"
-CGO_ENABLED=0 go tool -modfile=tools/go.mod sqlc -f "$copy/printed.yaml" generate
+CGO_ENABLED=0 tools/patiently.sh go tool -modfile=tools/go.mod sqlc -f "$copy/printed.yaml" generate
 diff -r "$copy/printed" internal/dbgen || { echo 'verify: sqlc makes something else of migrate schema' >&2; exit 1; }
 
 mkdir "$copy/examples" "$copy/bench"
@@ -25,7 +25,7 @@ cp -R examples/sqlc "$copy/examples"
 cp -R bench/sqlc "$copy/bench"
 for out in examples/sqlc/billing bench/sqlc/queries; do
 	rm -r "${copy:?}/$out"
-	CGO_ENABLED=0 go tool -modfile=tools/go.mod sqlc -f "$copy/$(dirname "$out")/sqlc.yaml" generate
+	CGO_ENABLED=0 tools/patiently.sh go tool -modfile=tools/go.mod sqlc -f "$copy/$(dirname "$out")/sqlc.yaml" generate
 	diff -r "$copy/$out" "$out" || { echo "verify: $out is stale: run make generate" >&2; exit 1; }
 done
 

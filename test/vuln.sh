@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 status=0
-out=$(CGO_ENABLED=0 go tool -modfile=tools/vuln/go.mod govulncheck ./... 2>&1) || status=$?
+out=$(CGO_ENABLED=0 tools/patiently.sh go tool -modfile=tools/vuln/go.mod govulncheck ./... 2>&1) || status=$?
 echo "$out"
 if ((status)) && grep -q '^govulncheck: fetching vulnerabilities' <<<"$out"; then
 	echo 'vuln: the database cannot be reached, so nothing was checked'

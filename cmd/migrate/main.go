@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/zerostarter/authdb/internal/connect"
+	"github.com/zerostarter/authdb/internal/term"
 	"github.com/zerostarter/authdb/migrate"
 )
 
@@ -65,11 +66,11 @@ func main() {
 	ctx, interrupt := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	out, log := visible{os.Stdout}, visible{os.Stderr}
+	out, log := screen{os.Stdout, true}, screen{os.Stderr, true}
 	err := run(ctx, interrupt, signals, os.Args[1:], out, log)
 	if err != nil && !errors.Is(err, flag.ErrHelp) && !errors.Is(err, errPending) {
 		// Lines within it are indented, so that no name in it can pass for a line of ours.
-		fmt.Fprintln(log, "migrate:", strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "\n  "))
+		_ = log.strong("migrate:", " "+strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "\n  ")+"\n")
 	}
 	os.Exit(exitCode(err))
 }
@@ -78,10 +79,11 @@ func main() {
 type config struct {
 	url, dir, journal                                    string
 	insecure, json, dryRun, superset, complete, fix, yes bool
+	version                                              bool
 	waitForDB, lockTimeout, statementTimeout             time.Duration
 }
 
-func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args []string, out, log io.Writer) (err error) {
+func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args []string, out, log screen) (err error) {
 	var c config
 	p := &printer{out: out}
 	defer func() { err = errors.Join(err, p.failure(err)) }()
@@ -95,6 +97,7 @@ func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args [
 	flags.BoolVar(&c.complete, "complete", false, "")
 	flags.BoolVar(&c.fix, "fix", false, "")
 	flags.BoolVar(&c.yes, "yes", false, "")
+	flags.BoolVar(&c.version, "version", false, "")
 	flags.StringVar(&c.dir, "dir", "", "")
 	flags.StringVar(&c.journal, "drizzle-journal", "", "")
 	flags.DurationVar(&c.waitForDB, "wait-for-db", 0, "")
@@ -113,6 +116,9 @@ func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args [
 	if err != nil {
 		return fmt.Errorf("%w: %w; see migrate -h", errUsage, err)
 	}
+	if c.version && len(words) == 0 {
+		return p.program()
+	}
 	v, err := find(words, flags)
 	if err != nil {
 		return err
@@ -126,6 +132,7 @@ func run(ctx context.Context, interrupt func(), signals <-chan os.Signal, args [
 	if c.url == "" {
 		return fmt.Errorf("%w: no database: set DATABASE_URL or --database-url", errUsage)
 	}
+	defer term.Wait(func(so time.Duration) { fmt.Fprintf(log, "msg=working for=%s\n", so) })()
 	m, err := migrate.Open(ctx, c.url, migrate.Options{
 		InsecureTLS: c.insecure, WaitForDB: c.waitForDB, LockTimeout: c.lockTimeout, StatementTimeout: c.statementTimeout,
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -12,18 +15,41 @@ import (
 	"unicode/utf8"
 
 	"github.com/zerostarter/authdb/db/migrations"
+	"github.com/zerostarter/authdb/internal/term"
 	"github.com/zerostarter/authdb/migrate"
 	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
-// visible writes text that cannot act on a terminal, whatever names the catalog and the rows have: of all that is not
-// printable it keeps the ends of lines alone, and writes the rest as JSON would, in JSON too.
-type visible struct{ to io.Writer }
+// screen writes text that cannot act on a terminal, whatever names the catalog and the rows have, and that fits one.
+type screen struct {
+	to   *os.File
+	wrap bool // lines that are too long, if to is a terminal
+}
 
-// Write writes the text of b, whole characters.
-func (v visible) Write(b []byte) (int, error) {
-	out := make([]byte, 0, len(b))
-	for _, r := range string(b) {
+// Write writes the text of b, whole lines.
+func (s screen) Write(b []byte) (int, error) {
+	return len(b), s.strong("", string(b))
+}
+
+// strong writes the text, whose beginning is bold on a terminal.
+func (s screen) strong(beginning, rest string) error {
+	text := visible(beginning + rest)
+	if s.wrap && term.Is(s.to) {
+		text = term.Wrap(text)
+	}
+	n := 0
+	if strings.HasPrefix(text, beginning) {
+		n = len(beginning)
+	}
+	_, err := io.WriteString(s.to, term.Bold(s.to, text[:n])+text[n:])
+	return err
+}
+
+// visible is text of which only the ends of lines act on a terminal: what else is not printable is written as JSON would,
+// in JSON too.
+func visible(text string) string {
+	var out []byte
+	for _, r := range text {
 		if r == '\n' || unicode.IsPrint(r) {
 			out = utf8.AppendRune(out, r)
 			continue
@@ -32,10 +58,7 @@ func (v visible) Write(b []byte) (int, error) {
 			out = fmt.Appendf(out, `\u%04x`, unit)
 		}
 	}
-	if _, err := v.to.Write(out); err != nil {
-		return 0, err
-	}
-	return len(b), nil
+	return string(out)
 }
 
 // line writes a line, whose parts may be names, ids or texts of others: none ends it.
@@ -45,7 +68,7 @@ func line(w io.Writer, format string, args ...any) {
 
 // printer writes results, as text or as one JSON object each.
 type printer struct {
-	out     io.Writer
+	out     screen
 	json    bool
 	printed bool
 }
@@ -63,14 +86,37 @@ func (p *printer) failure(err error) error {
 func (p *printer) print(object any, text func(w io.Writer)) error {
 	p.printed = true
 	if p.json {
+		p.out.wrap = false // it is for programs
 		e := json.NewEncoder(p.out)
 		e.SetIndent("", "  ")
 		return e.Encode(object)
 	}
 	var b strings.Builder
 	text(&b)
-	_, err := io.WriteString(p.out, b.String())
-	return err
+	heading := ""
+	if first, rest, _ := strings.Cut(b.String(), "\n"); rest != "" && first == strings.ToUpper(first) {
+		heading = first
+	}
+	return p.out.strong(heading, strings.TrimPrefix(b.String(), heading))
+}
+
+// program says which program this is.
+func (p *printer) program() error {
+	version := "(unknown)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+	}
+	list, err := migrations.Read(migrations.FS)
+	if err != nil {
+		return err
+	}
+	return p.print(struct {
+		Version    string `json:"version"`
+		Migrations int    `json:"migrations"`
+		Go         string `json:"go"`
+	}{version, len(list), runtime.Version()}, func(w io.Writer) {
+		fmt.Fprintf(w, "migrate of authdb %s, %d migrations, %s\n", version, len(list), runtime.Version())
+	})
 }
 
 func (p *printer) version(version int, dirty bool) error {
@@ -87,6 +133,7 @@ func (p *printer) version(version int, dirty bool) error {
 }
 
 func (p *printer) plan(plan []migrate.PlannedMigration) error {
+	p.out.wrap = false // it is to be copied
 	return p.print(struct {
 		Plan []migrate.PlannedMigration `json:"plan"`
 	}{plan}, func(w io.Writer) {
@@ -105,7 +152,7 @@ func (p *printer) status(s migrate.Status) error {
 			if m.AppliedAt != nil {
 				at = m.AppliedAt.Format(time.DateTime)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", catalog.Line(m.Name), m.State, at, catalog.Line(fmt.Sprintf("%.12s", m.SHA256)))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", catalog.Line(m.Name), m.State, at, catalog.Line(fmt.Sprintf("%.8s", m.SHA256)))
 		}
 		_ = table.Flush()
 		fmt.Fprintf(w, "version %d of %d\n", s.Version, s.Latest)
@@ -214,6 +261,7 @@ func (p *printer) checked(n int, faults []migrations.Fault) error {
 }
 
 func (p *printer) schema(sql string) error {
+	p.out.wrap = false // it is to be copied
 	return p.print(struct {
 		SQL string `json:"sql"`
 	}{sql}, func(w io.Writer) { fmt.Fprint(w, sql) })

@@ -18,10 +18,12 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/examples/api"
+	"github.com/zerostarter/authdb/internal/term"
 	"github.com/zerostarter/authdb/internal/testdb"
 )
 
@@ -92,12 +94,25 @@ func run(ctx context.Context) (err error) {
 		{"The Go service knows her no more", "Go", "GET", "/me", "", "UNAUTHORIZED"},
 	}
 	for _, s := range steps {
-		fmt.Printf("\n%s\n", s.title)
+		fmt.Printf("\n%s\n", term.Bold(os.Stdout, s.title))
 		if err := b.do(ctx, s.side, s.method, s.path, s.body, s.want); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// folded is JSON in lines that fit a terminal, broken behind commas.
+func folded(text string) string {
+	var lines []string
+	for _, part := range strings.SplitAfter(text, ",") {
+		if last := len(lines) - 1; last >= 0 && utf8.RuneCountInString(lines[last]+part) <= term.Width {
+			lines[last] += part
+		} else {
+			lines = append(lines, "    "+part)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // betterAuth starts the server of test/betterauth, which ends with its input.
@@ -109,7 +124,8 @@ func betterAuth(dsn string) (base string, stop func() error, err error) {
 	cmd := exec.Command("node", "server.mjs", "1.7")
 	cmd.Dir = "test/betterauth"
 	cmd.Env = append(os.Environ(), "SECRET="+secret, "PGHOST="+target.Host, fmt.Sprint("PGPORT=", target.Port),
-		"PGUSER="+target.User, "PGPASSWORD="+target.Password, "PGDATABASE="+target.Database, "BETTER_AUTH_TELEMETRY=0")
+		"PGUSER="+target.User, "PGPASSWORD="+target.Password, "PGDATABASE="+target.Database, "SCHEMA=schema.mjs",
+		"BETTER_AUTH_TELEMETRY=0")
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	stdin, err := cmd.StdinPipe()
@@ -158,8 +174,8 @@ func (b *browser) do(ctx context.Context, side, method, path, body, want string)
 		return err
 	}
 	text := token.ReplaceAllString(strings.TrimSpace(string(answer)), `"token":"…"`)
-	fmt.Printf("  %-11s  %-4s %-33s %d in %s\n    %.200s\n", side, method, path, response.StatusCode,
-		time.Since(start).Round(time.Millisecond), text)
+	fmt.Printf("  %-11s  %-4s %-33s %d in %d ms\n%s\n", side, method, path, response.StatusCode,
+		time.Since(start).Milliseconds(), folded(text))
 	if !strings.Contains(text, want) {
 		return fmt.Errorf("%s %s: no %s in the answer", method, path, want)
 	}

@@ -8,22 +8,19 @@ import (
 	"time"
 
 	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/internal/term"
 )
 
-func heading(text string) { fmt.Printf("\n%s\n", text) }
+func heading(text string) { fmt.Printf("\n%s\n", term.Bold(os.Stdout, text)) }
 
-func line(format string, args ...any) { fmt.Printf("    "+format+"\n", args...) }
+func line(format string, args ...any) { fmt.Print(term.Wrap(fmt.Sprintf("    "+format+"\n", args...))) }
 
-// progress overwrites one line on a terminal, and prints lines elsewhere.
-func progress(text string) {
-	if info, err := os.Stdout.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-		fmt.Printf("\r\033[K  %s\r", text)
-		return
-	}
-	fmt.Printf("  %s\n", text)
+func progress(text string) { term.Line(os.Stdout, "  "+text) }
+
+// since is how long something took; all of it is in one unit.
+func since(start time.Time) string {
+	return fmt.Sprintf("%.2f ms", float64(time.Since(start).Microseconds())/1000)
 }
-
-func since(start time.Time) string { return time.Since(start).Round(10 * time.Microsecond).String() }
 
 // call runs one call of the API and prints its name and how long it took.
 func call[T any](name string, f func() (T, error)) (T, error) {
@@ -33,7 +30,7 @@ func call[T any](name string, f func() (T, error)) (T, error) {
 	if err != nil {
 		return v, fmt.Errorf("%s: %w", name, err)
 	}
-	fmt.Printf("  %-60s %10s\n", name, took)
+	fmt.Printf("  %-62s %12s\n", name, took)
 	return v, nil
 }
 
@@ -45,7 +42,7 @@ func fails[T any](name string, want error, f func() (T, error)) error {
 	if !errors.Is(err, want) {
 		return fmt.Errorf("%s: got %w instead of: %w", name, err, want)
 	}
-	fmt.Printf("  %-60s %10s\n", name, took)
+	fmt.Printf("  %-62s %12s\n", name, took)
 	line("%v", err)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/zerostarter/authdb"
 )
@@ -97,7 +98,7 @@ func relations(ctx context.Context, store *authdb.Store) error {
 	if err != nil {
 		return err
 	}
-	line("%s, since %s, picture %s", user.Name, user.CreatedAt.Format("2006-01-02"), text(user.Image))
+	line("%s, since %s", user.Name, user.CreatedAt.Format("2006-01-02"))
 	full, err := call("Users.GetFull, five relations", func() (authdb.UserWithRelations, error) {
 		return store.Users.GetFull(ctx, user.ID, authdb.UserWith{
 			Sessions: authdb.Newest(3), Accounts: authdb.All(), Members: authdb.All(), TeamMembers: authdb.All(),
@@ -159,7 +160,8 @@ func tree(ctx context.Context, store *authdb.Store) error {
 	}
 	line("└─ %d invitations", len(org.Invitations))
 	for i, inv := range org.Invitations {
-		line("   %s %s as %s, %s, from %s", branch(i, len(org.Invitations)), inv.Email, text(inv.Role), inv.Status, inv.Inviter.Name)
+		by, _, _ := strings.Cut(inv.Inviter.Name, " ")
+		line("   %s %s as %s, %s, by %s", branch(i, len(org.Invitations)), inv.Email, text(inv.Role), inv.Status, by)
 	}
 	return nil
 }

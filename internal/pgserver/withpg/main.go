@@ -13,9 +13,12 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/zerostarter/authdb/internal/pgserver"
+	"github.com/zerostarter/authdb/internal/term"
 )
 
 const (
@@ -43,7 +46,11 @@ func main() {
 func withServer(args []string) (code int, err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	server, err := pgserver.Start(ctx, pgserver.Options{})
+	var step atomic.Value // what a slow start is at
+	step.Store("starting PostgreSQL")
+	started := term.Wait(func(so time.Duration) { fmt.Fprintf(os.Stderr, "withpg: %s, %s so far\n", step.Load(), so) })
+	server, err := pgserver.Start(ctx, pgserver.Options{Progress: func(text string) { step.Store(text) }})
+	started()
 	if err != nil {
 		return 1, err
 	}
