@@ -106,6 +106,11 @@ generate: ## Compile db/queries into internal/dbgen and internal/admindb, and th
 	@$(sqlc) -f examples/sqlc/sqlc.yaml generate
 	@$(sqlc) -f bench/sqlc/sqlc.yaml generate
 
+.PHONY: docs
+docs: ## Write what docs and README.md take from the code and the catalog: tables, figures, pictures
+	@UPDATE_DOCS=1 $(withpg) go test -count=1 -run '^TestEachMethod' .
+	@UPDATE_DOCS=1 $(withpg) go test -count=1 -run '^Test(Overview|SchemaDiagram|Figures)$$' ./test/docs
+
 .PHONY: verify
 verify: ## Check that generated code, go.mod files and formatting are fresh
 	@test/verify.sh

@@ -1,10 +1,12 @@
 package authdb_test
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"go/types"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,8 +29,11 @@ var scopesByField = map[string]string{
 	"email":          "identifier",
 }
 
-// TestEachMethodHasAScope: the scope that docs/operations.md states is the one that the method's parameters give it.
-// The first that names whose rows they are decides.
+// scopes are what a method's parameters can say of whose rows it reaches, in the order of docs/operations.md.
+var scopes = []string{"organization", "user", "recipient", "token", "identifier", "rows", "administration"}
+
+// TestEachMethodHasAScope: docs/operations.md states the scope that the method's parameters give it, and is written from
+// them with UPDATE_DOCS=1. The first that names whose rows they are decides.
 func TestEachMethodHasAScope(t *testing.T) {
 	t.Parallel()
 	structs, funcs := map[string]*ast.StructType{}, map[string]*ast.FuncDecl{}
@@ -51,16 +56,33 @@ func TestEachMethodHasAScope(t *testing.T) {
 			return true
 		})
 	}
-	for method, line := range documentedMethods(t) {
+	methods := map[string][]string{} // by scope and repository, as a row begins
+	for _, method := range methodNames() {
 		f, ok := funcs[method]
 		if !ok {
 			t.Errorf("%s is not in the source", method)
 			continue
 		}
-		if want := scopeOf(method, f, structs); line.scope != want {
-			t.Errorf("%s has scope %q in docs/operations.md, by its parameters it is %q", method, line.scope, want)
+		repository, name, _ := strings.Cut(method, ".")
+		row := fmt.Sprintf("| %s | %s | ", scopeOf(method, f, structs), repository)
+		methods[row] = append(methods[row], name)
+	}
+	var table strings.Builder
+	for _, scope := range scopes {
+		for _, row := range keysOf(methods) {
+			if strings.HasPrefix(row, "| "+scope+" |") {
+				table.WriteString(row + strings.Join(methods[row], ", ") + " |\n")
+			}
 		}
 	}
+	doc := string(must[[]byte](t)(os.ReadFile("docs/operations.md")))
+	head, rest, ok := strings.Cut(doc, "<!-- scopes -->\n")
+	_, tail, ok2 := strings.Cut(rest, "\n<!-- end -->\n")
+	if !ok || !ok2 {
+		t.Fatal("docs/operations.md has no place for the scopes")
+	}
+	sameDoc(t, "docs/operations.md", head+"<!-- scopes -->\n| scope | repository | methods |\n|---|---|---|\n"+
+		table.String()+"\n<!-- end -->\n"+tail)
 }
 
 func scopeOf(method string, f *ast.FuncDecl, structs map[string]*ast.StructType) string {

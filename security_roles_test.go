@@ -18,7 +18,7 @@ import (
 	"github.com/zerostarter/authdb/migrate"
 )
 
-// TestRoles runs the statements of docs/security.md in a database of its own, and each method as the role that it is
+// TestRoles runs the statements of docs/roles.md in a database of its own, and each method as the role that it is
 // for.
 func TestRoles(t *testing.T) {
 	t.Parallel()
@@ -42,9 +42,9 @@ func TestRoles(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	doc := string(must[[]byte](t)(os.ReadFile("docs/security.md")))
+	doc := string(must[[]byte](t)(os.ReadFile("docs/roles.md")))
 	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(doc, -1)
-	if len(blocks) != 2 {
+	if len(blocks) != 3 {
 		t.Fatalf("%d samples of SQL", len(blocks))
 	}
 	run := func(block string) {
@@ -58,6 +58,7 @@ func TestRoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(blocks[1][1])
+	run(blocks[2][1])
 
 	open := func(role string, opts ...authdb.Option) *authdb.Store {
 		opts = append(opts, authdb.WithInsecureTLS(), authdb.WithClock(func() time.Time { return today }))

@@ -1,4 +1,4 @@
-// The Drizzle schema of a database with every migration, in the words of README.md: `drizzle-kit push` of this file finds
+// The Drizzle schema of a database with every migration, in the words of docs/drizzle.md: `drizzle-kit push` of this file finds
 // nothing to change there (test/drizzle). migrate adopt --complete prints lines of it.
 import { sql } from "drizzle-orm"
 import { boolean, index, integer, pgTable, text, timestamp, uniqueIndex } from "drizzle-orm/pg-core"

@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { drizzle } from "drizzle-orm/node-postgres"
 import pg from "pg"
+import { pieces, related } from "./guide.mjs"
 
 const version = process.argv[2]
 // db/migrations/drizzle.ts, which drizzle-kit finds to be what the migrations make, or a variant of it.
@@ -63,6 +64,11 @@ server.listen(0, "127.0.0.1", () => {
           return json(response, 200, await auth.api.addMember({ body }))
         case "limited-add-member":
           return json(response, 200, await limited.api.addMember({ body }))
+        case "guide": {
+          const headers = new Headers(Object.entries(request.headers).map(([key, value]) => [key, String(value)]))
+          const own = { auth, headers, schema, db: related(pool, schema) }
+          return json(response, 200, await pieces[body.name](own, { ...body.args, now: new Date() }))
+        }
         case "adapter": {
           const { internalAdapter } = await auth.$context
           return json(response, 200, await internalAdapter[body.method](...body.args))

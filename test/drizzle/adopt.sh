@@ -97,7 +97,7 @@ migrate 0 "no drift" verify
 out=$(kit . migrate) || fail "drizzle-kit 0.31 migrate after adopt --drizzle-journal:" "$out"
 ok
 
-# drizzle-kit 0.31 push of everything that the README lists: what is there already is passed over.
+# drizzle-kit 0.31 push of everything that docs/drizzle.md lists: what is there already is passed over.
 fresh
 out=$(DRIZZLE_SCHEMA=./latest.ts kit . push --force)
 [[ $out == *"Changes applied"* ]] || fail "drizzle-kit 0.31 push of latest.ts:" "$out"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves that db/migrations/0001_baseline.up.sql makes exactly what Drizzle makes from schema.ts, and all migrations what
-# it makes from db/migrations/drizzle.ts (latest.ts here), which has the lines that README.md asks for.
+# it makes from db/migrations/drizzle.ts (latest.ts here), which has the lines that docs/drizzle.md asks for.
 #
 #   DATABASE_URL=postgres://user:password@host:5432/postgres test/drizzle/run.sh
 #   DATABASE_URL='postgres:///postgres?host=/socket/dir&user=postgres' test/drizzle/run.sh
@@ -173,23 +173,23 @@ ok
 # The controls are undone, so nothing but their changes made push speak up.
 expect_no_changes "after the controls were undone"
 
-# The same at the latest version, for a reader who adds to the Drizzle schema what README.md lists.
+# The same at the latest version, for a reader who adds to the Drizzle schema what docs/drizzle.md lists.
 up=(../../db/migrations/*.up.sql)
-rows=$(grep -E '^\| ([0-9, ]+ )?\| .+ \| (`.+` )?\|$' ../../README.md) || fail "README.md has no table of migrations"
+rows=$(grep -E '^\| ([0-9, ]+ )?\| .+ \| (`.+` )?\|$' ../../docs/drizzle.md) || fail "docs/drizzle.md has no table of migrations"
 numbers=$(cut -d'|' -f2 <<<"$rows" | grep -oE '[0-9]+' | tr '\n' ' ')
-[[ $numbers == "$(seq 2 ${#up[@]} | tr '\n' ' ')" ]] || fail "README.md has migrations $numbers; there are ${#up[@]}"
+[[ $numbers == "$(seq 2 ${#up[@]} | tr '\n' ' ')" ]] || fail "docs/drizzle.md has migrations $numbers; there are ${#up[@]}"
 lines=$(cut -d'|' -f4 <<<"$rows" | sed -n 's/^ `\(.*\)` $/\1/p')
 # latest.ts without these lines is schema.ts, so it has each of them, and nothing else.
 node - "$lines" >"$without" <<-'JS'
 	let text = require("fs").readFileSync("latest.ts", "utf8")
 	for (const line of process.argv[2].split("\n")) {
-		if (text.split(line).length !== 2) throw new Error(`README.md asks for a line that latest.ts does not have once: ${line}`)
+		if (text.split(line).length !== 2) throw new Error(`docs/drizzle.md asks for a line that latest.ts does not have once: ${line}`)
 		text = text.replace(line, () => "").replace(/^\s*,\n/m, "")
 	}
 	process.stdout.write(text)
 JS
 out=$(DRIZZLE_SCHEMA=$without DRIZZLE_OUT=$tmp/without DATABASE_URL=$ours kit generate --name without)
-cmp -s "$tmp/without/0000_without.sql" "$generated" || fail "latest.ts has more than README.md asks for:" "$out"
+cmp -s "$tmp/without/0000_without.sql" "$generated" || fail "latest.ts has more than docs/drizzle.md asks for:" "$out"
 ok
 
 for file in "${up[@]:1}"; do
