@@ -78,7 +78,8 @@ func fail(w http.ResponseWriter, err error) {
 		status = http.StatusNotFound
 	case errors.Is(err, authdb.ErrInvalidInput):
 		status = http.StatusBadRequest
-	case errors.Is(err, authdb.ErrNotPermitted), errors.Is(err, authdb.ErrNotMember), errors.Is(err, authdb.ErrEmailNotVerified):
+	case errors.Is(err, authdb.ErrNotPermitted), errors.Is(err, authdb.ErrNotMember),
+		errors.Is(err, authdb.ErrEmailNotVerified), errors.Is(err, authdb.ErrBanned):
 		status = http.StatusForbidden
 	case errors.Is(err, authdb.ErrUnavailable), errors.Is(err, authdb.ErrTimeout):
 		status = http.StatusServiceUnavailable
