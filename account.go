@@ -69,7 +69,7 @@ type UpdateAccountParams struct {
 	Scope                 Change[string]    `json:"scope,omitzero"`
 }
 
-// DeleteAccountParams say which account goes, and what that may do.
+// DeleteAccountParams say which account to delete, and whether it may be the last.
 type DeleteAccountParams struct {
 	UserID    string
 	ID        string
@@ -87,9 +87,9 @@ type ListAccountsParams struct {
 // AccountRepository reads and writes the account table. It is [Store.Accounts].
 type AccountRepository struct{ door }
 
-// Create gives a user a way to sign in. It returns [ErrAccountTaken] if the identity is linked already, also to the
-// same user, [ErrReference] if there is no such user, or [ErrInvalidInput], also where a credential account has another
-// AccountID than the user's, which Better Auth 1.7 does not find.
+// Create gives a user a way to sign in. It returns [ErrAccountTaken] if the identity is already linked, even to the
+// same user, [ErrReference] if there is no such user, or [ErrInvalidInput]. The AccountID of a credential account must
+// be the user's id, since Better Auth 1.7 finds no other.
 func (r AccountRepository) Create(ctx context.Context, p CreateAccountParams) (Account, error) {
 	const op = "Accounts.Create"
 	if p.ProviderID == ProviderCredential && p.AccountID == "" {
@@ -106,10 +106,10 @@ func (r AccountRepository) Create(ctx context.Context, p CreateAccountParams) (A
 	return answer(op, row, err, toAccount)
 }
 
-// Link gives a user an identity at a provider, or renews the tokens of one that it has: what p leaves nil stays, and
-// scopes are added to those that were granted before, as from Better Auth 1.7 on. An identity never moves: it returns
-// [ErrAccountTaken] if it is another user's, [ErrReference] if there is no such user, or [ErrInvalidInput], also for
-// [ProviderCredential], which Create adds.
+// Link gives a user an identity at a provider, or renews the tokens of one that the user has. What p leaves nil stays,
+// and scopes are added to those that were granted before, as from Better Auth 1.7 on. An identity never moves to another
+// user. Link returns [ErrAccountTaken] if it is another user's, [ErrReference] if there is no such user, or
+// [ErrInvalidInput], which [ProviderCredential] is too: that is for Create.
 func (r AccountRepository) Link(ctx context.Context, p CreateAccountParams) (Account, error) {
 	const op = "Accounts.Link"
 	if err := check(op, required("user_id", p.UserID, maxID), required("account_id", p.AccountID, maxID),
@@ -138,7 +138,7 @@ func linkable(p CreateAccountParams) fault {
 	return fault{}
 }
 
-// check looks at all but the two ids of whom and what it links.
+// check checks everything but the ids of the user and of the account.
 func (p CreateAccountParams) check(op string) error {
 	return check(op, text("id", p.ID, maxID), required("provider_id", p.ProviderID, maxID),
 		optional("access_token", p.AccessToken, maxCredential),
@@ -267,8 +267,8 @@ func (r AccountRepository) SetPassword(ctx context.Context, userID string, hash 
 	}))
 }
 
-// Delete removes a way to sign in. It returns [ErrNotFound], or [ErrLastAccount] if no other is left, unless p
-// allows that; a credential account without a password is none.
+// Delete removes a way to sign in. It returns [ErrNotFound], or [ErrLastAccount] if no other would be left and p does
+// not allow that. A credential account without a password does not count as one.
 func (r AccountRepository) Delete(ctx context.Context, p DeleteAccountParams) error {
 	const op = "Accounts.Delete"
 	if err := check(op, id("user_id", p.UserID), id("id", p.ID)); err != nil {

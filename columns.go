@@ -9,13 +9,13 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// Columns are columns of a table that authdb does not know, such as those of Better Auth's additionalFields and of its
-// plugins. T is a struct of the caller's that names them: the column of a field is its db tag, or its name in snake
-// case. A struct in T is one column, not several. NULL is read as the zero value, so a column where that is a value of
-// its own wants a pointer, or a [Change].
+// Columns are columns of a table that authdb does not know, such as those of Better Auth's additionalFields and
+// plugins. T is a struct of the caller's that names them: a field's column is its db tag, or its name in snake case. A
+// struct in T is one column, not several. NULL is read as the zero value; a field that must tell them apart is a
+// pointer or a [Change].
 //
-// They are asked for in the context, as [Once] is, and travel in the statements that are sent anyway. Who does not ask
-// pays nothing. A context may be used by many goroutines.
+// A context asks for them, as with [Once], and they travel in the statements that are sent anyway. Calls with another
+// context cost what they did. A context may be used by many goroutines.
 type Columns[T any] struct {
 	columns *repo.Columns
 	fields  []int
@@ -107,7 +107,7 @@ func (c *Columns[T]) Read(ctx context.Context) context.Context {
 	})
 }
 
-// inUTC makes a time that was read one in UTC: pgx gives those of timestamptz columns the zone of the program.
+// inUTC converts a time that was read to UTC: pgx gives times of timestamptz columns the program's zone.
 func inUTC(field any) {
 	switch f := field.(type) {
 	case *time.Time:

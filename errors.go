@@ -31,7 +31,7 @@ var (
 	ErrSlugTaken = fmt.Errorf("%w: slug taken", ErrConflict)
 	// ErrReference: the row that a new one belongs to does not exist; [Error.Field] names the column.
 	ErrReference = errors.New("missing reference")
-	// ErrReferenced: a row of another table, such as one of the caller's own, stands in the way of a delete.
+	// ErrReferenced: a row of another table, such as one of the caller's own, still refers to the row to delete.
 	ErrReferenced = errors.New("still referenced")
 	// ErrInvalidInput: an argument was refused before, or by, the database; [Error.Field] and [Error.Reason] say which
 	// and why.
@@ -41,11 +41,11 @@ var (
 	ErrCommitUnknown = errors.New("outcome unknown")
 	// ErrAlreadyDone: the key of [Once] stands for a write that was done before, and the answer to that is gone.
 	ErrAlreadyDone = errors.New("already done")
-	// ErrUnavailable: the server cannot be reached, is starting or shutting down, has no connection left, or went away;
-	// nothing was applied.
+	// ErrUnavailable: PostgreSQL cannot be reached, is starting or shutting down, has no connection left, or went away.
+	// Nothing was applied.
 	ErrUnavailable = errors.New("database unavailable")
-	// ErrTimeout: the server gave up, by statement_timeout, lock_timeout or the like; nothing was applied. A context that
-	// is over is context.Canceled or context.DeadlineExceeded instead, or as well.
+	// ErrTimeout: PostgreSQL gave up, by statement_timeout, lock_timeout or the like. Nothing was applied. If the
+	// context is over, the error is context.Canceled or context.DeadlineExceeded, instead or as well.
 	ErrTimeout = errors.New("timed out")
 	// ErrIsolation: the caller's transaction is not READ COMMITTED, on which the locks of this operation rely.
 	ErrIsolation = errors.New("transaction is not read committed")
@@ -102,7 +102,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Kind returns the first of this package's errors that the error is, the most telling one; nil if it is none.
+// Kind returns the most telling of this package's errors that the error is, or nil if it is none of them.
 func (e *Error) Kind() error {
 	for _, kind := range e.kinds {
 		if !isContextError(kind) {
@@ -184,8 +184,7 @@ func translate(op string, err error) error {
 	return e
 }
 
-// misuse makes the error that of a call that was wrong. That a store is closed is no fault of the request that meets
-// it.
+// misuse makes the error one of a wrong call. A closed store is not the fault of the request that meets it.
 func (e *Error) misuse(err error, misuse repo.MisuseError) {
 	e.kinds, e.Field, e.Reason = []error{ErrInvalidInput}, misuse.Field, misuse.Reason
 	if misuse == repo.ErrClosed {
@@ -196,8 +195,8 @@ func (e *Error) misuse(err error, misuse repo.MisuseError) {
 	}
 }
 
-// deleted is translate for a delete. It inserts nothing, so a foreign key that it violates is that of a row which
-// points at its own.
+// deleted is translate for a delete, where a violated foreign key is always that of a row which refers to the deleted
+// one.
 func deleted(op string, err error) error {
 	err = translate(op, err)
 	if e, ok := errors.AsType[*Error](err); ok && e.SQLState == repo.ForeignKeyViolation {
@@ -206,7 +205,7 @@ func deleted(op string, err error) error {
 	return err
 }
 
-// addContextErrors makes the error that of the context, too. Whoever cancelled wants no retry; a deadline may have been
+// addContextErrors adds the error of the context. A caller who canceled wants no retry; a deadline may just have been
 // too close.
 func (e *Error) addContextErrors() {
 	for _, ctxErr := range contextErrors {
@@ -273,8 +272,8 @@ func (e *Error) classify(err error) {
 	}
 }
 
-// classifyLost is about errors without an answer of the server's. A certificate that is refused now will be refused
-// tomorrow.
+// classifyLost classifies errors without an answer from PostgreSQL. A certificate that was refused will be refused
+// again.
 func (e *Error) classifyLost(err error) {
 	if isTLSError(err) || isOneOf(err, contextErrors...) {
 		return

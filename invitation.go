@@ -15,7 +15,7 @@ import (
 // invitationExpiresIn.
 const InvitationLifetime = 48 * time.Hour
 
-// The states of an invitation. There is none for "expired": such a row stays pending, and only ExpiresAt tells.
+// The states of an invitation. None is "expired": such a row stays pending, and only its ExpiresAt tells.
 const (
 	StatusPending  = "pending"
 	StatusAccepted = "accepted"
@@ -178,13 +178,13 @@ type ListInvitationsByRecipientParams struct {
 // InvitationRepository reads and writes the invitation table. It is [Store.Invitations].
 type InvitationRepository struct{ door }
 
-// Create invites an address. If it has an invitation pending that could be accepted, that one is returned instead, with
-// the new role, teams and inviter and the later of the two expiries; any other that it has pending is canceled. So
-// there is one at a time, however many invite at once.
+// Create invites an address. If the address already has a pending invitation that could be accepted, Create changes
+// that one and returns it: it gets the new role, teams and inviter, and the later of the two expiries. Any other is
+// canceled. So an address has one pending invitation in an organization, however many invite it at once.
 //
-// It returns [ErrNotMember] if the inviter is no member, [ErrNotPermitted] if the inviter's role does not allow the new
-// role, or to change the invitation that stands, [ErrAlreadyMember] if a member has the address, [ErrReference] if a
-// team is not the organization's, [ErrLimitReached], or [ErrInvalidInput], also for an ExpiresAt that is over.
+// It returns [ErrNotMember] if the inviter is not a member, [ErrNotPermitted] if the inviter's role does not allow the
+// new role, or a change of the pending invitation, [ErrAlreadyMember] if a member has the address, [ErrReference] if a
+// team is not the organization's, [ErrLimitReached], or [ErrInvalidInput], which an ExpiresAt in the past is too.
 func (r InvitationRepository) Create(ctx context.Context, p CreateInvitationParams) (Invitation, error) {
 	const op = "Invitations.Create"
 	p.Email = canonicalEmail(p.Email)
@@ -361,13 +361,12 @@ func (r InvitationRepository) Count(ctx context.Context, p ListInvitationsParams
 }
 
 // Accept makes the user to whose address an invitation was sent a member, with the role and in the teams that the
-// invitation names; teams that are gone are passed over. What else the address has pending in the organization is
-// canceled. Of any number of calls one does it, and the same user's others
-// return the same with AlreadyAccepted. The organization is not made active; see
-// [SessionRepository.SetActiveOrganization].
+// invitation names. Teams that no longer exist are skipped. Other pending invitations of the address to that
+// organization are canceled. One call does all that, however many there are; the user's other calls return the same,
+// with AlreadyAccepted. Accept does not make the organization active; see [SessionRepository.SetActiveOrganization].
 //
-// It returns [ErrNotFound], as which an [ErrNotRecipient] counts too, [ErrEmailNotVerified], [ErrNotPending],
-// [ErrExpired], [ErrNotPermitted] if the inviter has left the organization, or has no longer a role that may send it,
+// It returns [ErrNotFound] (which [ErrNotRecipient] is), [ErrEmailNotVerified], [ErrNotPending], [ErrExpired],
+// [ErrNotPermitted] if the inviter has left the organization or no longer has a role that may send the invitation,
 // [ErrLimitReached] or [ErrInvalidInput].
 func (r InvitationRepository) Accept(ctx context.Context, p AcceptInvitationParams) (AcceptedInvitation, error) {
 	const op = "Invitations.Accept"
@@ -387,9 +386,8 @@ func (r InvitationRepository) Accept(ctx context.Context, p AcceptInvitationPara
 	return AcceptedInvitation{Invitation(row.Invitation), Member(row.Member), again}, nil
 }
 
-// Reject is what the user to whose address a pending invitation was sent can do instead of Accept, also when it has
-// expired. It returns the invitation, [ErrNotFound], as which an [ErrNotRecipient] counts too, [ErrEmailNotVerified],
-// [ErrNotPending] or [ErrInvalidInput].
+// Reject declines a pending invitation that was sent to the user's address, even an expired one, and returns it. It
+// returns [ErrNotFound] (which [ErrNotRecipient] is), [ErrEmailNotVerified], [ErrNotPending] or [ErrInvalidInput].
 func (r InvitationRepository) Reject(ctx context.Context, p RejectInvitationParams) (Invitation, error) {
 	const op = "Invitations.Reject"
 	if err := check(op, id("invitation_id", p.InvitationID), id("user_id", p.UserID)); err != nil {
@@ -414,8 +412,8 @@ func (r InvitationRepository) Cancel(ctx context.Context, organizationID, invita
 	return answer(op, row, err, toInvitation)
 }
 
-// CancelExpired cancels an organization's pending invitations that have expired and returns how many there were: such
-// rows stay pending else, since there is no state for them. It returns [ErrInvalidInput].
+// CancelExpired cancels an organization's pending invitations that have expired and returns how many there were.
+// Nothing else does: an invitation has no state for it. It returns [ErrInvalidInput].
 func (r InvitationRepository) CancelExpired(ctx context.Context, organizationID string) (int64, error) {
 	const op = "Invitations.CancelExpired"
 	if err := check(op, id("organization_id", organizationID)); err != nil {

@@ -30,7 +30,7 @@ type Member struct {
 
 func toMember(row dbgen.Member) Member { return Member(row) }
 
-// HasRole reports whether role is one of the member's roles; the empty role is nobody's.
+// HasRole reports whether role is one of the member's roles. Nobody has the empty role.
 func (m Member) HasRole(role string) bool {
 	for r := range strings.SplitSeq(m.Role, ",") {
 		if r = repo.TrimRole(r); r != "" && r == role {
@@ -40,7 +40,7 @@ func (m Member) HasRole(role string) bool {
 	return false
 }
 
-// canonicalRole writes a list of roles as Better Auth reads it: without white space, and none that is empty.
+// canonicalRole writes a list of roles as Better Auth reads it: without white space and without empty roles.
 func canonicalRole(list string) string {
 	if len(list) > maxRole*utf8.UTFMax {
 		return list // for the checks to refuse: each comma would cost 16 bytes
@@ -62,7 +62,7 @@ func newRole(list string) string {
 	return canonicalRole(list)
 }
 
-// singleRole checks one role, as it stands in a list of roles; none is one too.
+// singleRole checks that text is one role, without commas and white space around it, or empty.
 func singleRole(field, role string) fault {
 	if f := text(field, role, maxRole); f.reason != "" {
 		return f
@@ -339,9 +339,9 @@ func (r MemberRepository) Update(
 	return answer(op, row, err, toMember)
 }
 
-// Delete ends a membership, and with it the user's memberships in the organization's teams; in the user's sessions the
-// organization and its teams are active no longer, and what the user's address has pending there is canceled. It
-// returns [ErrNotFound], [ErrNotPermitted] if p.By may not, or [ErrLastOwner] for the only owner.
+// Delete removes a member from the organization and from its teams. In the user's sessions neither is active any more,
+// and pending invitations to the user's address there are canceled. It returns [ErrNotFound], [ErrNotPermitted] if p.By
+// may not, or [ErrLastOwner] for the only owner.
 func (r MemberRepository) Delete(ctx context.Context, p DeleteMemberParams) error {
 	const op = "Members.Delete"
 	if err := check(op, id("organization_id", p.OrganizationID), id("member_id", p.MemberID), p.By.check()); err != nil {

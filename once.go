@@ -12,9 +12,9 @@ import (
 // [Store.Resolve], may come.
 const MarkLifetime = 24 * time.Hour
 
-// Once returns a context under which a write, or an [Store.InTx] with all its writes, is done at most once: whoever
-// calls it again with the same key, in this process or another, changes nothing. The key is that of one write, such as
-// the id of a message or an Idempotency-Key header together with who sent it: whoever knows a key can read its answer.
+// Once returns a context under which a write, or an [Store.InTx] with all its writes, is done at most once: a second
+// call with the same key, from this process or another, changes nothing. A key stands for one write, such as the id of
+// a message, or an Idempotency-Key header together with who sent it. Whoever knows a key can read its answer.
 //
 // The second call returns what the first one made or changed, as it is now, or nil where the method returns only an
 // error. It returns [ErrAlreadyDone] where the answer is gone: from InTx, Consume, CreateMany but of team members, and
@@ -33,9 +33,9 @@ const MarkLifetime = 24 * time.Hour
 // failover to a standby that lacks the write, it was never done.
 func Once(ctx context.Context, key string) context.Context { return repo.WithKey(ctx, key) }
 
-// WithOnce lets every write of the store leave a mark, as if each were under [Once] with a key of its own. So no answer
-// that is lost stays unknown once the server can be reached. The store cannot be on a standby then: every InTx leaves a
-// mark, also one that only reads, unless it is begun as [TxOptions] ReadOnly.
+// WithOnce makes every write of the store leave a mark, as if each were under [Once] with a key of its own. So the
+// outcome of a write can always be found out once PostgreSQL can be reached. Such a store cannot be on a standby: every
+// InTx leaves a mark, even one that only reads, unless [TxOptions] make it ReadOnly.
 func WithOnce() Option {
 	return func(c *config) { c.repo.Marks = true }
 }

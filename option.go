@@ -55,8 +55,8 @@ func WithTokens(token func() string) Option {
 	return func(c *config) { c.repo.Sources.Token = token }
 }
 
-// WithPoolConfig lets change edit the pool's configuration after [Open] has set its own: sizes, tracer, logger, and all
-// else that pgx offers. The rules for TLS, the session time zone and pg_temp are applied afterwards; only a hook of the
+// WithPoolConfig calls change with the pool's configuration after [Open] has set its own: sizes, tracer, and everything
+// else that pgx offers. The rules for TLS, the session time zone and pg_temp are applied afterwards. Only a hook of the
 // pool, such as BeforeConnect or PrepareConn, could still break them.
 func WithPoolConfig(change func(*pgxpool.Config)) Option {
 	return func(c *config) { c.poolConfig = append(c.poolConfig, change) }
@@ -68,16 +68,16 @@ func WithTracer(t pgx.QueryTracer) Option {
 	return WithPoolConfig(func(c *pgxpool.Config) { c.ConnConfig.Tracer = t })
 }
 
-// WithLogger sets where the store tells what nobody would see otherwise: an attempt that it repeats (info, with method,
-// number of the attempt, reason and SQLSTATE), and a connection that it drops since a rollback failed (warn, with the
-// process id of the server's side). Neither shows SQL, an argument or a value of a row.
+// WithLogger sets a logger for what nobody would see otherwise: an attempt that is repeated (info, with method, number
+// of the attempt, reason and SQLSTATE), and a connection that is dropped because a rollback failed (warn, with the id
+// of the PostgreSQL process). Neither shows SQL, an argument or a value of a row.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) { c.repo.Log = l }
 }
 
-// Method returns the method of this package that a tracer's context is of, such as "Users.Get": a name for a span or a
-// metric, of which there are few. It is empty outside of one, as for the caller's own SQL. What a [Store.InTx] sends
-// by itself is "InTx".
+// Method returns the method of this package that a tracer's context belongs to, such as "Users.Get": a name for a span
+// or a metric. There are as many as methods. It is empty for the caller's own SQL, and "InTx" for the begin and the
+// commit of [Store.InTx].
 //
 // A tracer of pgx gets such a context from a store of [Open] or [New] if the connections had the tracer when the store
 // was made. Without a tracer, names cost nothing.

@@ -207,7 +207,7 @@ func (r OrganizationRepository) Update(
 }
 
 // Delete removes an organization with its members, teams, team members and invitations. It returns [ErrNotFound], or
-// [ErrReferenced] if rows of the caller's own tables stand in the way.
+// [ErrReferenced] if rows of the caller's own tables refer to it.
 func (r OrganizationRepository) Delete(ctx context.Context, organizationID string) (DeletedOrganization, error) {
 	const op = "Organizations.Delete"
 	if err := check(op, id("organization_id", organizationID)); err != nil {

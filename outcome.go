@@ -35,7 +35,7 @@ func (o Outcome) String() string {
 // MarshalText returns the text of [Outcome.String], for JSON.
 func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
-// RetryClass says whether it makes sense to do again what returned an error.
+// RetryClass says whether to try again what returned an error.
 type RetryClass int
 
 const (
@@ -67,14 +67,14 @@ func (c RetryClass) MarshalText() ([]byte, error) { return []byte(c.String()), n
 // Resolve finds out what became of the write or the [Store.InTx] that returned err. It knows without asking the
 // database if err is not [ErrCommitUnknown]: nil is OutcomeApplied, any other error OutcomeNotApplied.
 //
-// Of a write under [Once] or [WithOnce] the answer is always known once the server answers, and final: from then on the
-// write cannot be applied any more if it was not.
+// For a write under [Once] or [WithOnce], Resolve always knows once PostgreSQL answers, and the answer is final: a
+// write that was not applied cannot be applied later.
 //
-// Otherwise Resolve looks for a row that the write made. If it is there, the outcome is OutcomeApplied. If not, it may
-// still be on its way: Resolve waits until the server's process that got the write has ended, and looks again. A row
-// that was deleted since looks as if it had never been made. Where that proves nothing, the outcome is OutcomeUnknown,
-// and the error says why: the write made no row, or Resolve asks on a standby, through a pooler, or at another address
-// than the write. The server's clock must not be set back meanwhile.
+// Otherwise Resolve looks for a row that the write made. If it is there, the outcome is OutcomeApplied. If not, the
+// write may still be on its way: Resolve waits until the PostgreSQL process that got the write has ended, and looks
+// again. A row that was deleted since looks as if it had never been made. If this proves nothing, the outcome is
+// OutcomeUnknown, and the error says why: the write made no row, or Resolve asks on a standby, through a pooler, or at
+// another address than the write. The clock of PostgreSQL's machine must not be set back meanwhile.
 //
 // OutcomeUnknown always comes with an error, such as that of ctx or [ErrUnavailable], and Resolve may be called again.
 // The store must be on a pool or a connection of its own; in a transaction Resolve returns [ErrInvalidInput]. After a

@@ -45,7 +45,7 @@ func (c Cursor) from(newest bool) Cursor {
 	return Cursor{createdAt: repo.NegativeInfinity}
 }
 
-// CursorAt is the place behind the row with that created_at and id, as the caller's own query has read them.
+// CursorAt returns the place behind the row with that created_at and id, as the caller's own query has read them.
 func CursorAt(createdAt time.Time, id string) Cursor {
 	return Cursor{repo.Instant(repo.Micros(createdAt)), id}
 }
@@ -54,14 +54,14 @@ func CursorAt(createdAt time.Time, id string) Cursor {
 // the rows with (created_at, id) greater than these, and, since the start is less than any row, needs no first case.
 func (c Cursor) Key() (createdAt time.Time, id string) { return c.createdAt, c.id }
 
-// ParseCursor is the cursor that [Cursor.String] gave, or [ErrInvalidInput] for any other text.
+// ParseCursor returns the cursor that [Cursor.String] gave, or [ErrInvalidInput] for any other text.
 func ParseCursor(text string) (Cursor, error) {
 	var c Cursor
 	err := c.UnmarshalText([]byte(text))
 	return c, err
 }
 
-// String is the cursor as text, such as a query parameter; the start is the empty text.
+// String returns the cursor as text, such as a query parameter. The start is the empty text.
 func (c Cursor) String() string {
 	text, _ := c.MarshalText() // which never fails
 	return string(text)

@@ -8,7 +8,7 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// What an operation refuses to do. Nothing has changed then, but that ErrWrongCode counts the guess.
+// What an operation refuses to do. A refusal changes nothing, except that ErrWrongCode counts the guess.
 var (
 	// ErrAlreadyMember: the user, or the one with that address, is a member of the organization already.
 	ErrAlreadyMember = fmt.Errorf("%w: already a member", ErrConflict)
@@ -16,11 +16,11 @@ var (
 	ErrAccountTaken = fmt.Errorf("%w: account taken", ErrConflict)
 	// ErrNotMember: the user is no member of the organization, or of the team.
 	ErrNotMember = errors.New("not a member")
-	// ErrNotPermitted: the role of who acts, or of who invites, does not allow it. An owner may invite with any role, a
-	// plain RoleMember only with RoleMember. Everybody else may invite with any role but that of an owner.
+	// ErrNotPermitted: the role of who acts, or of who invites, does not allow it. An owner may offer any role, a member
+	// with RoleMember alone only RoleMember, and everybody else any role but that of an owner.
 	ErrNotPermitted = errors.New("not permitted")
-	// ErrInTransaction: what the method must remember would be forgotten when the caller's transaction is rolled back; or
-	// InTx was called on a connection on which the caller has begun one.
+	// ErrInTransaction: a rollback of the caller's transaction would forget what the method must remember, such as a
+	// wrong guess; or InTx was called on a connection on which the caller has begun a transaction.
 	ErrInTransaction = errors.New("in a transaction")
 	// ErrBanned: Better Auth's admin plugin bars the user.
 	ErrBanned = errors.New("banned")
@@ -40,9 +40,9 @@ var (
 	ErrNotRecipient = fmt.Errorf("%w", ErrNotFound)
 	// ErrEmailNotVerified: the user has not proved the address that was invited.
 	ErrEmailNotVerified = errors.New("e-mail not verified")
-	// ErrWrongCode: the code is another. The guess was counted.
+	// ErrWrongCode: the code is wrong. The guess was counted.
 	ErrWrongCode = errors.New("wrong code")
-	// ErrTooManyAttempts: the code was guessed wrong too often, and is good for nothing from then on.
+	// ErrTooManyAttempts: the code was guessed wrong too often, and is no longer valid.
 	ErrTooManyAttempts = errors.New("too many attempts")
 )
 

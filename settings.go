@@ -7,8 +7,9 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// Settings are what the other side is configured with and this side must know as well: said once, to the store, from
-// which a betterauth.Authenticator has them too. A zero value is Better Auth's default; of a limit, none.
+// Settings repeat what Better Auth is configured with and this program must know as well. They are given to the store
+// once, and a betterauth.Authenticator takes them from there. A zero value is Better Auth's default; a zero limit is
+// none.
 type Settings struct {
 	CreatorRole           string        // the organization plugin's creatorRole, the one role of owners; empty: RoleOwner
 	SessionLifetime       time.Duration // session.expiresIn; zero: SessionLifetime
@@ -20,8 +21,8 @@ type Settings struct {
 	MaxTeamMembers        int           // teams.maximumMembersPerTeam
 }
 
-// WithSettings tells the store what the other side is configured with. A limit counts where a call's own is zero. For a
-// negative duration or limit, and a CreatorRole that is no single role, Open and every method return [ErrInvalidInput]
+// WithSettings tells the store what Better Auth is configured with. A limit applies where a call's own is zero. If a
+// duration or a limit is negative, or CreatorRole is not a single role, Open and every method return [ErrInvalidInput]
 // with the name of the setting as Field, such as "max_teams".
 func WithSettings(s Settings) Option {
 	return func(c *config) { c.repo.Settings = repo.Settings(s) }

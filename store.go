@@ -9,9 +9,9 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// DB is what a [Store] works on. A [*pgxpool.Pool], a [*pgx.Conn] and a [pgx.Tx] are one. So may be a type of the
-// caller's that wraps one of them; unless it has a method Conn like that of pgx.Tx, GetFull and Load begin no
-// transaction there, which could be inside another, and so each relation is of its own moment.
+// DB is what a [Store] works on: a [*pgxpool.Pool], a [*pgx.Conn], a [pgx.Tx], or a type of the caller's that wraps one
+// of them. Through a wrapper that lacks the method Conn of pgx.Tx, GetFull and Load cannot tell whether they are in a
+// transaction, so they begin none, and each relation is read as of its own moment.
 type DB interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
@@ -23,9 +23,9 @@ type DB interface {
 // Store holds one repository per table, all on the same [DB]; make it with [Open] or [New]. It has no state of its own:
 // on a pool it may be used by any number of goroutines, on a connection or a transaction by one at a time.
 //
-// Its methods, and those of its repositories, return [ErrInvalidInput] with Field "store" where it has no DB, as the
-// zero Store has none, where its transaction has ended, and where its connection is busy, with rows that are still open
-// or with another goroutine. If it is closed, they return [ErrUnavailable].
+// Its methods, and those of its repositories, return [ErrInvalidInput] with Field "store" if it has no DB, like the
+// zero Store, if its transaction has ended, or if its connection is busy: rows are still open, or another goroutine
+// uses it. If it is closed, they return [ErrUnavailable].
 type Store struct {
 	Users         UserRepository
 	Sessions      SessionRepository
@@ -54,13 +54,14 @@ func (d door) repo() *repo.Repo {
 	return d.made
 }
 
-// New returns a store on the caller's pool, connection or transaction, which stays the caller's to close. Times are
-// right whatever time zone its sessions have, but where an adapter has made columns with time zone: then they must run
-// with timezone=UTC, as those of [Open] do, which [Store.CheckSchema] looks at. They must have client_encoding UTF8,
-// standard_conforming_strings and array_nulls, which no database but an odd one takes away. Tables are looked for along
-// the search path of its sessions, which should name pg_temp last and not "$user" (see [Open]), and must not name
-// pg_catalog behind another schema: what others make there would run in place of PostgreSQL's own. CheckSchema refuses
-// that. The options of the connection have no effect here; see [Option].
+// New returns a store on the caller's pool, connection or transaction, which stays the caller's to close. The options
+// that are about the connection have no effect; see [Option].
+//
+// Its sessions need client_encoding UTF8, standard_conforming_strings and array_nulls, which are PostgreSQL's defaults.
+// They may run in any time zone, unless an adapter made columns with time zone: then it must be UTC, as [Open] sets it
+// and [Store.CheckSchema] checks. Tables are found along their search path. It should name pg_temp last and not "$user"
+// (see [Open]), and must not name another schema before pg_catalog, where others could make what runs in place of
+// PostgreSQL's own functions; CheckSchema refuses that.
 func New(db DB, opts ...Option) *Store {
 	c := newConfig(opts)
 	return newStore(repo.New(db, c.repo))
@@ -82,18 +83,18 @@ func newStore(r *repo.Repo) *Store {
 	}
 }
 
-// InTx calls fn with a store on a new transaction, READ COMMITTED: committed when fn returns nil, rolled back when it
-// returns an error or panics. On a store that is itself in a transaction it is a savepoint, so that the outer
+// InTx calls fn with a store on a new READ COMMITTED transaction. It commits when fn returns nil, and rolls back when
+// fn returns an error or panics. On a store that is itself in a transaction, it makes a savepoint, so that the outer
 // transaction survives an inner failure.
 //
-// fn may run more than once, so it should do nothing that a rollback does not undo: InTx calls it again where nothing
-// was applied for a reason that may pass. PostgreSQL ended the transaction for another's sake (SQLSTATE 40001, 40P01),
-// a table had changed, or the connection was lost before the commit. It pauses in between, and gives up after 10 calls,
-// after 5 seconds, or when ctx is over. Inside another transaction fn runs once, for that one has failed as a whole.
+// fn may run more than once, so it should do nothing that a rollback does not undo. InTx calls it again if nothing was
+// applied and the reason may pass: PostgreSQL ended the transaction because of another one (SQLSTATE 40001, 40P01), a
+// table had changed, or the connection was lost before the commit. InTx pauses in between, and gives up after 10 calls,
+// after 5 seconds, or when ctx is over. Inside another transaction fn runs once, since that one has failed as a whole.
 //
 // It returns the error of fn unchanged, or the [*Error] of the begin or the commit. If the answer to the commit was
-// lost, that is [ErrCommitUnknown], and [Store.Resolve] tells what became of it. All other errors mean that nothing was
-// applied. Under [Once], a second call returns [ErrAlreadyDone] without calling fn.
+// lost, the error is [ErrCommitUnknown], and [Store.Resolve] finds out what happened. Any other error means that
+// nothing was applied. Under [Once], a second call returns [ErrAlreadyDone] without calling fn.
 func (s *Store) InTx(ctx context.Context, fn func(tx *Store) error) error {
 	return s.inTx(ctx, "InTx", TxOptions{}, fn)
 }
@@ -112,10 +113,9 @@ type TxOptions struct {
 	Attempts int
 }
 
-// InTxWith is [Store.InTx] with options. On a store that is in a transaction it is a savepoint, of which options can
-// ask only for what the transaction is: IsoLevel and ReadOnly as InTxWith began it, and one attempt. For anything else,
-// and for a level or a number that is none, it returns [ErrInvalidInput] with Field "iso_level", "read_only" or
-// "attempts".
+// InTxWith is [Store.InTx] with options. On a store that is in a transaction it makes a savepoint, which cannot have
+// another IsoLevel or ReadOnly than the transaction, nor more than one attempt. For these, and for a value that does
+// not exist, it returns [ErrInvalidInput] with Field "iso_level", "read_only" or "attempts".
 func (s *Store) InTxWith(ctx context.Context, options TxOptions, fn func(tx *Store) error) error {
 	return s.inTx(ctx, "InTxWith", options, fn)
 }
@@ -156,7 +156,8 @@ func (s *Store) Tx() pgx.Tx {
 }
 
 // WithTx returns a store on the caller's transaction, which stays the caller's to end. It has the clock, the ids, the
-// tokens and all else of s, where [New] would take the defaults. tx may be a savepoint of the transaction that s is on.
+// tokens and everything else of s, where [New] would take the defaults. tx may be a savepoint of the transaction that s
+// is on.
 func (s *Store) WithTx(tx pgx.Tx) *Store { return newStore(s.repo().On(tx)) }
 
 // lentTx is the transaction of an InTx in the hands of its function.
@@ -177,11 +178,11 @@ func (s *Store) Ping(ctx context.Context) error {
 	return translate("Ping", s.repo().Ping(ctx))
 }
 
-// CheckSchema returns [ErrSchema] where the database lacks a column or a unique key that statements of this package
-// rely on, or has a column of another type, and where a schema is searched before pg_catalog. [Error.Reason] lists all
-// of them, and which migration brings each. It looks at the tables that the sessions' search_path leads to and reads
-// the catalog alone, so any role may call it: when a program starts, before a request meets what is missing.
-// authdb.mark, which only [Once] and [WithOnce] need, is looked for on a store of WithOnce.
+// CheckSchema returns [ErrSchema] if the database lacks a column or a unique key that this package relies on, if a
+// column has another type, or if a schema is searched before pg_catalog. [Error.Reason] lists everything that is
+// missing, and which migration brings it. It checks the tables that the sessions' search_path leads to. It reads only
+// the catalog, so any role may call it: call it when the program starts, before a request meets what is missing. On a
+// store of [WithOnce] it checks authdb.mark too.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	return translate("CheckSchema", s.repo().CheckSchema(ctx))
 }

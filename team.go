@@ -46,7 +46,7 @@ type UpdateTeamParams struct {
 	Name Change[string] `json:"name,omitzero"`
 }
 
-// DeleteTeamParams say which team goes, and what that may do.
+// DeleteTeamParams say which team to delete, and whether it may be the last.
 type DeleteTeamParams struct {
 	OrganizationID string
 	TeamID         string
@@ -148,9 +148,8 @@ func (r TeamRepository) Update(ctx context.Context, organizationID, teamID strin
 	return answer(op, row, err, toTeam)
 }
 
-// Delete removes a team with its team members. In their sessions it is active no longer, and pending invitations to it
-// are to the organization or to their other teams only. It returns [ErrNotFound], or [ErrLastTeam] unless p says that
-// this is allowed.
+// Delete removes a team with its team members. In their sessions it is no longer active, and pending invitations no
+// longer name it. It returns [ErrNotFound], or [ErrLastTeam] unless p allows that.
 func (r TeamRepository) Delete(ctx context.Context, p DeleteTeamParams) error {
 	const op = "Teams.Delete"
 	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID)); err != nil {
@@ -161,9 +160,9 @@ func (r TeamRepository) Delete(ctx context.Context, p DeleteTeamParams) error {
 	}))
 }
 
-// RecountMembers sets MemberCount of an organization's teams to the number of their members and returns how many teams
-// had another. It differs where Better Auth before 1.7 removes members, or 1.7 deletes a user: too high a count makes
-// 1.7, and TeamMembers.Create with a limit, refuse seats that are free. It returns [ErrInvalidInput].
+// RecountMembers sets MemberCount of an organization's teams to the number of their members and returns how many were
+// wrong. A count goes wrong when Better Auth before 1.7 removes members, or 1.7 deletes a user. One that is too high
+// makes 1.7, and TeamMembers.Create with a limit, refuse seats that are free. It returns [ErrInvalidInput].
 func (r TeamRepository) RecountMembers(ctx context.Context, organizationID string) (int64, error) {
 	const op = "Teams.RecountMembers"
 	if err := check(op, id("organization_id", organizationID)); err != nil {

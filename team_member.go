@@ -93,11 +93,11 @@ type ListTeamMembersByUserParams struct {
 // TeamMemberRepository reads and writes the team_member table. It is [Store.TeamMembers].
 type TeamMemberRepository struct{ door }
 
-// Create makes a member of the organization a member of one of its teams, and returns the row, also of one who is in
-// the team already. It returns [ErrNotFound] if the organization has no such team, [ErrNotMember] if the user is not in
-// the organization, [ErrLimitReached] or [ErrInvalidInput].
+// Create makes a member of the organization a member of one of its teams, and returns the row. If the user is already
+// in the team, it returns the row that is there. It returns [ErrNotFound] if the organization has no such team,
+// [ErrNotMember] if the user is not in the organization, [ErrLimitReached] or [ErrInvalidInput].
 //
-// A limit counts what Team.MemberCount counts too: a seat that Better Auth 1.7 has reserved is taken.
+// A limit also counts what Team.MemberCount counts: seats that Better Auth 1.7 has reserved are taken.
 func (r TeamMemberRepository) Create(ctx context.Context, p CreateTeamMemberParams) (TeamMember, error) {
 	rows, err := r.create(ctx, "TeamMembers.Create", []CreateTeamMemberParams{p})
 	if err != nil {
@@ -107,7 +107,7 @@ func (r TeamMemberRepository) Create(ctx context.Context, p CreateTeamMemberPara
 }
 
 // CreateMany is Create for any number of users, all or none. It returns the row of each user once, in the order in
-// which they are first named. All are for one team, or it returns [ErrInvalidInput]; of several MaxMembers the least
+// which they are first named. All must be for one team, or it returns [ErrInvalidInput]. The smallest MaxMembers
 // counts.
 func (r TeamMemberRepository) CreateMany(ctx context.Context, ps []CreateTeamMemberParams) ([]TeamMember, error) {
 	if len(ps) == 0 {
@@ -187,8 +187,8 @@ func (r TeamMemberRepository) GetByUser(
 	}, toTeamMember)
 }
 
-// List returns a page of a team's members with their users, oldest first unless p.Newest; none if the team is not the
-// organization's. It returns [ErrInvalidInput].
+// List returns a page of a team's members with their users, oldest first unless p.Newest. The page is empty if the team
+// is not the organization's. It returns [ErrInvalidInput].
 func (r TeamMemberRepository) List(ctx context.Context, p ListTeamMembersParams) (Page[TeamMemberWithUser], error) {
 	const op = "TeamMembers.List"
 	if err := check(op, id("organization_id", p.OrganizationID), id("team_id", p.TeamID),
@@ -256,7 +256,7 @@ func (r TeamMemberRepository) Count(ctx context.Context, p ListTeamMembersParams
 	}, itself)
 }
 
-// Delete ends a team membership; in the user's sessions the team is active no longer. It returns [ErrNotFound].
+// Delete removes a user from a team. In the user's sessions the team is no longer active. It returns [ErrNotFound].
 func (r TeamMemberRepository) Delete(ctx context.Context, organizationID, teamMemberID string) error {
 	const op = "TeamMembers.Delete"
 	if err := check(op, id("organization_id", organizationID), id("team_member_id", teamMemberID)); err != nil {

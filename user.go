@@ -50,8 +50,8 @@ type UserWithAccount struct {
 	Account Account `json:"account"`
 }
 
-// UpdateUserParams says what to change; the zero value changes nothing but UpdatedAt. The e-mail address has methods
-// of its own, so that none is changed by a form that happens to carry it.
+// UpdateUserParams says what to change; the zero value changes nothing but UpdatedAt. The e-mail address is not among
+// them, so that a form which happens to carry one cannot change it: see SetEmail.
 type UpdateUserParams struct {
 	Name  Change[string] `json:"name,omitzero"`
 	Image Change[string] `json:"image,omitzero"`
@@ -78,8 +78,8 @@ type VerifiedUser struct {
 	Sessions []Session `json:"sessions"`
 }
 
-// DeleteUserParams say which user goes, and what becomes of the organizations whose only owner it is: by default, the
-// user stays.
+// DeleteUserParams say which user to delete, and what happens to organizations whose only owner that user is. By
+// default the user is not deleted then.
 type DeleteUserParams struct {
 	UserID              string
 	SuccessorID         string // a user who becomes an owner of each, and a member where it is none
@@ -182,8 +182,8 @@ func (r UserRepository) Get(ctx context.Context, userID string) (User, error) {
 	return get(ctx, r.repo(), op, (*queries).GetUser, userID, toUser)
 }
 
-// GetByEmail returns the user with that address, given in any case, or [ErrNotFound]. A row with capitals, which an
-// older program may have left, is not found by its address, as on the server.
+// GetByEmail returns the user with that address, given in any case, or [ErrNotFound]. As in Better Auth, it does not
+// find a row whose stored address has capitals, which an older program may have left.
 func (r UserRepository) GetByEmail(ctx context.Context, email string) (User, error) {
 	const op = "Users.GetByEmail"
 	email = canonicalEmail(email)
@@ -252,9 +252,9 @@ func (r UserRepository) Update(ctx context.Context, userID string, p UpdateUserP
 	return answer(op, row, err, toUser)
 }
 
-// SetEmail changes the address of a user together with whether it is proved, and returns the user. It does not prove
-// the address that the user has already: that is what VerifyEmail is for, which also ends what a squatter left. What
-// the former address has pending is canceled. It returns [ErrNotFound], [ErrEmailTaken] or [ErrInvalidInput].
+// SetEmail changes the address of a user, and whether it is proved, and returns the user. It cannot mark the address
+// that the user already has as proved; VerifyEmail does, and also ends what a squatter left. Pending invitations to the
+// former address are canceled. It returns [ErrNotFound], [ErrEmailTaken] or [ErrInvalidInput].
 func (r UserRepository) SetEmail(ctx context.Context, userID string, p SetEmailParams) (User, error) {
 	const op = "Users.SetEmail"
 	p.Email = canonicalEmail(p.Email)
@@ -267,15 +267,15 @@ func (r UserRepository) SetEmail(ctx context.Context, userID string, p SetEmailP
 	return answer(op, row, err, toUser)
 }
 
-// VerifyEmail marks the address of a user as proved. If it was not before, all accounts and sessions of the user go,
-// since whoever made them had not proved the address, unless p keeps them. Better Auth 1.7.25 does so where a magic
-// link or a code by mail signs in. If it was, nothing changes. It returns [ErrNotFound] if the user has another
-// address, or [ErrInvalidInput].
+// VerifyEmail marks the address of a user as proved. If it was not proved before, the user's accounts and sessions are
+// deleted unless p.KeepAccess is set: whoever made them had not proved the address. Better Auth 1.7.25 does the same
+// when a magic link or a code by mail signs in. If it was proved before, nothing changes. It returns [ErrNotFound] if
+// the user has another address, or [ErrInvalidInput].
 //
-// A verification that names the user by its value, such as a reset token, stays: none is found by that.
+// A verification that names the user in its value, such as a reset token, stays: values have no index.
 //
-// It waits for sign-ins that are under way and ends them too. A program that has read the password before and makes its
-// session after is not among those.
+// It waits for sign-ins that are under way and ends them too, but not for a program that read the password before and
+// makes the session later.
 func (r UserRepository) VerifyEmail(ctx context.Context, userID string, p VerifyEmailParams) (VerifiedUser, error) {
 	const op = "Users.VerifyEmail"
 	p.Email = canonicalEmail(p.Email)
@@ -291,11 +291,11 @@ func (r UserRepository) VerifyEmail(ctx context.Context, userID string, p Verify
 	return VerifiedUser{User(row), each(revoked, toSession)}, nil
 }
 
-// Delete removes a user with all that belongs to it: sessions, accounts, memberships and the invitations it sent. What
-// the user's address has pending in its organizations is canceled, and what the successor's has in those it gets. It
-// returns [ErrLastOwner] if it is the only owner of an organization, unless p says what becomes of that, [ErrReference]
-// if there is no such successor, [ErrNotFound], [ErrReferenced] if rows of the caller's own tables stand in the way, or
-// [ErrInvalidInput].
+// Delete removes a user with all that belongs to it: sessions, accounts, memberships and the invitations it sent.
+// Pending invitations to the user's address in its organizations are canceled, and so are those to the successor's
+// address in the organizations that the successor gets. It returns [ErrLastOwner] if the user is the only owner of an
+// organization, unless p says what happens to that, [ErrReference] if there is no such successor, [ErrNotFound],
+// [ErrReferenced] if rows of the caller's own tables refer to the user, or [ErrInvalidInput].
 func (r UserRepository) Delete(ctx context.Context, p DeleteUserParams) (DeletedUser, error) {
 	const op = "Users.Delete"
 	if err := check(op, id("user_id", p.UserID), text("successor_id", p.SuccessorID, maxID), successor(p)); err != nil {

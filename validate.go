@@ -141,7 +141,7 @@ func eachOf[T ~string](field string, list []T, limit int) fault {
 	return fault{}
 }
 
-// duration checks a length of time that must be one.
+// duration checks that a length of time is not negative and at most 100 years.
 func duration(field string, d time.Duration) fault {
 	if d < 0 || d > 100*365*24*time.Hour {
 		return fault{field: field, reason: "out of range"}

@@ -70,8 +70,8 @@ type ListVerificationsParams struct {
 // VerificationRepository reads and writes the verification table. It is [Store.Verifications].
 type VerificationRepository struct{ door }
 
-// Create adds a verification beside those that its identifier has, as the newest of them: where the clock was behind
-// that of whoever made another, CreatedAt is a millisecond after that one's. It returns [ErrInvalidInput].
+// Create adds a verification, which becomes the newest of its identifier. If another program's clock was ahead, its
+// CreatedAt is a millisecond after the newest there is. It returns [ErrInvalidInput].
 func (r VerificationRepository) Create(ctx context.Context, p CreateVerificationParams) (Verification, error) {
 	const op = "Verifications.Create"
 	if err := check(op, text("id", p.ID, maxID), required("identifier", p.Identifier, maxToken),
@@ -155,10 +155,10 @@ func (r VerificationRepository) Count(ctx context.Context, p ListVerificationsPa
 	return get(ctx, r.repo(), op, (*queries).CountVerifications, string(p.Identifier), itself)
 }
 
-// Consume uses up the newest verification of an identifier and returns it: of any number of callers one gets it, and
-// the others [ErrNotFound], as if there is none or the newest has expired. All older ones of the identifier go along.
-// In a transaction that is rolled back it was not used up.
-// It suits an identifier that holds the secret, such as "reset-password:" and a token.
+// Consume deletes the newest verification of an identifier, with all older ones, and returns it. One caller gets it,
+// however many ask at once; the others get [ErrNotFound], and so does everybody if there is none or the newest has
+// expired. A rollback brings it back. It suits an identifier that holds the secret, such as "reset-password:" and a
+// token.
 func (r VerificationRepository) Consume(ctx context.Context, identifier Secret) (Verification, error) {
 	const op = "Verifications.Consume"
 	if err := check(op, key("identifier", identifier)); err != nil {
@@ -168,8 +168,8 @@ func (r VerificationRepository) Consume(ctx context.Context, identifier Secret) 
 	return answer(op, row, err, toVerification)
 }
 
-// ConsumeValue is Consume if the newest verification has that value; else it changes nothing and returns [ErrNotFound].
-// It counts no attempts: for a value that can be guessed there is ConsumeCode.
+// ConsumeValue is Consume if the newest verification has that value. Otherwise it changes nothing and returns
+// [ErrNotFound]. It counts no attempts: use ConsumeCode for a value that can be guessed.
 func (r VerificationRepository) ConsumeValue(ctx context.Context, identifier, value Secret) (Verification, error) {
 	const op = "Verifications.ConsumeValue"
 	if err := check(op, key("identifier", identifier), text("value", value, maxValue)); err != nil {
@@ -255,8 +255,7 @@ func (r VerificationRepository) DeleteByIdentifier(ctx context.Context, identifi
 }
 
 // DeleteExpired deletes up to limit verifications that have expired, the oldest first, together with those of the same
-// identifier that each had replaced, and returns how many; see [SessionRepository.DeleteExpired]. It waits for
-// whoever is busy with one that was replaced.
+// identifier that each had replaced, and returns how many; see [SessionRepository.DeleteExpired].
 func (r VerificationRepository) DeleteExpired(ctx context.Context, limit int) (int64, error) {
 	const op = "Verifications.DeleteExpired"
 	if err := check(op, batchSize(limit)); err != nil {

@@ -93,7 +93,7 @@ func TestOperateGuide(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- serve(ctx, l, dsn, slog.New(slog.NewTextHandler(&log, nil))) }()
 	for _, path := range []string{"/livez", "/readyz"} {
-		r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+l.Addr().String()+path, nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String()+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -79,10 +79,7 @@ func TestOverview(t *testing.T) {
 			"user · session · account · verification", "organization · member · team · team_member · invitation",
 		}},
 	}
-	arrows := []arrow{
-		{330, 56, 200, 108}, {430, 56, 560, 108},
-		{170, 202, 250, 258}, {590, 202, 510, 258},
-	}
+	arrows := []arrow{{330, 56, 200, 108}, {430, 56, 560, 108}, {170, 202, 250, 258}, {590, 202, 510, 258}}
 	notes := []note{{380, 92, "one session cookie"}, {380, 236, "the same rows"}}
 	for _, palette := range []struct{ Name, Ink, Soft, Line, Box, Main, MainInk string }{
 		{"light", "#1f2328", "#59636e", "#818b98", "#f6f8fa", "#ddf4ff", "#0550ae"},
