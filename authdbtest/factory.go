@@ -13,7 +13,7 @@ import (
 // Each factory makes one row and fails the test if it cannot. What the test cares about it sets in edit functions; the
 // rest is made up, including the rows that the new one belongs to.
 
-// User makes a user.
+// User makes a user, whose address is proved.
 func User(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateUserParams)) authdb.User {
 	t.Helper()
 	p := authdb.CreateUserParams{Name: "User " + unique(), Email: unique() + "@example.com", EmailVerified: true}

@@ -163,7 +163,7 @@ type (
 	hijacker struct{ a *answer }
 )
 
-// Flush is FlushError for whoever asks for no error.
+// Flush is FlushError without the error.
 func (f flusher) Flush() { _ = f.a.FlushError() }
 
 // Hijack also makes the header what it must be, if the handler wants to write it by hand.

@@ -31,8 +31,8 @@ const (
 	// BearerSigned: the value of the cookie, percent-encoded or not, as the server sends it in set-auth-token. That is
 	// the plugin with requireSignature.
 	BearerSigned
-	// BearerPlain: also the token alone, so that whoever reads the session table is everybody. That is the plugin's
-	// default.
+	// BearerPlain: also the token alone. Then whoever can read the session table can act as anybody. That is the
+	// plugin's default.
 	BearerPlain
 )
 

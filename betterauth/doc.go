@@ -21,8 +21,8 @@
 //
 // [Authenticator.Require] takes one round trip to the database, and a second where a session is due to be prolonged,
 // once a day. It answers 401 as Better Auth does. [Authenticator.Optional] lets others through, and
-// [Authenticator.Authenticate] serves whoever has no use for middleware. A browser sends the cookie to a host of its
-// own only if the other side sets it for the whole domain: see [CookieOptions].
+// [Authenticator.Authenticate] does the same without middleware. A browser sends the cookie to a host of its own only
+// if the other side sets it for the whole domain: see [CookieOptions].
 //
 // SameSite=Lax keeps the cookie from the requests of other sites, but not from their links: change nothing in a GET.
 // Where that is not enough, as with SameSite=None or hosts of one domain that do not trust each other, put
@@ -56,9 +56,9 @@
 //
 //	handler := cookies.NoStore(mux)
 //
-// A password takes 32 MiB and some 100 ms to hash, for whoever asks, so [Hasher] makes few at a time, and turns away
-// with [ErrBusy] who would wait too long. That protects the program, not an account: count attempts by address and
-// sender before.
+// Hashing a password takes 32 MiB and some 100 ms, whoever asks for it. So [Hasher] makes few hashes at a time, and
+// returns [ErrBusy] to callers who would wait too long. That protects the program, not an account: count attempts by
+// address and sender first.
 //
 // With session.cookieCache the other side believes a copy in another cookie for some minutes more, whatever is deleted.
 //

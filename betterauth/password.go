@@ -113,9 +113,9 @@ func (h *Hasher) Verify(ctx context.Context, hash *authdb.Secret, password strin
 	return same && noHash == nil && refused == nil, refused
 }
 
-// CheckHash returns [ErrMalformedHash] unless a stored hash has the form of Better Auth's. [Hasher.Verify] does not tell
-// it from a wrong password, since who asks to sign in must not learn it: this is for whoever audits rows, or has hashes
-// of another kind to verify by other means.
+// CheckHash returns [ErrMalformedHash] unless a stored hash has the form of Better Auth's. [Hasher.Verify] treats a
+// malformed hash as a wrong password, since whoever signs in must not learn of it. CheckHash is for audits, and for
+// programs that verify hashes of another kind themselves.
 func CheckHash(hash authdb.Secret) error {
 	_, _, err := parseHash(string(hash))
 	return err
