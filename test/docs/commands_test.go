@@ -212,7 +212,7 @@ func file(t *testing.T, name string) string {
 func TestNames(t *testing.T) {
 	t.Parallel()
 	api := map[string]string{}
-	for _, name := range []string{"authdb", "authdbtest", "betterauth", "migrate", "permission"} {
+	for _, name := range []string{"authdb", "admin", "authdbtest", "betterauth", "migrate", "permission"} {
 		path := "./" + name
 		if name == "authdb" {
 			path = "."
