@@ -11,7 +11,9 @@ hard := Race|Guard|Schedule|Random|Canary|Hostile|Mutated
 
 .PHONY: help
 help: ## Show the targets
-	@grep -hE '^[a-z/]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z/ ]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ line = sprintf("  %-16s", $$1); n = split($$2, word, " "); \
+		for (i = 1; i <= n; i++) { if (length(line " " word[i]) > 80) { print line; line = sprintf("%18s", "") } line = line " " word[i] } \
+		print line }'
 
 .PHONY: demo
 demo: ## Show the main job on a PostgreSQL of its own (keep=1 leaves it up)
