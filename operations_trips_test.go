@@ -533,7 +533,8 @@ var methodRow = regexp.MustCompile("(?m)^\\| `(\\w+\\.\\w+)` \\| (\\d+) \\| (.*?
 func documentedStatements(t *testing.T) map[string]int64 {
 	t.Helper()
 	statements := map[string]int64{}
-	for _, m := range methodRow.FindAllStringSubmatch(string(must[[]byte](t)(os.ReadFile("docs/cost.md"))), -1) {
+	_, table, _ := cutTable(string(must[[]byte](t)(os.ReadFile("docs/cost.md"))))
+	for _, m := range methodRow.FindAllStringSubmatch(table, -1) {
 		n, err := strconv.ParseInt(m[2], 10, 64)
 		if err != nil {
 			t.Fatal(err)
@@ -543,14 +544,22 @@ func documentedStatements(t *testing.T) map[string]int64 {
 	return statements
 }
 
+// cutTable returns the section of docs/cost.md that has the statements, and what is around it.
+func cutTable(doc string) (before, table, after string) {
+	begin := strings.Index(doc, "## Statements\n")
+	end := begin + strings.Index(doc[begin:], "\n## Plans\n")
+	return doc[:begin], doc[begin:end], doc[end:]
+}
+
 // withStatements is docs/cost.md with a row for each of these methods. The table keeps its order and its last column; a
 // new method comes at the end of its repository's.
 func withStatements(doc string, statements map[string]int64) string {
-	at := methodRow.FindAllStringSubmatchIndex(doc, -1)
+	before, table, after := cutTable(doc)
+	at := methodRow.FindAllStringIndex(table, -1)
 	first, last := at[0][0], at[len(at)-1][1]
 	var names []string
 	notes := map[string]string{} // the last column
-	for _, m := range methodRow.FindAllStringSubmatch(doc, -1) {
+	for _, m := range methodRow.FindAllStringSubmatch(table, -1) {
 		if _, ok := statements[m[1]]; ok && !slices.Contains(names, m[1]) {
 			names = append(names, m[1])
 		}
@@ -569,7 +578,7 @@ func withStatements(doc string, statements map[string]int64) string {
 	for i, name := range names {
 		names[i] = strings.TrimSuffix(fmt.Sprintf("| `%s` | %d | %s", name, statements[name], notes[name]), " ") + " |"
 	}
-	return doc[:first] + strings.Join(names, "\n") + doc[last:]
+	return before + table[:first] + strings.Join(names, "\n") + table[last:] + after
 }
 
 // sameDoc compares a document with what it is to be; UPDATE_DOCS=1, which make docs sets, writes it.
