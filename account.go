@@ -107,8 +107,8 @@ func (r AccountRepository) Create(ctx context.Context, p CreateAccountParams) (A
 }
 
 // Link gives a user an identity at a provider, or renews the tokens of one that the user has. What p leaves nil stays,
-// and scopes are added to those that were granted before, as from Better Auth 1.7 on. An identity never moves to another
-// user. Link returns [ErrAccountTaken] if it is another user's, [ErrReference] if there is no such user, or
+// and scopes are added to those that were granted before, as from Better Auth 1.7 on. An identity never moves to
+// another user. Link returns [ErrAccountTaken] if it is another user's, [ErrReference] if there is no such user, or
 // [ErrInvalidInput], which [ProviderCredential] is too: that is for Create.
 func (r AccountRepository) Link(ctx context.Context, p CreateAccountParams) (Account, error) {
 	const op = "Accounts.Link"

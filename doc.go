@@ -24,8 +24,8 @@
 //
 // # Operations
 //
-// A rule is decided in the transaction that writes, so it holds however many servers write at once: an organization keeps
-// an owner, an address has one pending invitation, a code works once.
+// A rule is decided in the transaction that writes, so it holds however many servers write at once: an organization
+// keeps an owner, an address has one pending invitation, a code works once.
 //
 //	inv, err := store.Invitations.Create(ctx, authdb.CreateInvitationParams{
 //		OrganizationID: org.ID, InviterID: ada.ID, Email: "grace@example.com", Role: authdb.RoleAdmin,
@@ -35,8 +35,8 @@
 //
 // # Lists
 //
-// List returns a page of rows in the order of creation, or newest first with Newest. Any page is as fast as the first. All
-// iterates over the rows of all pages, and Count counts what List selects:
+// List returns a page of rows in the order of creation, or newest first with Newest. Any page is as fast as the first.
+// All iterates over the rows of all pages, and Count counts what List selects:
 //
 //	for member, err := range store.Members.All(ctx, authdb.ListMembersParams{OrganizationID: org.ID}) {
 //		if err != nil {
@@ -48,8 +48,8 @@
 // # Relations
 //
 // Get returns the row alone; a Get that joins another row says so, such as GetWithUser. List joins what a screen shows
-// beside each row, as its type says, such as [MemberWithUser]. GetFull is Get with what belongs to the row, in one round
-// trip and as of one moment. Load brings the same to any number of rows that were read before:
+// beside each row, as its type says, such as [MemberWithUser]. GetFull is Get with what belongs to the row, in one
+// round trip and as of one moment. Load brings the same to any number of rows that were read before:
 //
 //	full, err := store.Organizations.GetFull(ctx, org.ID, authdb.OrganizationWith{
 //		Members: authdb.Oldest(20), Teams: authdb.All(), TeamMembers: authdb.All(),
@@ -68,8 +68,8 @@
 //
 // # Columns of your own
 //
-// [NewColumns] looks up columns that additionalFields and plugins have added to a table. From then on a context asks for
-// them, or holds what to store in them, in any call that it is passed to:
+// [NewColumns] looks up columns that additionalFields and plugins have added to a table. From then on a context asks
+// for them, or holds what to store in them, in any call that it is passed to:
 //
 //	profiles, err := authdb.NewColumns[Profile](ctx, store, "user") // at the start
 //	...
@@ -80,9 +80,9 @@
 // # Transactions
 //
 // [Store.InTx] runs several writes as one, and runs them again if nothing was applied and the reason may pass. Inside
-// another transaction it makes a savepoint. The caller's own SQL, and that of other libraries, takes part by [Store.Tx].
-// [Store.WithTx] gives the same store on a transaction that the caller began. [Store.InTxWith] begins a transaction that
-// only reads, or is REPEATABLE READ or SERIALIZABLE.
+// another transaction it makes a savepoint. The caller's own SQL, and that of other libraries, takes part by
+// [Store.Tx]. [Store.WithTx] gives the same store on a transaction that the caller began. [Store.InTxWith] begins a
+// transaction that only reads, or is REPEATABLE READ or SERIALIZABLE.
 //
 //	err := store.InTx(ctx, func(tx *authdb.Store) error {
 //		user, err := tx.Users.Create(ctx, params)
