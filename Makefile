@@ -44,9 +44,9 @@ test/hard: ## Run the races, the guards and the random inputs at full size, and 
 	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v -run '$(hard)' . ./betterauth
 	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v ./migrate
 
-.PHONY: test/once
-test/once: ## Cut every write on its way to the server and back, and let servers crash (size=full: 20 minutes)
-	@AUTHDB_ONCE=$(or $(size),usual) $(withpg) go test -count=1 -timeout 60m -v ./test/once
+.PHONY: test/faults
+test/faults: ## Cut connections, crash servers, fail over and so on under every write, and print the figures (docs/faults.md; size=full: an hour)
+	@AUTHDB_FAULTS=$(or $(size),usual) $(withpg) go test -count=1 -timeout 120m -v ./test/faults
 
 .PHONY: test/plans
 test/plans: ## Explain each statement on 2 million users and 4 million sessions (10 minutes, 8 GB of disk)

@@ -536,7 +536,7 @@ func everyWriteIsSent(t *testing.T, sent *traffic) {
 	files := must[[]string](t)(filepath.Glob("db/queries/*.sql"))
 	files = append(files, must[[]string](t)(filepath.Glob("db/queries/admin/*.sql"))...)
 	for _, file := range files {
-		if filepath.Base(file) == "mark.sql" { // TestOnce and test/once are about marks
+		if filepath.Base(file) == "mark.sql" { // TestOnce and test/faults are about marks
 			continue
 		}
 		content := string(must[[]byte](t)(os.ReadFile(file)))

@@ -1,4 +1,4 @@
-package once_test
+package faults_test
 
 import (
 	"context"

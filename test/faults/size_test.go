@@ -1,11 +1,11 @@
-package once_test
+package faults_test
 
 import (
 	"os"
 	"testing"
 )
 
-// size is how much is tried: a sample as part of make test, the usual size of make test/once, or the full one.
+// size is how much is tried: a sample as part of make test, the usual size of make test/faults, or the full one.
 type size struct {
 	workers int
 	ways    int          // in which each write is cut, of all there are
@@ -17,7 +17,7 @@ type size struct {
 func sizeOf(t *testing.T) size {
 	t.Helper()
 	const all = 100
-	switch name := os.Getenv("AUTHDB_ONCE"); name {
+	switch name := os.Getenv("AUTHDB_FAULTS"); name {
 	case "":
 		return size{workers: 2, ways: 1, guess: 8, cuts: [flavors]int{-2, 1, -2, -3}, crashes: 1}
 	case "usual":
@@ -25,7 +25,7 @@ func sizeOf(t *testing.T) size {
 	case "full":
 		return size{workers: 4, ways: all, cuts: [flavors]int{12, 12, 5, 1}, crashes: 20}
 	default:
-		t.Fatalf("AUTHDB_ONCE=%s: must be usual or full", name)
+		t.Fatalf("AUTHDB_FAULTS=%s: must be usual or full", name)
 		return size{}
 	}
 }
