@@ -19,6 +19,16 @@ const (
 // Crash ends a private server without a shutdown and starts it again on the same data, which it recovers first. All
 // that the operating system was given to write counts as written.
 func (s *Server) Crash(ctx context.Context, how Crash) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := s.End(ctx, how); err != nil {
+		return err
+	}
+	return s.restart(ctx)
+}
+
+// End is the first half of Crash: the server stays away, until [Server.Follow] makes a standby of it.
+func (s *Server) End(ctx context.Context, how Crash) error {
 	if s.External() {
 		return errors.New("this server is somebody else's")
 	}
@@ -27,8 +37,6 @@ func (s *Server) Crash(ctx context.Context, how Crash) error {
 		return errors.New("this server has ended")
 	default:
 	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
 	if how == Kill {
 		killGroup(s.proc.cmd.Process)
 	} else {
@@ -36,9 +44,13 @@ func (s *Server) Crash(ctx context.Context, how Crash) error {
 	}
 	select {
 	case <-s.proc.done:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+func (s *Server) restart(ctx context.Context) error {
 	for {
 		again, err := s.by.serveOnce(ctx)
 		if err == nil {
