@@ -22,6 +22,7 @@ const (
 	unknown             // left to Resolve, which told that it does not know, and why
 	heldUp              // a late one was delivered before the end, because somebody waited for it
 	repeatedRun         // second calls under the same key
+	lost                // reported as done, and not there
 	wrong               // what was reported, or returned, is not so
 	half                // neither done nor not done
 	twice               // more was changed than once
@@ -37,12 +38,12 @@ const (
 )
 
 var figureNames = [figures]string{
-	"cuts", "success", "refused", "ended", "resolved", "unknown", "held up", "repeated", "wrong", "half", "twice", "late",
+	"cuts", "success", "refused", "ended", "resolved", "unknown", "held up", "repeated", "lost", "wrong", "half", "twice", "late",
 	"unresolved", "mute", "unmarked", "bad repeat", "c:twice", "c:refused", "c:late",
 }
 
 // mustBeZero are the figures that are faults.
-var mustBeZero = []figure{wrong, half, twice, tardy, unresolved, mute, unmarked, badRepeat}
+var mustBeZero = []figure{lost, wrong, half, twice, tardy, unresolved, mute, unmarked, badRepeat}
 
 // line is a line of the table.
 type line struct {
