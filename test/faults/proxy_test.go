@@ -25,6 +25,7 @@ const (
 	rst               // both are reset
 	silent            // nothing: no message passes, and no end is closed before the network is told to recover
 	late              // the client is closed; what it had sent reaches the server when it is told to deliver
+	held              // the client is closed while the server is at work on what it was asked; nothing else is cut
 )
 
 // cut says at which message of a connection it is cut, and how. Messages before the cut pass; from it on none reaches
@@ -76,6 +77,7 @@ type run struct {
 	armed     bool
 	recovered bool
 	delivered bool
+	holder    string        // the server's process, and since when it was at work, when a held cut was made
 	live      int           // connections that are open, and what is still to be done to one
 	changed   chan struct{} // closed and made anew at each change of what is above
 }
@@ -116,6 +118,24 @@ func (r *run) isDelivered() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.delivered
+}
+
+// cutHeld makes the cut of a plan that is held, since a process of the server's is at work.
+func (r *run) cutHeld(by string) {
+	r.mu.Lock()
+	r.holder = by
+	l := r.links[0]
+	r.mu.Unlock()
+	l.mu.Lock()
+	l.cut, l.holding = true, true
+	l.mu.Unlock()
+	l.sever()
+}
+
+func (r *run) heldBy() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.holder
 }
 
 // until waits for a change after which done reports true.
@@ -309,7 +329,7 @@ func (l *link) meets(s side, msg []byte) (here, before bool) {
 	if l.cut {
 		return false, true
 	}
-	here = l.armed && l.plan != nil && l.plan.side == s && l.seen[s] == l.plan.at
+	here = l.armed && l.plan != nil && l.plan.how != held && l.plan.side == s && l.seen[s] == l.plan.at
 	if l.armed {
 		l.seen[s]++
 	}
@@ -455,7 +475,7 @@ func (l *link) sever() {
 			closeWrite(l.client)
 			closeWrite(l.server)
 		})
-	case l.plan.how == late:
+	case l.plan.how == late || l.plan.how == held:
 		closeWrite(l.client)
 		l.run.later(func() bool { return l.run.delivered }, func() {
 			_, _ = l.server.Write(l.held)
@@ -487,7 +507,7 @@ func (l *link) isStuck() bool {
 // clientLeft is the end of what the client sends.
 func (l *link) clientLeft() {
 	l.mu.Lock()
-	wait := l.cut && (l.plan.how == silent || l.plan.how == late || l.pending > 0 && !l.copying)
+	wait := l.cut && (l.plan.how == silent || l.plan.how == late || l.plan.how == held || l.pending > 0 && !l.copying)
 	l.mu.Unlock()
 	if !wait {
 		closeWrite(l.server)

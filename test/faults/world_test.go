@@ -67,10 +67,20 @@ const watchSQL = `
 	CREATE TABLE watch.change (what text NOT NULL);
 	CREATE FUNCTION watch.note() RETURNS trigger LANGUAGE plpgsql AS
 		$$ BEGIN INSERT INTO watch.change VALUES (TG_OP || ' ' || TG_TABLE_NAME); RETURN NULL; END $$;
+	CREATE FUNCTION watch.gate() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN PERFORM pg_advisory_xact_lock_shared(TG_ARGV[0]::int); RETURN NULL; END $$;
 `
 
-const watchTable = `CREATE TRIGGER watch AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW
-	WHEN (pg_catalog.current_setting('watch.off', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION watch.note();`
+// watchTable notes each change of a table, and lets it wait at the gates: in the statement, and at the commit.
+const watchTable = `
+	CREATE TRIGGER watch AFTER INSERT OR UPDATE OR DELETE ON $table FOR EACH ROW
+		WHEN (pg_catalog.current_setting('watch.off', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION watch.note();
+	CREATE TRIGGER gate AFTER INSERT OR UPDATE OR DELETE ON $table FOR EACH ROW
+		WHEN (pg_catalog.current_setting('watch.off', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION watch.gate('0');
+	CREATE CONSTRAINT TRIGGER gate_at_commit AFTER INSERT OR UPDATE OR DELETE ON $table DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+		WHEN (pg_catalog.current_setting('watch.off', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION watch.gate('1');`
+
+const gates = 2
 
 // tables are those of the schema, none before one that it belongs to.
 var tables = []string{
@@ -108,6 +118,7 @@ type world struct {
 	bouncer *bouncer
 	admin   *pgx.Conn
 	watch   *pgx.Conn // to look while admin waits
+	gate    *pgx.Conn // shuts the gates
 	proxies map[bool]*proxy
 	clean   map[way]*authdb.Store
 	dump    string // the query
@@ -127,11 +138,11 @@ func newWorld(t *testing.T, b *bouncer) *world {
 	if w.config, err = pgx.ParseConfig(db.DSN); err != nil {
 		t.Fatal(err)
 	}
-	w.admin, w.watch = w.observe(t), w.observe(t)
+	w.admin, w.watch, w.gate = w.observe(t), w.observe(t), w.observe(t)
 	setup := watchSQL
 	var parts []string
 	for _, table := range tables {
-		setup += fmt.Sprintf(watchTable, pgx.Identifier{table}.Sanitize())
+		setup += strings.ReplaceAll(watchTable, "$table", pgx.Identifier{table}.Sanitize())
 		parts = append(parts, fmt.Sprintf(`SELECT '%s ' || to_jsonb(t)::text FROM %s t`, table, pgx.Identifier{table}.Sanitize()))
 	}
 	w.dump = strings.Join(append(parts,
@@ -419,6 +430,31 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// holdAt shuts a gate until the run delivers, and cuts the connection of who stands at it.
+func (w *world) holdAt(ctx context.Context, gate int, r *run) error {
+	if _, err := w.gate.Exec(ctx, `SELECT pg_advisory_lock($1)`, gate); err != nil {
+		return err
+	}
+	r.change(func() { r.live++ })
+	go func() {
+		defer r.change(func() { r.live-- })
+		ctx := context.WithoutCancel(ctx)
+		for !r.isDelivered() {
+			var at string
+			err := w.gate.QueryRow(ctx, `SELECT concat(pid, xact_start) FROM pg_stat_activity
+				WHERE datname = current_database() AND wait_event = 'advisory'`).Scan(&at)
+			if err == nil {
+				r.cutHeld(at)
+				break
+			}
+			_ = sleep(ctx, pause)
+		}
+		_ = r.until(ctx, func() bool { return r.delivered })
+		_, _ = w.gate.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
+	}()
+	return nil
+}
+
 // unblock delivers what is held back once somebody waits for a lock, for it may be the late one's. The function that it
 // returns ends it.
 func (w *world) unblock(ctx context.Context, r *run) (stop func()) {
@@ -427,8 +463,11 @@ func (w *world) unblock(ctx context.Context, r *run) (stop func()) {
 	go func() {
 		defer close(ended)
 		for sleep(ctx, 2*pause) == nil {
+			if !r.wasCut() {
+				continue
+			}
 			blocked, err := w.ask(context.WithoutCancel(ctx), w.watch, `SELECT EXISTS (SELECT FROM pg_stat_activity
-				WHERE datname = current_database() AND wait_event_type = 'Lock')`)
+				WHERE datname = current_database() AND wait_event_type = 'Lock' AND concat(pid, xact_start) <> $1)`, r.heldBy())
 			if blocked || err != nil {
 				r.deliver()
 				return
