@@ -289,10 +289,16 @@ func isTLSError(err error) bool {
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
 	_, host := errors.AsType[x509.HostnameError](err)
 	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
-	_, alert := errors.AsType[tls.AlertError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)
-	return verification || authority || host || invalid || alert || record ||
-		strings.Contains(err.Error(), "refused TLS")
+	return verification || authority || host || invalid || record || isAlert(err) ||
+		strings.Contains(err.Error(), "refused TLS") || strings.Contains(err.Error(), "channel binding required")
+}
+
+// isAlert reports whether the server refused the handshake, such as for the version of TLS.
+func isAlert(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	return ok && connecting && op.Op == "remote error"
 }
 
 // tellingClasses are the SQLSTATE classes whose messages name objects and states only, if the server itself wrote them:
