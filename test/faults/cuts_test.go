@@ -160,7 +160,7 @@ func TestCuts(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	h.bouncer = startBouncer(t, direct.config.ConnString())
+	h.bouncer = startBouncer(t, direct.config.ConnString(), pooling{})
 	for range h.size.workers {
 		w := newWorld(t, h.bouncer)
 		defer w.close()

@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
 )
@@ -42,10 +44,16 @@ unix_socket_dir =
 auth_type = any
 admin_users = admin
 pool_mode = transaction
-default_pool_size = 20
+default_pool_size = %d
 max_client_conn = 500
 ignore_startup_parameters = extra_float_digits
 `
+
+// pooling is how a PgBouncer is set.
+type pooling struct {
+	servers int  // connections to the server; 0: enough
+	forgets bool // also from 1.21 on it knows no prepared statements
+}
 
 // findBouncer returns the binary, or "" if there is none.
 func findBouncer() string {
@@ -61,7 +69,7 @@ func findBouncer() string {
 
 // startBouncer starts a PgBouncer before the server that dsn names, for all its databases. It returns nil if none is
 // installed, which is a failure where CI is set.
-func startBouncer(t *testing.T, dsn string) *bouncer {
+func startBouncer(t *testing.T, dsn string, o pooling) *bouncer {
 	t.Helper()
 	path := findBouncer()
 	if path == "" {
@@ -75,7 +83,7 @@ func startBouncer(t *testing.T, dsn string) *bouncer {
 	var err error
 	for range 3 { // another process may take the free port first
 		var b *bouncer
-		if b, err = launchBouncer(t, path, dsn); err == nil {
+		if b, err = launchBouncer(t, path, dsn, o); err == nil {
 			return b
 		}
 	}
@@ -83,7 +91,7 @@ func startBouncer(t *testing.T, dsn string) *bouncer {
 	return nil
 }
 
-func launchBouncer(t *testing.T, path, dsn string) (*bouncer, error) {
+func launchBouncer(t *testing.T, path, dsn string, o pooling) (*bouncer, error) {
 	out, err := exec.Command(path, "--version").Output()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -93,7 +101,8 @@ func launchBouncer(t *testing.T, path, dsn string) (*bouncer, error) {
 	if _, err := fmt.Sscanf(b.version, "%d.%d", &major, &minor); err != nil {
 		return nil, fmt.Errorf("%s: %q: %w", path, out, err)
 	}
-	b.prepares = major > 1 || minor >= 21
+	knows := major > 1 || minor >= 21
+	b.prepares = knows && !o.forgets
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -111,9 +120,12 @@ func launchBouncer(t *testing.T, path, dsn string) (*bouncer, error) {
 	if server.Password != "" {
 		target += " password='" + strings.ReplaceAll(server.Password, "'", "''") + "'"
 	}
-	ini := fmt.Sprintf(bouncerINI, target, b.port)
-	if b.prepares {
+	ini := fmt.Sprintf(bouncerINI, target, b.port, cmp.Or(o.servers, 20))
+	switch {
+	case b.prepares:
 		ini += "max_prepared_statements = 200\n"
+	case knows:
+		ini += "max_prepared_statements = 0\n"
 	}
 	dir, err := os.MkdirTemp("", "authdb-pgbouncer-")
 	if err != nil {
@@ -245,11 +257,108 @@ func (b *bouncer) idle(ctx context.Context, database string, ports []int) (pids 
 	return pids, true, nil
 }
 
+// TestPooler runs every write through PgBouncer, and compares what it returns and the rows with those of a direct run; and
+// then many callers on few connections. The control is a mode of pgx's that PgBouncer does not know.
+func TestPooler(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	direct := newWorld(t, nil)
+	b := startBouncer(t, direct.config.ConnString(), pooling{servers: 5})
+	if b == nil {
+		return
+	}
+	w := newWorld(t, b)
+	defer w.close()
+	h := &harness{bouncer: b, references: map[string]reference{}, messages: map[string][2]int{}}
+	same := 0
+	var modes []string
+	for _, by := range ways(b) {
+		if !by.bounced {
+			continue
+		}
+		modes = append(modes, modeName(by.mode))
+		for name := range writes {
+			if _, ok := h.references[name]; !ok {
+				h.references[name] = refer(t, direct, name)
+			}
+			for _, f := range []flavor{plain, withOnce} {
+				if _, err := h.measure(ctx, w, cell{name: name, way: by, flavor: f}); err != nil {
+					t.Errorf("%s, %s, %s: %v", name, by, f, err)
+				} else {
+					same++
+				}
+			}
+		}
+	}
+	record(t, fmt.Sprintf("PgBouncer %s: rows and results as direct, of %d writes, %s, WithOnce and not", b.version, len(writes), strings.Join(modes, ", ")), same)
+
+	for _, by := range ways(b) {
+		if by.bounced {
+			calls, errs := crowd(t, w, by)
+			record(t, fmt.Sprintf("calls of 16 workers on 5 connections, %s: errors", modeName(by.mode)), fmt.Sprintf("%d of %d", len(errs), calls))
+			for _, err := range errs[:min(3, len(errs))] {
+				t.Errorf("%s: %v", by, err)
+			}
+		}
+	}
+	control := newWorld(t, startBouncer(t, direct.config.ConnString(), pooling{servers: 5, forgets: true}))
+	calls, errs := crowd(t, control, way{true, pgx.QueryExecModeCacheStatement})
+	record(t, "control, cache_statement where PgBouncer knows no prepared statements: errors", fmt.Sprintf("%d of %d", len(errs), calls))
+	if len(errs) == 0 {
+		t.Error("the control makes no errors")
+	}
+}
+
+// crowd lets 16 workers read and write.
+func crowd(t *testing.T, w *world, by way) (calls int, errs []error) {
+	t.Helper()
+	const workers = 16
+	ctx := t.Context()
+	s, err := w.open(ctx, by, 0, "crowd", authdb.WithPoolConfig(func(c *pgxpool.Config) { c.MaxConns = workers }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var mu sync.Mutex
+	ended := func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		calls++
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	var done sync.WaitGroup
+	for range workers {
+		done.Go(func() {
+			for range sizeOf(t).pooled {
+				user, err := s.Users.Create(ctx, authdb.CreateUserParams{Email: made() + "@example.com"})
+				ended(err)
+				session, err := s.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: user.ID})
+				ended(err)
+				got, err := s.Sessions.Authenticate(ctx, session.Token)
+				if err == nil && got.User.ID != user.ID {
+					err = errors.New("another's session")
+				}
+				ended(err)
+				ended(s.InTx(ctx, func(tx *authdb.Store) error {
+					if _, err := tx.Organizations.Create(ctx, authdb.CreateOrganizationParams{Slug: "x" + made()[4:], OwnerID: user.ID}); err != nil {
+						return err
+					}
+					return tx.Sessions.DeleteByToken(ctx, session.Token)
+				}))
+			}
+		})
+	}
+	done.Wait()
+	return calls, errs
+}
+
 // TestPoolerRefusesAParameter: what PgBouncer does not let through is named, at once, with what to do.
 func TestPoolerRefusesAParameter(t *testing.T) {
 	t.Parallel()
 	dsn := authdbtest.DSN(t)
-	b := startBouncer(t, dsn)
+	b := startBouncer(t, dsn, pooling{})
 	if b == nil {
 		return
 	}
