@@ -155,14 +155,21 @@ func (r *run) until(ctx context.Context, done func() bool) error {
 	}
 }
 
-// later does something after a change, as part of the run.
-func (r *run) later(changed func() bool, do func()) {
+// meanwhile does something as part of the run.
+func (r *run) meanwhile(do func()) {
 	r.change(func() { r.live++ })
 	go func() {
-		_ = r.until(context.Background(), changed)
 		do()
 		r.change(func() { r.live-- })
 	}()
+}
+
+// later does something after a change, as part of the run.
+func (r *run) later(changed func() bool, do func()) {
+	r.meanwhile(func() {
+		_ = r.until(context.Background(), changed)
+		do()
+	})
 }
 
 // wasCut reports whether the first connection has been cut.

@@ -134,8 +134,16 @@ func newWorld(t *testing.T, b *bouncer) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Drop(context.Background()) })
+	return newWorldAt(t, db.DSN, b)
+}
+
+// newWorldAt makes a world of a database with every migration applied.
+func newWorldAt(t *testing.T, dsn string, b *bouncer) *world {
+	t.Helper()
+	ctx := t.Context()
 	w := &world{bouncer: b, proxies: map[bool]*proxy{}, clean: map[way]*authdb.Store{}, dirty: true}
-	if w.config, err = pgx.ParseConfig(db.DSN); err != nil {
+	var err error
+	if w.config, err = pgx.ParseConfig(dsn); err != nil {
 		t.Fatal(err)
 	}
 	w.admin, w.watch, w.gate = w.observe(t), w.observe(t), w.observe(t)
@@ -430,28 +438,39 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// shut shuts a gate. The function that it returns opens it.
+func (w *world) shut(ctx context.Context, gate int) (open func(), err error) {
+	_, err = w.gate.Exec(ctx, `SELECT pg_advisory_lock($1)`, gate)
+	return func() { _, _ = w.gate.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock_all()`) }, err
+}
+
+// comer waits until somebody stands at a gate, or the run is over, and returns which process that is, and since when it is
+// at work.
+func (w *world) comer(ctx context.Context, r *run) (pid int, since string, ok bool) {
+	for !r.isDelivered() {
+		err := w.gate.QueryRow(context.WithoutCancel(ctx), `SELECT pid, xact_start::text FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event = 'advisory'`).Scan(&pid, &since)
+		if err == nil {
+			return pid, since, true
+		}
+		_ = sleep(ctx, pause)
+	}
+	return 0, "", false
+}
+
 // holdAt shuts a gate until the run delivers, and cuts the connection of who stands at it.
 func (w *world) holdAt(ctx context.Context, gate int, r *run) error {
-	if _, err := w.gate.Exec(ctx, `SELECT pg_advisory_lock($1)`, gate); err != nil {
+	open, err := w.shut(ctx, gate)
+	if err != nil {
 		return err
 	}
-	r.change(func() { r.live++ })
-	go func() {
-		defer r.change(func() { r.live-- })
-		ctx := context.WithoutCancel(ctx)
-		for !r.isDelivered() {
-			var at string
-			err := w.gate.QueryRow(ctx, `SELECT concat(pid, xact_start) FROM pg_stat_activity
-				WHERE datname = current_database() AND wait_event = 'advisory'`).Scan(&at)
-			if err == nil {
-				r.cutHeld(at)
-				break
-			}
-			_ = sleep(ctx, pause)
+	r.meanwhile(func() {
+		if pid, since, ok := w.comer(ctx, r); ok {
+			r.cutHeld(fmt.Sprint(pid, since))
 		}
-		_ = r.until(ctx, func() bool { return r.delivered })
-		_, _ = w.gate.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
-	}()
+		_ = r.until(context.WithoutCancel(ctx), func() bool { return r.delivered })
+		open()
+	})
 	return nil
 }
 
