@@ -273,7 +273,7 @@ func TestPooler(t *testing.T) {
 	same := 0
 	var modes []string
 	for _, by := range ways(b) {
-		if !by.bounced {
+		if !by.bounced || len(modes) == sizeOf(t).ways {
 			continue
 		}
 		modes = append(modes, modeName(by.mode))
