@@ -21,12 +21,12 @@ import (
 // limit is something by which a server refuses or ends what it was asked, though the network is sound.
 type limit struct {
 	name  string
-	arm   func(ctx context.Context, l *limits, a *attempt) error // just before the call
-	errs  []error                                                // of which a call that fails has one
-	ends  authdb.Outcome                                         // what must come of a call under Once
-	inTx  func(ctx context.Context, l *limits) error             // the call is made in an InTx, which then does this, once
-	costs bool                                                   // so much time that only the full size tries it with every write
-	slow  bool                                                   // the context ends soon: until then the call waits
+	arm   func(ctx context.Context, l *limits, a *attempt) error       // just before the call
+	errs  []error                                                      // of which a call that fails has one
+	ends  authdb.Outcome                                               // what must come of a call under Once
+	inTx  func(ctx context.Context, l *limits, tx *authdb.Store) error // the call is made in an InTx, which then does this, once
+	costs bool                                                         // so much time that only the full size tries it with every write
+	slow  bool                                                         // the context ends soon: until then the call waits
 }
 
 // fails and succeeds are what must come of a call under Once.
@@ -49,10 +49,13 @@ var limitsToTry = []limit{
 	{name: "idle_session_timeout", ends: succeeds, arm: func(ctx context.Context, l *limits, a *attempt) error {
 		return errors.Join(a.set(ctx, "SET idle_session_timeout = 20"), l.awaitNobody(ctx))
 	}},
-	{name: "idle_in_transaction_session_timeout", errs: timedOut, ends: fails, inTx: func(ctx context.Context, l *limits) error { return l.awaitNobody(ctx) }, arm: func(ctx context.Context, _ *limits, a *attempt) error {
-		return a.set(ctx, "SET idle_in_transaction_session_timeout = 20")
+	{name: "idle_in_transaction_session_timeout", errs: timedOut, ends: fails, arm: nothing, inTx: func(ctx context.Context, l *limits, tx *authdb.Store) error {
+		_, err := tx.Tx().Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 20")
+		return errors.Join(err, l.awaitNobody(ctx))
 	}},
-	{name: "terminated in a transaction", ends: succeeds, inTx: func(ctx context.Context, l *limits) error { return l.endIdle(ctx) }, arm: func(context.Context, *limits, *attempt) error { return nil }},
+	{name: "terminated in a transaction", ends: succeeds, arm: nothing, inTx: func(ctx context.Context, l *limits, _ *authdb.Store) error {
+		return l.endIdle(ctx)
+	}},
 	{name: "read only", errs: []error{authdb.ErrReadOnly}, ends: fails, arm: func(ctx context.Context, _ *limits, a *attempt) error {
 		return a.set(ctx, "SET default_transaction_read_only = on")
 	}},
@@ -66,6 +69,8 @@ var limitsToTry = []limit{
 		return l.fill(ctx, a, true)
 	}},
 }
+
+func nothing(context.Context, *limits, *attempt) error { return nil }
 
 // errDiskFull stands for SQLSTATE 53100.
 var errDiskFull = errors.New("disk full")
@@ -269,7 +274,7 @@ func (l *limits) try(ctx context.Context, h *harness, c cell, lim limit) (callEr
 					err = nil
 				}
 				if err == nil {
-					once.Do(func() { err = lim.inTx(ctx, l) })
+					once.Do(func() { err = lim.inTx(ctx, l, tx) })
 				}
 				return err
 			})
