@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,8 +48,15 @@ func ends(run func(ctx context.Context, s *authdb.Store) error) write {
 	return w
 }
 
-// inTx is the name of the one write that is no method of a repository.
+// inTx is the name of a write that is a method of the store.
 const inTx = "InTx"
+
+// apart are the methods of the store that no cut is made in: they change nothing, but DeleteExpiredMarks, which deletes by
+// age what the other writes are told by.
+var apart = []string{"CheckSchema", "Close", "DeleteExpiredMarks", "Ping", "Pool", "Resolve", "Tx", "WithTx"}
+
+// profile is a column of the application's.
+type profile struct{ Phone string }
 
 // writes are the methods that change the database, some of them in more than one way: what follows a blank is not part
 // of the name.
@@ -80,6 +88,19 @@ var writes = map[string]write{
 		})
 	}},
 
+	"InTxWith": {again: alreadyDone, run: func(ctx context.Context, s *authdb.Store) (any, error) {
+		return nil, s.InTxWith(ctx, authdb.TxOptions{IsoLevel: pgx.Serializable}, func(tx *authdb.Store) error {
+			return tx.Sessions.DeleteByToken(ctx, "token")
+		})
+	}},
+
+	"Users.Create with a column": makes(func(ctx context.Context, s *authdb.Store) (user authdb.User, err error) {
+		columns, err := authdb.NewColumns[profile](ctx, s, "user")
+		if err != nil {
+			return user, err
+		}
+		return s.Users.Create(columns.Write(ctx, profile{Phone: "1"}), authdb.CreateUserParams{Email: "new@example.com"})
+	}),
 	"Users.Create": makes(func(ctx context.Context, s *authdb.Store) (authdb.User, error) {
 		return s.Users.Create(ctx, authdb.CreateUserParams{Email: "new@example.com"})
 	}),
@@ -322,15 +343,23 @@ func TestEveryMethod(t *testing.T) {
 	for name, write := range writes {
 		method, _, _ := strings.Cut(name, " ")
 		known[method] = true
-		if method == inTx {
+		repository, methodName, ok := strings.Cut(method, ".")
+		if !ok {
+			if !reflect.ValueOf(&authdb.Store{}).MethodByName(method).IsValid() {
+				t.Errorf("there is no Store.%s", method)
+			}
 			continue
 		}
-		repository, methodName, _ := strings.Cut(method, ".")
 		field := reflect.ValueOf(&authdb.Store{}).Elem().FieldByName(repository)
 		if !field.IsValid() || !field.MethodByName(methodName).IsValid() {
 			t.Errorf("there is no %s", method)
 		} else if only := field.MethodByName(methodName).Type().NumOut() == 1; only == (write.again == sameResult || write.again == alreadyDone) {
 			t.Errorf("%s: what it answers when it is repeated does not fit what it returns", name)
+		}
+	}
+	for i := range reflect.TypeFor[*authdb.Store]().NumMethod() {
+		if name := reflect.TypeFor[*authdb.Store]().Method(i).Name; !known[name] && !slices.Contains(apart, name) {
+			t.Errorf("Store.%s is neither in writes nor apart", name)
 		}
 	}
 	for _, name := range methodNames() {

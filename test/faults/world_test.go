@@ -63,6 +63,7 @@ const estateRows = `
 
 // watchSQL counts every row that anybody changes, also to what it was, but whoever sets watch.off.
 const watchSQL = `
+	ALTER TABLE "user" ADD COLUMN phone text;
 	CREATE SCHEMA watch;
 	CREATE TABLE watch.change (what text NOT NULL);
 	CREATE FUNCTION watch.note() RETURNS trigger LANGUAGE plpgsql AS
