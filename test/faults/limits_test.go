@@ -22,11 +22,18 @@ import (
 type limit struct {
 	name  string
 	arm   func(ctx context.Context, l *limits, a *attempt) error       // just before the call
+	state string                                                       // its SQLSTATE, where it has one of no kind
 	errs  []error                                                      // of which a call that fails has one
 	ends  authdb.Outcome                                               // what must come of a call under Once
 	inTx  func(ctx context.Context, l *limits, tx *authdb.Store) error // the call is made in an InTx, which then does this, once
 	costs bool                                                         // so much time that only the full size tries it with every write
 	slow  bool                                                         // the context ends soon: until then the call waits
+}
+
+// is reports whether an error is one that may come of the limit.
+func (l limit) is(err *authdb.Error) bool {
+	return l.state != "" && err.SQLState == l.state || l.state == "" && len(l.errs) == 0 ||
+		slices.ContainsFunc(l.errs, func(kind error) bool { return errors.Is(err, kind) })
 }
 
 // fails and succeeds are what must come of a call under Once.
@@ -36,6 +43,8 @@ const (
 )
 
 var timedOut = []error{authdb.ErrTimeout}
+
+const diskFull = "53100"
 
 var limitsToTry = []limit{
 	{name: "statement_timeout", errs: timedOut, ends: fails, arm: atGate(0, "SET statement_timeout = 20", "")},
@@ -59,7 +68,7 @@ var limitsToTry = []limit{
 	{name: "read only", errs: []error{authdb.ErrReadOnly}, ends: fails, arm: func(ctx context.Context, _ *limits, a *attempt) error {
 		return a.set(ctx, "SET default_transaction_read_only = on")
 	}},
-	{name: "disk full", errs: []error{errDiskFull}, ends: fails, arm: func(ctx context.Context, _ *limits, a *attempt) error {
+	{name: "disk full", state: diskFull, ends: fails, arm: func(ctx context.Context, _ *limits, a *attempt) error {
 		return a.set(ctx, "SET watch.disk = on")
 	}},
 	{name: "no slot left", errs: []error{authdb.ErrUnavailable, context.DeadlineExceeded}, ends: fails, slow: true, costs: true, arm: func(ctx context.Context, l *limits, a *attempt) error {
@@ -71,9 +80,6 @@ var limitsToTry = []limit{
 }
 
 func nothing(context.Context, *limits, *attempt) error { return nil }
-
-// errDiskFull stands for SQLSTATE 53100.
-var errDiskFull = errors.New("disk full")
 
 // limits is a server of the test's own, and a world on it.
 type limits struct {
@@ -96,7 +102,7 @@ func atGate(gate int, set, do string) func(ctx context.Context, l *limits, a *at
 		a.run.meanwhile(func() {
 			defer open()
 			if pid, _, ok := l.comer(ctx, a.run); ok && do != "" {
-				_, _ = l.world.gate.Exec(context.WithoutCancel(ctx), "SELECT "+do+"($1)", pid)
+				_, _ = l.gate.Exec(context.WithoutCancel(ctx), "SELECT "+do+"($1)", pid)
 				return
 			}
 			_ = a.run.until(context.WithoutCancel(ctx), func() bool { return a.run.delivered })
@@ -290,11 +296,8 @@ func (l *limits) try(ctx context.Context, h *harness, c cell, lim limit) (callEr
 		defer stop()
 	}
 	result, callErr := call(a.ctx, a.store)
-	if callErr != nil && !a.isRefusal(callErr) && len(lim.errs) > 0 && !slices.ContainsFunc(lim.errs, func(kind error) bool {
-		e, _ := errors.AsType[*authdb.Error](callErr)
-		return errors.Is(callErr, kind) || kind == errDiskFull && e != nil && e.SQLState == "53100"
-	}) {
-		h.tally.fault(c, wrong, "%v is none of %v", callErr, lim.errs)
+	if e, ok := errors.AsType[*authdb.Error](callErr); callErr != nil && !a.isRefusal(callErr) && (!ok || !lim.is(e)) {
+		h.tally.fault(c, wrong, "%v is not as expected: %v %s", callErr, lim.errs, lim.state)
 	}
 	succeeded := callErr == nil || a.isRefusal(callErr)
 	if c.flavor == withOnce && succeeded != (lim.ends == succeeds) {

@@ -41,38 +41,71 @@ const soakSetup = `
 
 // invariants count what must not be, whenever one looks, in organizations whose id is like $orgs. breaks makes some.
 var invariants = []struct{ name, sql, breaks string }{
-	{"an organization without an owner", `SELECT count(*) FROM organization o WHERE o.id LIKE $orgs AND NOT EXISTS (
+	{
+		"an organization without an owner",
+		`SELECT count(*) FROM organization o WHERE o.id LIKE $orgs AND NOT EXISTS (
 		SELECT FROM member m WHERE m.organization_id = o.id AND 'owner' = ANY (string_to_array(m.role, ',')))`,
-		`UPDATE member SET role = 'member,admin' WHERE organization_id = 'o0'`},
-	{"more members than the limit", `SELECT count(*) FROM (SELECT FROM member WHERE organization_id LIKE $orgs
+		`UPDATE member SET role = 'member,admin' WHERE organization_id = 'o0'`,
+	},
+	{
+		"more members than the limit",
+		`SELECT count(*) FROM (SELECT FROM member WHERE organization_id LIKE $orgs
 		GROUP BY organization_id HAVING count(*) > $members) o`,
-		`INSERT INTO member (id, organization_id, user_id, role, created_at) SELECT 'x' || n, 'o0', 'u' || n, 'member', now() FROM generate_series(3, 12) n`},
-	{"an address with two offers", `SELECT count(*) FROM (SELECT FROM invitation WHERE organization_id LIKE $orgs AND status = 'pending'
+		`INSERT INTO member (id, organization_id, user_id, role, created_at) SELECT 'x' || n, 'o0', 'u' || n, 'member', now() FROM generate_series(3, 12) n`,
+	},
+	{
+		"an address with two offers",
+		`SELECT count(*) FROM (SELECT FROM invitation WHERE organization_id LIKE $orgs AND status = 'pending'
 		GROUP BY organization_id, email HAVING count(*) > 1) i`,
-		`INSERT INTO invitation (id, organization_id, email, expires_at, created_at, inviter_id) SELECT n, 'o0', 'x', now(), now(), 'u0' FROM generate_series(1, 2) n`},
-	{"more offers than the limit", `SELECT count(*) FROM (SELECT FROM invitation WHERE organization_id LIKE $orgs AND status = 'pending'
+		`INSERT INTO invitation (id, organization_id, email, expires_at, created_at, inviter_id) SELECT n, 'o0', 'x', now(), now(), 'u0' FROM generate_series(1, 2) n`,
+	},
+	{
+		"more offers than the limit",
+		`SELECT count(*) FROM (SELECT FROM invitation WHERE organization_id LIKE $orgs AND status = 'pending'
 		GROUP BY organization_id HAVING count(*) > $offers) i`,
-		`INSERT INTO invitation (id, organization_id, email, expires_at, created_at, inviter_id) SELECT n, 'o0', n, now(), now(), 'u0' FROM generate_series(1, 7) n`},
-	{"more teams than the limit", `SELECT count(*) FROM (SELECT FROM team GROUP BY organization_id HAVING count(*) > $teams) t`,
-		`INSERT INTO team (id, name, organization_id, created_at) SELECT n, '', 'o0', now() FROM generate_series(1, 6) n`},
-	{"more seats than the limit", `SELECT count(*) FROM (SELECT FROM team_member GROUP BY team_id HAVING count(*) > $seats) s`,
+		`INSERT INTO invitation (id, organization_id, email, expires_at, created_at, inviter_id) SELECT n, 'o0', n, now(), now(), 'u0' FROM generate_series(1, 7) n`,
+	},
+	{
+		"more teams than the limit",
+		`SELECT count(*) FROM (SELECT FROM team GROUP BY organization_id HAVING count(*) > $teams) t`,
+		`INSERT INTO team (id, name, organization_id, created_at) SELECT n, '', 'o0', now() FROM generate_series(1, 6) n`,
+	},
+	{
+		"more seats than the limit",
+		`SELECT count(*) FROM (SELECT FROM team_member GROUP BY team_id HAVING count(*) > $seats) s`,
 		`INSERT INTO team (id, name, organization_id, created_at) VALUES ('t', '', 'o0', now());
-		INSERT INTO team_member (id, team_id, user_id) SELECT n, 't', 'u' || n FROM generate_series(1, 7) n`},
-	{"a member or a seat twice", `SELECT (SELECT count(*) FROM (SELECT FROM member GROUP BY organization_id, user_id HAVING count(*) > 1) m)
+		INSERT INTO team_member (id, team_id, user_id) SELECT n, 't', 'u' || n FROM generate_series(1, 7) n`,
+	},
+	{
+		"a member or a seat twice",
+		`SELECT (SELECT count(*) FROM (SELECT FROM member GROUP BY organization_id, user_id HAVING count(*) > 1) m)
 		+ (SELECT count(*) FROM (SELECT FROM team_member GROUP BY team_id, user_id HAVING count(*) > 1) s)`,
-		`DROP INDEX "member_organizationId_userId_uidx"; INSERT INTO member SELECT 'x', organization_id, user_id, role, created_at FROM member LIMIT 1`},
-	{"a seat of who is no member", `SELECT count(*) FROM team_member s JOIN team t ON t.id = s.team_id WHERE NOT EXISTS (
+		`DROP INDEX "member_organizationId_userId_uidx"; INSERT INTO member SELECT 'x', organization_id, user_id, role, created_at FROM member LIMIT 1`,
+	},
+	{
+		"a seat of who is no member",
+		`SELECT count(*) FROM team_member s JOIN team t ON t.id = s.team_id WHERE NOT EXISTS (
 		SELECT FROM member m WHERE m.organization_id = t.organization_id AND m.user_id = s.user_id)`,
 		`INSERT INTO team (id, name, organization_id, created_at) VALUES ('t', '', 'o0', now());
-		INSERT INTO team_member (id, team_id, user_id) VALUES ('x', 't', 'u40')`},
-	{"a team that counts its seats wrong", `SELECT count(*) FROM team t WHERE member_count <> (SELECT count(*) FROM team_member s WHERE s.team_id = t.id)`,
-		`INSERT INTO team (id, name, organization_id, created_at, member_count) VALUES ('t', '', 'o0', now(), 1)`},
-	{"a session active where its user is no member", `SELECT count(*) FROM session s WHERE active_organization_id IS NOT NULL AND NOT EXISTS (
+		INSERT INTO team_member (id, team_id, user_id) VALUES ('x', 't', 'u40')`,
+	},
+	{
+		"a team that counts its seats wrong",
+		`SELECT count(*) FROM team t WHERE member_count <> (SELECT count(*) FROM team_member s WHERE s.team_id = t.id)`,
+		`INSERT INTO team (id, name, organization_id, created_at, member_count) VALUES ('t', '', 'o0', now(), 1)`,
+	},
+	{
+		"a session active where its user is no member",
+		`SELECT count(*) FROM session s WHERE active_organization_id IS NOT NULL AND NOT EXISTS (
 		SELECT FROM member m WHERE m.organization_id = s.active_organization_id AND m.user_id = s.user_id)`,
-		`INSERT INTO session (id, token, user_id, expires_at, updated_at, active_organization_id) VALUES ('x', 'x', 'u40', now(), now(), 'o0')`},
-	{"an invitation decided twice", `SELECT count(*) FROM watch.decided WHERE before <> 'pending'`,
+		`INSERT INTO session (id, token, user_id, expires_at, updated_at, active_organization_id) VALUES ('x', 'x', 'u40', now(), now(), 'o0')`,
+	},
+	{
+		"an invitation decided twice",
+		`SELECT count(*) FROM watch.decided WHERE before <> 'pending'`,
 		`INSERT INTO invitation (id, organization_id, email, expires_at, created_at, inviter_id) VALUES ('x', 'o0', 'x', now(), now(), 'u0');
-		UPDATE invitation SET status = 'accepted'; UPDATE invitation SET status = 'canceled'`},
+		UPDATE invitation SET status = 'accepted'; UPDATE invitation SET status = 'canceled'`,
+	},
 }
 
 // What the workers themselves see must not be, beside those.
