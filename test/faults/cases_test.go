@@ -3,6 +3,8 @@ package faults_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/admin"
 )
 
 // repeated is what a second call under the same key answers.
@@ -51,9 +54,20 @@ func ends(run func(ctx context.Context, s *authdb.Store) error) write {
 // inTx is the name of a write that is a method of the store.
 const inTx = "InTx"
 
-// apart are the methods of the store that no cut is made in: they change nothing, but DeleteExpiredMarks, which deletes by
-// age what the other writes are told by.
-var apart = []string{"CheckSchema", "Close", "DeleteExpiredMarks", "Ping", "Pool", "Resolve", "Tx", "WithTx"}
+// apart are the methods that no cut is made in: they change nothing, but DeleteExpiredMarks, which deletes by age what the
+// other writes are told by.
+var apart = []string{
+	"CheckSchema", "Close", "DeleteExpiredMarks", "Ping", "Pool", "Resolve", "Tx", "WithTx", "Sessions.Settings", "admin.On",
+}
+
+// beside are the packages that write beside the store's repositories, and what has their methods.
+var beside = map[string]func(ctx context.Context, s *authdb.Store) (any, error){
+	"admin": func(ctx context.Context, s *authdb.Store) (any, error) { return admins(ctx, s) },
+}
+
+func admins(ctx context.Context, s *authdb.Store) (*admin.Users, error) {
+	return admin.New(ctx, s, admin.Options{})
+}
 
 // profile is a column of the application's.
 type profile struct{ Phone string }
@@ -313,21 +327,87 @@ var writes = map[string]write{
 	"Invitations.Delete": ends(func(ctx context.Context, s *authdb.Store) error {
 		return s.Invitations.Delete(ctx, "org", "invitation")
 	}),
+
+	"admin.Ban": takes(func(ctx context.Context, s *authdb.Store) ([]authdb.Session, error) {
+		users, err := admins(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		return users.Ban(ctx, admin.BanParams{UserID: "guest", By: "owner"})
+	}),
+	"admin.Unban": ends(func(ctx context.Context, s *authdb.Store) error {
+		users, err := admins(ctx, s)
+		if err != nil {
+			return err
+		}
+		return users.Unban(ctx, admin.UnbanParams{UserID: "stranger"})
+	}),
+	"admin.SetRole": ends(func(ctx context.Context, s *authdb.Store) error {
+		users, err := admins(ctx, s)
+		if err != nil {
+			return err
+		}
+		return users.SetRole(ctx, admin.SetRoleParams{UserID: "guest", By: "owner", Roles: []string{"admin"}})
+	}),
+	"admin.Impersonate": makes(func(ctx context.Context, s *authdb.Store) (authdb.Session, error) {
+		users, err := admins(ctx, s)
+		if err != nil {
+			return authdb.Session{}, err
+		}
+		return users.Impersonate(ctx, admin.ImpersonateParams{UserID: "guest", By: "owner"})
+	}),
+	"admin.StopImpersonating": makes(func(ctx context.Context, s *authdb.Store) (authdb.Session, error) {
+		users, err := admins(ctx, s)
+		if err != nil {
+			return authdb.Session{}, err
+		}
+		return users.StopImpersonating(ctx, admin.StopParams{Token: "borrowed", AdminToken: "token"})
+	}),
 }
 
-// methodNames are the exported methods of all repositories.
-func methodNames() (names []string) {
-	store := reflect.TypeFor[authdb.Store]()
-	for i := range store.NumField() {
-		if field := store.Field(i); field.IsExported() {
-			for j := range field.Type.NumMethod() {
-				if name := field.Type.Method(j).Name; name != "Settings" { // which asks nothing
-					names = append(names, field.Name+"."+name)
-				}
-			}
+// methodNames are the exported methods of the store and its repositories, and of what is beside them.
+func methodNames(ctx context.Context, t *testing.T, s *authdb.Store) (names []string) {
+	t.Helper()
+	of := func(prefix string, of reflect.Type) {
+		for i := range of.NumMethod() {
+			names = append(names, prefix+of.Method(i).Name)
 		}
 	}
+	store := reflect.TypeFor[authdb.Store]()
+	of("", reflect.TypeFor[*authdb.Store]())
+	for i := range store.NumField() {
+		if field := store.Field(i); field.IsExported() {
+			of(field.Name+".", field.Type)
+		}
+	}
+	for name, handle := range beside {
+		h, err := handle(ctx, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		of(name+".", reflect.TypeOf(h))
+	}
 	return names
+}
+
+// methodOf finds a method by its name.
+func methodOf(ctx context.Context, t *testing.T, s *authdb.Store, name string) reflect.Value {
+	t.Helper()
+	owner, method, ok := strings.Cut(name, ".")
+	switch {
+	case !ok:
+		return reflect.ValueOf(s).MethodByName(owner)
+	case beside[owner] != nil:
+		h, err := beside[owner](ctx, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reflect.ValueOf(h).MethodByName(method)
+	}
+	if field := reflect.ValueOf(s).Elem().FieldByName(owner); field.IsValid() {
+		return field.MethodByName(method)
+	}
+	return reflect.Value{}
 }
 
 // TestEveryMethod holds writes to the store: what is not in it must send no statement that a read-only transaction
@@ -343,40 +423,40 @@ func TestEveryMethod(t *testing.T) {
 	for name, write := range writes {
 		method, _, _ := strings.Cut(name, " ")
 		known[method] = true
-		repository, methodName, ok := strings.Cut(method, ".")
-		if !ok {
-			if !reflect.ValueOf(&authdb.Store{}).MethodByName(method).IsValid() {
-				t.Errorf("there is no Store.%s", method)
-			}
-			continue
-		}
-		field := reflect.ValueOf(&authdb.Store{}).Elem().FieldByName(repository)
-		if !field.IsValid() || !field.MethodByName(methodName).IsValid() {
+		call := methodOf(ctx, t, authdb.New(w.admin), method)
+		if !call.IsValid() {
 			t.Errorf("there is no %s", method)
-		} else if only := field.MethodByName(methodName).Type().NumOut() == 1; only == (write.again == sameResult || write.again == alreadyDone) {
+		} else if only := call.Type().NumOut() == 1; strings.Contains(method, ".") && only == (write.again == sameResult || write.again == alreadyDone) {
 			t.Errorf("%s: what it answers when it is repeated does not fit what it returns", name)
 		}
 	}
-	for i := range reflect.TypeFor[*authdb.Store]().NumMethod() {
-		if name := reflect.TypeFor[*authdb.Store]().Method(i).Name; !known[name] && !slices.Contains(apart, name) {
-			t.Errorf("Store.%s is neither in writes nor apart", name)
-		}
-	}
-	for _, name := range methodNames() {
-		if known[name] {
+	for _, name := range methodNames(ctx, t, authdb.New(w.admin)) {
+		if known[name] || slices.Contains(apart, name) {
 			continue
 		}
 		tx, err := w.admin.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
 		if err != nil {
 			t.Fatal(err)
 		}
-		repository, method, _ := strings.Cut(name, ".")
-		call := reflect.ValueOf(authdb.New(tx)).Elem().FieldByName(repository).MethodByName(method)
-		if err := callBlindly(ctx, call); err != nil && !errors.Is(err, authdb.ErrNotFound) {
-			t.Errorf("%s is not in writes, and as a read it fails: %v", name, err)
+		if err := callBlindly(ctx, methodOf(ctx, t, authdb.New(tx), name)); err != nil && !errors.Is(err, authdb.ErrNotFound) {
+			t.Errorf("%s is neither in writes nor apart, and as a read it fails: %v", name, err)
 		}
 		if err := tx.Rollback(ctx); err != nil {
 			t.Fatal(err)
+		}
+	}
+	// A package that writes beside the repositories goes by internal/bridge.
+	files, err := filepath.Glob("../../*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name := filepath.Base(filepath.Dir(file)); strings.Contains(string(text), `authdb/internal/bridge"`) && beside[name] == nil {
+			t.Errorf("what package %s writes is not in writes: see beside", name)
 		}
 	}
 }

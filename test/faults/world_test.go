@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/db/plugins"
 	"github.com/zerostarter/authdb/internal/testdb"
 )
 
@@ -59,10 +60,13 @@ const estateRows = `
 		('proof', 'proof', 'value', '2026-11-02', '2026-11-01', '2026-11-01'),
 		('code', 'code', '123456:0', '2026-11-02', '2026-11-01', '2026-11-01'),
 		('stale', 'stale', 'value', '2026-10-02', '2026-10-01', '2026-10-01');
+	UPDATE "user" SET role = CASE id WHEN 'owner' THEN 'admin' END, banned = id = 'stranger';
+	INSERT INTO session (id, token, user_id, expires_at, created_at, updated_at, impersonated_by) VALUES
+		('borrowed', 'borrowed', 'guest', '2026-11-02', '2026-11-01', '2026-11-01', 'owner');
 `
 
 // watchSQL counts every row that anybody changes, also to what it was, but whoever sets watch.off.
-const watchSQL = `
+var watchSQL = plugins.Admin + `
 	ALTER TABLE "user" ADD COLUMN phone text;
 	CREATE SCHEMA watch;
 	CREATE TABLE watch.change (what text NOT NULL);
