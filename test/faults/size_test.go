@@ -35,7 +35,7 @@ var sizes = map[string]size{
 	},
 	"full": {
 		workers: 4, ways: all, cuts: [flavors]int{16, 18, 9, 2}, crashes: 50, failovers: 10, lagging: 5,
-		rounds: 5_000, each: 1, modes: 5, pooled: 500, soakers: 32, soak: 10 * time.Minute,
+		rounds: 5_000, each: 1, modes: 2, pooled: 500, soakers: 32, soak: 10 * time.Minute,
 	},
 }
 
