@@ -294,7 +294,7 @@ func (s *soak) member(ctx context.Context) {
 		if rand.IntN(2) == 0 {
 			return store.Members.Leave(ctx, org, m.UserID)
 		}
-		return store.Members.Delete(ctx, org, m.ID)
+		return store.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: org, MemberID: m.ID})
 	})
 }
 
