@@ -48,6 +48,10 @@ test/hard: ## Run the races, the guards and the random inputs at full size, and 
 test/faults: ## Cut connections, crash servers, fail over and so on under every write, and print the figures (docs/faults.md; size=full: an hour)
 	@AUTHDB_FAULTS=$(or $(size),usual) $(withpg) go test -count=1 -timeout 120m -v ./test/faults
 
+.PHONY: test/standby
+test/standby: ## Read from a real standby: what was just written, while it replays, pauses and is promoted (under a minute)
+	@go test -count=1 -v -run Standby . ./test/standby
+
 .PHONY: test/plans
 test/plans: ## Explain each statement on 2 million users and 4 million sessions (10 minutes, 8 GB of disk)
 	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v -run '^TestPlans$$' .

@@ -52,6 +52,8 @@ var (
 	// ErrReadOnly: a standby, or a transaction that only reads, refused to write. A store of [Open] leaves a standby and
 	// tries again elsewhere; so this comes where there is no other server, and nothing was applied.
 	ErrReadOnly = errors.New("read only")
+	// ErrBehind: a standby has not replayed a position in time; ask the primary. See [Store.WaitFor].
+	ErrBehind = errors.New("standby is behind")
 	// ErrSchema: the database lacks a table, a column or a key, or has another one; see [Store.CheckSchema].
 	ErrSchema = errors.New("schema does not fit")
 	// ErrInsecureTLS: a remote host would be reached without verifying its certificate; see [Open] and
@@ -177,6 +179,8 @@ func translate(op string, err error) error {
 		e.kinds, e.cause = []error{ErrAlreadyDone}, nil
 	case errors.Is(err, ErrInsecureTLS):
 		e.kinds = []error{ErrInsecureTLS}
+	case errors.Is(err, repo.ErrBehind):
+		e.kinds, e.Reason, e.cause = []error{ErrBehind}, "ask the primary", nil
 	default:
 		e.classify(err)
 	}
@@ -249,7 +253,7 @@ func (e *Error) classify(err error) {
 		e.kinds, e.Retry = []error{ErrTimeout}, RetryTransaction
 	case repo.ReadOnly:
 		e.kinds = []error{ErrReadOnly}
-		if failure, ok := errors.AsType[*repo.FailureError](err); ok && failure.Gone {
+		if repo.IsGone(err) {
 			e.Retry = RetryTransaction
 		}
 	case repo.QueryCanceled:
@@ -266,7 +270,7 @@ func (e *Error) classify(err error) {
 			e.kinds, e.Field = []error{ErrInvalidInput}, "dsn"
 			e.Reason = "the pooler refuses the parameter " + repo.RefusedParameter(err) +
 				": leave it out, or name it in the pooler's ignore_startup_parameters"
-		case repo.IsUnavailable(err):
+		case repo.IsUnavailable(err), repo.IsGone(err):
 			e.kinds, e.Retry = []error{ErrUnavailable}, RetryTransaction
 		}
 	}

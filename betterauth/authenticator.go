@@ -1,6 +1,7 @@
 package betterauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -44,6 +45,15 @@ type Authenticator struct {
 	Sessions Sessions // a store's Sessions
 	Cookies  *Cookies
 	Bearer   Bearer // zero: cookies only
+
+	// Standby is asked in place of Sessions, which must lead to its primary; nil: none is. It is asked once it has the
+	// position that the request carries, see [Cookies.PositionCookie]. Sessions is asked where it has not come so far within
+	// StandbyPatience, where it knows no such session, as right after a sign-in, and where it fails. So it may lag, and be
+	// gone: a session that was revoked, or a membership that ended, counts for as long as it lags, but to whom a position
+	// is given. Sessions are prolonged by Sessions alone.
+	Standby *authdb.Store
+	// StandbyPatience is how long a request waits for Standby; zero: 100 ms.
+	StandbyPatience time.Duration
 
 	// NoRefresh leaves it to others to prolong sessions: to the other side, as its session.disableSessionRefresh does, or
 	// to a program that keeps short ones alive by [authdb.SessionRepository.UpdateByToken].
@@ -147,7 +157,10 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (au
 	if err != nil {
 		return authdb.Authentication{}, err
 	}
-	found, err := a.Sessions.Authenticate(r.Context(), token)
+	found, ok := a.byStandby(r, token)
+	if !ok {
+		found, err = a.Sessions.Authenticate(r.Context(), token)
+	}
 	if errors.Is(err, authdb.ErrNotFound) {
 		return authdb.Authentication{}, ErrNoSession
 	}
@@ -175,6 +188,20 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (au
 		http.SetCookie(w, a.Cookies.Cookie(token, a.Sessions.Settings().SessionLifetime))
 	}
 	return found, nil
+}
+
+// byStandby is what the standby says, where that can be believed.
+func (a *Authenticator) byStandby(r *http.Request, token authdb.Secret) (found authdb.Authentication, ok bool) {
+	if a.Standby == nil {
+		return found, false
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), cmp.Or(a.StandbyPatience, 100*time.Millisecond))
+	defer cancel()
+	if at := a.Cookies.Position(r); !at.IsZero() && a.Standby.WaitFor(ctx, at) != nil {
+		return found, false
+	}
+	found, err := a.Standby.Sessions.Authenticate(ctx, token)
+	return found, err == nil
 }
 
 // token returns the session token that the request sends, and whether it does so by cookie.

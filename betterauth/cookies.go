@@ -20,13 +20,15 @@ import (
 	"github.com/zerostarter/authdb"
 )
 
-// The names of Better Auth's cookies after the prefix and a dot (1.7.25: dist/cookies/index.mjs).
+// The names of Better Auth's cookies, and of one of authdb's, after the prefix and a dot (1.7.25: dist/cookies/index.mjs).
 const (
 	sessionToken = "session_token"
 	sessionData  = "session_data" // a copy of session and user, if session.cookieCache is on
 	accountData  = "account_data" // a provider's tokens, if account.storeAccountCookie is on
 	dontRemember = "dont_remember"
 	adminSession = "admin_session" // the token of the admin's own session, while impersonating
+
+	position = "authdb_position" // no name of theirs
 )
 
 const (
@@ -249,6 +251,28 @@ func (c *Cookies) AdminSession(r *http.Request) (token authdb.Secret, notRemembe
 		return "", false, ErrMalformedCookie
 	}
 	return authdb.Secret(plain), flag != "", nil
+}
+
+// positionAge is for how long a browser carries a position: who is further behind is not worth asking.
+const positionAge = 5 * time.Minute
+
+// PositionCookie returns a cookie that carries a position of [authdb.Store.Position], for [http.SetCookie], signed as the
+// others are: a handler sets it after a write, and what the browser asks next is answered by no standby that has not seen
+// it. It lasts for 5 minutes. Better Auth's server passes it over.
+func (c *Cookies) PositionCookie(at authdb.Position) *http.Cookie {
+	cookie := c.cookie(position, c.Sign(authdb.Secret(at.String())))
+	cookie.MaxAge = int(positionAge / time.Second)
+	return cookie
+}
+
+// Position returns what the request carries by a cookie of [Cookies.PositionCookie]; zero where there is none that one of
+// the secrets signed.
+func (c *Cookies) Position(r *http.Request) (at authdb.Position) {
+	text, err := c.read(r, position)
+	if err != nil || at.UnmarshalText([]byte(text)) != nil {
+		return authdb.Position{}
+	}
+	return at
 }
 
 // Clear returns the cookies that make a browser forget its session, for [http.SetCookie]: the session token, the

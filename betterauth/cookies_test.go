@@ -272,6 +272,28 @@ func TestDontRemember(t *testing.T) {
 	}
 }
 
+// TestPosition comes back as it was, and of no cookie that nobody signed, nor of one that holds another thing.
+func TestPosition(t *testing.T) {
+	cookies := newCookies(t, betterauth.CookieOptions{Secure: true}, secret)
+	var at authdb.Position
+	if err := at.UnmarshalText([]byte("16b374d848")); err != nil {
+		t.Fatal(err)
+	}
+	cookie := cookies.PositionCookie(at)
+	if cookie.Name != "__Secure-better-auth.authdb_position" || !cookie.Secure || !cookie.HttpOnly || cookie.MaxAge != 300 || cookie.Valid() != nil {
+		t.Errorf("got %s", cookie)
+	}
+	other := newCookies(t, betterauth.CookieOptions{Secure: true}, anotherSecret)
+	for value, want := range map[string]authdb.Position{
+		cookie.Value: at, "": {}, other.PositionCookie(at).Value: {}, cookies.Sign("token"): {}, at.String(): {},
+		cookies.PositionCookie(authdb.Position{}).Value: {}, "f" + cookie.Value: {},
+	} {
+		if got := cookies.Position(request(cookie.Name + "=" + value)); got != want {
+			t.Errorf("%q: %v, want %v", value, got, want)
+		}
+	}
+}
+
 func TestClear(t *testing.T) {
 	cookies := newCookies(t, betterauth.CookieOptions{Secure: true, Domain: "example.com"}, secret)
 	r := request("__Secure-better-auth.session_data.0=a; __Secure-better-auth.session_data.99=b; other=c; " +

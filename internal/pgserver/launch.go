@@ -90,16 +90,21 @@ func refused(err error) bool {
 
 // run runs one of the programs to its end and returns its output, which is part of the error too.
 func (l *launcher) run(ctx context.Context, name string, args ...string) (string, error) {
+	return l.runFile(ctx, program(l.bin, name), args...)
+}
+
+// runFile is run for a program of another directory.
+func (l *launcher) runFile(ctx context.Context, file string, args ...string) (string, error) {
 	// The parent's thread must live as long as the child, see process.go.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd := helper(ctx, l.as, program(l.bin, name), args...)
+	cmd := helper(ctx, l.as, file, args...)
 	cmd.Dir, cmd.Env = string(filepath.Separator), environ(l.as)
 	cmd.WaitDelay = time.Second // its own children may hold the output open
 	out, err := cmd.CombinedOutput()
 	text := strings.TrimSpace(string(out))
 	if err != nil {
-		return "", fmt.Errorf("%s: %w%s", name, err, indent(text))
+		return "", fmt.Errorf("%s: %w%s", filepath.Base(file), err, indent(text))
 	}
 	return text, nil
 }

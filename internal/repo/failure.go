@@ -39,6 +39,12 @@ func (f *FailureError) Unwrap() []error {
 	return []error{f.err, f.ctx}
 }
 
+// IsGone reports whether the connection was lost; see [FailureError].
+func IsGone(err error) bool {
+	f, ok := errors.AsType[*FailureError](err)
+	return ok && f.Gone
+}
+
 // Cause is pgx's error in err, or err itself.
 func Cause(err error) error {
 	if f, ok := errors.AsType[*FailureError](err); ok {
@@ -95,7 +101,7 @@ func Failed(ctx context.Context, conn *pgx.Conn, err error, writes bool, made ..
 	}
 	_, answered := errors.AsType[*pgconn.PgError](err)
 	closed := conn != nil && conn.IsClosed()
-	f.Gone = (IsUnavailable(err) || closed && (!answered || pgError(err).Code == ReadOnly)) && !isContext(f)
+	f.Gone = (IsUnavailable(err) || isEvicted(pgError(err), closed) || closed && !answered) && !isContext(f)
 	_, unreadable := errors.AsType[scanError](err)
 	switch {
 	case !writes:

@@ -147,6 +147,7 @@ func (r *Repo) begin(ctx context.Context, o TxOptions) (tx pgx.Tx, level pgx.TxI
 // released after it would take the outer transaction along.
 func (r *Repo) commit(ctx context.Context, tx pgx.Tx, in *Repo) error {
 	conn, alone := tx.Conn(), r.tx == nil
+	writes := alone && !in.tx.readOnly
 	switch {
 	case conn.IsClosed():
 		return NotSent(ctx, pgconn.ErrConnClosed)
@@ -155,13 +156,13 @@ func (r *Repo) commit(ctx context.Context, tx pgx.Tx, in *Repo) error {
 	case ctx.Err() != nil:
 		return NotSent(ctx, ctx.Err())
 	case conn.PgConn().TxStatus() == 'E':
-		return Failed(ctx, conn, pgx.ErrTxCommitRollback, alone)
+		return Failed(ctx, conn, pgx.ErrTxCommitRollback, writes)
 	}
 	err := tx.Commit(ctx)
 	if err != nil && !alone && conn.PgConn().TxStatus() == 'T' {
 		r.drop(ctx, conn) // the savepoint was not released, and pgx would not roll back to it
 	}
-	return Failed(ctx, conn, err, alone, in.tx.made...)
+	return Failed(ctx, conn, err, writes, in.tx.made...)
 }
 
 // rollbackTimeout bounds the rollback to a savepoint after its context is over.
