@@ -5,7 +5,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -60,5 +59,5 @@ func TestStandbyMethods(t *testing.T) {
 	if diff := cmp.Diff(listed, reads); diff != "" || len(reads) < 70 {
 		t.Errorf("%d of %d methods run on a standby (-docs/scale.md +run):\n%s", len(reads), len(methodCalls), diff)
 	}
-	t.Logf("%d of %d methods run on a standby: %s", len(reads), len(methodCalls), strings.Join(reads, " "))
+	t.Logf("%d of %d methods run on a standby, all others are refused", len(reads), len(methodCalls))
 }
