@@ -52,22 +52,29 @@ var rules = func() map[string]rule {
 	return m
 }()
 
-// ruleOf finds the rule by the constraint's name. Citus leaves the name empty and writes it into the message, with the
-// number of the shard behind it; where no known name is found, the SQLSTATE alone decides.
+// ruleOf finds the rule by the constraint's name; where no known name is found, the SQLSTATE alone decides.
 func ruleOf(err *pgconn.PgError) rule {
-	name := err.ConstraintName
-	if name == "" {
-		for known := range rules {
-			if len(known) > len(name) && strings.Contains(err.Message, `"`+known) {
-				name = known
-			}
-		}
+	r, ok := rules[err.ConstraintName]
+	if err.ConstraintName == "" {
+		r, ok = ruleIn(err, `"`)
 	}
-	if r, ok := rules[name]; ok {
+	switch {
+	case ok:
 		return r
-	}
-	if err.Code == repo.ForeignKeyViolation {
+	case err.Code == repo.ForeignKeyViolation:
 		return rule{kind: ErrReference}
 	}
 	return rule{kind: ErrConflict}
+}
+
+// ruleIn finds the rule by a name that stands behind something in the text of an error: Citus leaves that of the
+// constraint empty and writes it there, with the number of the shard behind it.
+func ruleIn(err *pgconn.PgError, behind string) (r rule, ok bool) {
+	longest := 0
+	for name, known := range rules {
+		if len(name) > longest && strings.Contains(err.Message, behind+name) {
+			r, ok, longest = known, true, len(name)
+		}
+	}
+	return r, ok
 }

@@ -244,6 +244,10 @@ func (e *Error) classify(err error) {
 		rule := ruleOf(pgErr)
 		e.Field = rule.field
 		e.kinds = []error{rule.kind}
+	case repo.InternalError: // as which Citus passes on what a worker refused of an INSERT with a SELECT; else it is damage
+		if rule, ok := ruleIn(pgErr, `constraint "`); ok {
+			e.kinds, e.Field = []error{rule.kind}, rule.field
+		}
 	case repo.RestrictViolation:
 		e.kinds = []error{ErrReferenced}
 	case repo.NotNullViolation, repo.CheckViolation, repo.StringTooLong, repo.CharacterNotInRepertoire, repo.InvalidText,

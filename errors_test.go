@@ -64,9 +64,14 @@ func TestTranslateKinds(t *testing.T) {
 		"Citus: foreign key":        {citus("23503", "session_user_id_user_id_fkey_102036"), []error{ErrReference}, "user_id"},
 		"Citus: the longer name":    {citus("23503", "team_member_team_id_team_id_fk_1"), []error{ErrReference}, "team_id"},
 		"Citus: unknown":            {citus("23505", "some_index_102008"), []error{ErrConflict}, ""},
-		"canceled":                  {fmt.Errorf("x: %w", context.Canceled), []error{context.Canceled}, ""},
-		"deadline":                  {context.DeadlineExceeded, []error{context.DeadlineExceeded}, ""},
-		"serialization":             {pg("40001", ""), nil, ""},
+		"Citus: INSERT with SELECT": {citus("XX000", "user_email_unique_102008"), []error{ErrEmailTaken}, "email"},
+		"Citus: another error":      {citus("XX000", "some_index_102008"), nil, ""},
+		"damaged index": {
+			&pgconn.PgError{Code: "XX000", Message: `right sibling's left-link doesn't match in index "user_email_unique"`}, nil, "",
+		},
+		"canceled":      {fmt.Errorf("x: %w", context.Canceled), []error{context.Canceled}, ""},
+		"deadline":      {context.DeadlineExceeded, []error{context.DeadlineExceeded}, ""},
+		"serialization": {pg("40001", ""), nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

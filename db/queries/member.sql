@@ -7,7 +7,7 @@ WITH verdict AS (
         WHEN (SELECT pg_catalog.count(*) FROM (
             SELECT 1 FROM member m WHERE m.organization_id = @organization_id
             LIMIT coalesce(sqlc.narg('max_members')::bigint, 0)
-        ) taken) >= sqlc.narg('max_members')::bigint THEN 'too many members'
+        ) taken) >= coalesce(sqlc.narg('max_members')::bigint, 1) THEN 'too many members'
         ELSE ''
     END::text AS outcome
 ), created AS (

@@ -4,7 +4,7 @@ WITH verdict AS (
         WHEN (SELECT pg_catalog.count(*) FROM (
             SELECT 1 FROM team t WHERE t.organization_id = @organization_id
             LIMIT coalesce(sqlc.narg('max_teams')::bigint, 0)
-        ) taken) >= sqlc.narg('max_teams')::bigint THEN 'too many teams'
+        ) taken) >= coalesce(sqlc.narg('max_teams')::bigint, 1) THEN 'too many teams'
         ELSE ''
     END::text AS outcome
 ), created AS (
@@ -72,6 +72,8 @@ ORDER BY t.id
 FOR NO KEY UPDATE;
 
 -- name: DeleteTeam :one
+-- The list of an invitation is rewritten as text, each team between two commas of its own: Citus has array_to_string for
+-- no column of what is changed.
 WITH verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (
@@ -91,9 +93,9 @@ WITH verdict AS (
       AND (SELECT outcome FROM verdict) = ''
 ), rewritten AS (
     UPDATE invitation i
-    SET team_id = nullif(pg_catalog.array_to_string(pg_catalog.array_remove(ARRAY(
-        SELECT pg_catalog.btrim(named.id)
-        FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)), @id), ','), '')
+    SET team_id = nullif(pg_catalog.btrim(pg_catalog.replace(pg_catalog.replace(
+        ',' || pg_catalog.replace(pg_catalog.regexp_replace(pg_catalog.btrim(i.team_id), '[ ]*,[ ]*', ',', 'g'), ',', ',,') || ',',
+        ',' || @id || ',', ''), ',,', ','), ','), '')
     WHERE i.organization_id = @organization_id
       AND i.status = 'pending'
       AND @id IN (

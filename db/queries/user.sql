@@ -155,7 +155,7 @@ WITH sole AS (
     FROM owned
     WHERE (SELECT sqlc.narg('successor_id')::text) IS NOT NULL
     ON CONFLICT (organization_id, user_id) DO UPDATE
-    SET role = pg_catalog.concat_ws(',', nullif(member.role, ''), @owner_role::text)
+    SET role = CASE WHEN member.role = '' THEN @owner_role::text ELSE member.role || ',' || @owner_role::text END
 ), closed AS (
     UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = @now
     WHERE s.user_id = ANY(ARRAY(

@@ -61,7 +61,7 @@ WITH verdict AS (
         WHEN (SELECT pg_catalog.count(*) FROM (
             SELECT 1 FROM member m WHERE m.organization_id = $1
             LIMIT coalesce($2::bigint, 0)
-        ) taken) >= $2::bigint THEN 'too many members'
+        ) taken) >= coalesce($2::bigint, 1) THEN 'too many members'
         ELSE ''
     END::text AS outcome
 ), created AS (

@@ -27,7 +27,7 @@ WITH verdict AS (
         WHEN (SELECT pg_catalog.count(*) FROM (
             SELECT 1 FROM team t WHERE t.organization_id = $1
             LIMIT coalesce($2::bigint, 0)
-        ) taken) >= $2::bigint THEN 'too many teams'
+        ) taken) >= coalesce($2::bigint, 1) THEN 'too many teams'
         ELSE ''
     END::text AS outcome
 ), created AS (
@@ -79,9 +79,9 @@ WITH verdict AS (
       AND (SELECT outcome FROM verdict) = ''
 ), rewritten AS (
     UPDATE invitation i
-    SET team_id = nullif(pg_catalog.array_to_string(pg_catalog.array_remove(ARRAY(
-        SELECT pg_catalog.btrim(named.id)
-        FROM pg_catalog.unnest(pg_catalog.string_to_array(i.team_id, ',')) named (id)), $1), ','), '')
+    SET team_id = nullif(pg_catalog.btrim(pg_catalog.replace(pg_catalog.replace(
+        ',' || pg_catalog.replace(pg_catalog.regexp_replace(pg_catalog.btrim(i.team_id), '[ ]*,[ ]*', ',', 'g'), ',', ',,') || ',',
+        ',' || $1 || ',', ''), ',,', ','), ','), '')
     WHERE i.organization_id = $2
       AND i.status = 'pending'
       AND $1 IN (
@@ -103,6 +103,8 @@ type DeleteTeamParams struct {
 	Now            time.Time
 }
 
+// The list of an invitation is rewritten as text, each team between two commas of its own: Citus has array_to_string for
+// no column of what is changed.
 func (q *Queries) DeleteTeam(ctx context.Context, arg DeleteTeamParams) (string, error) {
 	row := q.db.QueryRow(ctx, deleteTeam,
 		arg.ID,

@@ -126,7 +126,7 @@ WITH sole AS (
     FROM owned
     WHERE (SELECT $3::text) IS NOT NULL
     ON CONFLICT (organization_id, user_id) DO UPDATE
-    SET role = pg_catalog.concat_ws(',', nullif(member.role, ''), $6::text)
+    SET role = CASE WHEN member.role = '' THEN $6::text ELSE member.role || ',' || $6::text END
 ), closed AS (
     UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = $7
     WHERE s.user_id = ANY(ARRAY(

@@ -33,6 +33,7 @@ const (
 	LockNotAvailable         = "55P03"
 	QueryCanceled            = "57014"
 	IdleSessionTimeout       = "57P05"
+	InternalError            = "XX000"
 
 	featureNotSupported = "0A000"
 	protocolViolation   = "08P01"
