@@ -54,7 +54,12 @@ var rules = func() map[string]rule {
 
 // ruleOf finds the rule by the constraint's name; where no known name is found, the SQLSTATE alone decides.
 func ruleOf(err *pgconn.PgError) rule {
-	r, ok := rules[err.ConstraintName]
+	name := err.ConstraintName
+	if key, isPart := strings.CutPrefix(name, "session_parts_"); isPart { // the server names keys of partitions
+		_, key, _ = strings.Cut(key, "_")
+		name = "session_" + key
+	}
+	r, ok := rules[name]
 	if err.ConstraintName == "" {
 		r, ok = ruleIn(err, `"`)
 	}

@@ -34,15 +34,40 @@ type planNode struct {
 	Plans    []planNode `json:"Plans"`
 }
 
+// part matches a partition of session, and an index of one.
+var part = regexp.MustCompile(`^session_parts_\d+(?:_(\w+))?$`)
+
+// whole is the table or index that one is a part of, or itself.
+func whole(name string) string {
+	found := part.FindStringSubmatch(name)
+	if found == nil {
+		return name
+	}
+	return map[string]string{
+		"": "session", "pkey": "session_pkey", "token_key": "session_token_unique", "user_id_idx": "session_userId_idx",
+		"expires_at_idx": "session_expiresAt_idx",
+	}[found[1]]
+}
+
+// parts adds the partitions that the plan touches.
+func (p planNode) parts(names map[string]bool) {
+	if part.MatchString(p.Relation) {
+		names[p.Relation] = true
+	}
+	for _, child := range p.Plans {
+		child.parts(names)
+	}
+}
+
 // walk adds the indexes that the plan searches, and the tables and indexes that it reads from end to end.
 func (p planNode) walk(words map[string]bool) {
-	switch {
+	switch index := whole(p.Index); {
 	case p.NodeType == "Seq Scan":
-		words["scan:"+p.Relation] = true
-	case p.Index != "" && p.Cond == "":
-		words["scan:"+p.Index] = true
-	case p.Index != "":
-		words[p.Index] = true
+		words["scan:"+whole(p.Relation)] = true
+	case index != "" && p.Cond == "":
+		words["scan:"+index] = true
+	case index != "":
+		words[index] = true
 	}
 	for _, child := range p.Plans {
 		child.walk(words)
@@ -622,7 +647,7 @@ CreateVerification: verification_identifier_idx
 DeleteAccount: account_pkey account_userId_idx
 DeleteAccountsByUser: account_userId_idx
 DeleteExpiredMarks: mark_createdAt_idx mark_pkey
-DeleteExpiredSessions: session_expiresAt_idx session_pkey
+DeleteExpiredSessions: session_expiresAt_idx session_token_unique
 DeleteExpiredVerifications: verification_expiresAt_idx verification_identifier_idx verification_pkey
 DeleteInvitation: invitation_pkey
 DeleteMember: invitation_email_idx member_organizationId_idx member_pkey member_userId_idx session_userId_idx teamMember_userId_idx team_organizationId_idx team_pkey user_pkey
@@ -753,8 +778,8 @@ ReserveVerification:
 RowExists: account_pkey invitation_pkey member_pkey organization_pkey session_pkey team_member_pkey team_pkey user_pkey verification_pkey
 SearchUsers: user_email_prefix_idx user_name_prefix_idx user_pkey
 SetAccountPassword: account_userId_idx
-SetActiveOrganization: member_organizationId_userId_uidx session_pkey session_token_unique teamMember_teamId_userId_uidx team_pkey
-SetActiveTeam: member_organizationId_userId_uidx session_pkey session_token_unique teamMember_teamId_userId_uidx team_pkey
+SetActiveOrganization: member_organizationId_userId_uidx session_token_unique teamMember_teamId_userId_uidx team_pkey
+SetActiveTeam: member_organizationId_userId_uidx session_token_unique teamMember_teamId_userId_uidx team_pkey
 SetUserEmail: invitation_email_idx user_pkey
 StopImpersonating: session_pkey session_token_unique
 TakeMark:

@@ -194,6 +194,10 @@ func (m *Migrator) run(ctx context.Context, step migrations.Migration, up bool) 
 	start := time.Now()
 	end, wait := start.Add(m.opts.LockTimeout), stall
 	if step.Index != nil {
+		if n, err := m.sessionPartitions(ctx); err != nil || n > 0 && step.Index.Table == `"session"` {
+			return errors.Join(err, fmt.Errorf("%s: session has %d partitions, where PostgreSQL makes and drops no index CONCURRENTLY; "+
+				"the database is at version %d", step.Name, n, target(step, !up)))
+		}
 		if up {
 			if _, err := m.dropInvalid(ctx, step.Index, m.opts.LockTimeout); err != nil { // of a build that was ended
 				return err

@@ -127,6 +127,8 @@ type reading struct {
 	family  string
 	retyped []catalog.Fact // columns that are tolerated though they have another type
 	filled  []string       // or a default that is not wanted
+
+	partitions int // of session; 0: it has none
 }
 
 func (r reading) notes() (notes []string) {
@@ -140,6 +142,9 @@ func (r reading) notes() (notes []string) {
 	if len(r.filled) > 0 {
 		notes = append(notes, "defaults that are not wanted, and do no harm: "+strings.Join(r.filled, ", "))
 	}
+	if r.partitions > 0 {
+		notes = append(notes, fmt.Sprintf("session has %d partitions by token: two sessions could have one id, which no key refuses", r.partitions))
+	}
 	return notes
 }
 
@@ -149,6 +154,7 @@ func (m *Migrator) live(ctx context.Context) (r reading, err error) {
 	if r.facts, err = catalog.Read(ctx, m.conn, m.schema, catalog.Own); err != nil {
 		return r, lockTimeout(err)
 	}
+	r.facts, r.partitions = catalog.Undivided(r.facts)
 	r.facts, r.family = catalog.Normalize(r.facts, m.known(m.Latest()))
 	r.facts, r.retyped, r.filled = catalog.Tolerate(r.facts, m.known(m.Latest()))
 	return r, nil

@@ -159,6 +159,13 @@ func (p *printer) status(s migrate.Status) error {
 	})
 }
 
+func (p *printer) partitioned(did migrate.Partitioning) error {
+	return p.print(did, func(w io.Writer) {
+		line(w, "session has %d partitions; %d rows were copied, and %d that others changed meanwhile once more",
+			did.Partitions, did.Copied, did.Changed)
+	})
+}
+
 func (p *printer) verification(v migrate.Verification) error {
 	return p.print(v, func(w io.Writer) {
 		fmt.Fprint(w, v.Diff)

@@ -34,19 +34,20 @@ var verbs map[string]verb
 
 func init() { // the verbs print the usage, which names them
 	verbs = map[string]verb{
-		"up":      {"up takes a number of migrations, or nothing for all", 0, 1, "dry-run", up, nil},
-		"down":    {"down takes the number of migrations to undo", 1, 1, "dry-run yes", down, nil},
-		"goto":    {"goto takes a version", 1, 1, "dry-run yes", goTo, nil},
-		"version": {"version takes nothing", 0, 0, "", version, nil},
-		"force":   {"force takes a version", 1, 1, "yes", force, nil},
-		"drop":    {"drop takes --yes", 0, 0, "yes", drop, nil},
-		"status":  {"status takes nothing", 0, 0, "", status, nil},
-		"verify":  {"verify takes nothing", 0, 0, "superset", verify, nil},
-		"adopt":   {"adopt takes nothing", 0, 0, "superset complete fix dry-run drizzle-journal yes", adopt, nil},
-		"repair":  {"repair takes nothing", 0, 0, "", repair, nil},
-		"create":  {"create takes a name", 1, 1, "dir", nil, create},
-		"check":   {"check takes nothing", 0, 0, "dir", nil, check},
-		"schema":  {"schema takes nothing", 0, 0, "", nil, schema},
+		"up":        {"up takes a number of migrations, or nothing for all", 0, 1, "dry-run", up, nil},
+		"partition": {"partition takes a number", 1, 1, "yes", partition, nil},
+		"down":      {"down takes the number of migrations to undo", 1, 1, "dry-run yes", down, nil},
+		"goto":      {"goto takes a version", 1, 1, "dry-run yes", goTo, nil},
+		"version":   {"version takes nothing", 0, 0, "", version, nil},
+		"force":     {"force takes a version", 1, 1, "yes", force, nil},
+		"drop":      {"drop takes --yes", 0, 0, "yes", drop, nil},
+		"status":    {"status takes nothing", 0, 0, "", status, nil},
+		"verify":    {"verify takes nothing", 0, 0, "superset", verify, nil},
+		"adopt":     {"adopt takes nothing", 0, 0, "superset complete fix dry-run drizzle-journal yes", adopt, nil},
+		"repair":    {"repair takes nothing", 0, 0, "", repair, nil},
+		"create":    {"create takes a name", 1, 1, "dir", nil, create},
+		"check":     {"check takes nothing", 0, 0, "dir", nil, check},
+		"schema":    {"schema takes nothing", 0, 0, "", nil, schema},
 	}
 }
 
@@ -209,6 +210,21 @@ func adopt(ctx context.Context, m *migrate.Migrator, c config, _ []string, p *pr
 		return err
 	}
 	return errors.Join(p.adoption(a, err == nil, c), err)
+}
+
+func partition(ctx context.Context, m *migrate.Migrator, c config, args []string, p *printer) error {
+	n, err := number(args[0], 2)
+	if err != nil {
+		return err
+	}
+	if err := c.asked("partition divides table session, and no key keeps its ids unique from then on"); err != nil {
+		return err
+	}
+	did, err := m.PartitionSessions(ctx, n)
+	if err != nil {
+		return err
+	}
+	return p.partitioned(did)
 }
 
 func repair(ctx context.Context, m *migrate.Migrator, _ config, _ []string, p *printer) error {

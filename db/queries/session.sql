@@ -217,7 +217,7 @@ WITH target AS (
               AND t.organization_id = sqlc.narg('organization_id')
         ),
         updated_at = @now
-    WHERE s.id = (SELECT target.id FROM target)
+    WHERE s.token = @token::text
       AND (SELECT outcome FROM verdict) = ''
 )
 SELECT outcome FROM verdict;
@@ -242,7 +242,7 @@ WITH target AS (
     END::text AS outcome
 ), changed AS (
     UPDATE session s SET active_team_id = sqlc.narg('team_id'), updated_at = @now
-    WHERE s.id = (SELECT target.id FROM target)
+    WHERE s.token = @token::text
       AND (SELECT outcome FROM verdict) = ''
 )
 SELECT outcome FROM verdict;
@@ -276,8 +276,8 @@ RETURNING *;
 -- name: DeleteExpiredSessions :execrows
 -- SKIP LOCKED waits for nobody, and it looks at each row again once it is locked: one that was refreshed meanwhile
 -- stays.
-DELETE FROM session WHERE id = ANY(ARRAY(
-    SELECT due.id FROM session due
+DELETE FROM session WHERE token = ANY(ARRAY(
+    SELECT due.token FROM session due
     WHERE due.expires_at <= (SELECT @now::timestamp)
     ORDER BY due.expires_at
     LIMIT (SELECT @row_limit::integer)

@@ -50,7 +50,8 @@ func pin(c *pgx.ConnConfig) {
 // nothing where that is not there or a stranger's, and $2 at the end. Without pg_catalog, which is then searched first,
 // and pg_temp. Its operators are PostgreSQL's own also where the path names pg_catalog last. It also sets what pin
 // cannot, since poolers refuse such start-up parameters: else NULL in a list would be a text, and names in answers would
-// have quotes.
+// have quotes. Where sessions are in partitions, a plan for any token would be thought dearer than one for each, for which
+// the server plans again and again, which takes ten times as long.
 const safePath = `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', (
 	SELECT pg_catalog.string_agg(CASE WHEN name[1] OPERATOR(pg_catalog.=) '"$user"' OR pg_catalog.lower(name[1]) OPERATOR(pg_catalog.=) '$user' THEN (
 		SELECT pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace
@@ -63,7 +64,10 @@ const safePath = `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_
 	WHERE name[1] OPERATOR(pg_catalog.<>) ALL (ARRAY['"pg_catalog"', '"pg_temp"'])
 		AND pg_catalog.lower(name[1]) OPERATOR(pg_catalog.<>) ALL (ARRAY['pg_catalog', 'pg_temp'])
 ), $2::pg_catalog.text), false),
-	pg_catalog.set_config('array_nulls', 'on', false), pg_catalog.set_config('quote_all_identifiers', 'off', false)
+	pg_catalog.set_config('array_nulls', 'on', false), pg_catalog.set_config('quote_all_identifiers', 'off', false),
+	CASE WHEN pg_catalog.current_setting('plan_cache_mode') OPERATOR(pg_catalog.=) 'auto' AND EXISTS (
+		SELECT FROM pg_catalog.pg_class WHERE relname OPERATOR(pg_catalog.=) 'session' AND relkind OPERATOR(pg_catalog.=) 'p')
+	THEN pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', false) END
 WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::bigint`
 
 // SecurePath keeps what others make from standing in for the tables: a schema with the name of this role, which "$user"

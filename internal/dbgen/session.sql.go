@@ -565,8 +565,8 @@ func (q *Queries) CreateSessions(ctx context.Context, arg CreateSessionsParams) 
 }
 
 const deleteExpiredSessions = `-- name: DeleteExpiredSessions :execrows
-DELETE FROM session WHERE id = ANY(ARRAY(
-    SELECT due.id FROM session due
+DELETE FROM session WHERE token = ANY(ARRAY(
+    SELECT due.token FROM session due
     WHERE due.expires_at <= (SELECT $1::timestamp)
     ORDER BY due.expires_at
     LIMIT (SELECT $2::integer)
@@ -1240,7 +1240,7 @@ WITH target AS (
               AND t.organization_id = $4
         ),
         updated_at = $3
-    WHERE s.id = (SELECT target.id FROM target)
+    WHERE s.token = $1::text
       AND (SELECT outcome FROM verdict) = ''
 )
 SELECT outcome FROM verdict
@@ -1286,7 +1286,7 @@ WITH target AS (
     END::text AS outcome
 ), changed AS (
     UPDATE session s SET active_team_id = $4, updated_at = $3
-    WHERE s.id = (SELECT target.id FROM target)
+    WHERE s.token = $1::text
       AND (SELECT outcome FROM verdict) = ''
 )
 SELECT outcome FROM verdict

@@ -61,6 +61,9 @@ SELECT named.name, (SELECT pg_catalog.string_agg(a.attname::text, ',' ORDER BY a
 FROM named JOIN pg_catalog.pg_index i ON i.indrelid = named.oid
 WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indnkeyatts = i.indnatts
 UNION ALL
+SELECT named.name, '(partitioned)', 'id,token' FROM named JOIN pg_catalog.pg_class c ON c.oid = named.oid
+WHERE named.name = 'session' AND pg_catalog.pg_get_partkeydef(c.oid) = 'HASH (token)'
+UNION ALL
 SELECT '', 'TimeZone', pg_catalog.current_setting('TimeZone')`
 
 // utcZones are the names that a session's zone may have where a column has a time zone: what is written there passes
@@ -84,6 +87,9 @@ var (
 		"organization_role.permission": reflect.String,
 	}}
 )
+
+// partitioned is in place of a column where the table is divided by token, with its key.
+const partitioned = "(partitioned)"
 
 // CheckSchema returns a SchemaError with what is missing: columns, their types, unique keys, and sessions that fit
 // them; those of plugins, too, of which the Repo's own always count.
@@ -135,6 +141,9 @@ func (r *Repo) CheckSchema(ctx context.Context, plugins ...Plugin) error {
 			}
 		}
 		for _, key := range append([]string{"id"}, uniqueKeys[table]...) {
+			if key == "id" && facts[table][partitioned] != "" { // by another column, which its keys have
+				key = facts[table][partitioned]
+			}
 			if facts[table][" "+key] == "" {
 				lacks(table + " (" + key + ")")
 			}

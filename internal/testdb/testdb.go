@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -55,8 +57,14 @@ var start = sync.OnceValues(func() (*host, error) {
 		return nil, err
 	}
 	h.template = "authdb_template_" + hash
+	if partitions := os.Getenv(partitionsVariable); partitions != "" {
+		h.template += "_" + partitions
+	}
 	return h, h.makeTemplate(ctx, h.template, "template0", migrateUp)
 })
+
+// partitionsVariable is set to how many partitions table session is to have, for tests of that layout.
+const partitionsVariable = "AUTHDB_SESSION_PARTITIONS"
 
 // Migrated returns a new database with every migration applied. The first call starts the server and makes the
 // template.
@@ -205,7 +213,14 @@ func migrateUp(ctx context.Context, dsn string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(m.Up(ctx), m.Close())
+	err = m.Up(ctx)
+	if partitions := os.Getenv(partitionsVariable); partitions != "" && err == nil {
+		var n int
+		if n, err = strconv.Atoi(partitions); err == nil {
+			_, err = m.PartitionSessions(ctx, n)
+		}
+	}
+	return errors.Join(err, m.Close())
 }
 
 func migrationsHash() (string, error) {

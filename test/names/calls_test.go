@@ -15,7 +15,7 @@ func tokens(sql string) []string {
 
 // grammar are the words that may stand before a parenthesis and are looked up nowhere, though some look like functions.
 var grammar = strings.Fields(`all and any array as by cast check coalesce conflict cube do else except exists explain extract
-	filter from greatest group having if in intersect join key lateral least limit materialized not nullif offset on operator
+	filter from greatest group hash having if in intersect join key lateral least limit materialized not nullif offset on operator
 	or over partition position returning rollup row select set sets some substring then trim union unique using values when
 	where with within`)
 

@@ -14,7 +14,7 @@ CREATE TEMP TABLE rebuild ON COMMIT DROP AS
         format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS sql, contype = 'f' AS is_reference
     FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'u', 'f')
     UNION ALL
-    SELECT 2, indrelid::regclass, relname, pg_get_indexdef(indexrelid), false
+    SELECT 2, indrelid::regclass, relname, replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON '), false
     FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
     WHERE relnamespace = 'public'::regnamespace AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u'));
 

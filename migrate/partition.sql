@@ -1,0 +1,18 @@
+CREATE TABLE CHANGED ("n" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "token" text NOT NULL);
+CREATE FUNCTION NOTE() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $note$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        RAISE EXCEPTION 'session is being partitioned, and cannot be truncated until that is done';
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        INSERT INTO CHANGED ("token") VALUES (OLD."token");
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO CHANGED ("token") VALUES (NEW."token");
+    END IF;
+    RETURN NULL;
+END
+$note$;
+REVOKE ALL ON FUNCTION NOTE() FROM PUBLIC;
+CREATE TRIGGER "authdb_note" AFTER INSERT OR UPDATE OR DELETE ON SESSION FOR EACH ROW EXECUTE FUNCTION NOTE();
+CREATE TRIGGER "authdb_note_truncate" BEFORE TRUNCATE ON SESSION FOR EACH STATEMENT EXECUTE FUNCTION NOTE();

@@ -1,0 +1,74 @@
+package authdb_test
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb/migrate"
+)
+
+// TestSessionPartitions: of a session table that has partitions, each statement that looks for one token touches one, by a
+// plan for any token. Left to itself, the server would plan it for each.
+func TestSessionPartitions(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	dsn := plugged.DSN(t)
+	m := must[*migrate.Migrator](t)(migrate.Open(ctx, dsn, migrate.Options{InsecureTLS: true}))
+	_, err := m.PartitionSessions(ctx, 8)
+	if err := errors.Join(err, m.Close()); err != nil {
+		t.Fatal(err)
+	}
+	conn := must[*pgx.Conn](t)(pgx.Connect(ctx, dsn))
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	p := newPlanner(t)
+	p.prepare(t, conn)
+	of := must[estate](t)(newEstate(ctx, conn, "1", "org", "owner"))
+	byToken, seen := regexp.MustCompile(`(?s)\b(?:FROM|UPDATE) session\b.*\btoken = \$\d`), map[string]bool{}
+	replans := map[string]bool{}
+	for _, name := range keysOf(methodCalls) {
+		if !strings.HasPrefix(name, "Sessions.") {
+			continue
+		}
+		for _, mode := range []string{"force_generic_plan", "auto"} {
+			again := func(query string) { replans[query] = true }
+			if mode != "auto" {
+				again = nil
+			}
+			if err := undone(ctx, conn, func(tx pgx.Tx) error {
+				_, err := planned(ctx, tx, p, of, `SET LOCAL plan_cache_mode = `+mode, methodCalls[name], func(query string, e explained) {
+					if !byToken.MatchString(p.queries[query]) {
+						return
+					}
+					parts := map[string]bool{}
+					if e.Plan.parts(parts); len(parts) != 1 {
+						t.Errorf("%s, %s: %s touches %q", name, mode, query, keysOf(parts))
+					}
+					seen[query] = true
+				}, again)
+				return err
+			}); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+	}
+	want := 0
+	for name, sql := range p.queries {
+		if byToken.MatchString(sql) {
+			want++
+			if !seen[name] {
+				t.Errorf("%s was not sent", name)
+			}
+			if !replans[name] {
+				t.Errorf("%s is planned once by itself", name)
+			}
+		}
+	}
+	t.Logf("%d statements look for a token", want)
+	if want < 8 {
+		t.Errorf("only %d", want)
+	}
+}
