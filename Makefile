@@ -6,6 +6,9 @@ lint := CGO_ENABLED=0 tools/patiently.sh go tool -modfile=tools/lint/go.mod gola
 # One PostgreSQL for all packages of a test run.
 withpg := go run ./internal/pgserver/withpg --
 
+# The tests for which it makes no difference whether session has partitions.
+partitioned := TestSessions$$|EachMethod|RoundTrips|Scopes|HostileText|TestOnce$$|Relation|Guards$$|Plans/(crowd|usual)$$|Tokens|DeletesTell|Middleware
+
 # The tests that have a full size.
 hard := Race|Guard|Schedule|Random|Canary|Hostile|Mutated
 
@@ -51,6 +54,10 @@ test/faults: ## Cut connections, crash servers, fail over and so on under every 
 .PHONY: test/standby
 test/standby: ## Read from a real standby: what was just written, while it replays, pauses and is promoted (under a minute)
 	@go test -count=1 -v -run Standby . ./test/standby
+
+.PHONY: test/partitions
+test/partitions: ## Run what reads and writes sessions on a session table in 8 partitions: methods, guards, plans
+	@AUTHDB_SESSION_PARTITIONS=8 $(withpg) go test -count=1 -timeout 30m -run '$(partitioned)' . ./betterauth
 
 .PHONY: test/plans
 test/plans: ## Explain each statement on 2 million users and 4 million sessions (10 minutes, 8 GB of disk)

@@ -244,7 +244,7 @@ func (e *Error) classify(err error) {
 		rule := ruleOf(pgErr)
 		e.Field = rule.field
 		e.kinds = []error{rule.kind}
-	case repo.InternalError: // as which Citus passes on what a worker refused of an INSERT with a SELECT; else it is damage
+	case repo.InternalError: // as which Citus passes on what a worker refused of an INSERT with a SELECT
 		if rule, ok := ruleIn(pgErr, `constraint "`); ok {
 			e.kinds, e.Field = []error{rule.kind}, rule.field
 		}

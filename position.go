@@ -57,8 +57,8 @@ func (s *Store) Position(ctx context.Context) (Position, error) {
 // deadline.
 //
 // It returns [ErrBehind] where the standby has not come so far by then, since it lags, or its replay is paused or
-// cannot go on: ask the primary. That is to do with any other error, too. In a transaction, which may see an older state
-// for as long as it is open, it returns [ErrInTransaction].
+// cannot go on: ask the primary. That is to do with any other error, too. In a transaction, which may see an older
+// state for as long as it is open, it returns [ErrInTransaction].
 //
 // A store knows of no other server than the one that its connections lead to. So it must have a standby to itself:
 // behind an address that leads to several, WaitFor speaks of the one that it met.

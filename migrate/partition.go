@@ -14,7 +14,7 @@ import (
 	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
-// ErrInTheWay: table session cannot be partitioned as it is, or has another number of partitions already.
+// ErrInTheWay says that table session cannot be partitioned as it is, or has another number of partitions already.
 var ErrInTheWay = errors.New("table session cannot be partitioned")
 
 // maxPartitions is far beyond what is of use.
