@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/admin"
@@ -29,7 +31,7 @@ func (b beforeBatch) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchR
 func withPlugins(all []scenario) []scenario {
 	for _, sc := range slices.Clone(all) {
 		if strings.Contains(sc.name, "session opens") {
-			for name, plugins := range map[string]authdb.Plugins{"admin": {Admin: true}, "roles": {DynamicRoles: true}} {
+			for name, plugins := range map[string]authdb.Plugins{"admin": {Admin: true}, "roles": {DynamicRoles: true}, "admin and roles": {Admin: true, DynamicRoles: true}, "none of the columns": {RefuseBanned: true}} {
 				sc := sc
 				sc.name, sc.plugins = sc.name+", with plugin "+name, plugins
 				all = append(all, sc)
@@ -44,8 +46,14 @@ func platformScenarios() (all []scenario) {
 	says := func(session, want string) operation {
 		return func(ctx context.Context, s *authdb.Store) error {
 			a, err := s.Sessions.Authenticate(ctx, authdb.Secret("token-"+session))
-			if err != nil {
+			many, manyErr := s.Sessions.AuthenticateMany(ctx, []authdb.Secret{authdb.Secret("token-" + session)})
+			switch {
+			case manyErr != nil || len(many) == 1 != (err == nil):
+				return fmt.Errorf("alone %w, in a list %d, %w", err, len(many), manyErr)
+			case err != nil:
 				return err
+			case !cmp.Equal(a, many[0], cmpopts.EquateEmpty()):
+				return fmt.Errorf("alone and in a list: %s", cmp.Diff(a, many[0]))
 			}
 			expires := "never"
 			if a.Platform.BanExpires != nil {
@@ -57,7 +65,7 @@ func platformScenarios() (all []scenario) {
 	}
 	const roles = `INSERT INTO organization_role (id, organization_id, role, permission) VALUES
 		('2', 'acme', 'sales', '{"project":["read"]}'), ('1', 'acme', 'sales', '{"project":["create"],"ac":[]}'),
-		('3', 'globex', 'sales', '{"project":["delete"]}'), ('4', 'acme', 'broken', '["project"]')`
+		('0', 'acme', 'other', '{"project":["update"]}'), ('3', 'globex', 'sales', '{"project":["delete"]}'), ('4', 'acme', 'broken', '["project"]')`
 	for _, c := range []struct {
 		name, given, session, want string
 		refuse                     bool
@@ -86,8 +94,9 @@ func platformScenarios() (all []scenario) {
 		},
 		{name: "roles of no organization", given: roles, session: "dan1", want: "admin false  never by  map[]"},
 		{
-			name: "roles of the active organization", given: roles, session: "ann1",
-			want: "admin false  never by  map[broken:map[] sales:map[ac:[] project:[create read]]]",
+			name: "roles of the active organization", session: "ann1",
+			given: roles + "; UPDATE member SET role = 'admin, sales\u00a0,broken' WHERE id = 'acme-ann'",
+			want:  "admin false  never by  map[broken:map[] sales:map[ac:[] project:[create read]]]",
 		},
 	} {
 		plugins := authdb.Plugins{Admin: true, RefuseBanned: c.refuse, DynamicRoles: true}

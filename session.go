@@ -54,8 +54,8 @@ type Authentication struct {
 	Team    *Team   `json:"team"`   // the active one; nil unless it is the active organization's and the user is in it
 	// Platform is what the admin plugin says; nil unless the store has [Plugins].
 	Platform *Platform `json:"platform,omitempty"`
-	// Roles are those that the active organization has made for itself, for [permission.Rules.Can]; nil unless the store
-	// has Plugins with DynamicRoles. A row that [permission.Parse] refuses grants nothing.
+	// Roles are those of Member.Role that the active organization has made for itself, for [permission.Rules.Can]; nil
+	// unless the store has Plugins with DynamicRoles. A row that [permission.Parse] refuses grants nothing.
 	Roles permission.Roles `json:"roles,omitempty"`
 }
 
@@ -69,7 +69,7 @@ type Platform struct {
 }
 
 // platformOf brings what the plugins say to an Authentication.
-func platformOf(row dbgen.AuthenticateRolesRow) Authentication {
+func platformOf(row repo.Authenticated) Authentication {
 	a := authentication(dbgen.AuthenticateSessionRow{
 		Session: row.Session, User: row.User,
 		MemberID: row.MemberID, MemberRole: row.MemberRole, MemberCreatedAt: row.MemberCreatedAt,
@@ -248,7 +248,7 @@ func (r SessionRepository) AuthenticateMany(ctx context.Context, tokens []Secret
 	if plugins := r.repo().Plugins; plugins != (repo.Plugins{}) {
 		rows, err := r.repo().AuthenticateAllWithPlugins(ctx, op, distinct(tokens, plain))
 		if plugins.RefuseBanned {
-			rows = slices.DeleteFunc(rows, func(row dbgen.AuthenticateRolesRow) bool { return row.Banned })
+			rows = slices.DeleteFunc(rows, func(row repo.Authenticated) bool { return row.Banned })
 		}
 		return answers(op, rows, err, platformOf)
 	}

@@ -10,62 +10,6 @@ import (
 	"github.com/zerostarter/authdb/secret"
 )
 
-// A way for a user to sign in: a password or an identity at a provider.
-type Account struct {
-	ID                    string
-	AccountID             string
-	ProviderID            string
-	UserID                string
-	AccessToken           *secret.Text
-	RefreshToken          *secret.Text
-	IDToken               *secret.Text
-	AccessTokenExpiresAt  *time.Time
-	RefreshTokenExpiresAt *time.Time
-	Scope                 *string
-	Password              *secret.Text
-	CreatedAt             time.Time
-	UpdatedAt             time.Time
-}
-
-type AuthdbMark struct {
-	ID        string
-	Operation string
-	Answer    *string
-	CreatedAt time.Time
-}
-
-// An offer to an e-mail address to join an organization.
-type Invitation struct {
-	ID             string
-	OrganizationID string
-	Email          string
-	Role           *string
-	TeamID         *string
-	Status         string
-	ExpiresAt      time.Time
-	CreatedAt      time.Time
-	InviterID      string
-}
-
-// The membership of a user in an organization.
-type Member struct {
-	ID             string
-	OrganizationID string
-	UserID         string
-	Role           string
-	CreatedAt      time.Time
-}
-
-// A tenant.
-type Organization struct {
-	ID        string
-	Name      string
-	Slug      string
-	Logo      *string
-	CreatedAt time.Time
-	Metadata  *string
-}
-
 // A signed-in browser or client of a user.
 type Session struct {
 	ID                   string
@@ -81,25 +25,6 @@ type Session struct {
 	ImpersonatedBy       *string
 }
 
-// A group inside an organization.
-type Team struct {
-	ID             string
-	Name           string
-	OrganizationID string
-	CreatedAt      time.Time
-	UpdatedAt      *time.Time
-	MemberCount    int32
-}
-
-// The membership of a user in a team.
-type TeamMember struct {
-	ID            string
-	TeamID        string
-	UserID        string
-	CreatedAt     *time.Time
-	MembershipKey *string
-}
-
 // A person who can sign in.
 type User struct {
 	ID            string
@@ -113,14 +38,4 @@ type User struct {
 	Banned        *bool
 	BanReason     *string
 	BanExpires    *time.Time
-}
-
-// A value that proves something once: a reset token, a code, an OAuth state.
-type Verification struct {
-	ID         string
-	Identifier secret.Text
-	Value      secret.Text
-	ExpiresAt  time.Time
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
 }

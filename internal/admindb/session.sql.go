@@ -10,6 +10,170 @@ import (
 	"time"
 )
 
+const authenticatePlatform = `-- name: AuthenticatePlatform :one
+SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, s.impersonated_by, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, u.role, u.banned, u.ban_reason, u.ban_expires, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
+    t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
+    t.member_count AS team_member_count,
+    coalesce(u.banned AND coalesce(u.ban_expires >= $1::timestamp, true), false)::boolean AS barred,
+    ARRAY[]::text[] AS roles, ARRAY[]::text[] AS permissions
+FROM session s
+JOIN "user" u ON u.id = s.user_id
+LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = s.user_id
+LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
+WHERE s.token = $2::text
+  AND s.expires_at > $1
+`
+
+type AuthenticatePlatformParams struct {
+	Now   time.Time
+	Token string
+}
+
+type AuthenticatePlatformRow struct {
+	Session         Session
+	User            User
+	MemberID        *string
+	MemberRole      *string
+	MemberCreatedAt *time.Time
+	TeamID          *string
+	TeamName        *string
+	TeamCreatedAt   *time.Time
+	TeamUpdatedAt   *time.Time
+	TeamMemberCount *int32
+	Barred          bool
+	Roles           []string
+	Permissions     []string
+}
+
+// AuthenticateSession with the columns of the plugin.
+func (q *Queries) AuthenticatePlatform(ctx context.Context, arg AuthenticatePlatformParams) (AuthenticatePlatformRow, error) {
+	row := q.db.QueryRow(ctx, authenticatePlatform, arg.Now, arg.Token)
+	var i AuthenticatePlatformRow
+	err := row.Scan(
+		&i.Session.ID,
+		&i.Session.ExpiresAt,
+		&i.Session.Token,
+		&i.Session.CreatedAt,
+		&i.Session.UpdatedAt,
+		&i.Session.IPAddress,
+		&i.Session.UserAgent,
+		&i.Session.UserID,
+		&i.Session.ActiveOrganizationID,
+		&i.Session.ActiveTeamID,
+		&i.Session.ImpersonatedBy,
+		&i.User.ID,
+		&i.User.Name,
+		&i.User.Email,
+		&i.User.EmailVerified,
+		&i.User.Image,
+		&i.User.CreatedAt,
+		&i.User.UpdatedAt,
+		&i.User.Role,
+		&i.User.Banned,
+		&i.User.BanReason,
+		&i.User.BanExpires,
+		&i.MemberID,
+		&i.MemberRole,
+		&i.MemberCreatedAt,
+		&i.TeamID,
+		&i.TeamName,
+		&i.TeamCreatedAt,
+		&i.TeamUpdatedAt,
+		&i.TeamMemberCount,
+		&i.Barred,
+		&i.Roles,
+		&i.Permissions,
+	)
+	return i, err
+}
+
+const authenticatePlatformRoles = `-- name: AuthenticatePlatformRoles :one
+SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, s.impersonated_by, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, u.role, u.banned, u.ban_reason, u.ban_expires, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
+    t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
+    t.member_count AS team_member_count,
+    coalesce(u.banned AND coalesce(u.ban_expires >= $1::timestamp, true), false)::boolean AS barred,
+    ARRAY(SELECT r.role FROM organization_role r WHERE r.organization_id = m.organization_id
+        AND r.role = ANY(ARRAY(SELECT pg_catalog.btrim(own.role, $2::text)
+            FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) own (role)))
+        ORDER BY r.id)::text[] AS roles,
+    ARRAY(SELECT r.permission FROM organization_role r WHERE r.organization_id = m.organization_id
+        AND r.role = ANY(ARRAY(SELECT pg_catalog.btrim(own.role, $2::text)
+            FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) own (role)))
+        ORDER BY r.id)::text[] AS permissions
+FROM session s
+JOIN "user" u ON u.id = s.user_id
+LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = s.user_id
+LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
+WHERE s.token = $3::text
+  AND s.expires_at > $1
+`
+
+type AuthenticatePlatformRolesParams struct {
+	Now    time.Time
+	Spaces string
+	Token  string
+}
+
+type AuthenticatePlatformRolesRow struct {
+	Session         Session
+	User            User
+	MemberID        *string
+	MemberRole      *string
+	MemberCreatedAt *time.Time
+	TeamID          *string
+	TeamName        *string
+	TeamCreatedAt   *time.Time
+	TeamUpdatedAt   *time.Time
+	TeamMemberCount *int32
+	Barred          bool
+	Roles           []string
+	Permissions     []string
+}
+
+// AuthenticatePlatform with those of the user's roles that the active organization has made for itself.
+func (q *Queries) AuthenticatePlatformRoles(ctx context.Context, arg AuthenticatePlatformRolesParams) (AuthenticatePlatformRolesRow, error) {
+	row := q.db.QueryRow(ctx, authenticatePlatformRoles, arg.Now, arg.Spaces, arg.Token)
+	var i AuthenticatePlatformRolesRow
+	err := row.Scan(
+		&i.Session.ID,
+		&i.Session.ExpiresAt,
+		&i.Session.Token,
+		&i.Session.CreatedAt,
+		&i.Session.UpdatedAt,
+		&i.Session.IPAddress,
+		&i.Session.UserAgent,
+		&i.Session.UserID,
+		&i.Session.ActiveOrganizationID,
+		&i.Session.ActiveTeamID,
+		&i.Session.ImpersonatedBy,
+		&i.User.ID,
+		&i.User.Name,
+		&i.User.Email,
+		&i.User.EmailVerified,
+		&i.User.Image,
+		&i.User.CreatedAt,
+		&i.User.UpdatedAt,
+		&i.User.Role,
+		&i.User.Banned,
+		&i.User.BanReason,
+		&i.User.BanExpires,
+		&i.MemberID,
+		&i.MemberRole,
+		&i.MemberCreatedAt,
+		&i.TeamID,
+		&i.TeamName,
+		&i.TeamCreatedAt,
+		&i.TeamUpdatedAt,
+		&i.TeamMemberCount,
+		&i.Barred,
+		&i.Roles,
+		&i.Permissions,
+	)
+	return i, err
+}
+
 const impersonate = `-- name: Impersonate :one
 WITH verdict AS (
     SELECT CASE

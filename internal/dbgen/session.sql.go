@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-const authenticatePlatform = `-- name: AuthenticatePlatform :many
+const authenticatePlatforms = `-- name: AuthenticatePlatforms :many
 SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
@@ -31,12 +31,12 @@ WHERE s.expires_at > $1
 ORDER BY wanted.place
 `
 
-type AuthenticatePlatformParams struct {
+type AuthenticatePlatformsParams struct {
 	Now    time.Time
 	Tokens []string
 }
 
-type AuthenticatePlatformRow struct {
+type AuthenticatePlatformsRow struct {
 	Session         Session
 	User            User
 	MemberID        *string
@@ -57,15 +57,15 @@ type AuthenticatePlatformRow struct {
 }
 
 // AuthenticateSessions with what the columns of the admin plugin say, where they are there.
-func (q *Queries) AuthenticatePlatform(ctx context.Context, arg AuthenticatePlatformParams) ([]AuthenticatePlatformRow, error) {
-	rows, err := q.db.Query(ctx, authenticatePlatform, arg.Now, arg.Tokens)
+func (q *Queries) AuthenticatePlatforms(ctx context.Context, arg AuthenticatePlatformsParams) ([]AuthenticatePlatformsRow, error) {
+	rows, err := q.db.Query(ctx, authenticatePlatforms, arg.Now, arg.Tokens)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []AuthenticatePlatformRow{}
+	items := []AuthenticatePlatformsRow{}
 	for rows.Next() {
-		var i AuthenticatePlatformRow
+		var i AuthenticatePlatformsRow
 		if err := rows.Scan(
 			&i.Session.ID,
 			&i.Session.ExpiresAt,
@@ -110,7 +110,7 @@ func (q *Queries) AuthenticatePlatform(ctx context.Context, arg AuthenticatePlat
 	return items, nil
 }
 
-const authenticateRoles = `-- name: AuthenticateRoles :many
+const authenticatePlatformsRoles = `-- name: AuthenticatePlatformsRoles :many
 SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
@@ -119,10 +119,15 @@ SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.
     coalesce(a.held ->> 'ban_reason'::text, '')::text AS ban_reason,
     coalesce((a.held ->> 'ban_expires'::text)::timestamp, 'infinity')::timestamp AS ban_expires,
     coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text, '')::text AS impersonated_by,
-    ARRAY(SELECT r.role FROM organization_role r WHERE r.organization_id = m.organization_id ORDER BY r.id)::text[] AS roles,
-    ARRAY(SELECT r.permission FROM organization_role r WHERE r.organization_id = m.organization_id ORDER BY r.id)::text[]
-        AS permissions
-FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($2::text[]))) WITH ORDINALITY wanted (token, place)
+    ARRAY(SELECT r.role FROM organization_role r WHERE r.organization_id = m.organization_id
+        AND r.role = ANY(ARRAY(SELECT pg_catalog.btrim(own.role, $2::text)
+            FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) own (role)))
+        ORDER BY r.id)::text[] AS roles,
+    ARRAY(SELECT r.permission FROM organization_role r WHERE r.organization_id = m.organization_id
+        AND r.role = ANY(ARRAY(SELECT pg_catalog.btrim(own.role, $2::text)
+            FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) own (role)))
+        ORDER BY r.id)::text[] AS permissions
+FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest($3::text[]))) WITH ORDINALITY wanted (token, place)
 JOIN session s ON s.token = wanted.token
 JOIN "user" u ON u.id = s.user_id
 CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(u.*) AS held OFFSET 0) a
@@ -133,12 +138,13 @@ WHERE s.expires_at > $1
 ORDER BY wanted.place
 `
 
-type AuthenticateRolesParams struct {
+type AuthenticatePlatformsRolesParams struct {
 	Now    time.Time
+	Spaces string
 	Tokens []string
 }
 
-type AuthenticateRolesRow struct {
+type AuthenticatePlatformsRolesRow struct {
 	Session         Session
 	User            User
 	MemberID        *string
@@ -158,16 +164,16 @@ type AuthenticateRolesRow struct {
 	Permissions     []string
 }
 
-// AuthenticatePlatform with the roles that the active organization has made for itself.
-func (q *Queries) AuthenticateRoles(ctx context.Context, arg AuthenticateRolesParams) ([]AuthenticateRolesRow, error) {
-	rows, err := q.db.Query(ctx, authenticateRoles, arg.Now, arg.Tokens)
+// AuthenticatePlatforms with those of the user's roles that the active organization has made for itself.
+func (q *Queries) AuthenticatePlatformsRoles(ctx context.Context, arg AuthenticatePlatformsRolesParams) ([]AuthenticatePlatformsRolesRow, error) {
+	rows, err := q.db.Query(ctx, authenticatePlatformsRoles, arg.Now, arg.Spaces, arg.Tokens)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []AuthenticateRolesRow{}
+	items := []AuthenticatePlatformsRolesRow{}
 	for rows.Next() {
-		var i AuthenticateRolesRow
+		var i AuthenticatePlatformsRolesRow
 		if err := rows.Scan(
 			&i.Session.ID,
 			&i.Session.ExpiresAt,

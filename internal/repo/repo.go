@@ -48,7 +48,7 @@ type Repo struct {
 	begun   bool         // InTx began what the handle is, and ends it
 	// The lanes of lookups that are coalesced; nil where they are not.
 	authentications *lanes[dbgen.AuthenticateSessionRow]
-	plugged         *lanes[dbgen.AuthenticateRolesRow]
+	plugged         *lanes[Authenticated]
 	sessions        *lanes[dbgen.Session]
 
 	Plugins Plugins
@@ -95,7 +95,7 @@ func New(db DB, c Config) *Repo {
 		r.tx = &transaction{}
 	} else if connOf(db) == nil {
 		r.authentications, r.sessions = newLanes[dbgen.AuthenticateSessionRow](c.Lanes), newLanes[dbgen.Session](c.Lanes)
-		r.plugged = newLanes[dbgen.AuthenticateRolesRow](c.Lanes)
+		r.plugged = newLanes[Authenticated](c.Lanes)
 	}
 	return r
 }

@@ -1,3 +1,40 @@
+-- name: AuthenticatePlatform :one
+-- AuthenticateSession with the columns of the plugin.
+SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
+    t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
+    t.member_count AS team_member_count,
+    coalesce(u.banned AND coalesce(u.ban_expires >= @now::timestamp, true), false)::boolean AS barred,
+    ARRAY[]::text[] AS roles, ARRAY[]::text[] AS permissions
+FROM session s
+JOIN "user" u ON u.id = s.user_id
+LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = s.user_id
+LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
+WHERE s.token = @token::text
+  AND s.expires_at > @now;
+
+-- name: AuthenticatePlatformRoles :one
+-- AuthenticatePlatform with those of the user's roles that the active organization has made for itself.
+SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
+    t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
+    t.member_count AS team_member_count,
+    coalesce(u.banned AND coalesce(u.ban_expires >= @now::timestamp, true), false)::boolean AS barred,
+    ARRAY(SELECT r.role FROM organization_role r WHERE r.organization_id = m.organization_id
+        AND r.role = ANY(ARRAY(SELECT pg_catalog.btrim(own.role, @spaces::text)
+            FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) own (role)))
+        ORDER BY r.id)::text[] AS roles,
+    ARRAY(SELECT r.permission FROM organization_role r WHERE r.organization_id = m.organization_id
+        AND r.role = ANY(ARRAY(SELECT pg_catalog.btrim(own.role, @spaces::text)
+            FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) own (role)))
+        ORDER BY r.id)::text[] AS permissions
+FROM session s
+JOIN "user" u ON u.id = s.user_id
+LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
+LEFT JOIN team_member tm ON tm.team_id = s.active_team_id AND tm.user_id = s.user_id
+LEFT JOIN team t ON t.id = tm.team_id AND t.organization_id = m.organization_id
+WHERE s.token = @token::text
+  AND s.expires_at > @now;
+
 -- name: Impersonate :one
 -- Both users are locked: the roles and the ban stay as they are.
 WITH verdict AS (
