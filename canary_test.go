@@ -342,8 +342,10 @@ func (a *aviary) wellMeant(method, leaf string, at any) bool {
 	case *string:
 		*at = a.cast.text(method, leaf)
 		switch {
-		case *at == "":
+		case *at == "", strings.HasSuffix(leaf, ".By"):
 			return false
+		case strings.HasSuffix(leaf, "Metadata"):
+			*at = asJSON(newCanary(valueCanary))
 		case method == "Verifications.ConsumeCode" && leaf == "p.Code":
 			*at = strings.TrimSuffix(string(a.cast.verification.Value), ":0")
 		case !strings.Contains(*at, anyCanary) && kindOf(leaf) == emailCanary:

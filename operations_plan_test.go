@@ -786,7 +786,7 @@ SetUserEmail: invitation_email_idx user_pkey
 StopImpersonating: session_pkey session_token_unique
 TakeMark:
 UpdateAccount: account_userId_idx
-UpdateMember: member_organizationId_idx member_pkey
+UpdateMember: member_organizationId_idx member_pkey member_userId_idx
 UpdateOrganization: organization_pkey
 UpdateSessionByToken: session_token_unique
 UpdateTeam: team_pkey

@@ -57,7 +57,7 @@ const inTx = "InTx"
 // apart are the methods that no cut is made in: they change nothing, but DeleteExpiredMarks, which deletes by age what the
 // other writes are told by.
 var apart = []string{
-	"CheckSchema", "Close", "DeleteExpiredMarks", "Ping", "Pool", "Resolve", "Tx", "WithTx", "Sessions.Settings", "admin.On",
+	"CheckSchema", "Close", "DeleteExpiredMarks", "Ping", "Pool", "Position", "Resolve", "Tx", "WaitFor", "WithTx", "Sessions.Settings", "admin.On",
 }
 
 // beside are the packages that write beside the store's repositories, and what has their methods.
