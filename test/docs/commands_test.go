@@ -28,6 +28,7 @@ var apart = map[string]string{
 	"test/hard":       "ten minutes",
 	"test/plans":      "8 GB of disk",
 	"test/partitions": "some minutes; make test has the layout's own tests",
+	"test/standby":    "make test runs the same",
 	"test/race":       "needs a C compiler",
 	"test/cover":      "figures are no verdict",
 	"migrate/up":      "changes a database of the reader's",
