@@ -125,13 +125,21 @@ func (r *Repo) acquire(ctx context.Context) (held, error) {
 		if err != nil {
 			return held{}, NotSent(ctx, err)
 		}
-		return held{conn, conn.Conn(), conn}, nil
+		return held{r.sends(conn), conn.Conn(), conn}, nil
 	}
 	conn := connOf(r.db)
 	if conn != nil && conn.IsClosed() {
 		return held{}, NotSent(ctx, pgconn.ErrConnClosed)
 	}
-	return held{DB: r.db, conn: conn}, nil
+	return held{DB: r.sends(r.db), conn: conn}, nil
+}
+
+// sends is what statements go through.
+func (r *Repo) sends(db DB) DB {
+	if r.userKeys {
+		return userKeys{db}
+	}
+	return db
 }
 
 func (h held) release() {

@@ -10,7 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// RefusalError is the word by which the verdict of a query refuses. The query has changed nothing.
+// RefusalError is the word by which the verdict of a query refuses. The query has changed nothing, but that it may have
+// removed an API key that is good for nothing any more.
 type RefusalError string
 
 func (r RefusalError) Error() string { return string(r) }

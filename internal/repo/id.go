@@ -9,17 +9,22 @@ const (
 
 // RandomID returns 32 characters of a-zA-Z0-9, all equally likely: 190 bits, in the form of Better Auth's own ids and
 // session tokens.
-func RandomID() string {
-	// A byte counts only below the largest multiple of 62, else the first letters would come more often.
-	const usable = 256 - 256%len(idAlphabet)
-	id := make([]byte, 0, idLength)
+func RandomID() string { return random(idLength, idAlphabet) }
+
+// RandomLetters returns so many of a-zA-Z, all equally likely.
+func RandomLetters(n int) string { return random(n, idAlphabet[:52]) }
+
+func random(n int, alphabet string) string {
+	// A byte counts only below the largest multiple, else the first letters would come more often.
+	usable := 256 - 256%len(alphabet)
+	text := make([]byte, 0, n)
 	var random [idLength + idLength/4]byte
 	for {
 		_, _ = rand.Read(random[:]) // never fails: it ends the program instead
 		for _, b := range random {
 			if int(b) < usable {
-				if id = append(id, idAlphabet[int(b)%len(idAlphabet)]); len(id) == idLength {
-					return string(id)
+				if text = append(text, alphabet[int(b)%len(alphabet)]); len(text) == n {
+					return string(text)
 				}
 			}
 		}

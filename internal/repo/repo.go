@@ -46,6 +46,8 @@ type Repo struct {
 	strict  *atomic.Bool // the sessions' default isolation is not READ COMMITTED
 	tx      *transaction // nil outside of one
 	begun   bool         // InTx began what the handle is, and ends it
+
+	userKeys bool // see withUserKeys
 	// The lanes of lookups that are coalesced; nil where they are not.
 	authentications *lanes[dbgen.AuthenticateSessionRow]
 	plugged         *lanes[Authenticated]

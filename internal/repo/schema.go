@@ -150,9 +150,16 @@ func (r *Repo) CheckSchema(ctx context.Context, plugins ...Plugin) error {
 		}
 	}
 	for _, p := range plugins {
+		absent := ""
 		for _, name := range slices.Sorted(maps.Keys(p.Columns)) {
 			table, column, _ := strings.Cut(name, ".")
-			if is, there := facts[table][column]; !there {
+			if table == absent {
+				continue
+			}
+			if is, there := facts[table][column]; !there && len(facts[table]) == 0 {
+				absent = table
+				missing = append(missing, "no table "+table+", which "+p.Name+" has")
+			} else if !there {
 				missing = append(missing, "no "+name+", which "+p.Name+" has")
 			} else if wrong := misfit(name, is, p.Columns[name], facts[""]["TimeZone"]); wrong != "" {
 				missing = append(missing, wrong)

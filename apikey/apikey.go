@@ -1,0 +1,389 @@
+// Package apikey makes and verifies API keys as Better Auth's plugin of that name does, in its table and beside its
+// servers (1.3 to 1.7; the plugin is a package of its own, @better-auth/api-key, from 1.5 on). The table is the
+// application's to make; no migration of authdb does.
+//
+//	keys, err := apikey.New(ctx, store, apikey.Options{}) // finds the table, or says what it lacks
+//
+//	made, err := keys.Create(ctx, apikey.CreateParams{OwnerID: user.ID, Permissions: permission.Set{"files": {"read"}}})
+//	show(string(made.Secret)) // this once: the row has a hash of it
+//
+//	key, err := keys.Verify(ctx, sent, permission.Set{"files": {"read"}})
+//	switch {
+//	case errors.Is(err, apikey.ErrRateLimited):
+//
+// [Authenticator] is middleware for net/http that does so.
+//
+// A verify is one statement and one round trip, that locks the row of the key: however many arrive at once, no more
+// pass than the key has left or its rate limit allows, and what somebody changes meanwhile counts. docs/better-auth.md
+// lists where that is not what a server does.
+package apikey
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/internal/bridge"
+	"github.com/zerostarter/authdb/internal/dbgen"
+	"github.com/zerostarter/authdb/internal/repo"
+	"github.com/zerostarter/authdb/permission"
+)
+
+// Why [Keys.Verify] refuses a key. Each is of an [*authdb.Error]; [Code] is what the server calls it.
+var (
+	// ErrInvalidKey: there is no such key, or it is of another configuration.
+	ErrInvalidKey = errors.New("invalid API key")
+	// ErrDisabled: somebody has disabled it.
+	ErrDisabled = errors.New("API key disabled")
+	// ErrExpired: it has expired, and is deleted now.
+	ErrExpired = errors.New("API key expired")
+	// ErrNotPermitted: its permissions lack something that is asked for.
+	ErrNotPermitted = errors.New("API key does not permit it")
+	// ErrUsageExceeded: nothing remains of it. Without a refill to come it is deleted now.
+	ErrUsageExceeded = errors.New("API key used up")
+	// ErrRateLimited: it was used too often. The error is a [*RateLimitError] too.
+	ErrRateLimited = errors.New("API key rate limited")
+)
+
+// RateLimitError is an [ErrRateLimited].
+type RateLimitError struct {
+	RetryAfter time.Duration // until the limit ends, if the key is left alone until then; in whole milliseconds
+}
+
+func (e *RateLimitError) Error() string { return ErrRateLimited.Error() }
+
+// Unwrap is [ErrRateLimited].
+func (e *RateLimitError) Unwrap() error { return ErrRateLimited }
+
+var refusals = map[repo.RefusalError]error{
+	"invalid key": ErrInvalidKey, "disabled": ErrDisabled, "key expired": ErrExpired, repo.ErrNoPermission: ErrNotPermitted,
+	"used up": ErrUsageExceeded, "usage exceeded": ErrUsageExceeded,
+}
+
+// Key is one row of the table of API keys. A nil that stands for a default of the plugin means that.
+type Key struct {
+	ID                  string        `json:"id"`
+	ConfigID            string        `json:"configId"` // the plugin's configuration; "default" before 1.5
+	Name                *string       `json:"name"`
+	Start               *string       `json:"start"`          // what the key begins with, to recognize it by
+	ReferenceID         string        `json:"referenceId"`    // the owner: a user, or an organization if the configuration says so
+	Prefix              *string       `json:"prefix"`         // of the key
+	Key                 authdb.Secret `json:"-"`              // the hash of the key, by which it is found
+	RefillInterval      *int32        `json:"refillInterval"` // milliseconds
+	RefillAmount        *int32        `json:"refillAmount"`
+	LastRefillAt        *time.Time    `json:"lastRefillAt"`
+	Enabled             *bool         `json:"enabled"`             // nil: true
+	RateLimitEnabled    *bool         `json:"rateLimitEnabled"`    // nil: true
+	RateLimitTimeWindow *int32        `json:"rateLimitTimeWindow"` // milliseconds; nil: no limit
+	RateLimitMax        *int32        `json:"rateLimitMax"`        // nil: no limit
+	RequestCount        *int32        `json:"requestCount"`        // since there was none for a window
+	Remaining           *int32        `json:"remaining"`           // nil: any number
+	LastRequest         *time.Time    `json:"lastRequest"`
+	ExpiresAt           *time.Time    `json:"expiresAt"` // nil: never
+	CreatedAt           time.Time     `json:"createdAt"`
+	UpdatedAt           time.Time     `json:"updatedAt"`
+	Permissions         *string       `json:"permissions"` // JSON: lists of actions by resource
+	Metadata            *string       `json:"metadata"`    // JSON
+}
+
+// Permits reports whether the key permits all that is wanted, as [Keys.Verify] does.
+func (k Key) Permits(wanted permission.Set) bool {
+	if k.Permissions == nil {
+		return false
+	}
+	set, err := permission.Parse(*k.Permissions)
+	return err == nil && permission.Rules{Roles: permission.Roles{"key": set}}.Can("key", wanted)
+}
+
+// Options are those of one configuration of the plugin, which has to say the same.
+type Options struct {
+	// ConfigID is the configuration whose keys count and are made. Empty: keys of any count, and those that are made are
+	// of "default".
+	ConfigID string
+	// Organizations says that keys are owned by organizations: references "organization". Otherwise by users.
+	Organizations bool
+	// RateLimit is of keys that are made without one. Zero: 10 requests a day, the plugin's own.
+	RateLimit RateLimit
+	// NoRateLimit turns limits off, whatever the keys say: rateLimit.enabled false.
+	NoRateLimit bool
+	// Prefix is of keys that are made without one: defaultPrefix.
+	Prefix string
+	// Plain stores the keys themselves in place of a hash: disableKeyHashing. Whoever reads the table has them.
+	Plain bool
+}
+
+// RateLimit lets a key pass Max times, and again once it was left alone for a Window.
+type RateLimit struct {
+	Max    int
+	Window time.Duration // in whole milliseconds, at most 2,147,483,647 of them
+}
+
+// Refill sets what remains of a key to Amount with the first use after each Interval.
+type Refill struct {
+	Amount   int
+	Interval time.Duration // in whole milliseconds, at most 2,147,483,647 of them
+}
+
+// Keys are the API keys of a store. They are safe for concurrent use.
+type Keys struct {
+	repo *repo.Repo
+	Options
+}
+
+// New looks for the table and returns the keys in it, of the form before 1.5, with user_id, as well as that with
+// reference_id and config_id. Where something is missing, it is [authdb.ErrSchema], and the Reason of the
+// [*authdb.Error] lists it.
+func New(ctx context.Context, store *authdb.Store, o Options) (*Keys, error) {
+	const op = "apikey.New"
+	if o.RateLimit == (RateLimit{}) {
+		o.RateLimit = RateLimit{10, 24 * time.Hour}
+	}
+	if err := bridge.Check(op, bridge.Text("config_id", o.ConfigID, maxText), prefix(o.Prefix), o.RateLimit.fault()); err != nil {
+		return nil, err
+	}
+	r, err := bridge.Repo(store).APIKeys(ctx)
+	if err != nil {
+		return nil, bridge.Error(op, err, nil)
+	}
+	return &Keys{r, o}, nil
+}
+
+// On returns the same keys on a store of a transaction, such as that of [authdb.Store.InTx].
+func (k *Keys) On(tx *authdb.Store) *Keys {
+	return &Keys{bridge.Repo(tx).LikeAPIKeys(k.repo), k.Options}
+}
+
+// CreateParams are what a new key is to be.
+type CreateParams struct {
+	ID          string // empty: a new one
+	OwnerID     string // the user, or with [Options.Organizations] the organization
+	Name        string // empty: none; the plugin takes at most 32 characters
+	Prefix      string // at most 32 of a-zA-Z0-9_-; empty: that of [Options]
+	ExpiresAt   *time.Time
+	Remaining   *int // how often it can be used; nil: any number of times
+	Refill      *Refill
+	RateLimit   *RateLimit // nil: that of [Options]
+	NoRateLimit bool
+	Permissions permission.Set // nil: none
+	Metadata    *string        // JSON; nil: null
+}
+
+// Created is a new key, and the only time that it is known.
+type Created struct {
+	Key
+	Secret authdb.Secret `json:"-"` // what its owner sends
+}
+
+// Create makes a key of 64 random letters behind its prefix. It returns [authdb.ErrReference] if there is no such owner,
+// and [authdb.ErrInvalidInput]. A second call under [authdb.Once] is [authdb.ErrAlreadyDone]: nobody knows the key then.
+func (k *Keys) Create(ctx context.Context, p CreateParams) (Created, error) {
+	const op = "APIKeys.Create"
+	if p.Prefix == "" {
+		p.Prefix = k.Prefix
+	}
+	if p.RateLimit == nil {
+		p.RateLimit = &k.RateLimit
+	}
+	permissions, faulty := encoded(p.Permissions)
+	if err := bridge.Check(op, bridge.Text("id", p.ID, maxText), bridge.ID("owner_id", p.OwnerID), bridge.Text("name", p.Name, maxText),
+		prefix(p.Prefix), instant("expires_at", p.ExpiresAt), count("remaining", p.Remaining, 0, math.MaxInt32), p.Refill.fault(), p.RateLimit.fault(),
+		faulty, document(p.Metadata)); err != nil {
+		return Created{}, err
+	}
+	if p.Metadata == nil {
+		p.Metadata = new("null")
+	}
+	secret := p.Prefix + repo.RandomLetters(keyLength)
+	interval, amount := p.Refill.columns()
+	window, limit := p.RateLimit.columns()
+	row, err := k.repo.CreateAPIKey(ctx, op, k.ConfigID, dbgen.CreateAPIKeyParams{
+		ID: p.ID, ReferenceID: p.OwnerID, OfOrganization: k.Organizations, Name: nonEmpty(p.Name),
+		Start: new(secret[:startLength]), Prefix: nonEmpty(p.Prefix), Key: k.stored(authdb.Secret(secret)), Enabled: true,
+		ExpiresAt: p.ExpiresAt, Remaining: integer(p.Remaining), RefillInterval: interval, RefillAmount: amount,
+		RateLimitTimeWindow: window, RateLimitMax: limit, RateLimitEnabled: !k.NoRateLimit && !p.NoRateLimit,
+		Permissions: permissions, Metadata: p.Metadata,
+	})
+	if err != nil {
+		return Created{}, bridge.Error(op, err, map[repo.RefusalError]error{repo.ErrNoOwner: authdb.ErrReference})
+	}
+	return Created{Key(row), authdb.Secret(secret)}, nil
+}
+
+// As the plugin has them, unless its options say otherwise.
+const (
+	keyLength   = 64
+	startLength = 6
+)
+
+// stored is what the row has of a key.
+func (k *Keys) stored(key authdb.Secret) string {
+	if k.Plain {
+		return string(key)
+	}
+	digest := sha256.Sum256([]byte(key))
+	return base64.RawURLEncoding.EncodeToString(digest[:])
+}
+
+// Verify uses a key once, and returns it as it is then. With wanted it has to permit all that; an empty Set that is not
+// nil is permitted to none, nor is a resource without actions. The reasons to refuse, in this order: [ErrInvalidKey],
+// [ErrDisabled], [ErrExpired], [ErrNotPermitted], [ErrUsageExceeded], [ErrRateLimited]. Who is refused is charged
+// nothing, and the time does not count as its last use.
+//
+// Permissions in the row that are no JSON end a transaction of the caller's. A second call under [authdb.Once] is
+// [authdb.ErrAlreadyDone]. Where the answer is lost, [authdb.ErrCommitUnknown], the key may have been charged.
+func (k *Keys) Verify(ctx context.Context, key authdb.Secret, wanted permission.Set) (Key, error) {
+	const op = "APIKeys.Verify"
+	asked, faulty := encoded(wanted)
+	if faulty.Reason != "" {
+		asked = new("{}") // no key has that
+	}
+	if bridge.Check(op, bridge.Key("key", string(key), maxKey)) != nil {
+		return Key{}, bridge.Error(op, repo.RefusalError("invalid key"), refusals)
+	}
+	row, wait, err := k.repo.VerifyAPIKey(ctx, op, dbgen.VerifyAPIKeyParams{
+		Key: k.stored(key), Limits: !k.NoRateLimit, ConfigID: k.ConfigID, Permissions: asked,
+	})
+	if err != nil {
+		refused := refusals
+		if errors.Is(err, repo.ErrRateLimited) {
+			refused = map[repo.RefusalError]error{repo.ErrRateLimited: &RateLimitError{wait}}
+		}
+		return Key{}, bridge.Error(op, err, refused)
+	}
+	return Key(row), nil
+}
+
+// Get returns the key with that id, if it is that owner's, else [authdb.ErrNotFound].
+func (k *Keys) Get(ctx context.Context, ownerID, id string) (Key, error) {
+	const op = "APIKeys.Get"
+	if err := bridge.Check(op, bridge.ID("owner_id", ownerID), bridge.ID("id", id)); err != nil {
+		return Key{}, err
+	}
+	row, err := repo.Read(ctx, k.repo, op, (*repo.Queries).GetAPIKey, dbgen.GetAPIKeyParams{
+		ID: id, ReferenceID: ownerID, ConfigID: k.ConfigID,
+	})
+	return Key(row), bridge.Error(op, err, nil)
+}
+
+// ListParams selects a page of the keys of an owner.
+type ListParams struct {
+	OwnerID string
+	Newest  bool // newest first; otherwise oldest first
+	After   authdb.Cursor
+	Limit   int // rows in a page, at most [authdb.MaxLimit]; zero: [authdb.DefaultLimit]
+}
+
+// List returns a page of an owner's keys, in the order of created_at and id, those that have expired too, or
+// [authdb.ErrInvalidInput].
+func (k *Keys) List(ctx context.Context, p ListParams) (authdb.Page[Key], error) {
+	const op = "APIKeys.List"
+	if p.Limit == 0 {
+		p.Limit = authdb.DefaultLimit
+	}
+	createdAt, id := p.After.Key()
+	if err := bridge.Check(op, bridge.ID("owner_id", p.OwnerID), bridge.Text("after", id, maxText),
+		count("limit", &p.Limit, 1, authdb.MaxLimit)); err != nil {
+		return authdb.Page[Key]{}, err
+	}
+	query := (*repo.Queries).ListAPIKeys
+	switch {
+	case p.Newest:
+		query = func(q *repo.Queries, ctx context.Context, p dbgen.ListAPIKeysParams) ([]dbgen.Apikey, error) {
+			return q.ListAPIKeysNewest(ctx, dbgen.ListAPIKeysNewestParams(p))
+		}
+		if p.After.IsZero() {
+			createdAt, id = repo.Infinity, "\uFFFF"
+		}
+	case p.After.IsZero():
+		createdAt = repo.NegativeInfinity
+	}
+	rows, err := repo.Read(ctx, k.repo, op, query, dbgen.ListAPIKeysParams{
+		ReferenceID: p.OwnerID, ConfigID: k.ConfigID, AfterCreatedAt: createdAt, AfterID: id, RowLimit: int32(p.Limit) + 1,
+	})
+	if err != nil {
+		return authdb.Page[Key]{}, bridge.Error(op, err, nil)
+	}
+	page := authdb.Page[Key]{Items: make([]Key, min(len(rows), p.Limit))}
+	for i := range page.Items {
+		page.Items[i] = Key(rows[i])
+	}
+	if len(rows) > p.Limit {
+		page.Next = authdb.CursorAt(rows[p.Limit-1].CreatedAt, rows[p.Limit-1].ID)
+	}
+	return page, nil
+}
+
+// UpdateParams say what to change; the zero value changes nothing but UpdatedAt.
+type UpdateParams struct {
+	Name             authdb.Change[string]
+	Enabled          authdb.Change[bool]
+	ExpiresAt        authdb.Change[time.Time] // NULL: never
+	Remaining        authdb.Change[int]       // NULL: any number of times
+	Refill           authdb.Change[Refill]    // NULL: none
+	RateLimit        authdb.Change[RateLimit]
+	RateLimitEnabled authdb.Change[bool]
+	Permissions      authdb.Change[permission.Set] // NULL: none
+	Metadata         authdb.Change[string]         // JSON
+}
+
+// Update changes a key of an owner and returns it. What is not named stays as whoever verifies meanwhile leaves it. It
+// returns [authdb.ErrNotFound] or [authdb.ErrInvalidInput].
+func (k *Keys) Update(ctx context.Context, ownerID, id string, p UpdateParams) (Key, error) {
+	const op = "APIKeys.Update"
+	row := dbgen.UpdateAPIKeyParams{ID: id, ReferenceID: ownerID, ConfigID: k.ConfigID}
+	row.Name, row.SetName = p.Name.Get()
+	row.ExpiresAt, row.SetExpiresAt = p.ExpiresAt.Get()
+	row.Enabled, _ = p.Enabled.Get()
+	row.RateLimitEnabled, _ = p.RateLimitEnabled.Get()
+	row.Metadata, row.SetMetadata = p.Metadata.Get()
+	remaining, setRemaining := p.Remaining.Get()
+	refill, setRefill := p.Refill.Get()
+	limit, _ := p.RateLimit.Get()
+	set, setPermissions := p.Permissions.Get()
+	var permissions *string
+	var faulty bridge.Fault
+	if set != nil {
+		permissions, faulty = encoded(*set)
+	}
+	if err := bridge.Check(op, bridge.ID("owner_id", ownerID), bridge.ID("id", id), text("name", row.Name, maxText),
+		notNull("enabled", p.Enabled), instant("expires_at", row.ExpiresAt), count("remaining", remaining, 0, math.MaxInt32),
+		refill.fault(), notNull("rate_limit", p.RateLimit), limit.fault(), notNull("rate_limit_enabled", p.RateLimitEnabled),
+		faulty, document(row.Metadata)); err != nil {
+		return Key{}, err
+	}
+	row.SetRemaining, row.Remaining = setRemaining, integer(remaining)
+	row.SetRefill = setRefill
+	row.RefillInterval, row.RefillAmount = refill.columns()
+	row.RateLimitTimeWindow, row.RateLimitMax = limit.columns()
+	row.SetPermissions, row.Permissions = setPermissions, permissions
+	updated, err := k.repo.UpdateAPIKey(ctx, op, row)
+	return Key(updated), bridge.Error(op, err, nil)
+}
+
+// Revoke deletes a key of an owner, or returns [authdb.ErrNotFound].
+func (k *Keys) Revoke(ctx context.Context, ownerID, id string) error {
+	const op = "APIKeys.Revoke"
+	if err := bridge.Check(op, bridge.ID("owner_id", ownerID), bridge.ID("id", id)); err != nil {
+		return err
+	}
+	return bridge.Error(op, repo.Delete(ctx, k.repo, op, (*repo.Queries).DeleteAPIKey, dbgen.DeleteAPIKeyParams{
+		ID: id, ReferenceID: ownerID, ConfigID: k.ConfigID,
+	}), nil)
+}
+
+// RevokeAll deletes the keys of an owner and returns how many there were. [authdb.Plugins] let Users.Delete and
+// Organizations.Delete do so. It returns [authdb.ErrInvalidInput].
+func (k *Keys) RevokeAll(ctx context.Context, ownerID string) (int64, error) {
+	const op = "APIKeys.RevokeAll"
+	if err := bridge.Check(op, bridge.ID("owner_id", ownerID)); err != nil {
+		return 0, err
+	}
+	n, err := repo.Count(ctx, k.repo, op, (*repo.Queries).DeleteAPIKeysByOwner, dbgen.DeleteAPIKeysByOwnerParams{
+		ReferenceID: ownerID, ConfigID: k.ConfigID,
+	})
+	return n, bridge.Error(op, err, nil)
+}
