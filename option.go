@@ -95,12 +95,16 @@ func WithCoalescing(n int) Option {
 	return func(c *config) { c.repo.Lanes = n }
 }
 
-// Plugins are those of the other side that [SessionRepository.Authenticate] and AuthenticateMany go by. Their columns
-// and tables are the application's; [Store.CheckSchema] looks for them.
+// Plugins are those of the other side that [SessionRepository.Authenticate] and AuthenticateMany go by, and what deletes
+// a user or an organization. Their columns and tables are the application's; [Store.CheckSchema] looks for them.
 type Plugins struct {
 	Admin        bool // bring [Authentication.Platform], of the columns of the admin plugin
 	RefuseBanned bool // and refuse who is banned, at any time; the server asks at sign-in alone
 	DynamicRoles bool // bring [Authentication.Roles], of the table of the organization plugin's dynamicAccessControl
+	// APIKeys lets [UserRepository.Delete] and [OrganizationRepository.Delete] delete the API keys of whom they delete,
+	// which would stay valid: from 1.5 on no foreign key does so. Those of an organization that goes along with its only
+	// owner stay; see package apikey.
+	APIKeys bool
 }
 
 // WithPlugins tells the store of plugins of the other side. Without it, Authenticate costs what it did. To refuse a

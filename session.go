@@ -229,7 +229,7 @@ func (r SessionRepository) Authenticate(ctx context.Context, token Secret) (Auth
 	if err := check(op, key("token", token)); err != nil {
 		return Authentication{}, err
 	}
-	if r.repo().Plugins != (repo.Plugins{}) {
+	if r.repo().Plugins.Authenticate() {
 		row, err := r.repo().AuthenticateWithPlugins(ctx, op, string(token))
 		return answer(op, row, err, platformOf)
 	}
@@ -245,7 +245,7 @@ func (r SessionRepository) AuthenticateMany(ctx context.Context, tokens []Secret
 	if err := check(op, eachOf("token", tokens, maxKey)); err != nil {
 		return nil, err
 	}
-	if plugins := r.repo().Plugins; plugins != (repo.Plugins{}) {
+	if plugins := r.repo().Plugins; plugins.Authenticate() {
 		rows, err := r.repo().AuthenticateAllWithPlugins(ctx, op, distinct(tokens, plain))
 		if plugins.RefuseBanned {
 			rows = slices.DeleteFunc(rows, func(row repo.Authenticated) bool { return row.Banned })

@@ -60,7 +60,7 @@ func (e *RateLimitError) Error() string { return ErrRateLimited.Error() }
 func (e *RateLimitError) Unwrap() error { return ErrRateLimited }
 
 var refusals = map[repo.RefusalError]error{
-	"invalid key": ErrInvalidKey, "disabled": ErrDisabled, "key expired": ErrExpired, repo.ErrNoPermission: ErrNotPermitted,
+	repo.ErrInvalidKey: ErrInvalidKey, "disabled": ErrDisabled, "key expired": ErrExpired, repo.ErrNoPermission: ErrNotPermitted,
 	"used up": ErrUsageExceeded, "usage exceeded": ErrUsageExceeded,
 }
 
@@ -242,7 +242,7 @@ func (k *Keys) Verify(ctx context.Context, key authdb.Secret, wanted permission.
 		asked = new("{}") // no key has that
 	}
 	if bridge.Check(op, bridge.Key("key", string(key), maxKey)) != nil {
-		return Key{}, bridge.Error(op, repo.RefusalError("invalid key"), refusals)
+		return Key{}, bridge.Error(op, repo.ErrInvalidKey, refusals)
 	}
 	row, wait, err := k.repo.VerifyAPIKey(ctx, op, dbgen.VerifyAPIKeyParams{
 		Key: k.stored(key), Limits: !k.NoRateLimit, ConfigID: k.ConfigID, Permissions: asked,

@@ -5,7 +5,7 @@ package plugins
 import _ "embed"
 
 // Admin and TwoFactor are columns of user and session, Tables those of API keys, dynamic access control, the second
-// factor and JWT, as Better Auth 1.7.25 makes them.
+// factor and JWT, as Better Auth 1.7.25 makes them. APIKeys14 is the table of API keys before 1.5, without the others.
 var (
 	//go:embed admin.sql
 	Admin string
@@ -13,4 +13,6 @@ var (
 	TwoFactor string
 	//go:embed tables.sql
 	Tables string
+	//go:embed api_key_1_4.sql
+	APIKeys14 string
 )

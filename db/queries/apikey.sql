@@ -120,8 +120,8 @@ DELETE FROM apikey
 WHERE reference_id = @reference_id
   AND (@config_id::text = '' OR coalesce(nullif(config_id, ''), 'default') = @config_id);
 
--- name: DeleteAPIKeysOfGone :exec
--- Those of a user or an organization that is no more.
+-- name: DeleteAPIKeysOfGone :execrows
+-- Those of a user or an organization that is no more: nothing, where what it follows has refused.
 DELETE FROM apikey
 WHERE reference_id = @reference_id
   AND NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = @reference_id)

@@ -133,17 +133,20 @@ func (q *Queries) DeleteAPIKeysByOwner(ctx context.Context, arg DeleteAPIKeysByO
 	return result.RowsAffected(), nil
 }
 
-const deleteAPIKeysOfGone = `-- name: DeleteAPIKeysOfGone :exec
+const deleteAPIKeysOfGone = `-- name: DeleteAPIKeysOfGone :execrows
 DELETE FROM apikey
 WHERE reference_id = $1
   AND NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = $1)
   AND NOT EXISTS (SELECT 1 FROM organization o WHERE o.id = $1)
 `
 
-// Those of a user or an organization that is no more.
-func (q *Queries) DeleteAPIKeysOfGone(ctx context.Context, referenceID string) error {
-	_, err := q.db.Exec(ctx, deleteAPIKeysOfGone, referenceID)
-	return err
+// Those of a user or an organization that is no more: nothing, where what it follows has refused.
+func (q *Queries) DeleteAPIKeysOfGone(ctx context.Context, referenceID string) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteAPIKeysOfGone, referenceID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const getAPIKey = `-- name: GetAPIKey :one

@@ -35,10 +35,11 @@ func (r *Repo) CreateAPIKey(
 	return row, err
 }
 
-// The refusals of an API key without an owner, of one that does not permit what is asked for, and of one that is used
-// too often.
+// Refusals of an API key: there is no owner for it, there is none, it does not permit what is asked for, it is used too
+// often.
 const (
 	ErrNoOwner      RefusalError = "no owner"
+	ErrInvalidKey   RefusalError = "invalid key"
 	ErrNoPermission RefusalError = "no permission"
 	ErrRateLimited  RefusalError = "rate limited"
 )
@@ -68,8 +69,11 @@ func (r *Repo) VerifyAPIKey(
 			}
 			return row.Outcome, err
 		}, p))
-	if code := pgError(err).Code; code == InvalidText || code == UntranslatableCharacter {
-		err = ErrNoPermission // what the row has for permissions is no JSON
+	switch code := pgError(err).Code; {
+	case errors.Is(err, pgx.ErrNoRows):
+		err = ErrInvalidKey
+	case code == InvalidText, code == UntranslatableCharacter: // what the row has for permissions is no JSON
+		err = ErrNoPermission
 	}
 	return key, wait, err
 }
@@ -81,6 +85,14 @@ func (r *Repo) UpdateAPIKey(ctx context.Context, name string, p dbgen.UpdateAPIK
 	return Update(ctx, r, name, (*queries).UpdateAPIKey, p, (*queries).GetAPIKey, dbgen.GetAPIKeyParams{
 		ID: p.ID, ReferenceID: p.ReferenceID, ConfigID: p.ConfigID,
 	})
+}
+
+// keysOfGone is what deletes the keys of a user or an organization, if it is no more; nothing without that plugin.
+func (r *Repo) keysOfGone(id string) []Step {
+	if !r.Plugins.APIKeys {
+		return nil
+	}
+	return []Step{ask((*queries).DeleteAPIKeysOfGone, id, new(int64))}
 }
 
 // APIKeys returns a Repo for the table of API keys that is there, or a SchemaError.

@@ -23,11 +23,12 @@ func (r *Repo) CreateOrganization(
 // DeleteOrganization returns the sessions in which the organization was active.
 func (r *Repo) DeleteOrganization(ctx context.Context, name, id string) (sessions []dbgen.Session, err error) {
 	name = about(ctx, name, id)
-	err = r.writeOnce(ctx, name, Key{},
+	err = r.writeOnce(ctx, name, Key{}, append([]Step{
 		lock((*queries).LockOrganizationToDelete, id),
 		ask((*queries).ClearActiveOrganization, dbgen.ClearActiveOrganizationParams{
 			OrganizationID: id, Now: r.Now(),
 		}, &sessions),
-		verdict((*queries).DeleteOrganization, id))
+		verdict((*queries).DeleteOrganization, id),
+	}, r.keysOfGone(id)...)...)
 	return sessions, err
 }

@@ -86,6 +86,7 @@ var (
 		"organization_role.organization_id": reflect.String, "organization_role.role": reflect.String,
 		"organization_role.permission": reflect.String,
 	}}
+	ownedKeysPlugin = Plugin{"the API key plugin from 1.5 on", map[string]reflect.Kind{owner15: reflect.String}}
 )
 
 // partitioned is in place of a column where the table is divided by token, with its key.
@@ -99,6 +100,9 @@ func (r *Repo) CheckSchema(ctx context.Context, plugins ...Plugin) error {
 	}
 	if r.Plugins.DynamicRoles {
 		plugins = append(plugins, rolesPlugin)
+	}
+	if r.Plugins.APIKeys {
+		plugins = append(plugins, ownedKeysPlugin)
 	}
 	tables := slices.Sorted(maps.Keys(models))
 	names := slices.Clone(tables)

@@ -92,8 +92,11 @@ func (r *Repo) AuthenticateAll(
 	return same, err
 }
 
-// Plugins are those of the other side that Authenticate goes by; see the type of that name in the root.
-type Plugins struct{ Admin, RefuseBanned, DynamicRoles bool }
+// Plugins are those of the other side; see the type of that name in the root.
+type Plugins struct{ Admin, RefuseBanned, DynamicRoles, APIKeys bool }
+
+// Authenticate reports whether one of them has a say in who is signed in.
+func (p Plugins) Authenticate() bool { return p.Admin || p.RefuseBanned || p.DynamicRoles }
 
 // Authenticated is what a session opens, with what the plugins say.
 type Authenticated = dbgen.AuthenticatePlatformsRolesRow

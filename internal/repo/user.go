@@ -83,7 +83,8 @@ func (r *Repo) DeleteUser(
 	if p.DeleteOrganizations {
 		organizations = lock((*queries).LockOrganizationsOfUserToDelete, p.ID)
 	}
-	err = r.writeOnce(ctx, name, Key{}, organizations,
+	err = r.writeOnce(ctx, name, Key{}, append([]Step{
+		organizations,
 		lock((*queries).LockMembersOfUser, p.ID),
 		lock((*queries).LockPendingInvitationsOfUser, dbgen.LockPendingInvitationsOfUserParams{
 			UserID: p.ID, SuccessorID: deref(p.SuccessorID),
@@ -95,6 +96,7 @@ func (r *Repo) DeleteUser(
 		verdict(func(q *queries, ctx context.Context, p dbgen.DeleteUserParams) (_ string, err error) {
 			row, err = q.DeleteUser(ctx, p)
 			return row.Outcome, err
-		}, p))
+		}, p),
+	}, r.keysOfGone(p.ID)...)...)
 	return row, sessions, err
 }
