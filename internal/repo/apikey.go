@@ -72,8 +72,8 @@ func (r *Repo) VerifyAPIKey(
 	switch code := pgError(err).Code; {
 	case errors.Is(err, pgx.ErrNoRows):
 		err = ErrInvalidKey
-	case code == InvalidText, code == UntranslatableCharacter: // what the row has for permissions is no JSON
-		err = ErrNoPermission
+	case slices.Contains([]string{InvalidText, UntranslatableCharacter, NumberOutOfRange}, code):
+		err = ErrNoPermission // what the row has for permissions is no JSON that PostgreSQL reads
 	}
 	return key, wait, err
 }

@@ -14,6 +14,7 @@ import (
 const (
 	TooManyConnections       = "53300"
 	StringTooLong            = "22001"
+	NumberOutOfRange         = "22003"
 	DatetimeOverflow         = "22008"
 	CharacterNotInRepertoire = "22021"
 	InvalidText              = "22P02"
