@@ -38,7 +38,8 @@ func withPlugins(all []scenario) []scenario {
 			}
 		}
 	}
-	return slices.Concat(all, platformScenarios(), banScenarios(), adminScenarios(), actorScenarios())
+	return slices.Concat(all, platformScenarios(), banScenarios(), adminScenarios(), actorScenarios(),
+		apiKeyScenarios(), verifyScenarios())
 }
 
 // platformScenarios are about what the plugins say of who is signed in.

@@ -90,7 +90,7 @@ const pendingOfBob = `INSERT INTO organization VALUES ('zeta', 'Zeta', 'zeta', N
 	('to-bob', 'acme', 'pending'), ('to-bob-2', 'globex', 'pending'), ('to-bob-3', 'acme', 'rejected'), ('to-bob-4', 'zeta', 'pending')
 ) i (id, organization_id, status)`
 
-const emptyWorld = `DELETE FROM organization; DELETE FROM "user"; DELETE FROM verification;`
+const emptyWorld = `DELETE FROM organization; DELETE FROM "user"; DELETE FROM verification; DELETE FROM apikey;`
 
 var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
@@ -253,7 +253,7 @@ func (s *stage) leave() {
 func (s *stage) reset(ctx context.Context, given string) error {
 	empty := emptyWorld
 	if s.ran++; s.ran%200 == 0 { // nobody vacuums here
-		empty = `TRUNCATE "user", organization, verification CASCADE;`
+		empty = `TRUNCATE "user", organization, verification, apikey CASCADE;`
 	}
 	s.ids.Store(0)
 	_, err := s.admin.Exec(ctx, empty+world+given)
@@ -479,7 +479,7 @@ type rowSet map[string]map[string]any // by table and id
 func (s *stage) rows(ctx context.Context) (rowSet, error) {
 	var parts []string
 	for _, table := range []string{
-		"user", "session", "account", "verification", "organization", "member", "team", "team_member", "invitation",
+		"user", "session", "account", "verification", "organization", "member", "team", "team_member", "invitation", "apikey",
 	} {
 		parts = append(parts, fmt.Sprintf(`SELECT '%s ' || id, to_jsonb(t) FROM %q t`, table, table))
 	}
@@ -517,7 +517,7 @@ func (s *stage) changed(ctx context.Context, before rowSet, want string) error {
 }
 
 // stamps are left out of what is told of a new row.
-var stamps = []string{"created_at", "updated_at", "membership_key"}
+var stamps = []string{"created_at", "updated_at", "membership_key", "key", "start"}
 
 func diffRows(before, after rowSet) (lines []string) {
 	for key, row := range after {

@@ -119,7 +119,7 @@ func WriteError(w http.ResponseWriter, err error) {
 	}
 	if limited, ok := errors.AsType[*RateLimitError](err); ok {
 		body.Details = &details{limited.RetryAfter.Milliseconds()}
-		w.Header().Set("Retry-After", strconv.FormatInt(int64((limited.RetryAfter+time.Second-1)/time.Second), 10))
+		w.Header().Set("Retry-After", strconv.Itoa(int((limited.RetryAfter-1)/time.Second)+1))
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "application/json")
