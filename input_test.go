@@ -157,6 +157,7 @@ func TestOutcomesHaveAMeaning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	files = slices.DeleteFunc(files, func(file string) bool { return filepath.Base(file) == "apikey.sql" }) // whose words package apikey knows
 	unused := maps.Clone(refusals)
 	delete(unused, repo.ErrInTransaction) // before anything is sent
 	for _, file := range files {

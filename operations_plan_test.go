@@ -152,8 +152,11 @@ func fill(t *testing.T, conn *pgx.Conn) {
 		hard(t, 2, 4))       // and a scan is not much dearer than a search: the default would sometimes take one
 	must[pgconn.CommandTag](t)(conn.Exec(ctx, sizes))
 	must[pgconn.CommandTag](t)(conn.Exec(ctx, string(must[[]byte](t)(os.ReadFile("test/plans/data.sql")))))
+	must[pgconn.CommandTag](t)(conn.Exec(ctx, `INSERT INTO apikey (id, key, reference_id, created_at, updated_at)
+		SELECT md5('key' || n), md5('secret' || n), md5('user' || n / 4), '2026-11-01', '2026-11-01'
+		FROM generate_series(1, current_setting('plans.users')::integer) n`))
 	must[pgconn.CommandTag](t)(conn.Exec(ctx,
-		`VACUUM ANALYZE "user", session, account, verification, organization, team, member, team_member, invitation`))
+		`VACUUM ANALYZE "user", session, account, verification, organization, team, member, team_member, invitation, apikey`))
 	t.Logf("filled in %.0f s", time.Since(begin).Seconds())
 }
 
@@ -634,6 +637,7 @@ CountTeamMembers: teamMember_teamId_idx team_pkey
 CountTeams: team_organizationId_idx
 CountUsers: all
 CountVerifications: verification_identifier_idx
+CreateAPIKey: organization_pkey user_pkey
 CreateAccount:
 CreateInvitation: invitation_email_idx invitation_organizationId_idx invitation_pkey member_organizationId_userId_uidx member_userId_idx team_organizationId_idx user_email_unique
 CreateMember: invitation_email_idx member_organizationId_idx user_pkey
@@ -646,6 +650,9 @@ CreateTeamMembers: member_organizationId_idx teamMember_teamId_idx team_pkey
 CreateUser:
 CreateUsers:
 CreateVerification: verification_identifier_idx
+DeleteAPIKey: apikey_pkey
+DeleteAPIKeysByOwner: apikey_referenceId_idx
+DeleteAPIKeysOfGone: apikey_referenceId_idx organization_pkey user_pkey
 DeleteAccount: account_pkey account_userId_idx
 DeleteAccountsByUser: account_userId_idx
 DeleteExpiredMarks: mark_createdAt_idx mark_pkey
@@ -665,6 +672,7 @@ DeleteTeamMember: session_userId_idx teamMember_teamId_userId_uidx team_member_p
 DeleteUser: invitation_email_idx member_organizationId_idx member_organizationId_userId_uidx member_userId_idx organization_pkey session_userId_idx teamMember_userId_idx team_pkey user_pkey
 DeleteVerification: verification_identifier_idx verification_pkey
 DeleteVerificationsByIdentifier: verification_identifier_idx
+GetAPIKey: apikey_pkey
 GetAcceptedInvitation: invitation_pkey member_userId_idx
 GetAccount: account_userId_idx
 GetAccountWithUserByProvider: account_providerId_accountId_uidx user_pkey
@@ -699,6 +707,8 @@ GiveUpMark:
 Impersonate: user_pkey
 LiftBans: user_pkey
 LinkAccount:
+ListAPIKeys: apikey_referenceId_idx
+ListAPIKeysNewest: apikey_referenceId_idx
 ListAccounts: account_userId_idx
 ListAccountsByUsers: account_userId_idx
 ListAccountsNewest: account_userId_idx
@@ -779,12 +789,14 @@ RejectInvitation: invitation_pkey user_pkey
 ReserveVerification:
 RowExists: account_pkey invitation_pkey member_pkey organization_pkey session_pkey team_member_pkey team_pkey user_pkey verification_pkey
 SearchUsers: user_email_prefix_idx user_name_prefix_idx user_pkey
+SetAPIKeyConfig: apikey_pkey
 SetAccountPassword: account_userId_idx
 SetActiveOrganization: member_organizationId_userId_uidx session_token_unique teamMember_teamId_userId_uidx team_pkey
 SetActiveTeam: member_organizationId_userId_uidx session_token_unique teamMember_teamId_userId_uidx team_pkey
 SetUserEmail: invitation_email_idx user_pkey
 StopImpersonating: session_pkey session_token_unique
 TakeMark:
+UpdateAPIKey: apikey_pkey
 UpdateAccount: account_userId_idx
 UpdateMember: member_organizationId_idx member_pkey member_userId_idx
 UpdateOrganization: organization_pkey
@@ -793,5 +805,6 @@ UpdateTeam: team_pkey
 UpdateUser: user_pkey
 UpdateVerification: verification_pkey
 UpdateVerificationsByIdentifier: verification_identifier_idx
+VerifyAPIKey: apikey_key_idx apikey_pkey
 VerifyUserEmail: account_userId_idx user_pkey
 `
