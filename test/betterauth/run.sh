@@ -25,6 +25,11 @@ install() {
 }
 install .
 install suite
+install apikeys
+for version in 1.5 1.6 1.7; do # each plugin with the server of its version
+	ln -sfn "../../../node_modules/better-auth-$version/node_modules" "apikeys/node_modules/api-key-$version/node_modules"
+	ln -sfn .. "node_modules/better-auth-$version/node_modules/better-auth"
+done
 cp ../../db/migrations/drizzle.ts node_modules/schema.mjs # which has nothing of TypeScript but its name
 
 go test -count=1 -timeout 20m -tags betterauth "$@" # without a package, so that it prints what it found

@@ -2,7 +2,8 @@
 // PG variables name, with the secret of SECRET. It prints its version and its address, and ends with its input.
 //
 // There are two servers on the same rows: /api/auth, and /api/limited with room for three members in an organization and
-// two in a team. /test/… is what Better Auth offers to its own process alone.
+// two in a team; with API_KEYS, /api/keyed has the plugin of API keys. /test/… is what Better Auth offers to its own
+// process alone.
 import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { drizzle } from "drizzle-orm/node-postgres"
@@ -17,22 +18,24 @@ const [{ betterAuth }, { organization }, { drizzleAdapter }, { toNodeHandler }] 
   ["", "/plugins/organization", "/adapters/drizzle", "/node"].map(load),
 )
 
+const keyed = process.env.API_KEYS && (await (await import("./apikeys/plugin.mjs")).apiKeys(version))
+
 const pool = new pg.Pool({ max: 20, application_name: "better-auth" })
 const db = drizzle(pool, { schema })
 const resets = new Map()
 
-function serve(base, basePath, limits, teamLimits) {
+function serve(base, basePath, limits, teamLimits, more = [], tables = {}) {
   return betterAuth({
     baseURL: base,
     basePath,
     secret: process.env.SECRET,
-    database: drizzleAdapter(db, { provider: "pg", schema }),
+    database: drizzleAdapter(db, { provider: "pg", schema: { ...schema, ...tables } }),
     emailAndPassword: {
       enabled: true,
       sendResetPassword: async ({ user, token }) => void resets.set(user.email, token),
     },
     user: { deleteUser: { enabled: true } },
-    plugins: [organization({ teams: { enabled: true, ...teamLimits }, ...limits })],
+    plugins: [organization({ teams: { enabled: true, ...teamLimits }, ...limits }), ...more],
     rateLimit: { enabled: false },
     telemetry: { enabled: false },
   })
@@ -49,6 +52,8 @@ server.listen(0, "127.0.0.1", () => {
   const auth = serve(base, "/api/auth", {}, {})
   const limited = serve(base, "/api/limited", { membershipLimit: 3 }, { maximumMembersPerTeam: 2 })
   const handlers = { auth: toNodeHandler(auth), limited: toNodeHandler(limited) }
+  const keys = keyed && serve(base, "/api/keyed", {}, {}, [keyed.plugin], { apikey: keyed.apikey })
+  if (keys) handlers.keyed = toNodeHandler(keys)
 
   server.on("request", async (request, response) => {
     const [, area, name] = new URL(request.url, base).pathname.split("/")
@@ -69,6 +74,8 @@ server.listen(0, "127.0.0.1", () => {
           const own = { auth, headers, schema, db: related(pool, schema) }
           return json(response, 200, await pieces[body.name](own, { ...body.args, now: new Date() }))
         }
+        case "api-key":
+          return json(response, 200, await keys.api[body.method]({ body: body.body }))
         case "adapter": {
           const { internalAdapter } = await auth.$context
           return json(response, 200, await internalAdapter[body.method](...body.args))
