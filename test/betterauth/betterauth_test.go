@@ -25,6 +25,7 @@ var summary = struct {
 	lines   map[string]string
 	control string
 	suite   string
+	keys    []string
 }{lines: map[string]string{}}
 
 func TestMain(m *testing.M) {
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 			fmt.Println(line)
 		}
 	}
-	for _, line := range []string{summary.control, summary.suite} {
+	for _, line := range append(summary.keys, summary.control, summary.suite) {
 		if line != "" {
 			fmt.Println(line)
 		}

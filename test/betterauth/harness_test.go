@@ -180,6 +180,9 @@ func (w *world) start(exact, dsn, schema string) {
 	cmd := exec.Command("node", "server.mjs", "1."+line)
 	cmd.Env = append(os.Environ(), "SECRET="+secret, "SCHEMA="+schema)
 	cmd.Env = append(cmd.Env, pgEnv(w.t, dsn)...)
+	if w.number(`SELECT count(*) FROM pg_class WHERE relname = 'apikey'`) > 0 {
+		cmd.Env = append(cmd.Env, "API_KEYS=1")
+	}
 	cmd.Stderr = w.log
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

@@ -22,6 +22,11 @@ const keyed = process.env.API_KEYS && (await (await import("./apikeys/plugin.mjs
 
 const pool = new pg.Pool({ max: 20, application_name: "better-auth" })
 const db = drizzle(pool, { schema })
+let statements = 0
+pool.on("connect", (client) => {
+  const query = client.query
+  client.query = (...args) => (statements++, query.apply(client, args))
+})
 const resets = new Map()
 
 function serve(base, basePath, limits, teamLimits, more = [], tables = {}) {
@@ -76,6 +81,8 @@ server.listen(0, "127.0.0.1", () => {
         }
         case "api-key":
           return json(response, 200, await keys.api[body.method]({ body: body.body }))
+        case "statements":
+          return json(response, 200, statements)
         case "adapter": {
           const { internalAdapter } = await auth.$context
           return json(response, 200, await internalAdapter[body.method](...body.args))
