@@ -114,8 +114,8 @@ func (e explained) buffers() int64 {
 	return n
 }
 
-// readAll are the queries that read every row, since they count every row.
-var readAll = []string{"CountUsers", "CountOrganizations"}
+// readAll are the queries that read every row: they count every row, or there are few.
+var readAll = []string{"CountUsers", "CountOrganizations", "ListJWKS"}
 
 // sentQueries returns the SQL of internal/dbgen and internal/admindb by name, and fails unless it has each query of db/queries.
 func sentQueries(t *testing.T) map[string]string {
@@ -718,6 +718,7 @@ ListInvitationsByOrganizations: invitation_organizationId_idx user_pkey
 ListInvitationsByRecipient: invitation_email_idx organization_pkey user_pkey
 ListInvitationsByRecipientNewest: invitation_email_idx organization_pkey user_pkey
 ListInvitationsNewest: invitation_organizationId_idx user_pkey
+ListJWKS: all
 ListMembers: member_organizationId_createdAt_id_idx user_pkey
 ListMembersByOrganizations: member_organizationId_idx user_pkey
 ListMembersByUser: member_userId_idx organization_pkey
