@@ -189,7 +189,7 @@ func (k *Keys) Create(ctx context.Context, p CreateParams) (Created, error) {
 		p.RateLimit = &k.RateLimit
 	}
 	permissions, faulty := encoded(p.Permissions)
-	if err := bridge.Check(op, bridge.Text("id", p.ID, maxText), bridge.ID("owner_id", p.OwnerID), bridge.Text("name", p.Name, maxText),
+	if err := bridge.Check(op, bridge.Text("id", p.ID, maxText), bridge.Key("owner_id", p.OwnerID), bridge.Text("name", p.Name, maxText),
 		prefix(p.Prefix), instant("expires_at", p.ExpiresAt), count("remaining", p.Remaining, 0, math.MaxInt32), p.Refill.fault(), p.RateLimit.fault(),
 		faulty, document(p.Metadata)); err != nil {
 		return Created{}, err
@@ -241,7 +241,7 @@ func (k *Keys) Verify(ctx context.Context, key authdb.Secret, wanted permission.
 	if faulty.Reason != "" {
 		asked = new("{}") // no key has that
 	}
-	if bridge.Check(op, bridge.Key("key", string(key), maxKey)) != nil {
+	if bridge.Required("key", string(key), maxKey).Reason != "" {
 		return Key{}, bridge.Error(op, repo.ErrInvalidKey, refusals)
 	}
 	row, wait, err := k.repo.VerifyAPIKey(ctx, op, dbgen.VerifyAPIKeyParams{
@@ -260,7 +260,7 @@ func (k *Keys) Verify(ctx context.Context, key authdb.Secret, wanted permission.
 // Get returns the key with that id, if it is that owner's, else [authdb.ErrNotFound].
 func (k *Keys) Get(ctx context.Context, ownerID, id string) (Key, error) {
 	const op = "APIKeys.Get"
-	if err := bridge.Check(op, bridge.ID("owner_id", ownerID), bridge.ID("id", id)); err != nil {
+	if err := bridge.Check(op, bridge.Key("owner_id", ownerID), bridge.Key("id", id)); err != nil {
 		return Key{}, err
 	}
 	row, err := repo.Read(ctx, k.repo, op, (*repo.Queries).GetAPIKey, dbgen.GetAPIKeyParams{
@@ -285,7 +285,7 @@ func (k *Keys) List(ctx context.Context, p ListParams) (authdb.Page[Key], error)
 		p.Limit = authdb.DefaultLimit
 	}
 	createdAt, id := p.After.Key()
-	if err := bridge.Check(op, bridge.ID("owner_id", p.OwnerID), bridge.Text("after", id, maxText),
+	if err := bridge.Check(op, bridge.Key("owner_id", p.OwnerID), bridge.Text("after", id, maxText),
 		count("limit", &p.Limit, 1, authdb.MaxLimit)); err != nil {
 		return authdb.Page[Key]{}, err
 	}
@@ -349,7 +349,7 @@ func (k *Keys) Update(ctx context.Context, ownerID, id string, p UpdateParams) (
 	if set != nil {
 		permissions, faulty = encoded(*set)
 	}
-	if err := bridge.Check(op, bridge.ID("owner_id", ownerID), bridge.ID("id", id), text("name", row.Name, maxText),
+	if err := bridge.Check(op, bridge.Key("owner_id", ownerID), bridge.Key("id", id), text("name", row.Name, maxText),
 		notNull("enabled", p.Enabled), instant("expires_at", row.ExpiresAt), count("remaining", remaining, 0, math.MaxInt32),
 		refill.fault(), notNull("rate_limit", p.RateLimit), limit.fault(), notNull("rate_limit_enabled", p.RateLimitEnabled),
 		faulty, document(row.Metadata)); err != nil {
@@ -367,7 +367,7 @@ func (k *Keys) Update(ctx context.Context, ownerID, id string, p UpdateParams) (
 // Revoke deletes a key of an owner, or returns [authdb.ErrNotFound].
 func (k *Keys) Revoke(ctx context.Context, ownerID, id string) error {
 	const op = "APIKeys.Revoke"
-	if err := bridge.Check(op, bridge.ID("owner_id", ownerID), bridge.ID("id", id)); err != nil {
+	if err := bridge.Check(op, bridge.Key("owner_id", ownerID), bridge.Key("id", id)); err != nil {
 		return err
 	}
 	return bridge.Error(op, repo.Delete(ctx, k.repo, op, (*repo.Queries).DeleteAPIKey, dbgen.DeleteAPIKeyParams{
@@ -379,7 +379,7 @@ func (k *Keys) Revoke(ctx context.Context, ownerID, id string) error {
 // Organizations.Delete do so. It returns [authdb.ErrInvalidInput].
 func (k *Keys) RevokeAll(ctx context.Context, ownerID string) (int64, error) {
 	const op = "APIKeys.RevokeAll"
-	if err := bridge.Check(op, bridge.ID("owner_id", ownerID)); err != nil {
+	if err := bridge.Check(op, bridge.Key("owner_id", ownerID)); err != nil {
 		return 0, err
 	}
 	n, err := repo.Count(ctx, k.repo, op, (*repo.Queries).DeleteAPIKeysByOwner, dbgen.DeleteAPIKeysByOwnerParams{

@@ -63,12 +63,12 @@ func encoded(set permission.Set) (*string, bridge.Fault) {
 	return new(string(raw)), bridge.Fault{}
 }
 
-// instant checks a time that may be absent. JSON knows the years 1 to 9999 only.
+// instant checks a time that may be absent.
 func instant(field string, t *time.Time) bridge.Fault {
-	if t != nil && (t.UTC().Year() < 1 || t.UTC().Year() > 9999) {
-		return bridge.Fault{Field: field, Reason: "out of range"}
+	if t == nil {
+		return bridge.Fault{}
 	}
-	return bridge.Fault{}
+	return bridge.Instant(field, *t)
 }
 
 func count(field string, n *int, least, most int) bridge.Fault {

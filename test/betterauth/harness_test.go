@@ -180,7 +180,10 @@ func (w *world) start(exact, dsn, schema string) {
 	cmd := exec.Command("node", "server.mjs", "1."+line)
 	cmd.Env = append(os.Environ(), "SECRET="+secret, "SCHEMA="+schema)
 	cmd.Env = append(cmd.Env, pgEnv(w.t, dsn)...)
-	if w.number(`SELECT count(*) FROM pg_class WHERE relname = 'apikey'`) > 0 {
+	var keyed bool
+	if err := w.Pool().QueryRow(w.ctx, `SELECT to_regclass('apikey') IS NOT NULL`).Scan(&keyed); err != nil {
+		w.t.Fatal(err)
+	} else if keyed {
 		cmd.Env = append(cmd.Env, "API_KEYS=1")
 	}
 	cmd.Stderr = w.log
