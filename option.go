@@ -95,8 +95,9 @@ func WithCoalescing(n int) Option {
 	return func(c *config) { c.repo.Lanes = n }
 }
 
-// Plugins are those of the other side that [SessionRepository.Authenticate] and AuthenticateMany go by, and what deletes
-// a user or an organization. Their columns and tables are the application's; [Store.CheckSchema] looks for them.
+// Plugins are those of the other side that [SessionRepository.Authenticate] and AuthenticateMany go by, and what
+// deletes a user or an organization. Their columns and tables are the application's; [Store.CheckSchema] looks for
+// them.
 type Plugins struct {
 	Admin        bool // bring [Authentication.Platform], of the columns of the admin plugin
 	RefuseBanned bool // and refuse who is banned, at any time; the server asks at sign-in alone

@@ -9,7 +9,8 @@
 //
 //	key, err := keys.Verify(ctx, sent, permission.Set{"files": {"read"}})
 //	switch {
-//	case errors.Is(err, apikey.ErrRateLimited):
+//	case errors.Is(err, apikey.ErrRateLimited): // and so on
+//	}
 //
 // [Authenticator] is middleware for net/http that does so.
 //
@@ -60,8 +61,8 @@ func (e *RateLimitError) Error() string { return ErrRateLimited.Error() }
 func (e *RateLimitError) Unwrap() error { return ErrRateLimited }
 
 var refusals = map[repo.RefusalError]error{
-	repo.ErrInvalidKey: ErrInvalidKey, "disabled": ErrDisabled, "key expired": ErrExpired, repo.ErrNoPermission: ErrNotPermitted,
-	"used up": ErrUsageExceeded, "usage exceeded": ErrUsageExceeded,
+	repo.ErrInvalidKey: ErrInvalidKey, "disabled": ErrDisabled, "key expired": ErrExpired,
+	repo.ErrNoPermission: ErrNotPermitted, "used up": ErrUsageExceeded, "usage exceeded": ErrUsageExceeded,
 }
 
 // Key is one row of the table of API keys. A nil that stands for a default of the plugin means that.
@@ -70,7 +71,7 @@ type Key struct {
 	ConfigID            string        `json:"configId"` // the plugin's configuration; "default" before 1.5
 	Name                *string       `json:"name"`
 	Start               *string       `json:"start"`          // what the key begins with, to recognize it by
-	ReferenceID         string        `json:"referenceId"`    // the owner: a user, or an organization if the configuration says so
+	ReferenceID         string        `json:"referenceId"`    // the owner: a user or, if so configured, an organization
 	Prefix              *string       `json:"prefix"`         // of the key
 	Key                 authdb.Secret `json:"-"`              // the hash of the key, by which it is found
 	RefillInterval      *int32        `json:"refillInterval"` // milliseconds
@@ -142,7 +143,8 @@ func New(ctx context.Context, store *authdb.Store, o Options) (*Keys, error) {
 	if o.RateLimit == (RateLimit{}) {
 		o.RateLimit = RateLimit{10, 24 * time.Hour}
 	}
-	if err := bridge.Check(op, bridge.Text("config_id", o.ConfigID, maxText), prefix(o.Prefix), o.RateLimit.fault()); err != nil {
+	if err := bridge.Check(op, bridge.Text("config_id", o.ConfigID, maxText), prefix(o.Prefix),
+		o.RateLimit.fault()); err != nil {
 		return nil, err
 	}
 	r, err := bridge.Repo(store).APIKeys(ctx)
@@ -178,8 +180,9 @@ type Created struct {
 	Secret authdb.Secret `json:"-"` // what its owner sends
 }
 
-// Create makes a key of 64 random letters behind its prefix. It returns [authdb.ErrReference] if there is no such owner,
-// and [authdb.ErrInvalidInput]. A second call under [authdb.Once] is [authdb.ErrAlreadyDone]: nobody knows the key then.
+// Create makes a key of 64 random letters behind its prefix. It returns [authdb.ErrReference] if there is no such
+// owner, [authdb.ErrConflict] if another key has the id, and [authdb.ErrInvalidInput]. A second call under
+// [authdb.Once] is [authdb.ErrAlreadyDone]: nobody knows the key then.
 func (k *Keys) Create(ctx context.Context, p CreateParams) (Created, error) {
 	const op = "APIKeys.Create"
 	if p.Prefix == "" {
@@ -189,9 +192,10 @@ func (k *Keys) Create(ctx context.Context, p CreateParams) (Created, error) {
 		p.RateLimit = &k.RateLimit
 	}
 	permissions, faulty := encoded(p.Permissions)
-	if err := bridge.Check(op, bridge.Text("id", p.ID, maxText), bridge.Key("owner_id", p.OwnerID), bridge.Text("name", p.Name, maxText),
-		prefix(p.Prefix), instant("expires_at", p.ExpiresAt), count("remaining", p.Remaining, 0, math.MaxInt32), p.Refill.fault(), p.RateLimit.fault(),
-		faulty, document(p.Metadata)); err != nil {
+	if err := bridge.Check(op, bridge.Text("id", p.ID, maxText), bridge.Required("owner_id", p.OwnerID, maxText),
+		bridge.Text("name", p.Name, maxText), prefix(p.Prefix), instant("expires_at", p.ExpiresAt),
+		count("remaining", p.Remaining, 0, math.MaxInt32), p.Refill.fault(), p.RateLimit.fault(), faulty,
+		document(p.Metadata)); err != nil {
 		return Created{}, err
 	}
 	if p.Metadata == nil {

@@ -84,8 +84,12 @@ func TestNew(t *testing.T) {
 		}
 	}
 	for _, o := range []apikey.Options{
-		{ConfigID: "a\x00b"}, {Prefix: "a b"}, {Prefix: strings.Repeat("a", 33)}, {RateLimit: apikey.RateLimit{Max: 1}},
-		{RateLimit: apikey.RateLimit{Max: -1, Window: time.Second}}, {RateLimit: apikey.RateLimit{Max: 1, Window: time.Second + 1}},
+		{ConfigID: "a\x00b"},
+		{Prefix: "a b"},
+		{Prefix: strings.Repeat("a", 33)},
+		{RateLimit: apikey.RateLimit{Max: 1}},
+		{RateLimit: apikey.RateLimit{Max: -1, Window: time.Second}},
+		{RateLimit: apikey.RateLimit{Max: 1, Window: time.Second + 1}},
 	} {
 		if _, err := apikey.New(t.Context(), layouts["from 1.5 on"].New(t), o); !errors.Is(err, authdb.ErrInvalidInput) {
 			t.Errorf("%+v: %v", o, err)

@@ -50,8 +50,8 @@ func (a *Authenticator) Else(wanted permission.Set, next, other http.Handler) ht
 	})
 }
 
-// Authenticate is what the middleware does: it verifies the key of a request, and adds to the header Vary of its answer.
-// A request without a key has [ErrInvalidKey], as one with a key shorter than the plugin makes them.
+// Authenticate is what the middleware does: it verifies the key of a request, and adds to the header Vary of its
+// answer. A request without a key has [ErrInvalidKey], as one with a key shorter than the plugin makes them.
 func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request, wanted permission.Set) (Key, error) {
 	w.Header().Add("Vary", a.header())
 	sent := r.Header.Get(a.header())
