@@ -114,7 +114,7 @@ func (k *keyed) across() {
 	there, _ := a.at("key").(object)
 	for _, field := range []string{
 		"id", "name", "start", "prefix", "refillInterval", "refillAmount", "enabled", "rateLimitEnabled", "rateLimitTimeWindow", "rateLimitMax",
-		"requestCount", "remaining", "createdAt",
+		"requestCount", "remaining",
 	} {
 		k.equal("JSON of "+field, shown[field], there[field])
 	}
