@@ -262,7 +262,7 @@ func (r UserRepository) SetEmail(ctx context.Context, userID string, p SetEmailP
 		return User{}, err
 	}
 	row, err := repo.Update(ctx, r.repo(), op, (*queries).SetUserEmail, dbgen.SetUserEmailParams{
-		ID: userID, Email: p.Email, EmailVerified: p.Verified, Now: r.repo().Now(),
+		ID: userID, Email: p.Email, EmailVerified: &p.Verified, Now: r.repo().Now(),
 	}, (*queries).GetUser, userID)
 	return answer(op, row, err, toUser)
 }

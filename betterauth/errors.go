@@ -18,6 +18,11 @@ var (
 	// ErrNoSession: the token is genuine, but its session is unknown, revoked or expired.
 	ErrNoSession = fmt.Errorf("%w: no live session", ErrUnauthenticated)
 
+	// ErrInvalidMailToken: the token of a mail is forged, malformed, or names no user.
+	ErrInvalidMailToken = errors.New("betterauth: invalid mail token")
+	// ErrMailTokenExpired: the token of a mail is genuine, and came too late. It is an ErrInvalidMailToken.
+	ErrMailTokenExpired = fmt.Errorf("%w: expired", ErrInvalidMailToken)
+
 	// ErrForbidden: who is signed in has no role that grants what [Authenticator.RequirePermission] wants.
 	ErrForbidden = errors.New("betterauth: forbidden")
 

@@ -75,6 +75,7 @@ RETURNING *;
 -- removed, and takes the former again. It is counted so that it is locked before the user, as everywhere.
 WITH former AS (
     SELECT u.email FROM "user" u WHERE u.id = @id AND @email::text <> ALL(ARRAY[u.email, pg_catalog.lower(u.email)])
+      AND (sqlc.narg('former')::text IS NULL OR sqlc.narg('former') = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]))
 ), uninvited AS (
     UPDATE invitation i SET status = 'canceled'
     FROM former
@@ -85,9 +86,10 @@ WITH former AS (
 UPDATE "user" u
 SET email = @email,
     email_verified = CASE WHEN @email = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]) AND NOT u.email_verified THEN false
-        ELSE @email_verified::boolean END,
+        ELSE coalesce(sqlc.narg('email_verified')::boolean, u.email_verified) END,
     updated_at = @now
 WHERE u.id = @id
+  AND (sqlc.narg('former')::text IS NULL OR sqlc.narg('former') = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]))
   AND (SELECT pg_catalog.count(*) FROM uninvited) >= 0
 RETURNING *;
 

@@ -430,6 +430,7 @@ func (q *Queries) SearchUsers(ctx context.Context, arg SearchUsersParams) ([]Use
 const setUserEmail = `-- name: SetUserEmail :one
 WITH former AS (
     SELECT u.email FROM "user" u WHERE u.id = $4 AND $1::text <> ALL(ARRAY[u.email, pg_catalog.lower(u.email)])
+      AND ($5::text IS NULL OR $5 = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]))
 ), uninvited AS (
     UPDATE invitation i SET status = 'canceled'
     FROM former
@@ -440,18 +441,20 @@ WITH former AS (
 UPDATE "user" u
 SET email = $1,
     email_verified = CASE WHEN $1 = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]) AND NOT u.email_verified THEN false
-        ELSE $2::boolean END,
+        ELSE coalesce($2::boolean, u.email_verified) END,
     updated_at = $3
 WHERE u.id = $4
+  AND ($5::text IS NULL OR $5 = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]))
   AND (SELECT pg_catalog.count(*) FROM uninvited) >= 0
 RETURNING id, name, email, email_verified, image, created_at, updated_at
 `
 
 type SetUserEmailParams struct {
 	Email         string
-	EmailVerified bool
+	EmailVerified *bool
 	Now           time.Time
 	ID            string
+	Former        *string
 }
 
 // An address that the user has and has not proved is proved by VerifyUserEmail alone, which takes away what a squatter
@@ -463,6 +466,7 @@ func (q *Queries) SetUserEmail(ctx context.Context, arg SetUserEmailParams) (Use
 		arg.EmailVerified,
 		arg.Now,
 		arg.ID,
+		arg.Former,
 	)
 	var i User
 	err := row.Scan(

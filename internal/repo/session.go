@@ -16,29 +16,40 @@ func (r *Repo) CreateSession(
 ) (row dbgen.Session, err error) {
 	name = about(ctx, name, p)
 	p.ID, p.Token, p.Now, p.ExpiresAt = r.idOr(p.ID), r.sources.Token(), r.Now(), utc(p.ExpiresAt)
-	done, err := r.signIn(ctx, name, Key{"session", p.ID}, []string{p.UserID}, verdict(
-		func(q *queries, ctx context.Context, p dbgen.CreateSessionParams) (string, error) {
-			made, err := q.CreateSession(ctx, p)
-			if made.ID != nil {
-				row = dbgen.Session{
-					ID: *made.ID, ExpiresAt: *made.ExpiresAt, Token: secret.Text(*made.Token), CreatedAt: *made.CreatedAt,
-					UpdatedAt: *made.UpdatedAt, IPAddress: made.IPAddress, UserAgent: made.UserAgent, UserID: *made.UserID,
-					ActiveOrganizationID: made.ActiveOrganizationID, ActiveTeamID: made.ActiveTeamID,
-				}
-			}
-			return made.Outcome, err
-		}, p))
+	done, err := r.signIn(ctx, name, Key{"session", p.ID}, []string{p.UserID}, createSession(p, &row))
 	if done != "" {
 		return Read(ctx, r, name, (*queries).GetSession, dbgen.GetSessionParams{ID: done, UserID: p.UserID})
 	}
 	return row, err
 }
 
+// createSession makes a session.
+func createSession(p dbgen.CreateSessionParams, row *dbgen.Session) Step {
+	return verdict(func(q *queries, ctx context.Context, p dbgen.CreateSessionParams) (string, error) {
+		made, err := q.CreateSession(ctx, p)
+		*row = madeSession(dbgen.SignInByPasswordRow(made))
+		return made.Outcome, err
+	}, p)
+}
+
+// madeSession is the session of a row that has one if it was made.
+func madeSession(made dbgen.SignInByPasswordRow) dbgen.Session {
+	if made.ID == nil {
+		return dbgen.Session{}
+	}
+	return dbgen.Session{
+		ID: *made.ID, ExpiresAt: *made.ExpiresAt, Token: secret.Text(*made.Token), CreatedAt: *made.CreatedAt,
+		UpdatedAt: *made.UpdatedAt, IPAddress: made.IPAddress, UserAgent: made.UserAgent, UserID: *made.UserID,
+		ActiveOrganizationID: made.ActiveOrganizationID, ActiveTeamID: made.ActiveTeamID,
+	}
+}
+
 // signIn makes sessions, and lifts bans that are over first where there are any.
-func (r *Repo) signIn(ctx context.Context, name string, made Key, userIDs []string, create Step) (string, error) {
-	done, err := r.write(ctx, name, made, create)
+func (r *Repo) signIn(ctx context.Context, name string, made Key, userIDs []string, steps ...Step) (string, error) {
+	done, err := r.write(ctx, name, made, steps...)
 	if errors.Is(err, ErrBanOver) {
-		return r.write(ctx, name, made, lock((*queries).LiftBans, admindb.LiftBansParams{Ids: userIDs, Now: r.Now()}), create)
+		lift := lock((*queries).LiftBans, admindb.LiftBansParams{Ids: userIDs, Now: r.Now()})
+		return r.write(ctx, name, made, append([]Step{lift}, steps...)...)
 	}
 	return done, err
 }

@@ -1,0 +1,140 @@
+package betterauth
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/zerostarter/authdb"
+)
+
+// MailTokenLifetime is Better Auth's emailVerification.expiresIn unless the other side says otherwise.
+const MailTokenLifetime = time.Hour
+
+// The request types of a [MailToken] that changes an address, since 1.4 (1.7.25: dist/api/routes/update-user.mjs).
+const (
+	ChangeEmailConfirmation = "change-email-confirmation" // sent to the address that the user has
+	ChangeEmailVerification = "change-email-verification" // sent to the one that it wants
+)
+
+// MailToken is what the token in a mail says that proves an address or changes it: a JWT of /verify-email, which has no
+// row. It works until it expires, as often as what it says is still so.
+type MailToken struct {
+	Email       string // the user's address, in lower case
+	UserID      string
+	UpdateTo    string // the address that it wants instead; empty: none
+	RequestType string // ChangeEmailConfirmation, ChangeEmailVerification, or empty: it proves Email
+	IssuedAt    time.Time
+	ExpiresAt   time.Time // zero: never; to SignMailToken, MailTokenLifetime after IssuedAt
+}
+
+// mailClaims are in the order in which 1.7.25 writes them.
+type mailClaims struct {
+	Email       string `json:"email"`
+	UpdateTo    string `json:"updateTo,omitempty"`
+	RequestType string `json:"requestType,omitempty"`
+	UserID      string `json:"userId"`
+	IssuedAt    int64  `json:"iat"`
+	ExpiresAt   int64  `json:"exp"`
+}
+
+// mailTokenHeader is {"alg":"HS256"}.
+const mailTokenHeader = "eyJhbGciOiJIUzI1NiJ9"
+
+// SignMailToken returns the token as Better Auth 1.7 makes it, which all versions take: 1.3 to 1.6 do not look at the
+// user's id. It returns [ErrInvalidMailToken] where t has no address or no user.
+func (c *Cookies) SignMailToken(t MailToken) (authdb.Secret, error) {
+	if t.Email == "" || t.UserID == "" {
+		return "", ErrInvalidMailToken
+	}
+	if t.ExpiresAt.IsZero() {
+		t.ExpiresAt = t.IssuedAt.Add(MailTokenLifetime)
+	}
+	var claims bytes.Buffer
+	encoder := json.NewEncoder(&claims)
+	encoder.SetEscapeHTML(false) // as JavaScript
+	if err := encoder.Encode(mailClaims{
+		t.Email, t.UpdateTo, t.RequestType, t.UserID, t.IssuedAt.Unix(), t.ExpiresAt.Unix(),
+	}); err != nil {
+		return "", err
+	}
+	text := mailTokenHeader + "." + base64.RawURLEncoding.EncodeToString(bytes.TrimSuffix(claims.Bytes(), []byte("\n")))
+	return authdb.Secret(text + "." + c.macs(text)[0]), nil
+}
+
+// VerifyMailToken returns what a token says that one of the secrets signed with HS256, at the time now. It returns
+// [ErrMailTokenExpired], or [ErrInvalidMailToken] for any other token, among them those without the user's id, which
+// Better Auth makes before 1.7: they would prove the address of whoever has it by then.
+func (c *Cookies) VerifyMailToken(token authdb.Secret, now time.Time) (MailToken, error) {
+	parts := strings.Split(string(token), ".")
+	if len(token) > maxCookieLength || len(parts) != 3 {
+		return MailToken{}, ErrInvalidMailToken
+	}
+	genuine := 0
+	for _, want := range c.macs(parts[0] + "." + parts[1]) {
+		genuine |= subtle.ConstantTimeCompare([]byte(want), []byte(parts[2]))
+	}
+	header, claims := decodeObject(parts[0]), decodeObject(parts[1])
+	// Which critical extensions there are, this package does not know.
+	if genuine != 1 || header["alg"] != "HS256" || header["crit"] != nil || claims == nil {
+		return MailToken{}, ErrInvalidMailToken
+	}
+	return claims.mailToken(now)
+}
+
+// object is a JSON object. Its keys are as they are written, which a struct's are not.
+type object map[string]any
+
+func decodeObject(part string) (o object) {
+	text, err := base64.RawURLEncoding.DecodeString(part)
+	if err != nil || json.Unmarshal(text, &o) != nil {
+		return nil
+	}
+	return o
+}
+
+func (o object) mailToken(now time.Time) (t MailToken, err error) {
+	valid := true
+	for name, to := range map[string]*string{
+		"email": &t.Email, "userId": &t.UserID, "updateTo": &t.UpdateTo, "requestType": &t.RequestType,
+	} {
+		if value, there := o[name]; there {
+			text, isText := value.(string)
+			*to, valid = text, valid && isText
+		}
+	}
+	var notBefore time.Time
+	for name, to := range map[string]*time.Time{"iat": &t.IssuedAt, "exp": &t.ExpiresAt, "nbf": &notBefore} {
+		if value, there := o[name]; there {
+			seconds, isNumber := value.(float64)
+			valid = valid && isNumber && math.Abs(seconds) < 1<<40
+			if valid {
+				*to = time.UnixMilli(int64(seconds * 1000)).UTC()
+			}
+		}
+	}
+	second := now.Truncate(time.Second) // the other side looks at whole ones
+	switch {
+	case !valid, t.Email == "", t.UserID == "", notBefore.After(second):
+		return MailToken{}, ErrInvalidMailToken
+	case !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(second):
+		return MailToken{}, ErrMailTokenExpired
+	}
+	return t, nil
+}
+
+// macs are the HMAC-SHA256 of a text by each secret, in base64url without padding.
+func (c *Cookies) macs(text string) []string {
+	all := make([]string, len(c.signers))
+	for i, sign := range c.signers {
+		mac := sign(text)
+		all[i] = urlAlphabet.Replace(string(mac[:]))
+	}
+	return all
+}
+
+var urlAlphabet = strings.NewReplacer("+", "-", "/", "_", "=", "")

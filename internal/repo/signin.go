@@ -1,0 +1,168 @@
+package repo
+
+import (
+	"context"
+	"time"
+
+	"github.com/zerostarter/authdb/internal/dbgen"
+)
+
+// SecondFactor is how a sign-in asks for one, and what trusts a device instead.
+type SecondFactor struct {
+	ChallengeLifetime, DeviceLifetime time.Duration
+	CountsAttempts                    bool                           // in a row beside the challenge
+	Stored                            func(identifier string) string // what the table has for it
+}
+
+// SignedIn is what a sign-in has made.
+type SignedIn struct {
+	Session   dbgen.Session
+	Trusted   bool     // a device stood for the second factor
+	Device    string   // the identifier of that device from now on
+	Challenge string   // the identifier of a second factor that is wanted, in place of a session
+	Ended     []string // the tokens of sessions that ended
+}
+
+// SignInByPassword makes a session for a user whose password had that hash, or a challenge.
+func (r *Repo) SignInByPassword(
+	ctx context.Context, name string, p dbgen.SignInByPasswordParams, lifetime time.Duration, f SecondFactor,
+) (in SignedIn, err error) {
+	name = about(ctx, name, args[dbgen.SignInByPasswordParams, time.Duration]{p, lifetime})
+	step := r.signInByPassword(p, lifetime, f, &in)
+	done, err := r.signIn(ctx, name, Key{}, []string{p.UserID}, step)
+	return in, unanswered(done, err)
+}
+
+// unanswered is the error of a write where the answer to a first call is gone.
+func unanswered(done string, err error) error {
+	if done != "" {
+		return ErrAlreadyDone
+	}
+	return err
+}
+
+func (r *Repo) signInByPassword(
+	p dbgen.SignInByPasswordParams, lifetime time.Duration, f SecondFactor, in *SignedIn,
+) Step {
+	p.ID, p.Token, p.Now = r.idOr(""), r.sources.Token(), r.Now()
+	challenge, device := "2fa-"+r.NewToken(20), "trust-device-"+r.sources.Token()
+	p.ChallengeIds, p.Challenges, p.ChallengeValues = []string{r.idOr("")}, []string{f.Stored(challenge)}, []string{p.UserID}
+	if f.CountsAttempts {
+		p.ChallengeIds, p.ChallengeValues = append(p.ChallengeIds, r.idOr("")), append(p.ChallengeValues, "0")
+		p.Challenges = append(p.Challenges, f.Stored("2fa-attempts-"+challenge))
+	}
+	p.NewDeviceID, p.NewDevice, p.DeviceExpiresAt = r.idOr(""), f.Stored(device), p.Now.Add(f.DeviceLifetime)
+	p.ExpiresAt, p.ChallengeExpiresAt = p.Now.Add(lifetime), p.Now.Add(f.ChallengeLifetime)
+	return verdict(func(q *queries, ctx context.Context, p dbgen.SignInByPasswordParams) (string, error) {
+		made, err := q.SignInByPassword(ctx, p)
+		in.Session = madeSession(made)
+		switch made.Outcome {
+		case "second factor": // which is no refusal: rows are made
+			in.Challenge = challenge
+			return "", err
+		case "trusted":
+			in.Trusted, in.Device = true, device
+			return "", err
+		}
+		return made.Outcome, err
+	}, p)
+}
+
+// NewToken is a random text of at most n characters that is hard to guess.
+func (r *Repo) NewToken(n int) string {
+	token := r.sources.Token()
+	return token[:min(n, len(token))]
+}
+
+// SignUp makes a user with a credential account and a session, all or none.
+func (r *Repo) SignUp(
+	ctx context.Context, name string, u dbgen.CreateUserParams, a dbgen.CreateAccountParams, s dbgen.CreateSessionParams,
+	lifetime time.Duration,
+) (user dbgen.User, session dbgen.Session, err error) {
+	name = about(ctx, name, args[dbgen.CreateUserParams, dbgen.CreateSessionParams]{u, s})
+	u.ID, u.Now = r.idOr(""), r.Now()
+	a.ID, a.UserID, a.AccountID, a.Now = r.idOr(""), u.ID, u.ID, u.Now
+	s.ID, s.UserID, s.Token, s.Now, s.ExpiresAt = r.idOr(""), u.ID, r.sources.Token(), u.Now, u.Now.Add(lifetime)
+	err = r.writeOnce(ctx, name, Key{"user", u.ID}, ask((*queries).CreateUser, u, &user),
+		ask((*queries).CreateAccount, a, new(dbgen.Account)), createSession(s, &session))
+	return user, session, err
+}
+
+// SignInProved makes a session for who has proved an address, a user if it is nobody's, and takes away what was there
+// before the proof. A ban refuses the session alone.
+func (r *Repo) SignInProved(
+	ctx context.Context, name string, p dbgen.SignInProvedParams,
+) (user dbgen.User, in SignedIn, err error) {
+	name = about(ctx, name, p)
+	p.ID, p.NewUserID, p.Token, p.Now = r.idOr(""), r.idOr(""), r.sources.Token(), r.Now()
+	p.ExpiresAt = p.Now.Add(r.other.SessionLifetime)
+	holder, isBanned := []string{""}, false
+	prove := verdict(func(q *queries, ctx context.Context, p dbgen.SignInProvedParams) (string, error) {
+		made, err := q.SignInProved(ctx, p)
+		if err != nil {
+			return "", err
+		}
+		in.Session, in.Ended, holder[0] = madeSession(dbgen.SignInByPasswordRow{
+			ID: made.ID, ExpiresAt: made.ExpiresAt, Token: made.Token, CreatedAt: made.CreatedAt, UpdatedAt: made.UpdatedAt,
+			IPAddress: made.IPAddress, UserAgent: made.UserAgent, UserID: made.UserID,
+		}), made.Ended, made.HolderID
+		if isBanned = made.Outcome == "banned"; isBanned {
+			return "", nil
+		}
+		return made.Outcome, nil
+	}, p)
+	done, err := r.signIn(ctx, name, Key{}, holder,
+		lock((*queries).LockUserByEmail, p.Email), prove, ask((*queries).GetUserByEmail, p.Email, &user))
+	if err == nil && isBanned {
+		err = RefusalError("banned")
+	}
+	return user, in, unanswered(done, err)
+}
+
+// CreateVerificationOfUser makes a verification about an address and returns whose that is; pgx.ErrNoRows if it is
+// nobody's.
+func (r *Repo) CreateVerificationOfUser(
+	ctx context.Context, name string, p dbgen.CreateVerificationOfUserParams, lifetime time.Duration,
+) (user dbgen.User, err error) {
+	p.ID, p.Now = r.idOr(""), r.Now()
+	p.ExpiresAt = p.Now.Add(lifetime)
+	err = r.writeOnce(ctx, about(ctx, name, p.Email), Key{}, ask((*queries).CreateVerificationOfUser, p, &user))
+	return user, err
+}
+
+// ResetPassword uses a verification up and returns the tokens of the sessions that ended.
+func (r *Repo) ResetPassword(
+	ctx context.Context, name string, p dbgen.ResetPasswordParams,
+) (ended []string, err error) {
+	name = about(ctx, name, p)
+	p.AccountID, p.Now = r.idOr(""), r.Now()
+	err = r.writeOnce(ctx, name, Key{}, lock((*queries).LockUser, p.UserID), verdict(
+		func(q *queries, ctx context.Context, p dbgen.ResetPasswordParams) (string, error) {
+			row, err := q.ResetPassword(ctx, p)
+			ended = row.Ended
+			return row.Outcome, err
+		}, p))
+	return ended, err
+}
+
+// ChangePassword makes a session where it ends all others, with what s says of it.
+func (r *Repo) ChangePassword(
+	ctx context.Context, name string, p dbgen.ChangePasswordParams, s dbgen.SignInByPasswordParams, f SecondFactor,
+) (in SignedIn, err error) {
+	name = about(ctx, name, p)
+	p.Now = r.Now()
+	var ended []string
+	steps := []Step{lock((*queries).LockUser, p.UserID), verdict(
+		func(q *queries, ctx context.Context, p dbgen.ChangePasswordParams) (string, error) {
+			row, err := q.ChangePassword(ctx, p)
+			ended = row.Ended
+			return row.Outcome, err
+		}, p)}
+	if p.RevokeSessions { // who is signed in has shown a second factor
+		s.UserID, s.AccountID, s.Password, s.Trusted = p.UserID, p.AccountID, p.Password, true
+		steps = append(steps, r.signInByPassword(s, r.other.SessionLifetime, f, &in))
+	}
+	done, err := r.signIn(ctx, name, Key{}, []string{p.UserID}, steps...)
+	in.Ended = ended
+	return in, unanswered(done, err)
+}

@@ -1,0 +1,27 @@
+// Package signin is sign-in and its like as a Better Auth server does them, 1.3 to 1.7: by password, by a link or a code
+// in a mail, sign-up, reset and change of a password, proof and change of an address. Each is one call that takes
+// values, in the server's order and with its rows, so that either side can go on with what the other began. It knows no
+// HTTP: what the browser gets, package betterauth makes.
+//
+//	flows := &signin.Flows{Store: store, Cookies: cookies, Version: betterauth.Version{1, 7, 25}, Send: send}
+//
+//	in, err := flows.Password(ctx, signin.PasswordParams{
+//		Email: email, Password: authdb.Secret(password), Device: cookies.TrustedDevice(r),
+//		Client: signin.Client{IPAddress: flows.ClientIP(r.Header["X-Forwarded-For"]...), UserAgent: r.UserAgent()},
+//	})
+//	if second, ok := errors.AsType[*signin.SecondFactorError](err); ok {
+//		http.SetCookie(w, cookies.SecondFactorCookie(second.Challenge, second.Lifetime))
+//		http.Redirect(w, r, "/two-factor", http.StatusSeeOther) // where the web application asks for it
+//		return
+//	}
+//	if err != nil {
+//		return // 401: errors.Is(err, signin.ErrInvalidCredentials) and the like
+//	}
+//	http.SetCookie(w, cookies.Cookie(in.Session.Token, store.Sessions.Settings().SessionLifetime))
+//
+// Errors are told apart by [errors.Is], and show no address, token or password; those of the database are
+// [authdb.Error]. Passwords, codes and tokens are [authdb.Secret], which nothing prints. Where the server tells who has
+// an account by its answer or its time, so does this package where it says so; count attempts before.
+//
+// What it does in another way than the server, and why, is listed in docs/better-auth.md.
+package signin

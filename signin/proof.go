@@ -1,0 +1,342 @@
+package signin
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/betterauth"
+	"github.com/zerostarter/authdb/internal/bridge"
+	"github.com/zerostarter/authdb/internal/dbgen"
+	"github.com/zerostarter/authdb/internal/repo"
+)
+
+// SendVerification sends a MailVerification to who has the address and has not proved it, as /send-verification-email
+// does, in one round trip. It does nothing for others. It returns [authdb.ErrInvalidInput], or the error of Send.
+func (f *Flows) SendVerification(ctx context.Context, email string) error {
+	const op = "signin.SendVerification"
+	email, malformed := address("email", email)
+	if err := bridge.Check(op, malformed, needs("send", f.Send != nil), needs("cookies", f.Cookies != nil)); err != nil {
+		return err
+	}
+	row, err := repo.Read(ctx, f.repo(), op, (*repo.Queries).GetUserByEmail, email)
+	if err = bridge.Error(op, err, nil); err != nil || row.EmailVerified {
+		if errors.Is(err, authdb.ErrNotFound) {
+			err = nil
+		}
+		return err
+	}
+	return f.sendVerification(ctx, authdb.User(row))
+}
+
+func (f *Flows) sendVerification(ctx context.Context, u authdb.User) error {
+	return f.sendToken(ctx, Mail{Kind: MailVerification, To: u.Email, UserID: u.ID}, betterauth.MailToken{Email: u.Email})
+}
+
+// sendToken signs a mail token for a mail and sends it.
+func (f *Flows) sendToken(ctx context.Context, m Mail, t betterauth.MailToken) (err error) {
+	if err := bridge.Check("signin.Send", needs("cookies", f.Cookies != nil)); err != nil {
+		return err
+	}
+	t.Email, t.UserID, t.IssuedAt = strings.ToLower(t.Email), m.UserID, f.repo().Now()
+	if m.Token, err = f.Cookies.SignMailToken(t); err != nil {
+		return err
+	}
+	return f.Send(ctx, m)
+}
+
+// VerifiedEmail is what became of an address.
+type VerifiedEmail struct {
+	User authdb.User
+	// Pending: what was proved is that the user has the former address. A MailVerification to the other one is sent.
+	Pending bool
+}
+
+// VerifyEmail does what the token of a MailVerification or MailChange says, as /verify-email does, in one round trip. It
+// proves the address, and leaves accounts and sessions; or, of a change of address, it sends the second token, or
+// changes the address. It makes no session. A token works until it expires, as long as the user has the address that it
+// says. It returns [ErrInvalidToken], with [betterauth.ErrMailTokenExpired] where that is why, [authdb.ErrEmailTaken],
+// or the error of Send.
+//
+// Whether an address that was changed is proved: from 1.7 on it is as the former was, and before it is. A session of
+// somebody else who follows the link is the caller's to refuse.
+func (f *Flows) VerifyEmail(ctx context.Context, token authdb.Secret) (VerifiedEmail, error) {
+	const op = "signin.VerifyEmail"
+	if err := bridge.Check(op, needs("cookies", f.Cookies != nil)); err != nil {
+		return VerifiedEmail{}, err
+	}
+	t, err := f.Cookies.VerifyMailToken(token, f.repo().Now())
+	if errors.Is(err, betterauth.ErrMailTokenExpired) {
+		return VerifiedEmail{}, errors.Join(fail(op, ErrInvalidToken), err)
+	}
+	if err != nil || !isAddress(t.Email) || t.UpdateTo != "" && !isAddress(t.UpdateTo) {
+		return VerifiedEmail{}, fail(op, ErrInvalidToken)
+	}
+	var done VerifiedEmail
+	switch {
+	case t.UpdateTo == "":
+		proved, err := f.Store.Users.VerifyEmail(ctx, t.UserID, authdb.VerifyEmailParams{Email: t.Email, KeepAccess: true})
+		return VerifiedEmail{User: proved.User}, stale(op, err)
+	case t.RequestType == betterauth.ChangeEmailConfirmation:
+		done.Pending = true
+		done.User, err = f.confirmChange(ctx, op, t)
+	case t.RequestType == betterauth.ChangeEmailVerification:
+		done.User, err = f.changeEmail(ctx, op, t)
+	default: // which would change the address to one that nobody has proved
+		err = fail(op, ErrInvalidToken)
+	}
+	return done, err
+}
+
+// stale makes that nothing was found an ErrInvalidToken.
+func stale(op string, err error) error {
+	if errors.Is(err, authdb.ErrNotFound) {
+		return fail(op, ErrInvalidToken)
+	}
+	return err
+}
+
+// confirmChange sends the second token of a change of address.
+func (f *Flows) confirmChange(ctx context.Context, op string, t betterauth.MailToken) (authdb.User, error) {
+	if err := bridge.Check(op, needs("send", f.Send != nil)); err != nil {
+		return authdb.User{}, err
+	}
+	user, err := f.Store.Users.Get(ctx, t.UserID)
+	if err != nil {
+		return authdb.User{}, stale(op, err)
+	}
+	if strings.ToLower(user.Email) != t.Email {
+		return authdb.User{}, fail(op, ErrInvalidToken)
+	}
+	to := strings.ToLower(t.UpdateTo)
+	return user, f.sendToken(ctx, Mail{Kind: MailVerification, To: to, UserID: user.ID}, betterauth.MailToken{
+		Email: t.Email, UpdateTo: to, RequestType: betterauth.ChangeEmailVerification,
+	})
+}
+
+// changeEmail changes an address that is still the one of the token.
+func (f *Flows) changeEmail(ctx context.Context, op string, t betterauth.MailToken) (authdb.User, error) {
+	var isProved *bool
+	if f.before(7) {
+		isProved = new(true)
+	}
+	row, err := repo.Update(ctx, f.repo(), op, (*repo.Queries).SetUserEmail, dbgen.SetUserEmailParams{
+		ID: t.UserID, Email: strings.ToLower(t.UpdateTo), Former: &t.Email, EmailVerified: isProved, Now: f.repo().Now(),
+	}, (*repo.Queries).GetUser, t.UserID)
+	return authdb.User(row), stale(op, bridge.Error(op, err, nil))
+}
+
+// RequestEmailChangeParams are the address that a user who is signed in wants.
+type RequestEmailChangeParams struct {
+	UserID   string
+	NewEmail string
+}
+
+// RequestEmailChange begins a change of address, as /change-email does, in one round trip: by a MailChange to the
+// address that the user has, where it is proved and ConfirmEmailChange is set, and else by a MailVerification to the new
+// one. Where UpdateUnverifiedEmail is set, and before 1.4, an address that is not proved is changed at once, which takes
+// another round trip. If somebody has the new address, it does nothing, and does not tell. It returns
+// [authdb.ErrInvalidInput], also if it is the user's already, [authdb.ErrNotFound], or the error of Send.
+func (f *Flows) RequestEmailChange(ctx context.Context, p RequestEmailChangeParams) error {
+	const op = "signin.RequestEmailChange"
+	email, malformed := address("new_email", p.NewEmail)
+	if malformed.Reason == "" {
+		malformed = bridge.Text("new_email", email, 254)
+	}
+	if err := bridge.Check(op, bridge.ID("user_id", p.UserID), malformed, needs("send", f.Send != nil)); err != nil {
+		return err
+	}
+	row, err := repo.Read(ctx, f.repo(), op, (*repo.Queries).GetUserToChange, dbgen.GetUserToChangeParams{
+		UserID: p.UserID, Email: email,
+	})
+	if err != nil {
+		return bridge.Error(op, err, nil)
+	}
+	user := authdb.User(row.User)
+	m := Mail{Kind: MailVerification, To: email, UserID: user.ID}
+	t := betterauth.MailToken{Email: user.Email, UpdateTo: email, RequestType: betterauth.ChangeEmailVerification}
+	switch {
+	case user.Email == email:
+		return bridge.Check(op, bridge.Fault{Field: "new_email", Reason: "the same"})
+	case row.Taken:
+		return nil
+	case !user.EmailVerified && (f.UpdateUnverifiedEmail || f.before(4)):
+		user, err = f.Store.Users.SetEmail(ctx, user.ID, authdb.SetEmailParams{Email: email})
+		if errors.Is(err, authdb.ErrEmailTaken) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return f.sendVerification(ctx, user)
+	case user.EmailVerified && f.ConfirmEmailChange:
+		m.Kind, m.To, m.NewTo = MailChange, user.Email, email
+		t.RequestType = betterauth.ChangeEmailConfirmation
+	}
+	return f.sendToken(ctx, m, t)
+}
+
+// SendCode sends a MailCode of six digits by which the address signs in, as /email-otp/send-verification-otp does with
+// the type sign-in, in one round trip. Where DisableSignUp is set, it does nothing if nobody has the address. It returns
+// [authdb.ErrInvalidInput], or the error of Send.
+func (f *Flows) SendCode(ctx context.Context, email string) error {
+	const op = "signin.SendCode"
+	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
+	if err != nil {
+		return err
+	}
+	code := authdb.Secret(fmt.Sprintf("%06d", n))
+	identifier := f.version().EmailOTP(betterauth.OTPSignIn, strings.ToLower(email))
+	to, user, err := f.request(ctx, op, email, dbgen.CreateVerificationOfUserParams{
+		Identifier: string(identifier), Value: new(string(f.code(code)) + ":0"), Anybody: !f.DisableSignUp,
+	}, CodeLifetime)
+	if err != nil || user.ID == "" && f.DisableSignUp {
+		return err
+	}
+	return f.Send(ctx, Mail{Kind: MailCode, To: to, UserID: user.ID, Token: code})
+}
+
+// code is a code as the table has it.
+func (f *Flows) code(code authdb.Secret) authdb.Secret {
+	if f.HashCodes {
+		return betterauth.HashedIdentifier(code)
+	}
+	return code
+}
+
+// CodeParams are a guess at a code, and who sends it.
+type CodeParams struct {
+	Email  string
+	Code   authdb.Secret
+	Name   string // of the user, where nobody has the address yet; at most 255 characters
+	Client Client
+}
+
+// SignInByCode signs in who has an address by a code of SendCode or of the server, as /sign-in/email-otp does, in two
+// round trips. It proves the address: see [Flows.SignInByLink]. It returns [ErrInvalidCode],
+// [authdb.ErrTooManyAttempts] after three guesses, [ErrSignUpDisabled], [authdb.ErrBanned] or
+// [authdb.ErrInvalidInput]. A second factor is not asked for, as there. It is not for a store in a transaction, which
+// would forget the guess: [authdb.ErrInTransaction].
+func (f *Flows) SignInByCode(ctx context.Context, p CodeParams) (SignedIn, error) {
+	const op = "signin.SignInByCode"
+	email, malformed := address("email", p.Email)
+	if err := bridge.Check(op, append(p.Client.faults(), malformed, bridge.Text("name", p.Name, 255))...); err != nil {
+		return SignedIn{}, err
+	}
+	err := f.Store.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{
+		Identifier: f.stored(f.version().EmailOTP(betterauth.OTPSignIn, email)), Code: f.code(p.Code),
+	})
+	if errors.Is(err, authdb.ErrNotFound) || errors.Is(err, authdb.ErrWrongCode) ||
+		errors.Is(err, authdb.ErrInvalidInput) {
+		return SignedIn{}, fail(op, ErrInvalidCode)
+	}
+	if err != nil {
+		return SignedIn{}, err
+	}
+	return f.prove(ctx, op, email, p.Name, p.Client)
+}
+
+// link is the value of a link's verification, which 1.7 reads strictly.
+type link struct {
+	Type  string `json:"type,omitempty"`
+	Email string `json:"email"`
+	Name  string `json:"name,omitempty"`
+}
+
+const magicLink = "magic-link"
+
+// LinkParams are for whom a link is.
+type LinkParams struct {
+	Email string
+	Name  string // of the user, where nobody has the address yet; at most 255 characters
+}
+
+// SendLink sends a MailLink by which the address signs in, as /sign-in/magic-link does, in one round trip, whether
+// somebody has the address or not. It returns [authdb.ErrInvalidInput], or the error of Send.
+func (f *Flows) SendLink(ctx context.Context, p LinkParams) error {
+	const op = "signin.SendLink"
+	email, malformed := address("email", p.Email)
+	if err := bridge.Check(op, malformed, bridge.Text("name", p.Name, 255), needs("send", f.Send != nil)); err != nil {
+		return err
+	}
+	token, value := authdb.Secret(f.repo().NewToken(32)), link{Email: email, Name: p.Name}
+	if f.isTyped() {
+		value.Type = magicLink
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Store.Verifications.Create(ctx, authdb.CreateVerificationParams{
+		Identifier: f.link(token), Value: authdb.Secret(text), ExpiresAt: f.repo().Now().Add(LinkLifetime),
+	}); err != nil {
+		return err
+	}
+	return f.Send(ctx, Mail{Kind: MailLink, To: email, Token: token})
+}
+
+// isTyped reports whether the verification of a link says that it is one, since 1.7.7.
+func (f *Flows) isTyped() bool { return f.version().MagicLink("") != "" }
+
+// link is the identifier of a link as the table has it.
+func (f *Flows) link(token authdb.Secret) authdb.Secret {
+	if f.HashLinks {
+		token = betterauth.HashedIdentifier(token)
+	}
+	return f.stored(f.version().MagicLink(string(token)))
+}
+
+// SignInByLinkParams are what came of a MailLink, and who follows it.
+type SignInByLinkParams struct {
+	Token  authdb.Secret
+	Client Client
+}
+
+// SignInByLink signs in who has an address by a link of SendLink or of the server, as /magic-link/verify does, in two
+// round trips. It returns [ErrInvalidToken], [ErrSignUpDisabled] or [authdb.ErrBanned]. A second factor is not asked
+// for, as there.
+//
+// It proves the address. If that was not proved before, whoever made the accounts and sessions of the user had not
+// proved it either, and they go: from 1.7 on all, in 1.6 the password and the sessions, before nothing. So does
+// SignInByCode. If nobody has the address, a user is made, unless DisableSignUp is set. A ban refuses the session; the
+// address is proved all the same.
+func (f *Flows) SignInByLink(ctx context.Context, p SignInByLinkParams) (SignedIn, error) {
+	const op = "signin.SignInByLink"
+	if err := bridge.Check(op, p.Client.faults()...); err != nil {
+		return SignedIn{}, err
+	}
+	// Before 1.7.7 the token is an identifier like those of all else that is verified.
+	if strings.Trim(string(p.Token), letters) != "" {
+		return SignedIn{}, fail(op, ErrInvalidToken)
+	}
+	row, err := f.Store.Verifications.Consume(ctx, f.link(p.Token))
+	if err != nil {
+		return SignedIn{}, stale(op, err)
+	}
+	var value link
+	err = json.Unmarshal([]byte(row.Value), &value)
+	email, malformed := address("email", value.Email)
+	if err != nil || malformed.Reason != "" || f.isTyped() && value.Type != magicLink {
+		return SignedIn{}, fail(op, ErrInvalidToken)
+	}
+	return f.prove(ctx, op, email, value.Name, p.Client)
+}
+
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+// prove signs in who has proved an address.
+func (f *Flows) prove(ctx context.Context, op, email, name string, c Client) (SignedIn, error) {
+	user, in, err := f.repo().SignInProved(ctx, op, dbgen.SignInProvedParams{
+		Email: email, Name: name, SignUp: !f.DisableSignUp, RevokeAccounts: !f.before(7), RevokePassword: !f.before(6),
+		IPAddress: &c.IPAddress, UserAgent: &c.UserAgent,
+	})
+	if err = bridge.Error(op, err, refusals); err != nil {
+		return SignedIn{}, err
+	}
+	return SignedIn{User: authdb.User(user), Session: authdb.Session(in.Session), Ended: secrets(in.Ended)}, nil
+}

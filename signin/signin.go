@@ -1,0 +1,201 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/betterauth"
+	"github.com/zerostarter/authdb/internal/bridge"
+	"github.com/zerostarter/authdb/internal/repo"
+)
+
+// What a flow refuses, beside [authdb.ErrBanned], [authdb.ErrEmailNotVerified], [authdb.ErrEmailTaken],
+// [authdb.ErrTooManyAttempts], [authdb.ErrInvalidInput] and the errors of [betterauth.Hasher].
+var (
+	// ErrInvalidCredentials: nobody has the address, or not that password, or none.
+	ErrInvalidCredentials = errors.New("invalid e-mail or password")
+	// ErrSecondFactor: the password is right, and a second factor is wanted. It comes with a [SecondFactorError].
+	ErrSecondFactor = errors.New("second factor needed")
+	// ErrInvalidToken: a token is unknown, used up or expired, or says what is no longer so.
+	ErrInvalidToken = errors.New("invalid token")
+	// ErrInvalidCode: a code is another, which counts as a guess, or unknown, used up or expired.
+	ErrInvalidCode = errors.New("invalid code")
+	// ErrSignUpDisabled: nobody has the address, and [Flows.DisableSignUp] is set.
+	ErrSignUpDisabled = errors.New("sign-up disabled")
+	// ErrNoPassword: the user has none to change.
+	ErrNoPassword = errors.New("no password")
+)
+
+// refusals are what the verdicts of this package's statements mean.
+var refusals = map[repo.RefusalError]error{
+	"wrong password": ErrInvalidCredentials, "invalid token": ErrInvalidToken, "nobody": ErrSignUpDisabled,
+}
+
+// SecondFactorError is an [ErrSecondFactor] with what the web application goes on with: give the browser
+// [betterauth.Cookies.SecondFactorCookie] of the two, and [betterauth.Cookies.DontRememberCookie] where the user is not
+// to be remembered, and lead it to where that asks for the factor. The server then makes the session.
+type SecondFactorError struct {
+	UserID    string
+	Challenge authdb.Secret
+	Lifetime  time.Duration
+}
+
+func (e *SecondFactorError) Error() string {
+	return "authdb: signin.Password: " + ErrSecondFactor.Error()
+}
+
+// Unwrap returns [ErrSecondFactor].
+func (e *SecondFactorError) Unwrap() error { return ErrSecondFactor }
+
+// Flows are sign-in and its like as a Better Auth server does them, on the same rows. Its fields are the server's
+// options; they have to agree. It is safe for concurrent use, and must not be changed after its first use.
+type Flows struct {
+	Store   *authdb.Store
+	Cookies *betterauth.Cookies // of the server's secret; it signs mail tokens and trusted devices
+	Hasher  *betterauth.Hasher  // nil: one with Better Auth's limits, for all such Flows of the program
+	// Version is the server's, which goes by it in what an address proves, in codes and links, and in the errors of a
+	// sign-up. Zero: 1.7.25.
+	Version betterauth.Version
+	// Send sends a mail, outside of any transaction. It is what takes time that tells who has an account: let it queue.
+	Send func(ctx context.Context, m Mail) error
+
+	RequireEmailVerification bool // emailAndPassword.requireEmailVerification
+	DisableAutoSignIn        bool // emailAndPassword.autoSignIn is false
+	RevokeSessionsOnReset    bool // emailAndPassword.revokeSessionsOnPasswordReset
+	SendOnSignIn             bool // emailVerification.sendOnSignIn
+	SendOnSignUp             bool // emailVerification.sendOnSignUp; RequireEmailVerification does, too
+	UpdateUnverifiedEmail    bool // user.changeEmail.updateEmailWithoutVerification
+	ConfirmEmailChange       bool // user.changeEmail.sendChangeEmailConfirmation is there
+	DisableSignUp            bool // disableSignUp of the plugins magic-link and email-otp
+	HashIdentifiers          bool // verification.storeIdentifier is "hashed"
+	HashCodes                bool // storeOTP of email-otp is "hashed"
+	HashLinks                bool // storeToken of magic-link is "hashed"
+
+	// TrustedProxies are advanced.ipAddress.trustedProxies, since 1.6.
+	TrustedProxies []netip.Prefix
+}
+
+// MailKind is what a mail is for.
+type MailKind string
+
+// The kinds of [Mail].
+const (
+	MailVerification MailKind = "verification" // a token for VerifyEmail or the server's /verify-email
+	MailChange       MailKind = "change"       // the same, to the address that the user is about to leave
+	MailReset        MailKind = "reset"        // a token for ResetPassword or the server's /reset-password
+	MailCode         MailKind = "code"         // a code for SignInByCode or the server's /sign-in/email-otp
+	MailLink         MailKind = "link"         // a token for SignInByLink or the server's /magic-link/verify
+)
+
+// Mail is what to send to whom.
+type Mail struct {
+	Kind   MailKind
+	To     string
+	UserID string // empty: it is nobody's address yet, or, of a link, not looked at
+	Token  authdb.Secret
+	NewTo  string // of a MailChange, the address that the user wants
+}
+
+// Client is what a session says of who signs in.
+type Client struct {
+	IPAddress string // as ClientIP returns it; empty if not known; at most 255 characters
+	UserAgent string // as sent; empty if not known; at most 16,384 characters
+}
+
+func (c Client) faults() []bridge.Fault {
+	return []bridge.Fault{
+		bridge.Text("ip_address", c.IPAddress, 255), bridge.Text("user_agent", c.UserAgent, 16<<10),
+	}
+}
+
+// SignedIn is who has signed in, and by which session.
+type SignedIn struct {
+	User    authdb.User
+	Session authdb.Session
+	// Device is the value for betterauth.Cookies.TrustedDeviceCookie; empty where none stood for a second factor.
+	Device authdb.Secret
+	// Ended are the tokens of sessions that ended, in order: what a cache has to forget.
+	Ended []authdb.Secret
+}
+
+// Lifetimes are Better Auth's, unless its options say otherwise.
+const (
+	ResetLifetime  = time.Hour
+	CodeLifetime   = 5 * time.Minute
+	LinkLifetime   = 5 * time.Minute
+	DeviceLifetime = 30 * 24 * time.Hour // of a trusted device
+	BriefLifetime  = 24 * time.Hour      // of a session without "remember me"
+)
+
+// isAddress is the form of an address as the server has it (zod 4.6.7: v4/core/regexes.js). It holds no letters but
+// those of ASCII.
+var isAddress = regexp.MustCompile(
+	`^(?:[A-Za-z0-9_'+\-]+\.)*[A-Za-z0-9_'+\-]*[A-Za-z0-9_+-]@(?:[A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$`).MatchString
+
+// maxAddress is what an index takes.
+const maxAddress = 2048
+
+// address checks an address and returns it as it is stored.
+func address(field, s string) (string, bridge.Fault) {
+	f := bridge.Required(field, s, maxAddress)
+	if f.Reason == "" && !isAddress(s) {
+		f = bridge.Fault{Field: field, Reason: "malformed"}
+	}
+	return strings.ToLower(s), f
+}
+
+func (f *Flows) repo() *repo.Repo { return bridge.Repo(f.Store) }
+
+var defaultHasher betterauth.Hasher
+
+func (f *Flows) hasher() *betterauth.Hasher {
+	if f.Hasher != nil {
+		return f.Hasher
+	}
+	return &defaultHasher
+}
+
+// before reports whether the server is of a version before 1.minor.
+func (f *Flows) before(minor int) bool { return f.version()[0] == 1 && f.version()[1] < minor }
+
+func (f *Flows) version() betterauth.Version {
+	if f.Version == (betterauth.Version{}) {
+		return betterauth.Version{1, 7, 25}
+	}
+	return f.Version
+}
+
+// stored is an identifier as the table has it.
+func (f *Flows) stored(identifier authdb.Secret) authdb.Secret {
+	if f.HashIdentifiers {
+		return betterauth.HashedIdentifier(identifier)
+	}
+	return identifier
+}
+
+// needs checks that a field is set.
+func needs(field string, isSet bool) bridge.Fault {
+	if !isSet {
+		return bridge.Fault{Field: field, Reason: "nil"}
+	}
+	return bridge.Fault{}
+}
+
+// fail returns one of this package's errors.
+func fail(op string, kind error) error {
+	return bridge.Error(op, repo.RefusalError("failed"), map[repo.RefusalError]error{"failed": kind})
+}
+
+// secrets are texts as what they are.
+func secrets(texts []string) []authdb.Secret {
+	all := make([]authdb.Secret, len(texts))
+	for i, text := range texts {
+		all[i] = authdb.Secret(text)
+	}
+	return all
+}
