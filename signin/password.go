@@ -190,7 +190,10 @@ func (f *Flows) signUp(
 	row, session, err := f.repo().SignUp(ctx, op, user, account, dbgen.CreateSessionParams{
 		IPAddress: &p.Client.IPAddress, UserAgent: &p.Client.UserAgent,
 	}, f.lifetime(p.DontRememberMe))
-	return SignedUp{authdb.User(row), new(authdb.Session(session))}, bridge.Error(op, err, nil)
+	if err != nil { // the user's row came back before the account was refused
+		return SignedUp{}, bridge.Error(op, err, nil)
+	}
+	return SignedUp{authdb.User(row), new(authdb.Session(session))}, nil
 }
 
 // RequestPasswordReset sends a MailReset, as /request-password-reset does, in one round trip. It does nothing where

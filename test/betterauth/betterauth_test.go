@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ var summary = struct {
 	control string
 	suite   string
 	keys    []string
+	signIn  []string
 }{lines: map[string]string{}}
 
 func TestMain(m *testing.M) {
@@ -35,7 +37,8 @@ func TestMain(m *testing.M) {
 			fmt.Println(line)
 		}
 	}
-	for _, line := range append(summary.keys, summary.control, summary.suite) {
+	slices.Sort(summary.signIn)
+	for _, line := range append(slices.Concat(summary.keys, summary.signIn), summary.control, summary.suite) {
 		if line != "" {
 			fmt.Println(line)
 		}

@@ -2,8 +2,14 @@
 // PG variables name, with the secret of SECRET. It prints its version and its address, and ends with its input.
 //
 // There are two servers on the same rows: /api/auth, and /api/limited with room for three members in an organization and
+<<<<<<< HEAD
 // two in a team; with API_KEYS, /api/keyed has the plugin of API keys. /test/… is what Better Auth offers to its own
 // process alone.
+=======
+// two in a team. Where the schema has the tables of plugins, there are three more with those: /api/plugged, /api/strict,
+// which wants addresses proved, and /api/quiet, which signs nobody in that signs up. /test/… is what Better Auth offers
+// to its own process alone.
+>>>>>>> 7d2c523 (test/betterauth: package signin beside servers with the plugins)
 import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { drizzle } from "drizzle-orm/node-postgres"
@@ -17,6 +23,7 @@ const load = (path) => import(`better-auth-${version}${path}`)
 const [{ betterAuth }, { organization }, { drizzleAdapter }, { toNodeHandler }] = await Promise.all(
   ["", "/plugins/organization", "/adapters/drizzle", "/node"].map(load),
 )
+const { admin, twoFactor, magicLink, emailOTP } = await load("/plugins")
 
 const keyed = process.env.API_KEYS && (await (await import("./apikeys/plugin.mjs")).apiKeys(version))
 
@@ -28,6 +35,42 @@ pool.on("connect", (client) => {
   client.query = (...args) => (statements++, query.apply(client, args))
 })
 const resets = new Map()
+const mails = []
+const mail = (kind, to, token) => void mails.push({ kind, to, token })
+
+function plugged(base, basePath, emailAndPassword) {
+  return betterAuth({
+    baseURL: base,
+    basePath,
+    secret: process.env.SECRET,
+    database: drizzleAdapter(db, { provider: "pg", schema }),
+    emailAndPassword: {
+      enabled: true,
+      sendResetPassword: async ({ user, token }) => mail("reset", user.email, token),
+      ...emailAndPassword,
+    },
+    emailVerification: {
+      sendOnSignIn: true,
+      sendVerificationEmail: async ({ user, token }) => mail("verification", user.email, token),
+    },
+    user: {
+      changeEmail: {
+        enabled: true,
+        sendChangeEmailConfirmation: async ({ user, token }) => mail("change", user.email, token),
+        sendChangeEmailVerification: async ({ user, token }) => mail("change", user.email, token),
+      },
+    },
+    plugins: [
+      organization({ teams: { enabled: true } }),
+      admin(),
+      twoFactor({}),
+      magicLink({ sendMagicLink: async ({ email, token }) => mail("link", email, token) }),
+      emailOTP({ sendVerificationOTP: async ({ email, otp }) => mail("code", email, otp) }),
+    ],
+    rateLimit: { enabled: false },
+    telemetry: { enabled: false },
+  })
+}
 
 function serve(base, basePath, limits, teamLimits, more = [], tables = {}) {
   return betterAuth({
@@ -57,8 +100,18 @@ server.listen(0, "127.0.0.1", () => {
   const auth = serve(base, "/api/auth", {}, {})
   const limited = serve(base, "/api/limited", { membershipLimit: 3 }, { maximumMembersPerTeam: 2 })
   const handlers = { auth: toNodeHandler(auth), limited: toNodeHandler(limited) }
+<<<<<<< HEAD
   const keys = keyed && serve(base, "/api/keyed", {}, {}, [keyed.plugin], { apikey: keyed.apikey })
   if (keys) handlers.keyed = toNodeHandler(keys)
+=======
+  if (schema.twoFactor) {
+    handlers.plugged = toNodeHandler(plugged(base, "/api/plugged", {}))
+    handlers.strict = toNodeHandler(
+      plugged(base, "/api/strict", { requireEmailVerification: true, revokeSessionsOnPasswordReset: true }),
+    )
+    handlers.quiet = toNodeHandler(plugged(base, "/api/quiet", { autoSignIn: false }))
+  }
+>>>>>>> 7d2c523 (test/betterauth: package signin beside servers with the plugins)
 
   server.on("request", async (request, response) => {
     const [, area, name] = new URL(request.url, base).pathname.split("/")
@@ -68,6 +121,8 @@ server.listen(0, "127.0.0.1", () => {
       for await (const chunk of request) chunks.push(chunk)
       const body = JSON.parse(Buffer.concat(chunks).toString() || "{}")
       switch (name) {
+        case "mails":
+          return json(response, 200, mails.splice(0))
         case "reset-token":
           return json(response, 200, resets.get(body.email))
         case "add-member":
