@@ -274,7 +274,7 @@ type ChangePasswordParams struct {
 // errors of [betterauth.Hasher].
 func (f *Flows) ChangePassword(ctx context.Context, p ChangePasswordParams) (SignedIn, error) {
 	const op = "signin.ChangePassword"
-	if err := bridge.Check(op, append(p.Client.faults(), bridge.ID("user_id", p.UserID))...); err != nil {
+	if err := bridge.Check(op, append(p.Client.faults(), bridge.Key("user_id", p.UserID))...); err != nil {
 		return SignedIn{}, err
 	}
 	row, err := repo.Read(ctx, f.repo(), op, (*repo.Queries).GetPassword, dbgen.GetPasswordParams{

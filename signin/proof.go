@@ -148,7 +148,7 @@ func (f *Flows) RequestEmailChange(ctx context.Context, p RequestEmailChangePara
 	if malformed.Reason == "" {
 		malformed = bridge.Text("new_email", email, 254)
 	}
-	if err := bridge.Check(op, bridge.ID("user_id", p.UserID), malformed, needs("send", f.Send != nil)); err != nil {
+	if err := bridge.Check(op, bridge.Key("user_id", p.UserID), malformed, needs("send", f.Send != nil)); err != nil {
 		return err
 	}
 	row, err := repo.Read(ctx, f.repo(), op, (*repo.Queries).GetUserToChange, dbgen.GetUserToChangeParams{

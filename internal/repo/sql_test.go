@@ -256,7 +256,10 @@ func TestLocks(t *testing.T) {
 		case skipsLocked[q.name] != "":
 		case slices.Contains([]string{"ConsumeCode", "ConsumeVerification", "CreateInvitation", "CreateTeamMembers"}, q.name):
 			// reads a row that may have been made since the lock under one of its own
-		case slices.Contains([]string{"CreateSession", "CreateSessions", "VerifyAPIKey"}, q.name): // decides by what it locks
+		case slices.Contains([]string{
+			"CreateSession", "CreateSessions", "SignInByPassword", "ResetPassword", "ChangePassword",
+			"VerifyAPIKey",
+		}, q.name): // decides by what it locks
 		default:
 			// A row that a decision rests on stays as it is, for the decision's transaction.
 			rest := q.sql
