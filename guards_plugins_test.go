@@ -38,8 +38,12 @@ func withPlugins(all []scenario) []scenario {
 			}
 		}
 	}
+<<<<<<< HEAD
 	return slices.Concat(all, platformScenarios(), banScenarios(), adminScenarios(), actorScenarios(),
 		apiKeyScenarios(), verifyScenarios())
+=======
+	return slices.Concat(all, platformScenarios(), banScenarios(), adminScenarios(), actorScenarios(), signInScenarios())
+>>>>>>> 001c26a (signin: scenarios of its guards, docs)
 }
 
 // platformScenarios are about what the plugins say of who is signed in.

@@ -623,6 +623,7 @@ AuthenticateSessions: member_userId_idx session_token_unique teamMember_userId_i
 AuthenticateSession: member_userId_idx session_token_unique teamMember_teamId_userId_uidx team_pkey user_pkey
 CancelExpiredInvitations: invitation_organizationId_idx
 CancelInvitation: invitation_pkey
+ChangePassword: account_pkey account_userId_idx session_userId_idx user_pkey
 CheckRecipient: user_pkey
 ClearActiveOrganization: member_organizationId_userId_uidx session_userId_idx
 ConsumeCode: verification_identifier_idx
@@ -650,9 +651,13 @@ CreateTeamMembers: member_organizationId_idx teamMember_teamId_idx team_pkey
 CreateUser:
 CreateUsers:
 CreateVerification: verification_identifier_idx
+<<<<<<< HEAD
 DeleteAPIKey: apikey_pkey
 DeleteAPIKeysByOwner: apikey_referenceId_idx
 DeleteAPIKeysOfGone: apikey_referenceId_idx organization_pkey user_pkey
+=======
+CreateVerificationOfUser: user_email_prefix_idx verification_identifier_idx
+>>>>>>> 001c26a (signin: scenarios of its guards, docs)
 DeleteAccount: account_pkey account_userId_idx
 DeleteAccountsByUser: account_userId_idx
 DeleteExpiredMarks: mark_createdAt_idx mark_pkey
@@ -691,9 +696,11 @@ GetMemberByUser: member_userId_idx
 GetMemberWithUser: member_pkey user_pkey
 GetOrganization: organization_pkey
 GetOrganizationBySlug: organization_slug_uidx
+GetPassword: account_pkey account_userId_idx user_pkey
 GetPendingInvitation: invitation_email_idx
 GetSession: session_pkey
 GetSessionByToken: session_token_unique
+GetSignIn: account_pkey account_userId_idx user_email_prefix_idx
 GetTeam: team_pkey
 GetTeamMember: team_member_pkey team_pkey
 GetTeamMemberByUser: teamMember_teamId_userId_uidx team_pkey
@@ -701,6 +708,7 @@ GetTeamMemberWithUser: team_member_pkey team_pkey user_pkey
 GetTeamWithOrganization: organization_pkey team_pkey
 GetUser: user_pkey
 GetUserByEmail: user_email_unique
+GetUserToChange: user_email_prefix_idx user_pkey
 GetVerification: verification_pkey
 GetVerificationByIdentifier: verification_identifier_idx
 GiveUpMark:
@@ -773,6 +781,7 @@ LockUser: user_pkey
 LockUserAccounts: user_pkey
 LockUserAndActor: user_pkey
 LockUserAsIs: user_pkey
+LockUserByEmail: user_email_prefix_idx
 LockVerifications: verification_identifier_idx
 PickAccountsByUsers: account_pkey account_userId_idx
 PickInvitationsByInviters: invitation_inviterId_idx invitation_pkey organization_pkey
@@ -788,6 +797,7 @@ RecountTeamMembers: teamMember_teamId_idx team_organizationId_idx
 RefreshSession: session_token_unique
 RejectInvitation: invitation_pkey user_pkey
 ReserveVerification:
+ResetPassword: account_userId_idx session_userId_idx user_pkey verification_identifier_idx
 RowExists: account_pkey invitation_pkey member_pkey organization_pkey session_pkey team_member_pkey team_pkey user_pkey verification_pkey
 SearchUsers: user_email_prefix_idx user_name_prefix_idx user_pkey
 SetAPIKeyConfig: apikey_pkey
@@ -795,6 +805,8 @@ SetAccountPassword: account_userId_idx
 SetActiveOrganization: member_organizationId_userId_uidx session_token_unique teamMember_teamId_userId_uidx team_pkey
 SetActiveTeam: member_organizationId_userId_uidx session_token_unique teamMember_teamId_userId_uidx team_pkey
 SetUserEmail: invitation_email_idx user_pkey
+SignInByPassword: account_userId_idx user_pkey verification_identifier_idx
+SignInProved: account_userId_idx session_userId_idx user_email_prefix_idx user_pkey
 StopImpersonating: session_pkey session_token_unique
 TakeMark:
 UpdateAPIKey: apikey_pkey

@@ -98,7 +98,7 @@ WITH holder AS (
 ), revoked AS (
     DELETE FROM account
     WHERE user_id = (SELECT unproved.id FROM unproved)
-      AND (@revoke_accounts::boolean OR @revoke_password::boolean AND provider_id = 'credential')
+      AND (@revoke_accounts::boolean OR (@revoke_password::boolean AND provider_id = 'credential'))
 ), ended AS (
     DELETE FROM session
     WHERE user_id = (SELECT unproved.id FROM unproved)

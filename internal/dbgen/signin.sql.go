@@ -454,7 +454,7 @@ WITH holder AS (
 ), revoked AS (
     DELETE FROM account
     WHERE user_id = (SELECT unproved.id FROM unproved)
-      AND ($6::boolean OR $7::boolean AND provider_id = 'credential')
+      AND ($6::boolean OR ($7::boolean AND provider_id = 'credential'))
 ), ended AS (
     DELETE FROM session
     WHERE user_id = (SELECT unproved.id FROM unproved)
