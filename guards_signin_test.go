@@ -2,18 +2,23 @@ package authdb_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/internal/bridge"
 	"github.com/zerostarter/authdb/internal/dbgen"
 	"github.com/zerostarter/authdb/internal/repo"
+	"github.com/zerostarter/authdb/signin"
 )
 
-const (
-	wrongPassword repo.RefusalError = "wrong password"
-	invalidToken  repo.RefusalError = "invalid token"
-)
+// refusedBy makes what a Repo returned the error that package signin returns.
+func refusedBy(err error) error {
+	return bridge.Error("signin", err, map[repo.RefusalError]error{
+		"wrong password": signin.ErrInvalidCredentials, "invalid token": signin.ErrInvalidToken, "nobody": signin.ErrSignUpDisabled,
+	})
+}
 
 // signInScenarios are about package signin, behind its hashes: bob and olga have a password, eve an address that is not
 // proved.
@@ -41,25 +46,25 @@ func signInScenarios() []scenario {
 				ChallengeLifetime: 10 * time.Minute, DeviceLifetime: time.Hour, CountsAttempts: true,
 				Stored: func(identifier string) string { return identifier },
 			})
-			return err
+			return refusedBy(err)
 		}
 	}
 	trusts := func(p *dbgen.SignInByPasswordParams) { p.Device = "dev" }
 	renewed := "\n" + `- verification device` + "\n" + `+ verification new7 expires_at=06-01T13:00:00 identifier=trust-device-token4 value=bob`
 	all := []scenario{
 		{name: "a password signs in", do: signs(nil), changes: made},
-		{name: "a password that is another", do: signs(func(p *dbgen.SignInByPasswordParams) { p.Password = "hash2" }), fails: wrongPassword},
-		{name: "a password of another user", do: signs(func(p *dbgen.SignInByPasswordParams) { p.AccountID = "olga-password" }), fails: wrongPassword},
-		{name: "a password of no account", do: signs(func(p *dbgen.SignInByPasswordParams) { p.AccountID = "none" }), fails: wrongPassword},
-		{name: "a password of nobody", do: signs(func(p *dbgen.SignInByPasswordParams) { p.UserID = "nobody" }), fails: wrongPassword},
+		{name: "a password that is another", do: signs(func(p *dbgen.SignInByPasswordParams) { p.Password = "hash2" }), fails: signin.ErrInvalidCredentials},
+		{name: "a password of another user", do: signs(func(p *dbgen.SignInByPasswordParams) { p.AccountID = "olga-password" }), fails: signin.ErrInvalidCredentials},
+		{name: "a password of no account", do: signs(func(p *dbgen.SignInByPasswordParams) { p.AccountID = "none" }), fails: signin.ErrInvalidCredentials},
+		{name: "a password of nobody", do: signs(func(p *dbgen.SignInByPasswordParams) { p.UserID = "nobody" }), fails: signin.ErrInvalidCredentials},
 		{
 			name: "a password that is changed meanwhile", rival: `UPDATE account SET password = 'new' WHERE id = 'bob-password'`,
-			do: signs(nil), fails: wrongPassword, changes: `~ account bob-password password=new`,
+			do: signs(nil), fails: signin.ErrInvalidCredentials, changes: `~ account bob-password password=new`,
 		},
 		{
 			name:  "an address that must be proved",
 			given: `UPDATE "user" SET email_verified = false WHERE id = 'bob'`,
-			do:    signs(func(p *dbgen.SignInByPasswordParams) { p.VerifiedOnly = true }), fails: repo.RefusalError("not verified"),
+			do:    signs(func(p *dbgen.SignInByPasswordParams) { p.VerifiedOnly = true }), fails: authdb.ErrEmailNotVerified,
 		},
 		{
 			name:  "an address that need not be proved",
@@ -104,11 +109,11 @@ func signInScenarios() []scenario {
 		name, given, changes string
 		fails                error
 	}{
-		{name: "banned", given: banned, fails: repo.RefusalError("banned")},
-		{name: "banned until now", given: `UPDATE "user" SET banned = true, ban_expires = '2026-06-01 12:00' WHERE id = 'bob'`, fails: repo.RefusalError("banned")},
+		{name: "banned", given: banned, fails: authdb.ErrBanned},
+		{name: "banned until now", given: `UPDATE "user" SET banned = true, ban_expires = '2026-06-01 12:00' WHERE id = 'bob'`, fails: authdb.ErrBanned},
 		{name: "banned until just before", given: over, changes: "~ user bob ban_expires=NULL banned=false updated\n" + made},
 		{name: "no longer banned", given: over + `UPDATE "user" SET banned = false WHERE id = 'bob'`, changes: made},
-		{name: "banned, with a second factor", given: banned + factor, fails: repo.RefusalError("banned")},
+		{name: "banned, with a second factor", given: banned + factor, fails: authdb.ErrBanned},
 	} {
 		all = append(all, scenario{name: "a password of who is " + c.name, given: c.given, do: signs(nil), fails: c.fails, changes: c.changes})
 	}
@@ -126,7 +131,7 @@ func proofScenarios() []scenario {
 		signed = ` expires_at=06-08T12:00:00 ip_address= token=token3 user_agent= user_id=`
 		verify = "~ user eve email_verified=true updated\n"
 	)
-	proves := func(email string, edit func(p *dbgen.SignInProvedParams)) operation {
+	proves := func(email string, edit func(p *dbgen.SignInProvedParams), ended ...int) operation {
 		return func(ctx context.Context, s *authdb.Store) error {
 			p := dbgen.SignInProvedParams{
 				Email: email + "@x.io", Name: "New", SignUp: true, RevokeAccounts: true, RevokePassword: true,
@@ -135,8 +140,11 @@ func proofScenarios() []scenario {
 			if edit != nil {
 				edit(&p)
 			}
-			_, _, err := bridge.Repo(s).SignInProved(ctx, "prove", p)
-			return err
+			user, in, err := bridge.Repo(s).SignInProved(ctx, "prove", p)
+			if err != nil {
+				return refusedBy(err)
+			}
+			return returned(fmt.Sprint(user.Email, len(in.Ended)), fmt.Sprint(p.Email, append(ended, 0)[0]), nil)
 		}
 	}
 	older := func(p *dbgen.SignInProvedParams) { p.RevokeAccounts = false }
@@ -145,10 +153,10 @@ func proofScenarios() []scenario {
 	return []scenario{
 		{name: "a proof of who is known", do: proves("bob", nil), changes: `+ session new1` + signed + `bob`},
 		{
-			name: "a proof of who is not", given: squat, do: proves("eve", nil),
+			name: "a proof of who is not", given: squat, do: proves("eve", nil, 1),
 			changes: verify + "- account eve-password\n- account eve-github\n- session eve1\n" + eve,
 		},
-		{name: "a proof as of 1.6", given: squat, do: proves("eve", older), changes: verify + "- account eve-password\n- session eve1\n" + eve},
+		{name: "a proof as of 1.6", given: squat, do: proves("eve", older, 1), changes: verify + "- account eve-password\n- session eve1\n" + eve},
 		{name: "a proof as before 1.6", given: squat, do: proves("eve", oldest), changes: verify + eve},
 		{
 			name: "a proof of nobody's address", do: proves("gus", nil),
@@ -156,19 +164,19 @@ func proofScenarios() []scenario {
 		},
 		{
 			name: "a proof of nobody's address, where nobody may sign up",
-			do:   proves("gus", func(p *dbgen.SignInProvedParams) { p.SignUp = false }), fails: repo.RefusalError("nobody"),
+			do:   proves("gus", func(p *dbgen.SignInProvedParams) { p.SignUp = false }), fails: signin.ErrSignUpDisabled,
 		},
 		{
 			name: "a proof of who is banned", given: squat + `UPDATE "user" SET banned = true WHERE id = 'eve'`, do: proves("eve", nil),
-			fails: repo.RefusalError("banned"), changes: verify + "- account eve-password\n- account eve-github\n- session eve1",
+			fails: authdb.ErrBanned, changes: verify + "- account eve-password\n- account eve-github\n- session eve1",
 		},
 		{
 			name: "a proof of who is banned until now", given: `UPDATE "user" SET banned = true, ban_expires = '2026-06-01 12:00' WHERE id = 'bob'`,
-			do: proves("bob", nil), fails: repo.RefusalError("banned"),
+			do: proves("bob", nil), fails: authdb.ErrBanned,
 		},
 		{
 			name: "a proof of who was banned", given: squat + `UPDATE "user" SET banned = true, ban_expires = '2026-06-01 11:59' WHERE id = 'eve'`,
-			do:      proves("eve", nil),
+			do:      proves("eve", nil, 1),
 			changes: "~ user eve ban_expires=NULL banned=false email_verified=true updated\n- account eve-password\n- account eve-github\n- session eve1\n" + eve,
 		},
 		{
@@ -178,8 +186,56 @@ func proofScenarios() []scenario {
 		{
 			name: "a proof while a squatter signs in", given: squat,
 			rival: `INSERT INTO session (id, token, user_id, expires_at, created_at, updated_at) VALUES ('eve2', 't', 'eve', '2026-07-01', '2026-05-20', '2026-05-30')`,
-			do:    proves("eve", nil), changes: verify + "- account eve-password\n- account eve-github\n- session eve1\n" + eve,
+			do:    proves("eve", nil, 2), changes: verify + "- account eve-password\n- account eve-github\n- session eve1\n" + eve,
 		},
+		{
+			name: "a proof waits for nobody else", rival: `UPDATE "user" SET image = 'i' WHERE id = 'ann'`, skips: true,
+			do: proves("bob", nil), changes: "~ user ann image=i\n" + `+ session new1` + signed + `bob`,
+		},
+		{
+			name: "a proof of who was banned, while a squatter signs in", given: squat + wasBanned + `WHERE id = 'eve'`,
+			run: whileSignedIn("eve", proves("eve", nil, 2)),
+		},
+	}
+}
+
+const wasBanned = `UPDATE "user" SET banned = true, ban_expires = '2026-06-01 11:59' `
+
+// whileSignedIn is an operation that lifts a ban, with a session that another program has made when it does.
+func whileSignedIn(user string, do operation) func(ctx context.Context, s *stage) error {
+	return func(ctx context.Context, s *stage) error {
+		a, err := s.actor(ctx, 0)
+		if err != nil {
+			return err
+		}
+		rival, err := s.actor(ctx, 1)
+		if err != nil {
+			return err
+		}
+		conn, flights := mutatingConn{mutating{a.conn, &s.guard, s.sent, nil}, a.conn}, 0
+		op := a.start(ctx, func(ctx context.Context, _ *authdb.Store) error {
+			return do(ctx, s.store(beforeBatch{conn, func() {
+				if flights++; flights == 2 {
+					if _, err := rival.conn.Exec(ctx, `BEGIN; INSERT INTO session (id, token, user_id, expires_at, created_at, updated_at)
+						VALUES ('late', 'late', '`+user+`', '2026-07-01', '2026-05-20', '2026-05-30')`); err != nil {
+						panic(err)
+					}
+				}
+			}}))
+		})
+		defer func() { _, _ = rival.conn.Exec(ctx, "ROLLBACK") }()
+		if waits, err := op.waits(ctx, rival); err != nil || !waits {
+			return fmt.Errorf("does not wait for the session: %w", errors.Join(err, op.ended()))
+		}
+		if _, err := rival.conn.Exec(ctx, "COMMIT"); err != nil {
+			return err
+		}
+		if err := op.wait(ctx); err != nil {
+			return err
+		}
+		var left int
+		err = s.admin.QueryRow(ctx, `SELECT count(*) FROM session WHERE id = 'late'`).Scan(&left)
+		return returned(left, 0, err)
 	}
 }
 
@@ -198,18 +254,19 @@ func resetScenarios() []scenario {
 				edit(&p)
 			}
 			_, err := bridge.Repo(s).ResetPassword(ctx, "reset", p)
-			return err
+			return refusedBy(err)
 		}
 	}
-	requests := func(email string, value *string, anybody bool) operation {
+	requests := func(email string, value *string, anybody bool, newest string) operation {
 		return func(ctx context.Context, s *authdb.Store) error {
 			user, err := bridge.Repo(s).CreateVerificationOfUser(ctx, "request", dbgen.CreateVerificationOfUserParams{
 				Email: email + "@x.io", Identifier: "code", Value: value, Anybody: anybody,
 			}, time.Hour)
 			if err != nil {
-				return authdb.ErrNotFound
+				return refusedBy(err)
 			}
-			return returned(user.ID, email, nil)
+			v, err := s.Verifications.GetByIdentifier(ctx, "code")
+			return returned(user.ID+v.CreatedAt.Format(" 15:04:05.000 ")+v.ID, email+" "+newest+" new1", err)
 		}
 	}
 	revoke := func(p *dbgen.ResetPasswordParams) { p.RevokeSessions = true }
@@ -220,18 +277,18 @@ func resetScenarios() []scenario {
 			name: "a reset that ends sessions", given: given, do: resets(revoke),
 			changes: used + changed + "- session bob1\n- session bob2\n- session bob3\n- session bob-old",
 		},
-		{name: "a reset that is unknown", do: resets(nil), fails: invalidToken},
-		{name: "a reset that is unknown ends nothing", do: resets(revoke), fails: invalidToken},
+		{name: "a reset that is unknown", do: resets(nil), fails: signin.ErrInvalidToken},
+		{name: "a reset that is unknown ends nothing", do: resets(revoke), fails: signin.ErrInvalidToken},
 		{
 			name: "a reset until now", given: given + `UPDATE verification SET expires_at = '2026-06-01 12:00' WHERE id = 'r1'`,
-			do: resets(nil), fails: invalidToken,
+			do: resets(nil), fails: signin.ErrInvalidToken,
 		},
 		{
-			name: "a reset of another", given: given + `UPDATE verification SET value = 'olga' WHERE id = 'r1'`, do: resets(nil), fails: invalidToken,
+			name: "a reset of another", given: given + `UPDATE verification SET value = 'olga' WHERE id = 'r1'`, do: resets(nil), fails: signin.ErrInvalidToken,
 		},
 		{
 			name: "a reset that another replaced", given: given + `INSERT INTO verification VALUES ('r3', 'reset-1', 'olga', '2026-06-01 12:01', '2026-06-01 11:01', '2026-05-30')`,
-			do: resets(nil), fails: invalidToken,
+			do: resets(nil), fails: signin.ErrInvalidToken,
 		},
 		{
 			name: "the newer of two resets of a moment", given: given + `INSERT INTO verification VALUES ('r0', 'reset-1', 'olga', '2026-06-01 12:01', '2026-06-01 11:00', '2026-05-30')`,
@@ -239,11 +296,11 @@ func resetScenarios() []scenario {
 		},
 		{
 			name: "a reset that is used up meanwhile", given: given, rival: `DELETE FROM verification WHERE id = 'r1'`,
-			do: resets(nil), fails: invalidToken, changes: "- verification r1",
+			do: resets(nil), fails: signin.ErrInvalidToken, changes: "- verification r1",
 		},
 		{
 			name: "a reset of who is gone", given: given + `UPDATE verification SET value = 'gone' WHERE id = 'r1'`,
-			do: resets(func(p *dbgen.ResetPasswordParams) { p.UserID = "gone" }), fails: invalidToken,
+			do: resets(func(p *dbgen.ResetPasswordParams) { p.UserID = "gone" }), fails: signin.ErrInvalidToken,
 		},
 		{
 			name: "a reset of who has no password", given: given + `DELETE FROM account WHERE id = 'bob-password'`, do: resets(nil),
@@ -265,20 +322,22 @@ func resetScenarios() []scenario {
 			changes: used + changed + "- session bob1\n- session bob2\n- session bob3\n- session bob-old",
 		},
 		{
-			name: "a request", do: requests("bob", nil, false),
+			name: "a request", do: requests("bob", nil, false, "12:00:00.000"),
 			changes: `+ verification new1 expires_at=06-01T13:00:00 identifier=code value=bob`,
 		},
-		{name: "a request for nobody", do: requests("gus", nil, false), fails: authdb.ErrNotFound},
+		{name: "a request for nobody", do: requests("gus", nil, false, ""), fails: authdb.ErrNotFound},
 		{
-			name: "a request for anybody", do: requests("gus", new("1:0"), true), fails: authdb.ErrNotFound,
+			name: "a request for anybody", do: requests("gus", new("1:0"), true, ""), fails: authdb.ErrNotFound,
 			changes: `+ verification new1 expires_at=06-01T13:00:00 identifier=code value=1:0`,
 		},
 		{
-			name: "a request for somebody among anybody", do: requests("bob", new("1:0"), true),
+			name: "a request for somebody among anybody", do: requests("bob", new("1:0"), true, "12:00:00.000"),
 			changes: `+ verification new1 expires_at=06-01T13:00:00 identifier=code value=1:0`,
 		},
 		{
-			name: "a request is the newest", given: `UPDATE verification SET created_at = '2026-06-01 12:05' WHERE id = 'code-b'`, do: requests("bob", nil, false),
+			name:    "a request is the newest",
+			do:      requests("bob", nil, false, "12:05:00.001"),
+			given:   `UPDATE verification SET created_at = '2026-06-01 12:05' WHERE id = 'code-b'; UPDATE verification SET created_at = '2027-01-01' WHERE id = 'twin-a'`,
 			changes: `+ verification new1 expires_at=06-01T13:00:00 identifier=code value=bob`,
 		},
 	}
@@ -297,7 +356,7 @@ func changeScenarios() []scenario {
 			}
 			_, err := bridge.Repo(s).ChangePassword(ctx, "change", p, dbgen.SignInByPasswordParams{IPAddress: new(""), UserAgent: new("")},
 				repo.SecondFactor{Stored: func(identifier string) string { return identifier }})
-			return err
+			return refusedBy(err)
 		}
 	}
 	revoke := func(p *dbgen.ChangePasswordParams) { p.RevokeSessions = true }
@@ -308,7 +367,7 @@ func changeScenarios() []scenario {
 				ID: "bob", Email: "rob@x.io", Former: &former, EmailVerified: verified, Now: r.Now(),
 			}, (*repo.Queries).GetUser, "bob")
 			if err != nil {
-				return authdb.ErrNotFound
+				return refusedBy(err)
 			}
 			return returned(user.Email, "rob@x.io", nil)
 		}
@@ -316,23 +375,23 @@ func changeScenarios() []scenario {
 	return []scenario{
 		{name: "a change of a password", do: changes(nil), changes: changed},
 		{name: "a change of a password that ends sessions", do: changes(revoke), changes: changed + ended + made},
-		{name: "a change of another password", do: changes(func(p *dbgen.ChangePasswordParams) { p.Current, p.RevokeSessions = "hash2", true }), fails: wrongPassword},
-		{name: "a change of no account", do: changes(func(p *dbgen.ChangePasswordParams) { p.AccountID = "none" }), fails: wrongPassword},
-		{name: "a change of another's account", do: changes(func(p *dbgen.ChangePasswordParams) { p.AccountID = "olga-password" }), fails: wrongPassword},
+		{name: "a change of another password", do: changes(func(p *dbgen.ChangePasswordParams) { p.Current, p.RevokeSessions = "hash2", true }), fails: signin.ErrInvalidCredentials},
+		{name: "a change of no account", do: changes(func(p *dbgen.ChangePasswordParams) { p.AccountID = "none" }), fails: signin.ErrInvalidCredentials},
+		{name: "a change of another's account", do: changes(func(p *dbgen.ChangePasswordParams) { p.AccountID = "olga-password" }), fails: signin.ErrInvalidCredentials},
 		{
 			name: "a password that is changed twice", rival: `UPDATE account SET password = 'newer' WHERE id = 'bob-password'`,
-			do: changes(revoke), fails: wrongPassword, changes: `~ account bob-password password=newer`,
+			do: changes(revoke), fails: signin.ErrInvalidCredentials, changes: `~ account bob-password password=newer`,
 		},
 		{
 			name:  "a change of a password while somebody signs in",
 			rival: `INSERT INTO session (id, token, user_id, expires_at, created_at, updated_at) VALUES ('bob4', 't', 'bob', '2026-07-01', '2026-05-20', '2026-05-30')`,
 			do:    changes(revoke), changes: changed + ended + made,
 		},
-		{name: "a change of who is banned", given: `UPDATE "user" SET banned = true WHERE id = 'bob'`, do: changes(revoke), fails: repo.RefusalError("banned")},
+		{name: "a change of who is banned", given: `UPDATE "user" SET banned = true WHERE id = 'bob'`, do: changes(revoke), fails: authdb.ErrBanned},
 		{name: "a change without a session of who is banned", given: `UPDATE "user" SET banned = true WHERE id = 'bob'`, do: changes(nil), changes: changed},
 		{
 			name: "a change of who is banned until now", given: `UPDATE "user" SET banned = true, ban_expires = '2026-06-01 12:00' WHERE id = 'bob'`,
-			do: changes(revoke), fails: repo.RefusalError("banned"),
+			do: changes(revoke), fails: authdb.ErrBanned,
 		},
 		{
 			name: "a change of who was banned", given: `UPDATE "user" SET banned = true, ban_expires = '2026-06-01 11:59' WHERE id = 'bob'`,
@@ -341,6 +400,10 @@ func changeScenarios() []scenario {
 		{
 			name: "a change of who is no longer banned", given: `UPDATE "user" SET banned = false, ban_expires = '2026-06-01 11:59' WHERE id = 'bob'`,
 			do: changes(revoke), changes: changed + ended + made,
+		},
+		{
+			name: "a change of who was banned, while somebody signs in", given: wasBanned + `WHERE id = 'bob'`,
+			run: whileSignedIn("bob", changes(revoke)),
 		},
 		{name: "a change of an address", do: moves("bob@x.io", nil), changes: `~ user bob email=rob@x.io updated`},
 		{name: "a change of a former address", do: moves("rob@x.io", nil), fails: authdb.ErrNotFound},

@@ -119,7 +119,7 @@ type SignedIn struct {
 	Session authdb.Session
 	// Device is the value for betterauth.Cookies.TrustedDeviceCookie; empty where none stood for a second factor.
 	Device authdb.Secret
-	// Ended are the tokens of sessions that ended, in order: what a cache has to forget.
+	// Ended are the tokens of sessions that ended, in no order: what a cache has to forget.
 	Ended []authdb.Secret
 }
 

@@ -40,13 +40,13 @@ WITH holder AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM credential) THEN 'wrong password'
         WHEN @verified_only::boolean AND NOT (SELECT email_verified FROM holder) THEN 'not verified'
-        WHEN (SELECT held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < @now::timestamp FROM holder)
+        WHEN EXISTS (
+            SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < @now::timestamp)
             THEN 'ban over'
-        WHEN (SELECT held ->> 'banned'::text = 'true' FROM holder) THEN 'banned'
-        WHEN (SELECT held ->> 'two_factor_enabled'::text = 'true' FROM holder) AND NOT @trusted::boolean
-            AND NOT EXISTS (SELECT 1 FROM trusted) THEN 'second factor'
-        WHEN (SELECT held ->> 'two_factor_enabled'::text = 'true' FROM holder) THEN 'trusted'
-        ELSE ''
+        WHEN EXISTS (SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true') THEN 'banned'
+        WHEN NOT EXISTS (SELECT 1 FROM holder WHERE held ->> 'two_factor_enabled'::text = 'true') THEN ''
+        WHEN @trusted::boolean OR EXISTS (SELECT 1 FROM trusted) THEN 'trusted'
+        ELSE 'second factor'
     END::text AS outcome
 ), challenged AS (
     INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
@@ -55,8 +55,7 @@ WITH holder AS (
     WHERE (SELECT outcome FROM verdict) = 'second factor'
 ), forgotten AS (
     DELETE FROM verification
-    WHERE identifier = @device::text AND EXISTS (SELECT 1 FROM trusted)
-      AND (SELECT outcome FROM verdict) = 'trusted'
+    WHERE identifier = @device::text AND (SELECT outcome FROM verdict) = 'trusted'
     RETURNING id
 ), renewed AS (
     INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
@@ -88,9 +87,10 @@ WITH holder AS (
     SELECT CASE
         WHEN EXISTS (SELECT 1 FROM newcomer) THEN ''
         WHEN NOT EXISTS (SELECT 1 FROM holder) THEN 'nobody'
-        WHEN (SELECT held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < @now::timestamp FROM holder)
+        WHEN EXISTS (
+            SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < @now::timestamp)
             THEN 'ban over'
-        WHEN (SELECT held ->> 'banned'::text = 'true' FROM holder) THEN 'banned'
+        WHEN EXISTS (SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true') THEN 'banned'
         ELSE ''
     END::text AS outcome
 ), unproved AS (
@@ -115,7 +115,7 @@ WITH holder AS (
     RETURNING *
 )
 SELECT verdict.outcome, coalesce((SELECT holder.id FROM holder), '')::text AS holder_id,
-    ARRAY(SELECT ended.token FROM ended ORDER BY ended.token)::text[] AS ended, created.*
+    ARRAY(SELECT ended.token FROM ended)::text[] AS ended, created.*
 FROM verdict LEFT JOIN created ON true;
 
 -- name: CreateVerificationOfUser :one
@@ -169,7 +169,7 @@ WITH newest AS (
       AND (SELECT outcome FROM verdict) = ''
     RETURNING token
 )
-SELECT verdict.outcome, ARRAY(SELECT ended.token FROM ended ORDER BY ended.token)::text[] AS ended FROM verdict;
+SELECT verdict.outcome, ARRAY(SELECT ended.token FROM ended)::text[] AS ended FROM verdict;
 
 -- name: ChangePassword :one
 -- From the one that was shown, if it is still that. Where the sessions end, another is made, so a ban counts. The user is
@@ -182,9 +182,10 @@ WITH target AS (
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'wrong password'
-        WHEN (SELECT held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < @now::timestamp FROM holder)
+        WHEN EXISTS (
+            SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < @now::timestamp)
             THEN 'ban over'
-        WHEN (SELECT held ->> 'banned'::text = 'true' FROM holder) THEN 'banned'
+        WHEN EXISTS (SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true') THEN 'banned'
         ELSE ''
     END::text AS outcome
 ), changed AS (
@@ -197,7 +198,7 @@ WITH target AS (
       AND (SELECT outcome FROM verdict) = ''
     RETURNING token
 )
-SELECT verdict.outcome, ARRAY(SELECT ended.token FROM ended ORDER BY ended.token)::text[] AS ended FROM verdict;
+SELECT verdict.outcome, ARRAY(SELECT ended.token FROM ended)::text[] AS ended FROM verdict;
 
 -- name: GetUserToChange :one
 SELECT sqlc.embed(u), EXISTS (SELECT 1 FROM "user" o WHERE o.email = @email) AS taken

@@ -19,9 +19,10 @@ WITH target AS (
 ), verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM target) THEN 'wrong password'
-        WHEN (SELECT held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < $5::timestamp FROM holder)
+        WHEN EXISTS (
+            SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < $5::timestamp)
             THEN 'ban over'
-        WHEN (SELECT held ->> 'banned'::text = 'true' FROM holder) THEN 'banned'
+        WHEN EXISTS (SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true') THEN 'banned'
         ELSE ''
     END::text AS outcome
 ), changed AS (
@@ -34,7 +35,7 @@ WITH target AS (
       AND (SELECT outcome FROM verdict) = ''
     RETURNING token
 )
-SELECT verdict.outcome, ARRAY(SELECT ended.token FROM ended ORDER BY ended.token)::text[] AS ended FROM verdict
+SELECT verdict.outcome, ARRAY(SELECT ended.token FROM ended)::text[] AS ended FROM verdict
 `
 
 type ChangePasswordParams struct {
@@ -273,7 +274,7 @@ WITH newest AS (
       AND (SELECT outcome FROM verdict) = ''
     RETURNING token
 )
-SELECT verdict.outcome, ARRAY(SELECT ended.token FROM ended ORDER BY ended.token)::text[] AS ended FROM verdict
+SELECT verdict.outcome, ARRAY(SELECT ended.token FROM ended)::text[] AS ended FROM verdict
 `
 
 type ResetPasswordParams struct {
@@ -323,13 +324,13 @@ WITH holder AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM credential) THEN 'wrong password'
         WHEN $6::boolean AND NOT (SELECT email_verified FROM holder) THEN 'not verified'
-        WHEN (SELECT held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < $5::timestamp FROM holder)
+        WHEN EXISTS (
+            SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < $5::timestamp)
             THEN 'ban over'
-        WHEN (SELECT held ->> 'banned'::text = 'true' FROM holder) THEN 'banned'
-        WHEN (SELECT held ->> 'two_factor_enabled'::text = 'true' FROM holder) AND NOT $7::boolean
-            AND NOT EXISTS (SELECT 1 FROM trusted) THEN 'second factor'
-        WHEN (SELECT held ->> 'two_factor_enabled'::text = 'true' FROM holder) THEN 'trusted'
-        ELSE ''
+        WHEN EXISTS (SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true') THEN 'banned'
+        WHEN NOT EXISTS (SELECT 1 FROM holder WHERE held ->> 'two_factor_enabled'::text = 'true') THEN ''
+        WHEN $7::boolean OR EXISTS (SELECT 1 FROM trusted) THEN 'trusted'
+        ELSE 'second factor'
     END::text AS outcome
 ), challenged AS (
     INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
@@ -338,8 +339,7 @@ WITH holder AS (
     WHERE (SELECT outcome FROM verdict) = 'second factor'
 ), forgotten AS (
     DELETE FROM verification
-    WHERE identifier = $4::text AND EXISTS (SELECT 1 FROM trusted)
-      AND (SELECT outcome FROM verdict) = 'trusted'
+    WHERE identifier = $4::text AND (SELECT outcome FROM verdict) = 'trusted'
     RETURNING id
 ), renewed AS (
     INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
@@ -444,9 +444,10 @@ WITH holder AS (
     SELECT CASE
         WHEN EXISTS (SELECT 1 FROM newcomer) THEN ''
         WHEN NOT EXISTS (SELECT 1 FROM holder) THEN 'nobody'
-        WHEN (SELECT held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < $4::timestamp FROM holder)
+        WHEN EXISTS (
+            SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < $4::timestamp)
             THEN 'ban over'
-        WHEN (SELECT held ->> 'banned'::text = 'true' FROM holder) THEN 'banned'
+        WHEN EXISTS (SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true') THEN 'banned'
         ELSE ''
     END::text AS outcome
 ), unproved AS (
@@ -471,7 +472,7 @@ WITH holder AS (
     RETURNING id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id
 )
 SELECT verdict.outcome, coalesce((SELECT holder.id FROM holder), '')::text AS holder_id,
-    ARRAY(SELECT ended.token FROM ended ORDER BY ended.token)::text[] AS ended, created.id, created.expires_at, created.token, created.created_at, created.updated_at, created.ip_address, created.user_agent, created.user_id, created.active_organization_id, created.active_team_id
+    ARRAY(SELECT ended.token FROM ended)::text[] AS ended, created.id, created.expires_at, created.token, created.created_at, created.updated_at, created.ip_address, created.user_agent, created.user_id, created.active_organization_id, created.active_team_id
 FROM verdict LEFT JOIN created ON true
 `
 
