@@ -1,5 +1,5 @@
-// Package signin is sign-in and its like as a Better Auth server does them, 1.3 to 1.7: by password, by a link or a code
-// in a mail, sign-up, reset and change of a password, proof and change of an address. Each is one call that takes
+// Package signin is sign-in and its like as a Better Auth server does them, 1.3 to 1.7: by password, by a link or a
+// code in a mail, sign-up, reset and change of a password, proof and change of an address. Each is one call that takes
 // values, in the server's order and with its rows, so that either side can go on with what the other began. It knows no
 // HTTP: what the browser gets, package betterauth makes.
 //

@@ -21,10 +21,10 @@ func TestProof(t *testing.T) {
 	for _, version := range versions {
 		w := newWorld(t, version)
 		link := func(email string) (signin.SignedIn, error) {
-			w.must(w.SendLink(w.ctx, signin.LinkParams{Email: upper(email), Name: "Ada"}))
+			w.must(w.SendLink(w.ctx, signin.SendLinkParams{Email: upper(email), Name: "Ada"}))
 			m := w.mail(signin.MailLink, email)
-			in, err := w.SignInByLink(w.ctx, signin.SignInByLinkParams{Token: m.Token, Client: signin.Client{UserAgent: agent}})
-			_, again := w.SignInByLink(w.ctx, signin.SignInByLinkParams{Token: m.Token})
+			in, err := w.SignInByLink(w.ctx, signin.LinkParams{Token: m.Token, Client: signin.Client{UserAgent: agent}})
+			_, again := w.SignInByLink(w.ctx, signin.LinkParams{Token: m.Token})
 			w.is("a link again", again, signin.ErrInvalidToken)
 			return in, err
 		}
@@ -69,7 +69,7 @@ func TestProof(t *testing.T) {
 			w.equal("ended", len(in.Ended), 0)
 			w.equal("user", in.User, known)
 			w.exec(`UPDATE "user" SET two_factor_enabled = true, banned = true, ban_expires = '2020-01-01' WHERE id = $1`, known.ID)
-			in, err = prove(known.Email) // which asks for no second factor, and lifts a ban that is over
+			_, err = prove(known.Email) // which asks for no second factor, and lifts a ban that is over
 			w.must(err)
 			w.equal("banned", w.one(`SELECT banned FROM "user" WHERE id = $1`, known.ID), false)
 
@@ -140,7 +140,7 @@ func TestExpiry(t *testing.T) {
 	ada := w.user(false)
 	w.must(w.RequestPasswordReset(w.ctx, ada.Email))
 	reset := w.mail(signin.MailReset, ada.Email).Token
-	w.must(w.SendLink(w.ctx, signin.LinkParams{Email: ada.Email}))
+	w.must(w.SendLink(w.ctx, signin.SendLinkParams{Email: ada.Email}))
 	link := w.mail(signin.MailLink, ada.Email).Token
 	w.must(w.SendCode(w.ctx, ada.Email))
 	code := w.mail(signin.MailCode, ada.Email).Token
@@ -148,7 +148,7 @@ func TestExpiry(t *testing.T) {
 	mail := w.mail(signin.MailVerification, ada.Email).Token
 
 	w.now = w.now.Add(5 * time.Minute)
-	_, err := w.SignInByLink(w.ctx, signin.SignInByLinkParams{Token: link})
+	_, err := w.SignInByLink(w.ctx, signin.LinkParams{Token: link})
 	w.is("link", err, signin.ErrInvalidToken)
 	_, err = w.SignInByCode(w.ctx, signin.CodeParams{Email: ada.Email, Code: code})
 	w.is("code", err, signin.ErrInvalidCode)
@@ -173,11 +173,11 @@ func TestHashed(t *testing.T) {
 			string(betterauth.HashedIdentifier("sign-in-otp-"+authdb.Secret(ada.Email))), string(betterauth.HashedIdentifier(code))+":0"), 1)
 		_, err := w.SignInByCode(w.ctx, signin.CodeParams{Email: ada.Email, Code: code})
 		w.must(err)
-		w.must(w.SendLink(w.ctx, signin.LinkParams{Email: ada.Email}))
+		w.must(w.SendLink(w.ctx, signin.SendLinkParams{Email: ada.Email}))
 		link := w.mail(signin.MailLink, ada.Email).Token
 		w.equal("links", w.count("verification", "identifier = $1",
 			string(betterauth.HashedIdentifier(w.Version.MagicLink(string(betterauth.HashedIdentifier(link)))))), 1)
-		_, err = w.SignInByLink(w.ctx, signin.SignInByLinkParams{Token: link})
+		_, err = w.SignInByLink(w.ctx, signin.LinkParams{Token: link})
 		w.must(err)
 		w.must(w.RequestPasswordReset(w.ctx, ada.Email))
 		reset := w.mail(signin.MailReset, ada.Email).Token
@@ -201,7 +201,7 @@ func TestOthersAreNoLinks(t *testing.T) {
 		for _, token := range []string{
 			"sign-in-otp-" + ada.Email, "reset-password:" + string(w.mails[1].Token), string(w.mails[1].Token), "", "\x00",
 		} {
-			_, err := w.SignInByLink(w.ctx, signin.SignInByLinkParams{Token: authdb.Secret(token)})
+			_, err := w.SignInByLink(w.ctx, signin.LinkParams{Token: authdb.Secret(token)})
 			w.is(token, err, signin.ErrInvalidToken)
 		}
 		w.equal("rows", w.count("verification", "true"), 2)
@@ -211,7 +211,7 @@ func TestOthersAreNoLinks(t *testing.T) {
 				Identifier: w.Version.MagicLink(token), Value: authdb.Secret(value), ExpiresAt: time.Now().Add(time.Minute),
 			})
 			w.must(err)
-			_, err = w.SignInByLink(w.ctx, signin.SignInByLinkParams{Token: authdb.Secret(token)})
+			_, err = w.SignInByLink(w.ctx, signin.LinkParams{Token: authdb.Secret(token)})
 			if i < 4 || version >= "1.7" {
 				w.is(value, err, signin.ErrInvalidToken)
 			}
@@ -331,8 +331,8 @@ func TestWithoutPlugins(t *testing.T) {
 	w.must(err)
 	_, err = w.ChangePassword(w.ctx, signin.ChangePasswordParams{UserID: made.User.ID, Current: password, New: password, RevokeOthers: true})
 	w.must(err)
-	w.must(w.SendLink(w.ctx, signin.LinkParams{Email: "ada@example.com"}))
-	_, err = w.SignInByLink(w.ctx, signin.SignInByLinkParams{Token: w.mail(signin.MailLink, "ada@example.com").Token})
+	w.must(w.SendLink(w.ctx, signin.SendLinkParams{Email: "ada@example.com"}))
+	_, err = w.SignInByLink(w.ctx, signin.LinkParams{Token: w.mail(signin.MailLink, "ada@example.com").Token})
 	w.must(err)
 }
 
@@ -356,8 +356,8 @@ func TestBadInput(t *testing.T) {
 		"reset":    {w.RequestPasswordReset(w.ctx, "ada"), "email"},
 		"code":     {w.SendCode(w.ctx, "ada"), "email"},
 		"by code":  {errOf(w.SignInByCode(w.ctx, signin.CodeParams{Email: "ada"})), "email"},
-		"link":     {w.SendLink(w.ctx, signin.LinkParams{Email: "ada"}), "email"},
-		"by link":  {errOf(w.SignInByLink(w.ctx, signin.SignInByLinkParams{Client: signin.Client{UserAgent: long}})), "user_agent"},
+		"link":     {w.SendLink(w.ctx, signin.SendLinkParams{Email: "ada"}), "email"},
+		"by link":  {errOf(w.SignInByLink(w.ctx, signin.LinkParams{Client: signin.Client{UserAgent: long}})), "user_agent"},
 		"mail":     {w.SendVerification(w.ctx, "ada"), "email"},
 		"change":   {w.RequestEmailChange(w.ctx, signin.RequestEmailChangeParams{UserID: ada.ID, NewEmail: "ada"}), "new_email"},
 		"user":     {w.RequestEmailChange(w.ctx, signin.RequestEmailChangeParams{NewEmail: "x@example.com"}), "user_id"},
@@ -371,7 +371,7 @@ func TestBadInput(t *testing.T) {
 	w.Send, w.Cookies = nil, nil
 	for name, err := range map[string]error{
 		"reset": w.RequestPasswordReset(w.ctx, ada.Email), "code": w.SendCode(w.ctx, ada.Email),
-		"link": w.SendLink(w.ctx, signin.LinkParams{Email: ada.Email}), "verification": w.SendVerification(w.ctx, ada.Email),
+		"link": w.SendLink(w.ctx, signin.SendLinkParams{Email: ada.Email}), "verification": w.SendVerification(w.ctx, ada.Email),
 		"verify": errOf(w.VerifyEmail(w.ctx, "x")),
 	} {
 		w.is(name+" without what it needs", err, authdb.ErrInvalidInput)

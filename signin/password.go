@@ -270,8 +270,8 @@ type ChangePasswordParams struct {
 
 // ChangePassword sets another password, as /change-password does, in two round trips with two hashes between them. The
 // Session of what it returns is zero unless p has RevokeOthers. It returns [ErrNoPassword], [ErrInvalidCredentials]
-// where Current is another, also by then, [authdb.ErrBanned] where a session would be made, [authdb.ErrNotFound], or the
-// errors of [betterauth.Hasher].
+// where Current is another, also by then, [authdb.ErrBanned] where a session would be made, [authdb.ErrNotFound], or
+// the errors of [betterauth.Hasher].
 func (f *Flows) ChangePassword(ctx context.Context, p ChangePasswordParams) (SignedIn, error) {
 	const op = "signin.ChangePassword"
 	if err := bridge.Check(op, append(p.Client.faults(), bridge.Key("user_id", p.UserID))...); err != nil {

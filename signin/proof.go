@@ -57,8 +57,8 @@ type VerifiedEmail struct {
 	Pending bool
 }
 
-// VerifyEmail does what the token of a MailVerification or MailChange says, as /verify-email does, in one round trip. It
-// proves the address, and leaves accounts and sessions; or, of a change of address, it sends the second token, or
+// VerifyEmail does what the token of a MailVerification or MailChange says, as /verify-email does, in one round trip.
+// It proves the address, and leaves accounts and sessions; or, of a change of address, it sends the second token, or
 // changes the address. It makes no session. A token works until it expires, as long as the user has the address that it
 // says. It returns [ErrInvalidToken], with [betterauth.ErrMailTokenExpired] where that is why, [authdb.ErrEmailTaken],
 // or the error of Send.
@@ -138,9 +138,9 @@ type RequestEmailChangeParams struct {
 }
 
 // RequestEmailChange begins a change of address, as /change-email does, in one round trip: by a MailChange to the
-// address that the user has, where it is proved and ConfirmEmailChange is set, and else by a MailVerification to the new
-// one. Where UpdateUnverifiedEmail is set, and before 1.4, an address that is not proved is changed at once, which takes
-// another round trip. If somebody has the new address, it does nothing, and does not tell. It returns
+// address that the user has, where it is proved and ConfirmEmailChange is set, and else by a MailVerification to the
+// new one. Where UpdateUnverifiedEmail is set, and before 1.4, an address that is not proved is changed at once, which
+// takes another round trip. If somebody has the new address, it does nothing, and does not tell. It returns
 // [authdb.ErrInvalidInput], also if it is the user's already, [authdb.ErrNotFound], or the error of Send.
 func (f *Flows) RequestEmailChange(ctx context.Context, p RequestEmailChangeParams) error {
 	const op = "signin.RequestEmailChange"
@@ -250,15 +250,15 @@ type link struct {
 
 const magicLink = "magic-link"
 
-// LinkParams are for whom a link is.
-type LinkParams struct {
+// SendLinkParams are for whom a link is.
+type SendLinkParams struct {
 	Email string
 	Name  string // of the user, where nobody has the address yet; at most 255 characters
 }
 
 // SendLink sends a MailLink by which the address signs in, as /sign-in/magic-link does, in one round trip, whether
 // somebody has the address or not. It returns [authdb.ErrInvalidInput], or the error of Send.
-func (f *Flows) SendLink(ctx context.Context, p LinkParams) error {
+func (f *Flows) SendLink(ctx context.Context, p SendLinkParams) error {
 	const op = "signin.SendLink"
 	email, malformed := address("email", p.Email)
 	if err := bridge.Check(op, malformed, bridge.Text("name", p.Name, 255), needs("send", f.Send != nil)); err != nil {
@@ -291,8 +291,8 @@ func (f *Flows) link(token authdb.Secret) authdb.Secret {
 	return f.stored(f.version().MagicLink(string(token)))
 }
 
-// SignInByLinkParams are what came of a MailLink, and who follows it.
-type SignInByLinkParams struct {
+// LinkParams are what came of a MailLink, and who follows it.
+type LinkParams struct {
 	Token  authdb.Secret
 	Client Client
 }
@@ -305,7 +305,7 @@ type SignInByLinkParams struct {
 // proved it either, and they go: from 1.7 on all, in 1.6 the password and the sessions, before nothing. So does
 // SignInByCode. If nobody has the address, a user is made, unless DisableSignUp is set. A ban refuses the session; the
 // address is proved all the same.
-func (f *Flows) SignInByLink(ctx context.Context, p SignInByLinkParams) (SignedIn, error) {
+func (f *Flows) SignInByLink(ctx context.Context, p LinkParams) (SignedIn, error) {
 	const op = "signin.SignInByLink"
 	if err := bridge.Check(op, p.Client.faults()...); err != nil {
 		return SignedIn{}, err

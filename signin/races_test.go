@@ -33,8 +33,8 @@ func TestRaceBan(t *testing.T) {
 	}{
 		"password": {func(w *world, u authdb.User) error { return errOf(w.sign(u.Email)) }, true, authdb.ErrBanned, 0},
 		"link": {func(w *world, u authdb.User) error {
-			w.must(w.SendLink(w.ctx, signin.LinkParams{Email: u.Email}))
-			return errOf(w.SignInByLink(w.ctx, signin.SignInByLinkParams{Token: w.mail(signin.MailLink, u.Email).Token}))
+			w.must(w.SendLink(w.ctx, signin.SendLinkParams{Email: u.Email}))
+			return errOf(w.SignInByLink(w.ctx, signin.LinkParams{Token: w.mail(signin.MailLink, u.Email).Token}))
 		}, true, authdb.ErrBanned, 0},
 		"control": {func(w *world, u authdb.User) error {
 			_, err := w.Store.Pool().Exec(w.ctx, `INSERT INTO session (id, token, user_id, expires_at, created_at, updated_at)
@@ -153,10 +153,10 @@ func TestRaceOnce(t *testing.T) {
 	w.equal("resets", all(func() error {
 		return errOf(w.ResetPassword(w.ctx, signin.ResetPasswordParams{Token: reset, NewPassword: password}))
 	}, isNil), 1)
-	w.must(w.SendLink(w.ctx, signin.LinkParams{Email: ada.Email}))
+	w.must(w.SendLink(w.ctx, signin.SendLinkParams{Email: ada.Email}))
 	link := w.mail(signin.MailLink, ada.Email).Token
 	w.equal("links", all(func() error {
-		return errOf(w.SignInByLink(w.ctx, signin.SignInByLinkParams{Token: link}))
+		return errOf(w.SignInByLink(w.ctx, signin.LinkParams{Token: link}))
 	}, isNil), 1)
 	w.must(w.SendCode(w.ctx, ada.Email))
 	code := w.mail(signin.MailCode, ada.Email).Token

@@ -46,7 +46,8 @@ func (r *Repo) signInByPassword(
 ) Step {
 	p.ID, p.Token, p.Now = r.idOr(""), r.sources.Token(), r.Now()
 	challenge, device := "2fa-"+r.NewToken(20), "trust-device-"+r.sources.Token()
-	p.ChallengeIds, p.Challenges, p.ChallengeValues = []string{r.idOr("")}, []string{f.Stored(challenge)}, []string{p.UserID}
+	p.ChallengeIds, p.ChallengeValues = []string{r.idOr("")}, []string{p.UserID}
+	p.Challenges = []string{f.Stored(challenge)}
 	if f.CountsAttempts {
 		p.ChallengeIds, p.ChallengeValues = append(p.ChallengeIds, r.idOr("")), append(p.ChallengeValues, "0")
 		p.Challenges = append(p.Challenges, f.Stored("2fa-attempts-"+challenge))

@@ -501,7 +501,7 @@ func (s *sides) prove(kind signin.MailKind, asks, does side, email string) (stat
 	case asks == there:
 		s.done("send", s.browser().post(area+"/email-otp/send-verification-otp", object{"email": email, "type": "sign-in"}))
 	case kind == signin.MailLink:
-		s.is("send", s.flows.SendLink(s.ctx, signin.LinkParams{Email: email}), nil)
+		s.is("send", s.flows.SendLink(s.ctx, signin.SendLinkParams{Email: email}), nil)
 	default:
 		s.is("send", s.flows.SendCode(s.ctx, email), nil)
 	}
@@ -527,7 +527,7 @@ func (s *sides) follow(kind signin.MailKind, does side, email string, token auth
 	case does == there:
 		return b.post(area+"/sign-in/email-otp", object{"email": email, "otp": string(token)}).status
 	case kind == signin.MailLink:
-		_, err := s.flows.SignInByLink(s.ctx, signin.SignInByLinkParams{Token: token, Client: client})
+		_, err := s.flows.SignInByLink(s.ctx, signin.LinkParams{Token: token, Client: client})
 		return statusOf(err)
 	}
 	_, err := s.flows.SignInByCode(s.ctx, signin.CodeParams{Email: email, Code: token, Client: client})
