@@ -45,6 +45,7 @@ type SecondFactorError struct {
 	Lifetime  time.Duration
 }
 
+// Error tells nothing of the user.
 func (e *SecondFactorError) Error() string {
 	return "authdb: signin.Password: " + ErrSecondFactor.Error()
 }
