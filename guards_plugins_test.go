@@ -38,12 +38,8 @@ func withPlugins(all []scenario) []scenario {
 			}
 		}
 	}
-<<<<<<< HEAD
 	return slices.Concat(all, platformScenarios(), banScenarios(), adminScenarios(), actorScenarios(),
-		apiKeyScenarios(), verifyScenarios())
-=======
-	return slices.Concat(all, platformScenarios(), banScenarios(), adminScenarios(), actorScenarios(), signInScenarios())
->>>>>>> 001c26a (signin: scenarios of its guards, docs)
+		apiKeyScenarios(), signInScenarios(), verifyScenarios())
 }
 
 // platformScenarios are about what the plugins say of who is signed in.

@@ -651,13 +651,10 @@ CreateTeamMembers: member_organizationId_idx teamMember_teamId_idx team_pkey
 CreateUser:
 CreateUsers:
 CreateVerification: verification_identifier_idx
-<<<<<<< HEAD
+CreateVerificationOfUser: user_email_prefix_idx verification_identifier_idx
 DeleteAPIKey: apikey_pkey
 DeleteAPIKeysByOwner: apikey_referenceId_idx
 DeleteAPIKeysOfGone: apikey_referenceId_idx organization_pkey user_pkey
-=======
-CreateVerificationOfUser: user_email_prefix_idx verification_identifier_idx
->>>>>>> 001c26a (signin: scenarios of its guards, docs)
 DeleteAccount: account_pkey account_userId_idx
 DeleteAccountsByUser: account_userId_idx
 DeleteExpiredMarks: mark_createdAt_idx mark_pkey

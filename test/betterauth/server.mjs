@@ -2,14 +2,9 @@
 // PG variables name, with the secret of SECRET. It prints its version and its address, and ends with its input.
 //
 // There are two servers on the same rows: /api/auth, and /api/limited with room for three members in an organization and
-<<<<<<< HEAD
-// two in a team; with API_KEYS, /api/keyed has the plugin of API keys. /test/… is what Better Auth offers to its own
-// process alone.
-=======
 // two in a team. Where the schema has the tables of plugins, there are three more with those: /api/plugged, /api/strict,
-// which wants addresses proved, and /api/quiet, which signs nobody in that signs up. /test/… is what Better Auth offers
-// to its own process alone.
->>>>>>> 7d2c523 (test/betterauth: package signin beside servers with the plugins)
+// which wants addresses proved, and /api/quiet, which signs nobody in that signs up; with API_KEYS, /api/keyed has the
+// plugin of API keys. /test/… is what Better Auth offers to its own process alone.
 import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { drizzle } from "drizzle-orm/node-postgres"
@@ -100,10 +95,8 @@ server.listen(0, "127.0.0.1", () => {
   const auth = serve(base, "/api/auth", {}, {})
   const limited = serve(base, "/api/limited", { membershipLimit: 3 }, { maximumMembersPerTeam: 2 })
   const handlers = { auth: toNodeHandler(auth), limited: toNodeHandler(limited) }
-<<<<<<< HEAD
   const keys = keyed && serve(base, "/api/keyed", {}, {}, [keyed.plugin], { apikey: keyed.apikey })
   if (keys) handlers.keyed = toNodeHandler(keys)
-=======
   if (schema.twoFactor) {
     handlers.plugged = toNodeHandler(plugged(base, "/api/plugged", {}))
     handlers.strict = toNodeHandler(
@@ -111,7 +104,6 @@ server.listen(0, "127.0.0.1", () => {
     )
     handlers.quiet = toNodeHandler(plugged(base, "/api/quiet", { autoSignIn: false }))
   }
->>>>>>> 7d2c523 (test/betterauth: package signin beside servers with the plugins)
 
   server.on("request", async (request, response) => {
     const [, area, name] = new URL(request.url, base).pathname.split("/")
