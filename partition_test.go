@@ -59,7 +59,8 @@ func TestSessionPartitions(t *testing.T) {
 	for name, sql := range p.queries {
 		if byToken.MatchString(sql) {
 			want++
-			if !seen[name] && name != "StopImpersonating" { // which is package admin's
+			ofPlugin := name == "StopImpersonating" || strings.HasPrefix(name, "AuthenticatePlatform") // which the walk has not
+			if !seen[name] && !ofPlugin {
 				t.Errorf("%s was not sent", name)
 			}
 		}
