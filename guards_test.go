@@ -199,8 +199,10 @@ func isWrite(sql string) bool { return writePattern.MatchString(lockPattern.Repl
 // signed in; and the unique indexes of the migrations.
 func (r *traffic) guards(t *testing.T) []*guard {
 	t.Helper()
-	guarded := map[string]bool{"AuthenticateSession": true, "AuthenticateSessions": true, "AuthenticatePlatform": true,
-		"AuthenticatePlatformRoles": true, "AuthenticatePlatforms": true, "AuthenticatePlatformsRoles": true}
+	guarded := map[string]bool{
+		"AuthenticateSession": true, "AuthenticateSessions": true, "AuthenticatePlatform": true,
+		"AuthenticatePlatformRoles": true, "AuthenticatePlatforms": true, "AuthenticatePlatformsRoles": true,
+	}
 	without := map[string]bool{}
 	var all []*guard
 	for _, batch := range r.batches {

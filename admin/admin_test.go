@@ -171,19 +171,28 @@ func TestInput(t *testing.T) {
 		field string
 		err   error
 	}{
-		{"roles", setRole(users)}, {"roles", setRole(users, "")}, {"roles", setRole(users, "admin", "")},
-		{"roles", setRole(users, "user,admin")}, {"roles", setRole(users, " admin")}, {"roles", setRole(users, "a\x00")},
-		{"roles", setRole(strict, "admin")}, {"roles", setRole(users, strings.Repeat("x", 1025))},
+		{"roles", setRole(users)},
+		{"roles", setRole(users, "")},
+		{"roles", setRole(users, "admin", "")},
+		{"roles", setRole(users, "user,admin")},
+		{"roles", setRole(users, " admin")},
+		{"roles", setRole(users, "a\x00")},
+		{"roles", setRole(strict, "admin")},
+		{"roles", setRole(users, strings.Repeat("x", 1025))},
 		{"user_id", users.SetRole(ctx, admin.SetRoleParams{Roles: []string{"user"}})},
 		{"by", users.SetRole(ctx, admin.SetRoleParams{UserID: user, By: "\x00", Roles: []string{"user"}})},
-		{"user_id", ban(admin.BanParams{})}, {"reason", ban(admin.BanParams{UserID: user, Reason: "\xff"})},
+		{"user_id", ban(admin.BanParams{})},
+		{"reason", ban(admin.BanParams{UserID: user, Reason: "\xff"})},
 		{"by", ban(admin.BanParams{UserID: user, By: "\x00"})},
 		{"expires", ban(admin.BanParams{UserID: user, Expires: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)})},
-		{"user_id", users.Unban(ctx, admin.UnbanParams{})}, {"by", users.Unban(ctx, admin.UnbanParams{UserID: user, By: "\x00"})},
-		{"by", impersonate(admin.ImpersonateParams{UserID: user})}, {"user_id", impersonate(admin.ImpersonateParams{By: user})},
+		{"user_id", users.Unban(ctx, admin.UnbanParams{})},
+		{"by", users.Unban(ctx, admin.UnbanParams{UserID: user, By: "\x00"})},
+		{"by", impersonate(admin.ImpersonateParams{UserID: user})},
+		{"user_id", impersonate(admin.ImpersonateParams{By: user})},
 		{"ip_address", impersonate(admin.ImpersonateParams{UserID: user, By: user, IPAddress: "\x00"})},
 		{"user_agent", impersonate(admin.ImpersonateParams{UserID: user, By: user, UserAgent: "\x00"})},
-		{"admin_token", stop}, {"impersonation_lifetime", lifetime},
+		{"admin_token", stop},
+		{"impersonation_lifetime", lifetime},
 	} {
 		if e, ok := errors.AsType[*authdb.Error](c.err); !ok || !errors.Is(c.err, authdb.ErrInvalidInput) || e.Field != c.field {
 			t.Errorf("%s: %v", c.field, c.err)

@@ -30,7 +30,8 @@ func BenchmarkAuthenticate(b *testing.B) {
 		name    string
 		plugins authdb.Plugins
 	}{
-		{"without", authdb.Plugins{}}, {"admin", authdb.Plugins{Admin: true, RefuseBanned: true}},
+		{"without", authdb.Plugins{}},
+		{"admin", authdb.Plugins{Admin: true, RefuseBanned: true}},
 		{"admin+roles", authdb.Plugins{Admin: true, RefuseBanned: true, DynamicRoles: true}},
 	} {
 		s := authdb.New(store.Pool(), authdb.WithPlugins(c.plugins))

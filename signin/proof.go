@@ -182,8 +182,8 @@ func (f *Flows) RequestEmailChange(ctx context.Context, p RequestEmailChangePara
 }
 
 // SendCode sends a MailCode of six digits by which the address signs in, as /email-otp/send-verification-otp does with
-// the type sign-in, in one round trip. Where DisableSignUp is set, it does nothing if nobody has the address. It returns
-// [authdb.ErrInvalidInput], or the error of Send.
+// the type sign-in, in one round trip. Where DisableSignUp is set, it does nothing if nobody has the address. It
+// returns [authdb.ErrInvalidInput], or the error of Send.
 func (f *Flows) SendCode(ctx context.Context, email string) error {
 	const op = "signin.SendCode"
 	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))

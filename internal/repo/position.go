@@ -28,8 +28,8 @@ const (
 	lastLook  = 10 * time.Millisecond
 )
 
-// Position returns how far the log of the server is: at least as far as all that was committed before. On a standby that
-// is what it has replayed.
+// Position returns how far the log of the server is: at least as far as all that was committed before. On a standby
+// that is what it has replayed.
 func (r *Repo) Position(ctx context.Context) (position uint64, err error) {
 	const name = "Position"
 	if r.where().tx != nil {

@@ -57,8 +57,8 @@ func IsVictim(err error) bool {
 	return !isFatal(pgErr) && (pgErr.Code == SerializationFailure || pgErr.Code == DeadlockDetected)
 }
 
-// isEvicted reports whether a connection, which may be closed, ended where another would do: a standby refused to write,
-// so that this side closed it, or replays what its session was in the way of, also between two statements.
+// isEvicted reports whether a connection, which may be closed, ended where another would do: a standby refused to
+// write, so that this side closed it, or replays what its session was in the way of, also between two statements.
 func isEvicted(err *pgconn.PgError, closed bool) bool {
 	return closed && err.Code == ReadOnly ||
 		isFatal(err) && (err.Code == SerializationFailure || err.Code == DeadlockDetected)
