@@ -43,5 +43,9 @@ func (a Actor) permitted(resource, action string) string {
 	if !a.given {
 		return ""
 	}
-	return repo.RolePattern(a.rules.Granting(permission.Set{resource: {action}}, a.dynamic...)...)
+	roles := a.rules.Granting(permission.Set{resource: {action}}, a.dynamic...)
+	if a.rules.Platform || a.rules.Minor != 0 && a.rules.Minor < 7 {
+		return repo.ExactRolePattern(roles...)
+	}
+	return repo.RolePattern(roles...)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/permission"
 )
 
 func TestMembers(t *testing.T) {
@@ -453,6 +454,49 @@ func TestRolesAreLinear(t *testing.T) {
 		}
 		if n, err := s.Members.Count(ctx, authdb.ListMembersParams{OrganizationID: org.ID, Role: strings.TrimSpace(role)}); err != nil || n != want {
 			t.Errorf("%.10s: %d, %v", role, n, err)
+		}
+	}
+}
+
+// TestByIsCan: who acts is permitted what the rules say of his roles, however these are spelled.
+func TestByIsCan(t *testing.T) {
+	t.Parallel()
+	store := authdbtest.New(t)
+	ctx := t.Context()
+	organization := authdbtest.Organization(t, store).ID
+	member := func() authdb.Member {
+		return authdbtest.Member(t, store, func(p *authdb.CreateMemberParams) { p.OrganizationID = organization })
+	}
+	actor := member()
+	grant := permission.Set{"member": {"delete"}}
+	for _, tt := range []struct {
+		rules   permission.Rules
+		dynamic permission.Roles
+		role    string
+	}{
+		{permission.Rules{}, nil, "member, admin"},
+		{permission.Rules{}, nil, "x\n,admin\n"},
+		{permission.Rules{}, nil, "member,\u200badmin"},
+		{permission.Rules{Minor: 6}, nil, "member, admin"},
+		{permission.Rules{Minor: 6}, nil, "member,admin"},
+		{permission.Rules{Minor: 4}, permission.Roles{"member": grant}, "member"},
+		{permission.Rules{Platform: true, Roles: permission.Roles{"x": grant}}, nil, "y, x"},
+		{permission.Rules{}, permission.Roles{"x,y": grant}, "x,y"},
+		{permission.Rules{}, permission.Roles{" x": grant}, "y, x"},
+		{permission.Rules{}, permission.Roles{".*": grant}, "x"},
+		{permission.Rules{}, permission.Roles{"x|member": grant}, "member"},
+		{permission.Rules{}, permission.Roles{"(?i)X": grant}, "x"},
+		{permission.Rules{}, permission.Roles{`\w+`: grant}, "x"},
+		{permission.Rules{}, permission.Roles{"": grant}, "x"},
+	} {
+		if _, err := store.Pool().Exec(ctx, `UPDATE member SET role = $2 WHERE id = $1`, actor.ID, tt.role); err != nil {
+			t.Fatal(err)
+		}
+		err := store.Members.Delete(ctx, authdb.DeleteMemberParams{
+			OrganizationID: organization, MemberID: member().ID, By: authdb.By(actor.UserID, tt.rules, tt.dynamic),
+		})
+		if can := tt.rules.Can(tt.role, grant, tt.dynamic); can != (err == nil) || !can && !errors.Is(err, authdb.ErrNotPermitted) {
+			t.Errorf("%+v: the rules say %t, By: %v", tt, can, err)
 		}
 	}
 }

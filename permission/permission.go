@@ -108,7 +108,8 @@ func (r Rules) Can(roles string, wanted Set, dynamic ...Roles) bool {
 func (r Rules) Granting(wanted Set, dynamic ...Roles) (names []string) {
 	for _, roles := range append([]Roles{r.configured()}, dynamic...) {
 		for role := range roles {
-			if len(wanted) > 0 && !slices.Contains(names, role) && r.grants(role, dynamic, wanted) {
+			// A comma or blanks in a name make it one that no list of roles has.
+			if !slices.Contains(names, role) && r.grants(role, dynamic, wanted) && r.Can(role, wanted, dynamic...) {
 				names = append(names, role)
 			}
 		}

@@ -110,6 +110,28 @@ func TestCan(t *testing.T) {
 	}
 }
 
+// TestGrantingIsCan: no role is named that no list of roles can have.
+func TestGrantingIsCan(t *testing.T) {
+	wanted := permission.Set{"project": {"create"}}
+	for _, rules := range []permission.Rules{{}, {Minor: 6}, {Platform: true}} {
+		dynamic := permission.Roles{}
+		for _, role := range []string{"x", "x,y", " z", "z\t", "y", "", ","} {
+			dynamic[role] = wanted
+		}
+		for _, only := range []string{"x", "x,y", " z", "y", ","} {
+			roles := permission.Roles{only: wanted}
+			if named := len(rules.Granting(wanted, roles)) > 0; named != rules.Can(only, wanted, roles) {
+				t.Errorf("%+v, %q: named is %t", rules, only, named)
+			}
+		}
+		for _, role := range rules.Granting(wanted, dynamic) {
+			if !rules.Can(role, wanted, dynamic) {
+				t.Errorf("%+v names %q", rules, role)
+			}
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	set, err := permission.Parse(`{"project":["create","share"],"invoice":[]}`)
 	if err != nil || fmt.Sprint(set) != "map[invoice:[] project:[create share]]" {

@@ -10,7 +10,12 @@ const Spaces = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u200
 func TrimRole(role string) string { return strings.Trim(role, Spaces) }
 
 // RolePattern is the regular expression, PostgreSQL's, of a list of roles that has one of these.
-func RolePattern(roles ...string) string {
+func RolePattern(roles ...string) string { return rolePattern("["+Spaces+"]*", roles) }
+
+// ExactRolePattern is RolePattern where blanks around a role count.
+func ExactRolePattern(roles ...string) string { return rolePattern("", roles) }
+
+func rolePattern(around string, roles []string) string {
 	if len(roles) == 0 {
 		return "$." // nothing
 	}
@@ -26,7 +31,7 @@ func RolePattern(roles ...string) string {
 			quoted.WriteRune(r)
 		}
 	}
-	return "(^|,)[" + Spaces + "]*(" + quoted.String() + ")[" + Spaces + "]*(,|$)"
+	return "(^|,)" + around + "(" + quoted.String() + ")" + around + "(,|$)"
 }
 
 // plainPattern decides who is nothing but a member: by Better Auth's own roles, who may not invite.
