@@ -66,10 +66,15 @@ SELECT 'constraint ' || k.conname::text FROM session s JOIN pg_catalog.pg_constr
 ORDER BY 1`
 
 // remake are the statements that give table $2 what session, $1, has: its keys, but with token in that of the rows; what
-// it refers to; its other indexes; owner, rights and comment.
+// it refers to; its other indexes; owner, rights and comment. First they take the rights that default privileges gave:
+// whoever may not read session must not read its copy.
 const remake = `WITH session AS (SELECT c.* FROM pg_catalog.pg_class c WHERE c.oid = $1::text::regclass::oid)
 SELECT sql FROM (
-SELECT 1 AS n, pg_catalog.format('ALTER TABLE %s OWNER TO %I', $2::text, pg_catalog.pg_get_userbyid(relowner)) AS sql
+SELECT 0 AS n, pg_catalog.format('REVOKE ALL ON %s FROM %s', $2::text,
+	CASE a.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END) AS sql
+FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a WHERE c.oid = $2::text::regclass::oid AND a.grantee <> c.relowner
+UNION
+SELECT 1, pg_catalog.format('ALTER TABLE %s OWNER TO %I', $2::text, pg_catalog.pg_get_userbyid(relowner))
 FROM session WHERE relowner <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)
 UNION ALL
 SELECT 2, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', $2::text, k.conname, CASE k.contype
@@ -248,6 +253,9 @@ func (p *partitioner) prepare(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	if err := all(ctx, tx, strings.NewReplacer("SESSION", p.old, "CHANGED", p.changed, "NOTE", p.note).Replace(noting)); err != nil {
+		return err
+	}
+	if err := p.remake(ctx, tx, p.changed, 0); err != nil { // the tokens of who is signed in
 		return err
 	}
 	return p.trust(ctx, true, false)

@@ -258,6 +258,38 @@ func TestPartitionInTheWay(t *testing.T) {
 	}
 }
 
+// TestPartitionGivesNoRight: who may not read the table reads neither what takes its place, nor what is made on the way.
+func TestPartitionGivesNoRight(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	conn, dsn := database(t)
+	m := migrator(t, dsn, migrate.Options{Log: slog.New(told(func(message string) {
+		if message != "copied" {
+			return
+		}
+		var n int
+		if err := conn.QueryRow(ctx, `SELECT count(*) FILTER (WHERE relacl IS NOT NULL) FROM pg_class
+			WHERE relnamespace = 'authdb'::regnamespace AND relname LIKE 'session%' AND relkind IN ('r', 'p')
+			AND has_table_privilege('pg_monitor', oid, 'SELECT, INSERT, TRIGGER')`).Scan(&n); err != nil || n > 0 {
+			t.Errorf("while rows are copied: %d tables, %v", n, err)
+		}
+	}))})
+	if err := m.Up(ctx); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, conn, `GRANT UPDATE ON session TO pg_monitor; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO pg_monitor;
+		ALTER DEFAULT PRIVILEGES IN SCHEMA authdb GRANT SELECT ON TABLES TO PUBLIC`)
+	if _, err := m.PartitionSessions(ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	var rights string
+	if err := conn.QueryRow(ctx, `SELECT string_agg(DISTINCT c.relname || ' ' || a.grantee::regrole || ' ' || a.privilege_type, ', ')
+		FROM pg_class c, aclexplode(c.relacl) a WHERE c.relname LIKE 'session%' AND c.relkind IN ('r', 'p') AND a.grantee <> c.relowner`).
+		Scan(&rights); err != nil || rights != "session pg_monitor UPDATE" {
+		t.Errorf("afterwards: %s, %v", rights, err)
+	}
+}
+
 // TestPartitionKilled: what was ended, or died, leaves a table that works as before, and the next one goes through.
 func TestPartitionKilled(t *testing.T) {
 	t.Parallel()
