@@ -10,6 +10,15 @@ import (
 
 func init() {
 	bridge.Repo = func(store any) *repo.Repo { return store.(*Store).repo() }
+	bridge.Plugins = func(sessions any) (repo.Plugins, bool) {
+		switch r := sessions.(type) {
+		case SessionRepository:
+			return r.repo().Plugins, true
+		case *SessionRepository:
+			return r.repo().Plugins, true
+		}
+		return repo.Plugins{}, false
+	}
 	bridge.Error = func(op string, err error, refusals map[repo.RefusalError]error) error {
 		if word, ok := errors.AsType[repo.RefusalError](err); ok && refusals[word] != nil {
 			return &Error{Op: op, kinds: []error{refusals[word]}}

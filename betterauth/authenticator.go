@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/internal/bridge"
 	"github.com/zerostarter/authdb/permission"
 )
 
@@ -50,7 +51,8 @@ type Authenticator struct {
 	// position that the request carries, see [Cookies.PositionCookie]. Sessions is asked where it has not come so far within
 	// StandbyPatience, where it knows no such session, as right after a sign-in, and where it fails. So it may lag, and be
 	// gone: a session that was revoked, or a membership that ended, counts for as long as it lags, but to whom a position
-	// is given. Sessions are prolonged by Sessions alone.
+	// is given. Sessions are prolonged by Sessions alone. It must have the [authdb.WithPlugins] of Sessions, or who is
+	// banned comes in by it: a store with others than the store of Sessions is not asked.
 	Standby *authdb.Store
 	// StandbyPatience is how long a request waits for Standby; zero: 100 ms.
 	StandbyPatience time.Duration
@@ -193,6 +195,10 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (au
 // byStandby is what the standby says, where that can be believed.
 func (a *Authenticator) byStandby(r *http.Request, token authdb.Secret) (found authdb.Authentication, ok bool) {
 	if a.Standby == nil {
+		return found, false
+	}
+	own, known := bridge.Plugins(a.Sessions)
+	if standby, _ := bridge.Plugins(a.Standby.Sessions); known && standby != own {
 		return found, false
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), cmp.Or(a.StandbyPatience, 100*time.Millisecond))

@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/authdbtest"
 	"github.com/zerostarter/authdb/betterauth"
+	"github.com/zerostarter/authdb/db/plugins"
 	"github.com/zerostarter/authdb/permission"
 )
 
@@ -628,5 +630,29 @@ func TestOverTheWire(t *testing.T) {
 	body, err := io.ReadAll(res.Body)
 	if err != nil || string(body) != "first second" || len(res.Cookies()) != 1 || res.Cookies()[0].Value != value {
 		t.Errorf("got %q with %v, %v", body, res.Cookies(), err)
+	}
+}
+
+// TestStandbyWithOtherPlugins: who is banned does not come in by a standby whose store was not told of bans.
+func TestStandbyWithOtherPlugins(t *testing.T) {
+	t.Parallel()
+	refuse := authdb.WithPlugins(authdb.Plugins{RefuseBanned: true})
+	store := authdbtest.WithSchema(plugins.Admin).New(t, refuse)
+	cookies, err := betterauth.NewCookies(betterauth.CookieOptions{}, "a secret of the test, with 32 characters and more")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	r.AddCookie(cookies.Cookie(authdbtest.Session(t, store).Token, authdb.SessionLifetime))
+	if _, err := store.Pool().Exec(t.Context(), `UPDATE "user" SET banned = true`); err != nil {
+		t.Fatal(err)
+	}
+	for _, sessions := range []betterauth.Sessions{store.Sessions, &store.Sessions} {
+		for _, standby := range []*authdb.Store{authdb.New(store.Pool()), authdb.New(store.Pool(), refuse)} {
+			a := &betterauth.Authenticator{Sessions: sessions, Cookies: cookies, Standby: standby}
+			if _, err := a.Authenticate(httptest.NewRecorder(), r); !errors.Is(err, authdb.ErrBanned) {
+				t.Errorf("%T: %v", sessions, err)
+			}
+		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 var (
 	// Repo is the way of a store to its database.
 	Repo func(store any) *repo.Repo
+	// Plugins are those that sessions go by, an authdb.SessionRepository or a pointer to one; of others it is not known.
+	Plugins func(sessions any) (p repo.Plugins, known bool)
 	// Error is the *authdb.Error for what a Repo returned in op, or nil. refusals are the plugin's own.
 	Error func(op string, err error, refusals map[repo.RefusalError]error) error
 	// Check is the *authdb.Error for the first fault, or nil.
