@@ -93,6 +93,29 @@ func platformScenarios() (all []scenario) {
 			name: "impersonation", session: "dan1", want: "admin false  never by olga map[]",
 			given: `UPDATE session SET impersonated_by = 'olga' WHERE id = 'dan1'`,
 		},
+		{
+			name: "impersonation while another is banned", session: "dan1", want: "admin false  never by olga map[]",
+			given: `UPDATE session SET impersonated_by = 'olga' WHERE id = 'dan1'; UPDATE "user" SET banned = true WHERE id = 'bob'`,
+		},
+		{
+			name: "impersonation by who is banned", session: "dan1", want: "admin true  never by olga map[]",
+			given: `UPDATE session SET impersonated_by = 'olga' WHERE id = 'dan1'; UPDATE "user" SET banned = true WHERE id = 'olga'`,
+		},
+		{
+			name: "impersonation by who is banned until now", session: "dan1", refuse: true, fails: authdb.ErrBanned,
+			given: `UPDATE session SET impersonated_by = 'olga' WHERE id = 'dan1';
+				UPDATE "user" SET banned = true, ban_expires = '2026-06-01 12:00' WHERE id = 'olga'`,
+		},
+		{
+			name: "impersonation by whose ban is over", session: "dan1", want: "admin false  never by olga map[]", refuse: true,
+			given: `UPDATE session SET impersonated_by = 'olga' WHERE id = 'dan1';
+				UPDATE "user" SET banned = true, ban_expires = '2026-06-01 11:59' WHERE id = 'olga'`,
+		},
+		{
+			name: "impersonation by who was banned", session: "dan1", want: "admin false  never by olga map[]",
+			given: `UPDATE session SET impersonated_by = 'olga' WHERE id = 'dan1';
+				UPDATE "user" SET banned = false, ban_expires = '2027-01-01' WHERE id = 'olga'`,
+		},
 		{name: "roles of no organization", given: roles, session: "dan1", want: "admin false  never by  map[]"},
 		{
 			name: "roles of the active organization", session: "ann1",
@@ -281,7 +304,33 @@ func adminScenarios() []scenario {
 		barred = `~ user dan ban_reason=No reason banned=true updated` + gone
 		acts   = `+ session new1 expires_at=06-01T13:00:00 impersonated_by=ann ip_address= token=token2 user_agent= user_id=dan`
 	)
-	return []scenario{
+	var byBanned []scenario
+	for what, c := range map[string]struct {
+		do      operation
+		changes string
+	}{
+		"a ban": {ban("dan", "ann", time.Time{}), barred}, "acting as another": {impersonate("dan", "ann"), acts},
+	} {
+		byBanned = append(byBanned,
+			scenario{
+				name: what + " by who is just being banned", given: given, rival: `UPDATE "user" SET banned = true WHERE id = 'ann'`,
+				do: c.do, fails: authdb.ErrNotPermitted, changes: `~ user ann banned=true`,
+			},
+			scenario{
+				name: what + " by who is banned until now", do: c.do, fails: authdb.ErrNotPermitted,
+				given: given + `UPDATE "user" SET banned = true, ban_expires = '2026-06-01 12:00' WHERE id = 'ann'`,
+			},
+			scenario{
+				name: what + " by who was banned until just before", do: c.do, changes: c.changes,
+				given: given + `UPDATE "user" SET banned = true, ban_expires = '2026-06-01 11:59:59.999' WHERE id = 'ann'`,
+			},
+			scenario{
+				name: what + " by who was banned", do: c.do, changes: c.changes,
+				given: given + `UPDATE "user" SET banned = false, ban_expires = '2027-01-01' WHERE id = 'ann'`,
+			},
+		)
+	}
+	return append(byBanned, []scenario{
 		{name: "an administrator bans", given: given, do: ban("dan", "ann", time.Time{}), changes: barred},
 		{
 			name: "an administrator bans until a time", given: given, do: ban("dan", "ann", noon.Add(time.Hour)),
@@ -324,15 +373,16 @@ func adminScenarios() []scenario {
 			}), changes: `~ user dan ban_expires=NULL ban_reason=NULL banned=false updated`,
 		},
 		{
-			name: "one's own ban is ended", given: given + `UPDATE "user" SET banned = true WHERE id = 'ann'`,
+			name: "one's own ban is not ended", given: given + `UPDATE "user" SET banned = true WHERE id = 'ann'`,
 			do: does(func(ctx context.Context, u *admin.Users) error {
 				return u.Unban(ctx, admin.UnbanParams{UserID: "ann", By: "ann"})
-			}), changes: `~ user ann banned=false updated`,
+			}), fails: authdb.ErrNotPermitted,
 		},
 		{
 			name: "a role is set, and a ban stays", given: given + `UPDATE "user" SET banned = true, ban_reason = 'spam', ban_expires = '2027-01-01' WHERE id = 'dan'`,
 			do: setRole("dan", "ann"), changes: `~ user dan role=admin,user updated`,
 		},
+		{name: "one's own role is set", given: given, do: setRole("ann", "ann"), changes: `~ user ann role=admin,user updated`},
 		{name: "a role is not set by who has none", do: setRole("dan", "bob"), fails: authdb.ErrNotPermitted},
 		{name: "a role is not set by who has an empty one", given: `UPDATE "user" SET role = '' WHERE id = 'bob'`, do: setRole("dan", "bob"), fails: authdb.ErrNotPermitted},
 		{
@@ -407,7 +457,7 @@ func adminScenarios() []scenario {
 			do: stop("bob1", "ann1"), fails: authdb.ErrNotFound,
 		},
 		{name: "acting as another ends into no session that is not there", given: borrows, do: stop("bob1", "nobody"), fails: authdb.ErrNotFound},
-	}
+	}...)
 }
 
 // actorScenarios are about on whose behalf something is done in an organization: ann's, who is an admin, and others'.

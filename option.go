@@ -100,7 +100,7 @@ func WithCoalescing(n int) Option {
 // them.
 type Plugins struct {
 	Admin        bool // bring [Authentication.Platform], of the columns of the admin plugin
-	RefuseBanned bool // and refuse who is banned, at any time; the server asks at sign-in alone
+	RefuseBanned bool // and refuse who is banned, or acts as another and is, at any time; the server asks at sign-in
 	DynamicRoles bool // bring [Authentication.Roles], of the table of the organization plugin's dynamicAccessControl
 	// APIKeys lets [UserRepository.Delete] and [OrganizationRepository.Delete] delete the API keys of whom they delete,
 	// which would stay valid: from 1.5 on no foreign key does so. Those of an organization that goes along with its only

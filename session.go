@@ -62,9 +62,9 @@ type Authentication struct {
 // Platform is what the columns of Better Auth's admin plugin say of a user and a session.
 type Platform struct {
 	Role           string     `json:"role"`           // one or several, by commas; empty: the plugin's defaultRole
-	Banned         bool       `json:"banned"`         // and the ban is not over
+	Banned         bool       `json:"banned"`         // and the ban is not over, or ImpersonatedBy is
 	BanReason      string     `json:"banReason"`      // empty if none is given
-	BanExpires     *time.Time `json:"banExpires"`     // nil if it does not end
+	BanExpires     *time.Time `json:"banExpires"`     // of the user; nil if it does not end
 	ImpersonatedBy string     `json:"impersonatedBy"` // id of the administrator who acts as the user; empty: nobody does
 }
 

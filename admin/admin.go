@@ -103,7 +103,10 @@ type BanParams struct {
 
 // Ban bans a user and ends all its sessions, which it returns. A sign-in that is under way is waited for. Of a user who
 // is banned already, reason and end are replaced, as from 1.7 on. It returns [authdb.ErrNotFound],
-// [authdb.ErrNotPermitted] if By is the user or lacks the permission user:ban, or [authdb.ErrInvalidInput].
+// [authdb.ErrNotPermitted] if By is the user, is banned or lacks the permission user:ban, or [authdb.ErrInvalidInput].
+//
+// Sessions by which the user acts as others stay; on a store of [authdb.WithPlugins] with RefuseBanned they open
+// nothing.
 func (u *Users) Ban(ctx context.Context, p BanParams) ([]authdb.Session, error) {
 	const op = "admin.Ban"
 	if err := bridge.Check(op, bridge.Key("user_id", p.UserID), bridge.Text("by", p.By, maxRole),
@@ -133,7 +136,7 @@ type UnbanParams struct {
 }
 
 // Unban ends a ban; that there is none is no error. It returns [authdb.ErrNotFound], [authdb.ErrNotPermitted] if By
-// lacks the permission user:ban, or [authdb.ErrInvalidInput].
+// is banned or lacks the permission user:ban, or [authdb.ErrInvalidInput].
 func (u *Users) Unban(ctx context.Context, p UnbanParams) error {
 	const op = "admin.Unban"
 	if err := bridge.Check(op, bridge.Key("user_id", p.UserID), bridge.Text("by", p.By, maxRole)); err != nil {
@@ -153,8 +156,8 @@ type SetRoleParams struct {
 }
 
 // SetRole gives a user these roles in place of those before. It returns [authdb.ErrNotFound], [authdb.ErrNotPermitted]
-// if By lacks the permission user:set-role, or [authdb.ErrInvalidInput] for no role, one with a comma or blanks around
-// it, which the server would not find, and one that is not among the Rules' Roles, if those are given.
+// if By is banned or lacks the permission user:set-role, or [authdb.ErrInvalidInput] for no role, one with a comma or
+// blanks around it, which the server would not find, and one that is not among the Rules' Roles, if those are given.
 func (u *Users) SetRole(ctx context.Context, p SetRoleParams) error {
 	const op = "admin.SetRole"
 	role := strings.Join(p.Roles, ",")
@@ -251,9 +254,9 @@ type ImpersonateParams struct {
 
 // Impersonate returns a new session of a user by which another acts, for an hour, unless Options say otherwise; it is
 // never prolonged. The session of who acts stays: the browser keeps its token in the cookie that
-// betterauth.Cookies.AdminSessionCookie makes. It returns [authdb.ErrNotFound], [authdb.ErrNotPermitted] if By lacks
-// the permission user:impersonate or the user is an administrator, [authdb.ErrBanned] if the user is banned, or
-// [authdb.ErrInvalidInput].
+// betterauth.Cookies.AdminSessionCookie makes. It returns [authdb.ErrNotFound], [authdb.ErrNotPermitted] if By is
+// banned or lacks the permission user:impersonate, or the user is an administrator, [authdb.ErrBanned] if the user is
+// banned, or [authdb.ErrInvalidInput].
 func (u *Users) Impersonate(ctx context.Context, p ImpersonateParams) (authdb.Session, error) {
 	const op = "admin.Impersonate"
 	if err := bridge.Check(op, bridge.Key("user_id", p.UserID), bridge.Key("by", p.By),

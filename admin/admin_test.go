@@ -226,3 +226,40 @@ func TestOnce(t *testing.T) {
 		t.Errorf("again: %v", err)
 	}
 }
+
+// TestBannedActors: what was let in before the ban does nothing after it, and nobody ends his own ban.
+func TestBannedActors(t *testing.T) {
+	t.Parallel()
+	store, users := open(t, admin.Options{UserIDs: []string{"boss"}})
+	ctx := t.Context()
+	user := authdbtest.User(t, store).ID
+	for _, banned := range []string{
+		authdbtest.User(t, store).ID,
+		authdbtest.User(t, store, func(p *authdb.CreateUserParams) { p.ID = "boss" }).ID,
+	} {
+		exec(t, store, `UPDATE "user" SET role = 'admin' WHERE id = $1`, banned)
+		does := func() []error {
+			_, ban := users.Ban(ctx, admin.BanParams{UserID: user, By: banned})
+			other := users.Unban(ctx, admin.UnbanParams{UserID: user, By: banned})
+			own := users.Unban(ctx, admin.UnbanParams{UserID: banned, By: banned})
+			role := users.SetRole(ctx, admin.SetRoleParams{UserID: user, By: banned, Roles: []string{"user"}})
+			_, acts := users.Impersonate(ctx, admin.ImpersonateParams{UserID: user, By: banned})
+			return []error{ban, other, own, role, acts}
+		}
+		for _, tt := range []struct {
+			expires time.Time
+			want    error
+		}{
+			{time.Time{}, authdb.ErrNotPermitted}, {now.Add(time.Hour), authdb.ErrNotPermitted}, {now.Add(-time.Hour), nil},
+		} {
+			if _, err := users.Ban(ctx, admin.BanParams{UserID: banned, Expires: tt.expires}); err != nil {
+				t.Fatal(err)
+			}
+			for i, err := range does() {
+				if !errors.Is(err, tt.want) {
+					t.Errorf("%s, banned until %v, %d: %v, want %v", banned, tt.expires, i, err, tt.want)
+				}
+			}
+		}
+	}
+}

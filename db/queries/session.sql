@@ -90,12 +90,17 @@ WHERE s.expires_at > @now
 ORDER BY wanted.place;
 
 -- name: AuthenticatePlatforms :many
--- AuthenticateSessions with what the columns of the admin plugin say, where they are there.
+-- AuthenticateSessions with what the columns of the admin plugin say, where they are there. Who acts as another goes by the
+-- bans of both.
 SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
-    coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= @now::timestamp,
-        true), false)::boolean AS banned,
+    (coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= @now::timestamp,
+        true), false) OR coalesce((
+            SELECT true FROM "user" i
+            WHERE i.id = pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text
+              AND pg_catalog.to_jsonb(i.*) ->> 'banned'::text = 'true'
+              AND coalesce((pg_catalog.to_jsonb(i.*) ->> 'ban_expires'::text)::timestamp >= @now::timestamp, true)), false))::boolean AS banned,
     coalesce(a.held ->> 'ban_reason'::text, '')::text AS ban_reason,
     coalesce((a.held ->> 'ban_expires'::text)::timestamp, 'infinity')::timestamp AS ban_expires,
     coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text, '')::text AS impersonated_by,
@@ -115,8 +120,12 @@ ORDER BY wanted.place;
 SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
-    coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= @now::timestamp,
-        true), false)::boolean AS banned,
+    (coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= @now::timestamp,
+        true), false) OR coalesce((
+            SELECT true FROM "user" i
+            WHERE i.id = pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text
+              AND pg_catalog.to_jsonb(i.*) ->> 'banned'::text = 'true'
+              AND coalesce((pg_catalog.to_jsonb(i.*) ->> 'ban_expires'::text)::timestamp >= @now::timestamp, true)), false))::boolean AS banned,
     coalesce(a.held ->> 'ban_reason'::text, '')::text AS ban_reason,
     coalesce((a.held ->> 'ban_expires'::text)::timestamp, 'infinity')::timestamp AS ban_expires,
     coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text, '')::text AS impersonated_by,

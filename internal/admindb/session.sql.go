@@ -14,7 +14,9 @@ const authenticatePlatform = `-- name: AuthenticatePlatform :one
 SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, s.impersonated_by, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, u.role, u.banned, u.ban_reason, u.ban_expires, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count,
-    coalesce(u.banned AND coalesce(u.ban_expires >= $1::timestamp, true), false)::boolean AS barred,
+    (coalesce(u.banned AND coalesce(u.ban_expires >= $1::timestamp, true), false) OR coalesce((
+        SELECT true FROM "user" i
+        WHERE i.id = s.impersonated_by AND i.banned AND coalesce(i.ban_expires >= $1::timestamp, true)), false))::boolean AS barred,
     ARRAY[]::text[] AS roles, ARRAY[]::text[] AS permissions
 FROM session s
 JOIN "user" u ON u.id = s.user_id
@@ -46,7 +48,7 @@ type AuthenticatePlatformRow struct {
 	Permissions     []string
 }
 
-// AuthenticateSession with the columns of the plugin.
+// AuthenticateSession with the columns of the plugin. Who acts as another goes by the bans of both.
 func (q *Queries) AuthenticatePlatform(ctx context.Context, arg AuthenticatePlatformParams) (AuthenticatePlatformRow, error) {
 	row := q.db.QueryRow(ctx, authenticatePlatform, arg.Now, arg.Token)
 	var i AuthenticatePlatformRow
@@ -92,7 +94,9 @@ const authenticatePlatformRoles = `-- name: AuthenticatePlatformRoles :one
 SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, s.impersonated_by, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, u.role, u.banned, u.ban_reason, u.ban_expires, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count,
-    coalesce(u.banned AND coalesce(u.ban_expires >= $1::timestamp, true), false)::boolean AS barred,
+    (coalesce(u.banned AND coalesce(u.ban_expires >= $1::timestamp, true), false) OR coalesce((
+        SELECT true FROM "user" i
+        WHERE i.id = s.impersonated_by AND i.banned AND coalesce(i.ban_expires >= $1::timestamp, true)), false))::boolean AS barred,
     ARRAY(SELECT r.role FROM organization_role r WHERE r.organization_id = m.organization_id
         AND r.role = ANY(ARRAY(SELECT pg_catalog.btrim(own.role, $2::text)
             FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) own (role)))
@@ -178,27 +182,30 @@ const impersonate = `-- name: Impersonate :one
 WITH verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = $1) THEN 'not found'
-        WHEN NOT $2::boolean AND NOT EXISTS (
-            SELECT 1 FROM "user" a
-            WHERE a.id = $3::text
-              AND pg_catalog.string_to_array(coalesce(nullif(a.role, ''), $4::text), ',')
-                OPERATOR(pg_catalog.&&) $5::text[]) THEN 'not permitted'
         WHEN EXISTS (
-            SELECT 1 FROM "user" u
-            WHERE u.id = $1
-              AND pg_catalog.string_to_array(coalesce(nullif(u.role, ''), $4::text), ',')
+            SELECT 1 FROM "user" a
+            WHERE a.id = $2::text AND a.banned AND coalesce(a.ban_expires >= $3::timestamp, true)) THEN 'not permitted'
+        WHEN NOT $4::boolean AND NOT EXISTS (
+            SELECT 1 FROM "user" a
+            WHERE a.id = $2
+              AND pg_catalog.string_to_array(coalesce(nullif(a.role, ''), $5::text), ',')
                 OPERATOR(pg_catalog.&&) $6::text[]) THEN 'not permitted'
         WHEN EXISTS (
             SELECT 1 FROM "user" u
-            WHERE u.id = $1 AND u.banned AND coalesce(u.ban_expires >= $7::timestamp, true)) THEN 'banned'
+            WHERE u.id = $1
+              AND pg_catalog.string_to_array(coalesce(nullif(u.role, ''), $5::text), ',')
+                OPERATOR(pg_catalog.&&) $7::text[]) THEN 'not permitted'
+        WHEN EXISTS (
+            SELECT 1 FROM "user" u
+            WHERE u.id = $1 AND u.banned AND coalesce(u.ban_expires >= $3::timestamp, true)) THEN 'banned'
         ELSE ''
     END::text AS outcome
 ), lifted AS (
-    UPDATE "user" SET banned = false, ban_reason = NULL, ban_expires = NULL, updated_at = $7
+    UPDATE "user" SET banned = false, ban_reason = NULL, ban_expires = NULL, updated_at = $3
     WHERE id = $1 AND banned AND (SELECT outcome FROM verdict) = ''
 ), created AS (
     INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, impersonated_by)
-    SELECT $8, $9, $10::text, $7::timestamp, $7, $11, $12, $1, $3
+    SELECT $8, $9, $10::text, $3::timestamp, $3, $11, $12, $1, $2
     WHERE (SELECT outcome FROM verdict) = ''
 )
 SELECT outcome FROM verdict
@@ -206,12 +213,12 @@ SELECT outcome FROM verdict
 
 type ImpersonateParams struct {
 	UserID      string
-	Trusted     bool
 	ActorID     string
+	Now         time.Time
+	Trusted     bool
 	DefaultRole string
 	Permitted   []string
 	AdminRoles  []string
-	Now         time.Time
 	ID          string
 	ExpiresAt   time.Time
 	Token       string
@@ -223,12 +230,12 @@ type ImpersonateParams struct {
 func (q *Queries) Impersonate(ctx context.Context, arg ImpersonateParams) (string, error) {
 	row := q.db.QueryRow(ctx, impersonate,
 		arg.UserID,
-		arg.Trusted,
 		arg.ActorID,
+		arg.Now,
+		arg.Trusted,
 		arg.DefaultRole,
 		arg.Permitted,
 		arg.AdminRoles,
-		arg.Now,
 		arg.ID,
 		arg.ExpiresAt,
 		arg.Token,

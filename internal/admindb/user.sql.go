@@ -15,19 +15,22 @@ WITH verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = $1) THEN 'not found'
         WHEN $1 = $2::text AND $3::boolean THEN 'not permitted'
-        WHEN NOT $4::boolean AND NOT EXISTS (
+        WHEN EXISTS (
+            SELECT 1 FROM "user" a
+            WHERE a.id = $2 AND a.banned AND coalesce(a.ban_expires >= $4::timestamp, true)) THEN 'not permitted'
+        WHEN NOT $5::boolean AND NOT EXISTS (
             SELECT 1 FROM "user" a
             WHERE a.id = $2
-              AND pg_catalog.string_to_array(coalesce(nullif(a.role, ''), $5::text), ',')
-                OPERATOR(pg_catalog.&&) $6::text[]) THEN 'not permitted'
+              AND pg_catalog.string_to_array(coalesce(nullif(a.role, ''), $6::text), ',')
+                OPERATOR(pg_catalog.&&) $7::text[]) THEN 'not permitted'
         ELSE ''
     END::text AS outcome
 ), changed AS (
-    UPDATE "user" SET role = coalesce($7::text, role),
+    UPDATE "user" SET role = coalesce($8::text, role),
         banned = coalesce($3::boolean, banned),
-        ban_reason = CASE WHEN $3::boolean IS NULL THEN ban_reason ELSE $8 END,
-        ban_expires = CASE WHEN $3::boolean IS NULL THEN ban_expires ELSE $9 END,
-        updated_at = $10
+        ban_reason = CASE WHEN $3::boolean IS NULL THEN ban_reason ELSE $9 END,
+        ban_expires = CASE WHEN $3::boolean IS NULL THEN ban_expires ELSE $10 END,
+        updated_at = $4
     WHERE id = $1 AND (SELECT outcome FROM verdict) = ''
 ), ended AS (
     DELETE FROM session WHERE user_id = $1 AND $3::boolean AND (SELECT outcome FROM verdict) = ''
@@ -39,13 +42,13 @@ type AdministerUserParams struct {
 	ID          string
 	ActorID     string
 	Banned      *bool
+	Now         time.Time
 	Trusted     bool
 	DefaultRole string
 	Permitted   []string
 	Role        *string
 	BanReason   *string
 	BanExpires  *time.Time
-	Now         time.Time
 }
 
 // Sets a role or a ban, with which all sessions end.
@@ -54,13 +57,13 @@ func (q *Queries) AdministerUser(ctx context.Context, arg AdministerUserParams) 
 		arg.ID,
 		arg.ActorID,
 		arg.Banned,
+		arg.Now,
 		arg.Trusted,
 		arg.DefaultRole,
 		arg.Permitted,
 		arg.Role,
 		arg.BanReason,
 		arg.BanExpires,
-		arg.Now,
 	)
 	var outcome string
 	err := row.Scan(&outcome)

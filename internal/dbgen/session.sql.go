@@ -14,8 +14,12 @@ const authenticatePlatforms = `-- name: AuthenticatePlatforms :many
 SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
-    coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= $1::timestamp,
-        true), false)::boolean AS banned,
+    (coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= $1::timestamp,
+        true), false) OR coalesce((
+            SELECT true FROM "user" i
+            WHERE i.id = pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text
+              AND pg_catalog.to_jsonb(i.*) ->> 'banned'::text = 'true'
+              AND coalesce((pg_catalog.to_jsonb(i.*) ->> 'ban_expires'::text)::timestamp >= $1::timestamp, true)), false))::boolean AS banned,
     coalesce(a.held ->> 'ban_reason'::text, '')::text AS ban_reason,
     coalesce((a.held ->> 'ban_expires'::text)::timestamp, 'infinity')::timestamp AS ban_expires,
     coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text, '')::text AS impersonated_by,
@@ -56,7 +60,8 @@ type AuthenticatePlatformsRow struct {
 	Permissions     []string
 }
 
-// AuthenticateSessions with what the columns of the admin plugin say, where they are there.
+// AuthenticateSessions with what the columns of the admin plugin say, where they are there. Who acts as another goes by the
+// bans of both.
 func (q *Queries) AuthenticatePlatforms(ctx context.Context, arg AuthenticatePlatformsParams) ([]AuthenticatePlatformsRow, error) {
 	rows, err := q.db.Query(ctx, authenticatePlatforms, arg.Now, arg.Tokens)
 	if err != nil {
@@ -114,8 +119,12 @@ const authenticatePlatformsRoles = `-- name: AuthenticatePlatformsRoles :many
 SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
-    coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= $1::timestamp,
-        true), false)::boolean AS banned,
+    (coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= $1::timestamp,
+        true), false) OR coalesce((
+            SELECT true FROM "user" i
+            WHERE i.id = pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text
+              AND pg_catalog.to_jsonb(i.*) ->> 'banned'::text = 'true'
+              AND coalesce((pg_catalog.to_jsonb(i.*) ->> 'ban_expires'::text)::timestamp >= $1::timestamp, true)), false))::boolean AS banned,
     coalesce(a.held ->> 'ban_reason'::text, '')::text AS ban_reason,
     coalesce((a.held ->> 'ban_expires'::text)::timestamp, 'infinity')::timestamp AS ban_expires,
     coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text, '')::text AS impersonated_by,

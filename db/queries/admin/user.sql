@@ -14,6 +14,9 @@ WITH verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = @id) THEN 'not found'
         WHEN @id = @actor_id::text AND sqlc.narg('banned')::boolean THEN 'not permitted'
+        WHEN EXISTS (
+            SELECT 1 FROM "user" a
+            WHERE a.id = @actor_id AND a.banned AND coalesce(a.ban_expires >= @now::timestamp, true)) THEN 'not permitted'
         WHEN NOT @trusted::boolean AND NOT EXISTS (
             SELECT 1 FROM "user" a
             WHERE a.id = @actor_id
