@@ -221,10 +221,7 @@ func (f *Flows) request(
 	}
 	p.Email, p.Identifier = email, string(f.stored(authdb.Secret(p.Identifier)))
 	row, err := f.repo().CreateVerificationOfUser(ctx, op, p, lifetime)
-	if err = bridge.Error(op, err, nil); errors.Is(err, authdb.ErrNotFound) {
-		err = nil
-	}
-	return email, authdb.User(row), err
+	return email, authdb.User(row), bridge.Error(op, err, nil)
 }
 
 // ResetPasswordParams are what came of a MailReset.
@@ -243,7 +240,7 @@ func (f *Flows) ResetPassword(ctx context.Context, p ResetPasswordParams) (ended
 	// Before the hash, as there: it is dear.
 	row, err := f.Store.Verifications.GetByIdentifier(ctx, identifier)
 	if errors.Is(err, authdb.ErrNotFound) {
-		return nil, fail(op, ErrInvalidToken)
+		return nil, f.again(ctx, op, fail(op, ErrInvalidToken))
 	}
 	if err != nil {
 		return nil, err
@@ -291,7 +288,7 @@ func (f *Flows) ChangePassword(ctx context.Context, p ChangePasswordParams) (Sig
 		return SignedIn{}, err
 	}
 	if err := f.verify(ctx, op, row.Password, p.Current); err != nil {
-		return SignedIn{}, err
+		return SignedIn{}, f.again(ctx, op, err)
 	}
 	in, err := f.repo().ChangePassword(ctx, op, dbgen.ChangePasswordParams{
 		UserID: p.UserID, AccountID: row.AccountID, Current: row.Password, Password: string(hash),

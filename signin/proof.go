@@ -162,7 +162,11 @@ func (f *Flows) RequestEmailChange(ctx context.Context, p RequestEmailChangePara
 	t := betterauth.MailToken{Email: user.Email, UpdateTo: email, RequestType: betterauth.ChangeEmailVerification}
 	switch {
 	case user.Email == email:
-		return bridge.Check(op, bridge.Fault{Field: "new_email", Reason: "the same"})
+		err := f.again(ctx, "Users.SetEmail", bridge.Check(op, bridge.Fault{Field: "new_email", Reason: "the same"}))
+		if errors.Is(err, authdb.ErrAlreadyDone) { // the mail may not have been sent
+			err = f.sendVerification(ctx, user)
+		}
+		return err
 	case row.Taken:
 		return nil
 	case !user.EmailVerified && (f.UpdateUnverifiedEmail || f.before(4)):
@@ -272,10 +276,10 @@ func (f *Flows) SendLink(ctx context.Context, p SendLinkParams) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.Store.Verifications.Create(ctx, authdb.CreateVerificationParams{
-		Identifier: f.link(token), Value: authdb.Secret(text), ExpiresAt: f.repo().Now().Add(LinkLifetime),
-	}); err != nil {
-		return err
+	if _, err := f.repo().CreateVerificationOfUser(ctx, op, dbgen.CreateVerificationOfUserParams{
+		Email: email, Identifier: string(f.link(token)), Value: new(string(text)), Anybody: true,
+	}, LinkLifetime); err != nil {
+		return bridge.Error(op, err, nil)
 	}
 	return f.Send(ctx, Mail{Kind: MailLink, To: email, Token: token})
 }

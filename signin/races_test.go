@@ -216,4 +216,46 @@ func TestLostAnswers(t *testing.T) {
 	})
 	once("request", func(ctx context.Context) error { return w.RequestPasswordReset(ctx, ada.Email) })
 	once("code", func(ctx context.Context) error { return w.SendCode(ctx, ada.Email) })
+	once("code to nobody", func(ctx context.Context) error { return w.SendCode(ctx, "eve@example.com") })
+	once("link", func(ctx context.Context) error {
+		return w.SendLink(ctx, signin.SendLinkParams{Email: ada.Email})
+	})
+	token := w.mails[len(w.mails)-1].Token
+	once("by link", func(ctx context.Context) error {
+		return errOf(w.SignInByLink(ctx, signin.LinkParams{Token: token}))
+	})
+	w.must(w.SendCode(w.ctx, ada.Email))
+	code := w.mails[len(w.mails)-1].Token
+	once("by code", func(ctx context.Context) error {
+		return errOf(w.SignInByCode(ctx, signin.CodeParams{Email: ada.Email, Code: code}))
+	})
+	w.must(w.RequestPasswordReset(w.ctx, ada.Email))
+	token = w.mails[len(w.mails)-1].Token
+	once("reset", func(ctx context.Context) error {
+		return errOf(w.ResetPassword(ctx, signin.ResetPasswordParams{Token: token, NewPassword: password}))
+	})
+	once("change to the same", func(ctx context.Context) error {
+		return errOf(w.ChangePassword(ctx, signin.ChangePasswordParams{UserID: ada.ID, Current: password, New: password}))
+	})
+	once("change", func(ctx context.Context) error {
+		return errOf(w.ChangePassword(ctx, signin.ChangePasswordParams{
+			UserID: ada.ID, Current: password, New: "another password",
+		}))
+	})
+	// Another call, and one that was never made, have no part in it.
+	w.is("a key of another call", errOf(w.ResetPassword(authdb.Once(w.ctx, "change"),
+		signin.ResetPasswordParams{Token: token, NewPassword: password})), signin.ErrInvalidToken)
+	w.is("a new key", errOf(w.ResetPassword(authdb.Once(w.ctx, "new"),
+		signin.ResetPasswordParams{Token: token, NewPassword: password})), signin.ErrInvalidToken)
+
+	// A change of address returns only an error, and its mail may be sent again.
+	w.UpdateUnverifiedEmail = true
+	w.exec(`UPDATE "user" SET email_verified = false WHERE id = $1`, ada.ID)
+	w.mails = nil
+	change := signin.RequestEmailChangeParams{UserID: ada.ID, NewEmail: "other@example.com"}
+	w.must(w.RequestEmailChange(authdb.Once(w.ctx, "address"), change))
+	w.mail(signin.MailVerification, change.NewEmail)
+	w.must(w.RequestEmailChange(authdb.Once(w.ctx, "address"), change))
+	w.mail(signin.MailVerification, change.NewEmail)
+	w.is("the same address", w.RequestEmailChange(authdb.Once(w.ctx, "address anew"), change), authdb.ErrInvalidInput)
 }

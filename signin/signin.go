@@ -192,6 +192,14 @@ func fail(op string, kind error) error {
 	return bridge.Error(op, repo.RefusalError("failed"), map[repo.RefusalError]error{"failed": kind})
 }
 
+// again is err, or ErrAlreadyDone where a first call under the same key of Once is why.
+func (f *Flows) again(ctx context.Context, op string, err error) error {
+	if said := f.repo().Again(ctx, op, err); said != err { //nolint:errorlint // err itself, or another
+		return bridge.Error(op, said, nil)
+	}
+	return err
+}
+
 // secrets are texts as what they are.
 func secrets(texts []string) []authdb.Secret {
 	all := make([]authdb.Secret, len(texts))

@@ -50,6 +50,14 @@ func keyOf(ctx context.Context) (text string, named bool) {
 	return "", false
 }
 
+// second returns the context of the second write of a call, which leaves a mark of its own but in an InTx.
+func (r *Repo) second(ctx context.Context) context.Context {
+	if text, named := keyOf(ctx); named && r.where().tx == nil {
+		return WithKey(ctx, text+"\x00second")
+	}
+	return ctx
+}
+
 // newMark returns the mark of a write, nil if it leaves none: it has no key, or is part of an InTx that has.
 func (r *Repo) newMark(ctx context.Context, operation, made string) (*mark, error) {
 	if err := r.check(ctx); err != nil {
@@ -147,6 +155,32 @@ func (r *Repo) marked(ctx context.Context, m *mark, steps []Step) error {
 		failed := m.lostBy(Failed(ctx, on.conn, lost, true))
 		r.endOpen(ctx, on.conn) // where the context was over before the COMMIT was sent
 		return failed
+	}
+	return err
+}
+
+// Again is ErrAlreadyDone instead of err where a first call under the same key did the write of that name, which may be
+// why there is err.
+func (r *Repo) Again(ctx context.Context, name string, err error) error {
+	if _, named := keyOf(ctx); !named {
+		return err
+	}
+	m, keyErr := r.newMark(ctx, name, "")
+	if keyErr != nil {
+		return keyErr
+	}
+	if m == nil { // part of a transaction
+		return err
+	}
+	there, readErr := Read(ctx, r, name, (*queries).GetMark, m.id)
+	switch {
+	case errors.Is(readErr, pgx.ErrNoRows):
+		return err
+	case readErr != nil:
+		return readErr
+	case there.Answer != nil && !strings.HasPrefix(*there.Answer, refused) &&
+		strings.HasPrefix(there.Operation, name+" "):
+		return ErrAlreadyDone
 	}
 	return err
 }

@@ -2,8 +2,10 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
@@ -94,6 +96,7 @@ func (r *Repo) SignUp(
 func (r *Repo) SignInProved(
 	ctx context.Context, name string, p dbgen.SignInProvedParams,
 ) (user dbgen.User, in SignedIn, err error) {
+	ctx = r.second(ctx) // the proof was used up before
 	name = about(ctx, name, p)
 	p.ID, p.NewUserID, p.Token, p.Now = r.idOr(""), r.idOr(""), r.sources.Token(), r.Now()
 	p.ExpiresAt = p.Now.Add(r.other.SessionLifetime)
@@ -120,14 +123,21 @@ func (r *Repo) SignInProved(
 	return user, in, unanswered(done, err)
 }
 
-// CreateVerificationOfUser makes a verification about an address and returns whose that is; pgx.ErrNoRows if it is
-// nobody's.
+// CreateVerificationOfUser makes a verification about an address and returns whose that is; the zero value if
+// it is nobody's, which is no refusal: a row may be made.
 func (r *Repo) CreateVerificationOfUser(
 	ctx context.Context, name string, p dbgen.CreateVerificationOfUserParams, lifetime time.Duration,
 ) (user dbgen.User, err error) {
 	p.ID, p.Now = r.idOr(""), r.Now()
 	p.ExpiresAt = p.Now.Add(lifetime)
-	err = r.writeOnce(ctx, about(ctx, name, p.Email), Key{}, ask((*queries).CreateVerificationOfUser, p, &user))
+	err = r.writeOnce(ctx, about(ctx, name, p.Email), Key{}, ask(
+		func(q *queries, ctx context.Context, p dbgen.CreateVerificationOfUserParams) (dbgen.User, error) {
+			row, err := q.CreateVerificationOfUser(ctx, p)
+			if errors.Is(err, pgx.ErrNoRows) {
+				err = nil
+			}
+			return row, err
+		}, p, &user))
 	return user, err
 }
 
@@ -150,7 +160,9 @@ func (r *Repo) ResetPassword(
 func (r *Repo) ChangePassword(
 	ctx context.Context, name string, p dbgen.ChangePasswordParams, s dbgen.SignInByPasswordParams, f SecondFactor,
 ) (in SignedIn, err error) {
-	name = about(ctx, name, p)
+	given := p
+	given.Current = "" // which is another once it is changed
+	name = about(ctx, name, given)
 	p.Now = r.Now()
 	var ended []string
 	steps := []Step{lock((*queries).LockUser, p.UserID), verdict(
