@@ -51,7 +51,8 @@ const estateRows = `
 		('guest', 'guest', 'guest', '2026-11-08', '2026-11-01', '2026-11-01', 'org', 'team'),
 		('expired', 'expired', 'guest', '2026-10-08', '2026-10-01', '2026-10-01', NULL, NULL);
 	INSERT INTO account (id, account_id, provider_id, user_id, password, created_at, updated_at) VALUES
-		('password', 'owner', 'credential', 'owner', 'hash', '2026-10-01', '2026-10-01'),
+		('password', 'owner', 'credential', 'owner', '` + knownHash + `', '2026-10-01', '2026-10-01'),
+		('guestpassword', 'guest', 'credential', 'guest', '` + knownHash + `', '2026-10-01', '2026-10-01'),
 		('identity', 'identity', 'github', 'owner', NULL, '2026-10-01', '2026-10-01');
 	INSERT INTO invitation (id, organization_id, email, role, team_id, expires_at, created_at, inviter_id) VALUES
 		('invitation', 'org', 'joiner@example.com', 'member', 'team,drift', '2026-11-03', '2026-11-01', 'owner'),
@@ -59,14 +60,23 @@ const estateRows = `
 	INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at) VALUES
 		('proof', 'proof', 'value', '2026-11-02', '2026-11-01', '2026-11-01'),
 		('code', 'code', '123456:0', '2026-11-02', '2026-11-01', '2026-11-01'),
+		('reset', 'reset-password:reset', 'owner', '2026-11-02', '2026-11-01', '2026-11-01'),
 		('stale', 'stale', 'value', '2026-10-02', '2026-10-01', '2026-10-01');
-	UPDATE "user" SET role = CASE id WHEN 'owner' THEN 'admin' END, banned = id = 'stranger';
+	UPDATE "user" SET role = CASE id WHEN 'owner' THEN 'admin' END, banned = id = 'stranger', two_factor_enabled = id = 'guest';
 	INSERT INTO session (id, token, user_id, expires_at, created_at, updated_at, impersonated_by) VALUES
 		('borrowed', 'borrowed', 'guest', '2026-11-02', '2026-11-01', '2026-11-01', 'owner');
+	INSERT INTO apikey (id, reference_id, key, remaining, created_at, updated_at) VALUES
+		('key', 'owner', 'key', 5, '2026-10-01', '2026-10-01'), ('spare', 'owner', 'spare', NULL, '2026-10-01', '2026-10-01');
 `
 
+// knownHash is what Better Auth 1.6.34 made of knownPassword.
+const (
+	knownPassword = "correct horse battery staple"
+	knownHash     = "336fd2e2954df7b4b12aea89ce27ece0:b46887bfbf578787c3a14017010fd5c172805b63a4458ed5bf9cfcb3f0c23b44e9fd64ecc1fce159e4b958905382c7f51a522884369eba8a478deb199c79cdb6"
+)
+
 // watchSQL counts every row that anybody changes, also to what it was, but whoever sets watch.off.
-var watchSQL = plugins.Admin + `
+var watchSQL = plugins.Admin + plugins.TwoFactor + plugins.Tables + `
 	ALTER TABLE "user" ADD COLUMN phone text;
 	CREATE SCHEMA watch;
 	CREATE TABLE watch.change (what text NOT NULL);
@@ -90,6 +100,7 @@ const gates = 2
 // tables are those of the schema, none before one that it belongs to.
 var tables = []string{
 	"user", "organization", "verification", "session", "account", "member", "team", "team_member", "invitation",
+	"organization_role", "two_factor", "apikey", "jwks",
 }
 
 // way is how a store reaches its database.
@@ -267,7 +278,10 @@ func made() string {
 }
 
 var (
-	madeUp        = regexp.MustCompile(madeMark + `[a-z]{20}|\b[0-9a-f]{32}\b`) // by made, or by a statement
+	// Of a password, by made, perhaps cut short, of an API key, or by a statement.
+	madeUp = regexp.MustCompile(`\b[0-9a-f]{32}:[0-9a-f]{128}\b|` + madeMark + `_*[a-zA-Z]{16,64}|\b[0-9a-f]{32}\b`)
+	// By SendCode.
+	madeCode      = regexp.MustCompile(`("id": "made", "value": )"[0-9]{6}:0"`)
 	membershipKey = regexp.MustCompile(`"membership_key": "[^"]*"`)
 )
 
@@ -276,7 +290,14 @@ func unmade(text string) string {
 	if !madeUp.MatchString(text) {
 		return text
 	}
-	return membershipKey.ReplaceAllString(madeUp.ReplaceAllString(text, madeMark), `"membership_key": "made"`)
+	text = madeUp.ReplaceAllStringFunc(text, func(s string) string {
+		if s == knownHash {
+			return s
+		}
+		return madeMark
+	})
+	text = madeCode.ReplaceAllString(text, `$1"made"`)
+	return membershipKey.ReplaceAllString(text, `"membership_key": "made"`)
 }
 
 // state is what a database holds.
