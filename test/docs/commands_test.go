@@ -228,7 +228,7 @@ func TestNames(t *testing.T) {
 		api[name] = string(out)
 	}
 	var tests strings.Builder
-	for _, text := range sources(t, "_test.go", ".", "test", "migrate", "cmd", "betterauth", "internal", "examples", "authdbtest") {
+	for _, text := range sources(t, "_test.go", ".", "test", "migrate", "cmd", "betterauth", "internal", "examples", "authdbtest", "admin", "apikey", "permission", "signin") {
 		tests.WriteString(text)
 	}
 	singular := map[string]string{}
