@@ -27,6 +27,9 @@ func (r *Repo) CreateSession(
 func createSession(p dbgen.CreateSessionParams, row *dbgen.Session) Step {
 	return verdict(func(q *queries, ctx context.Context, p dbgen.CreateSessionParams) (string, error) {
 		made, err := q.CreateSession(ctx, p)
+		if err != nil { // the answer of an attempt before stays
+			return "", err
+		}
 		*row = madeSession(dbgen.SignInByPasswordRow(made))
 		return made.Outcome, err
 	}, p)

@@ -58,6 +58,9 @@ func (r *Repo) signInByPassword(
 	p.ExpiresAt, p.ChallengeExpiresAt = p.Now.Add(lifetime), p.Now.Add(f.ChallengeLifetime)
 	return verdict(func(q *queries, ctx context.Context, p dbgen.SignInByPasswordParams) (string, error) {
 		made, err := q.SignInByPassword(ctx, p)
+		if err != nil {
+			return "", err
+		}
 		in.Session = madeSession(made)
 		switch made.Outcome {
 		case "second factor": // which is no refusal: rows are made
@@ -150,6 +153,9 @@ func (r *Repo) ResetPassword(
 	err = r.writeOnce(ctx, name, Key{}, lock((*queries).LockUser, p.UserID), verdict(
 		func(q *queries, ctx context.Context, p dbgen.ResetPasswordParams) (string, error) {
 			row, err := q.ResetPassword(ctx, p)
+			if err != nil {
+				return "", err
+			}
 			ended = row.Ended
 			return row.Outcome, err
 		}, p))
@@ -168,6 +174,9 @@ func (r *Repo) ChangePassword(
 	steps := []Step{lock((*queries).LockUser, p.UserID), verdict(
 		func(q *queries, ctx context.Context, p dbgen.ChangePasswordParams) (string, error) {
 			row, err := q.ChangePassword(ctx, p)
+			if err != nil {
+				return "", err
+			}
 			ended = row.Ended
 			return row.Outcome, err
 		}, p)}
