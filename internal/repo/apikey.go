@@ -50,9 +50,8 @@ func (r *Repo) VerifyAPIKey(
 ) (key dbgen.Apikey, wait time.Duration, err error) {
 	name = about(ctx, name, p)
 	p.Now = r.Now()
-	err = r.writeOnce(ctx, name, Key{}, verdict(
-		func(q *queries, ctx context.Context, p dbgen.VerifyAPIKeyParams) (string, error) {
-			row, err := q.VerifyAPIKey(ctx, p)
+	err = r.writeOnce(ctx, name, Key{}, judge((*queries).VerifyAPIKey, p, new(dbgen.VerifyAPIKeyRow),
+		func(row dbgen.VerifyAPIKeyRow) string {
 			if row.ID != nil {
 				key = dbgen.Apikey{
 					ID: *row.ID, ConfigID: *row.ConfigID, Name: row.Name, Start: row.Start, ReferenceID: *row.ReferenceID,
@@ -67,8 +66,8 @@ func (r *Repo) VerifyAPIKey(
 				until := row.LimitedSince.Truncate(time.Millisecond).Add(time.Duration(*row.LimitedFor) * time.Millisecond)
 				wait = until.Sub(p.Now)
 			}
-			return row.Outcome, err
-		}, p))
+			return row.Outcome
+		}))
 	switch code := pgError(err).Code; {
 	case errors.Is(err, pgx.ErrNoRows):
 		err = ErrInvalidKey

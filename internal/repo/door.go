@@ -221,7 +221,11 @@ func (r *Repo) write(ctx context.Context, name string, made Key, steps ...Step) 
 
 // writeOnce is write where the answer to a first call is gone.
 func (r *Repo) writeOnce(ctx context.Context, name string, made Key, steps ...Step) error {
-	done, err := r.write(ctx, name, made, steps...)
+	return unanswered(r.write(ctx, name, made, steps...))
+}
+
+// unanswered is the error of a write where the answer to a first call is gone.
+func unanswered(done string, err error) error {
 	if done != "" {
 		return ErrAlreadyDone
 	}

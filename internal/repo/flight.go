@@ -72,12 +72,23 @@ func ask[P, R any](query func(*queries, context.Context, P) (R, error), p P, ans
 
 // verdict is a query that says whether it did what it is for, or in a word why not.
 func verdict[P any](query func(*queries, context.Context, P) (string, error), p P) Step {
+	return judge(query, p, new(string), func(outcome string) string { return outcome })
+}
+
+// judge is a verdict whose answer, which is kept as that of ask, has more than the word, for which outcome is asked once
+// it counts.
+func judge[P, R any](
+	query func(*queries, context.Context, P) (R, error), p P, answer *R, outcome func(R) string,
+) Step {
+	kept := ask(query, p, answer)
 	return Step{run: func(ctx context.Context, q *queries) error {
-		outcome, err := query(q, ctx, p)
-		if err == nil && outcome != "" {
-			return RefusalError(outcome)
+		if err := kept.run(ctx, q); err != nil {
+			return err
 		}
-		return err
+		if word := outcome(*answer); word != "" {
+			return RefusalError(word)
+		}
+		return nil
 	}}
 }
 

@@ -25,14 +25,10 @@ func (r *Repo) CreateSession(
 
 // createSession makes a session.
 func createSession(p dbgen.CreateSessionParams, row *dbgen.Session) Step {
-	return verdict(func(q *queries, ctx context.Context, p dbgen.CreateSessionParams) (string, error) {
-		made, err := q.CreateSession(ctx, p)
-		if err != nil { // the answer of an attempt before stays
-			return "", err
-		}
+	return judge((*queries).CreateSession, p, new(dbgen.CreateSessionRow), func(made dbgen.CreateSessionRow) string {
 		*row = madeSession(dbgen.SignInByPasswordRow(made))
-		return made.Outcome, err
-	}, p)
+		return made.Outcome
+	})
 }
 
 // madeSession is the session of a row that has one if it was made.
@@ -73,15 +69,10 @@ func (r *Repo) CreateSessions(ctx context.Context, name string, rows []dbgen.Ses
 		p.UserIds, p.ActiveTeamIds = append(p.UserIds, s.UserID), append(p.ActiveTeamIds, s.ActiveTeamID)
 		p.ActiveOrganizationIds = append(p.ActiveOrganizationIds, s.ActiveOrganizationID)
 	}
-	done, err := r.signIn(ctx, name, last("session", p.Ids), p.UserIds, verdict(
-		func(q *queries, ctx context.Context, p dbgen.CreateSessionsParams) (string, error) {
-			made, err := q.CreateSessions(ctx, p)
-			return made.Outcome, err
-		}, p))
-	if done != "" {
-		err = ErrAlreadyDone
-	}
-	return rows, short(err)
+	create := judge((*queries).CreateSessions, p, new(dbgen.CreateSessionsRow),
+		func(made dbgen.CreateSessionsRow) string { return made.Outcome })
+	done, err := r.signIn(ctx, name, last("session", p.Ids), p.UserIds, create)
+	return rows, short(unanswered(done, err))
 }
 
 // Authenticate returns a live session and what it opens.

@@ -35,14 +35,6 @@ func (r *Repo) SignInByPassword(
 	return in, unanswered(done, err)
 }
 
-// unanswered is the error of a write where the answer to a first call is gone.
-func unanswered(done string, err error) error {
-	if done != "" {
-		return ErrAlreadyDone
-	}
-	return err
-}
-
 func (r *Repo) signInByPassword(
 	p dbgen.SignInByPasswordParams, lifetime time.Duration, f SecondFactor, in *SignedIn,
 ) Step {
@@ -56,22 +48,18 @@ func (r *Repo) signInByPassword(
 	}
 	p.NewDeviceID, p.NewDevice, p.DeviceExpiresAt = r.idOr(""), f.Stored(device), p.Now.Add(f.DeviceLifetime)
 	p.ExpiresAt, p.ChallengeExpiresAt = p.Now.Add(lifetime), p.Now.Add(f.ChallengeLifetime)
-	return verdict(func(q *queries, ctx context.Context, p dbgen.SignInByPasswordParams) (string, error) {
-		made, err := q.SignInByPassword(ctx, p)
-		if err != nil {
-			return "", err
-		}
+	return judge((*queries).SignInByPassword, p, new(dbgen.SignInByPasswordRow), func(made dbgen.SignInByPasswordRow) string {
 		in.Session = madeSession(made)
 		switch made.Outcome {
 		case "second factor": // which is no refusal: rows are made
 			in.Challenge = challenge
-			return "", err
+			return ""
 		case "trusted":
 			in.Trusted, in.Device = true, device
-			return "", err
+			return ""
 		}
-		return made.Outcome, err
-	}, p)
+		return made.Outcome
+	})
 }
 
 // NewToken is a random text of at most n characters that is hard to guess.
@@ -104,20 +92,16 @@ func (r *Repo) SignInProved(
 	p.ID, p.NewUserID, p.Token, p.Now = r.idOr(""), r.idOr(""), r.sources.Token(), r.Now()
 	p.ExpiresAt = p.Now.Add(r.other.SessionLifetime)
 	holder, isBanned := []string{""}, false
-	prove := verdict(func(q *queries, ctx context.Context, p dbgen.SignInProvedParams) (string, error) {
-		made, err := q.SignInProved(ctx, p)
-		if err != nil {
-			return "", err
-		}
+	prove := judge((*queries).SignInProved, p, new(dbgen.SignInProvedRow), func(made dbgen.SignInProvedRow) string {
 		in.Session, in.Ended, holder[0] = madeSession(dbgen.SignInByPasswordRow{
 			ID: made.ID, ExpiresAt: made.ExpiresAt, Token: made.Token, CreatedAt: made.CreatedAt, UpdatedAt: made.UpdatedAt,
 			IPAddress: made.IPAddress, UserAgent: made.UserAgent, UserID: made.UserID,
 		}), made.Ended, made.HolderID
 		if isBanned = made.Outcome == "banned"; isBanned {
-			return "", nil
+			return ""
 		}
-		return made.Outcome, nil
-	}, p)
+		return made.Outcome
+	})
 	done, err := r.signIn(ctx, name, Key{}, holder,
 		lock((*queries).LockUserByEmail, p.Email), prove, ask((*queries).GetUserByEmail, p.Email, &user))
 	if err == nil && isBanned {
@@ -150,16 +134,10 @@ func (r *Repo) ResetPassword(
 ) (ended []string, err error) {
 	name = about(ctx, name, p)
 	p.AccountID, p.Now = r.idOr(""), r.Now()
-	err = r.writeOnce(ctx, name, Key{}, lock((*queries).LockUser, p.UserID), verdict(
-		func(q *queries, ctx context.Context, p dbgen.ResetPasswordParams) (string, error) {
-			row, err := q.ResetPassword(ctx, p)
-			if err != nil {
-				return "", err
-			}
-			ended = row.Ended
-			return row.Outcome, err
-		}, p))
-	return ended, err
+	var row dbgen.ResetPasswordRow
+	err = r.writeOnce(ctx, name, Key{}, lock((*queries).LockUser, p.UserID), judge((*queries).ResetPassword, p, &row,
+		func(row dbgen.ResetPasswordRow) string { return row.Outcome }))
+	return row.Ended, err
 }
 
 // ChangePassword makes a session where it ends all others, with what s says of it.
@@ -170,21 +148,14 @@ func (r *Repo) ChangePassword(
 	given.Current = "" // which is another once it is changed
 	name = about(ctx, name, given)
 	p.Now = r.Now()
-	var ended []string
-	steps := []Step{lock((*queries).LockUser, p.UserID), verdict(
-		func(q *queries, ctx context.Context, p dbgen.ChangePasswordParams) (string, error) {
-			row, err := q.ChangePassword(ctx, p)
-			if err != nil {
-				return "", err
-			}
-			ended = row.Ended
-			return row.Outcome, err
-		}, p)}
+	var row dbgen.ChangePasswordRow
+	steps := []Step{lock((*queries).LockUser, p.UserID), judge((*queries).ChangePassword, p, &row,
+		func(row dbgen.ChangePasswordRow) string { return row.Outcome })}
 	if p.RevokeSessions { // who is signed in has shown a second factor
 		s.UserID, s.AccountID, s.Password, s.Trusted = p.UserID, p.AccountID, p.Password, true
 		steps = append(steps, r.signInByPassword(s, r.other.SessionLifetime, f, &in))
 	}
 	done, err := r.signIn(ctx, name, Key{}, []string{p.UserID}, steps...)
-	in.Ended = ended
+	in.Ended = row.Ended
 	return in, unanswered(done, err)
 }

@@ -382,7 +382,7 @@ func TestVerdictsComeFirst(t *testing.T) {
 					return true
 				}
 				name, ok := call.Fun.(*ast.Ident)
-				if !ok || !slices.Contains([]string{"ask", "verdict", "must"}, name.Name) {
+				if !ok || !slices.Contains([]string{"ask", "verdict", "judge", "must"}, name.Name) {
 					return true
 				}
 				ast.Inspect(call.Args[0], func(n ast.Node) bool {

@@ -93,10 +93,7 @@ func (r *Repo) DeleteUser(
 		organizations, // again, now that the user cannot join another
 		lock((*queries).LockUserAsIs, deref(p.SuccessorID)),
 		ask((*queries).ListSessionsOfUser, []string{p.ID}, &sessions),
-		verdict(func(q *queries, ctx context.Context, p dbgen.DeleteUserParams) (_ string, err error) {
-			row, err = q.DeleteUser(ctx, p)
-			return row.Outcome, err
-		}, p),
+		judge((*queries).DeleteUser, p, &row, func(row dbgen.DeleteUserRow) string { return row.Outcome }),
 	}, r.keysOfGone(p.ID)...)...)
 	return row, sessions, err
 }
