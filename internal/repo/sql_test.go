@@ -370,6 +370,9 @@ func TestVerdictsComeFirst(t *testing.T) {
 	}
 	exempt, verdicts := maps.Clone(writesFirst), 0
 	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
