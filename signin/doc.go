@@ -3,21 +3,9 @@
 // values, in the server's order and with its rows, so that either side can go on with what the other began. It knows no
 // HTTP: what the browser gets, package betterauth makes.
 //
-//	flows := &signin.Flows{Store: store, Cookies: cookies, Version: betterauth.Version{1, 7, 25}, Send: send}
+//	flows := &signin.Flows{Store: store, Cookies: cookies, Version: betterauth.Version{1, 7, 25}}
 //
-//	in, err := flows.Password(ctx, signin.PasswordParams{
-//		Email: email, Password: authdb.Secret(password), Device: cookies.TrustedDevice(r),
-//		Client: signin.Client{IPAddress: flows.ClientIP(r.Header["X-Forwarded-For"]...), UserAgent: r.UserAgent()},
-//	})
-//	if second, ok := errors.AsType[*signin.SecondFactorError](err); ok {
-//		http.SetCookie(w, cookies.SecondFactorCookie(second.Challenge, second.Lifetime))
-//		http.Redirect(w, r, "/two-factor", http.StatusSeeOther) // where the web application asks for it
-//		return
-//	}
-//	if err != nil {
-//		return // 401: errors.Is(err, signin.ErrInvalidCredentials) and the like
-//	}
-//	http.SetCookie(w, cookies.Cookie(in.Session.Token, store.Sessions.Settings().SessionLifetime))
+// The example of the package is a route that signs in by password.
 //
 // Errors are told apart by [errors.Is], and show no address, token or password; those of the database are
 // [authdb.Error]. Passwords, codes and tokens are [authdb.Secret], which nothing prints. Where the server tells who has

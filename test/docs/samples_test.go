@@ -20,7 +20,7 @@ import (
 // runs, or of a type. A whole file is run by TestProgram.
 func TestSamples(t *testing.T) {
 	t.Parallel()
-	files := sources(t, ".go", "test/docs", "test/betterauth", "examples", "admin", ".")
+	files := sources(t, ".go", "test/docs", "test/betterauth", "examples", "admin", "signin", ".")
 	n := 0
 	for _, d := range documents(t) {
 		for _, b := range d.blocks {
