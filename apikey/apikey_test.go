@@ -383,6 +383,41 @@ func TestDeletedOwners(t *testing.T) {
 }
 
 // TestDeletedMeanwhile: a key is not made for a user who is being deleted.
+// TestRemovedOnce: a key that is good for nothing any more is removed under a key of Once, too, and the second call is
+// told the same.
+func TestRemovedOnce(t *testing.T) {
+	t.Parallel()
+	store := layouts["from 1.5 on"].New(t)
+	ctx := t.Context()
+	keys, err := apikey.New(ctx, store, apikey.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := authdbtest.User(t, store).ID
+	for sql, want := range map[string]error{
+		"expires_at = '2020-01-01'":                  apikey.ErrExpired,
+		"remaining = 0, refill_amount = NULL":        apikey.ErrUsageExceeded,
+		"enabled = false /* which removes no row */": apikey.ErrDisabled,
+	} {
+		made, err := keys.Create(ctx, apikey.CreateParams{OwnerID: owner})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Pool().Exec(ctx, "UPDATE apikey SET "+sql+" WHERE id = $1", made.ID); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := keys.Verify(authdb.Once(ctx, sql), made.Secret, nil); !errors.Is(err, want) {
+				t.Errorf("%s: got %v, want %v", sql, err, want)
+			}
+		}
+		_, err = keys.Get(ctx, owner, made.ID)
+		if removed := errors.Is(err, authdb.ErrNotFound); removed != !errors.Is(want, apikey.ErrDisabled) {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+}
+
 func TestDeletedMeanwhile(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -10,14 +10,18 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// RefusalError is the word by which the verdict of a query refuses. The query has changed nothing, but that it may have
-// removed an API key that is good for nothing any more.
+// RefusalError is the word by which the verdict of a query refuses. The query has changed nothing, but where it is one
+// of those that count.
 type RefusalError string
 
 func (r RefusalError) Error() string { return string(r) }
 
-// ErrWrongCode is the one refusal that changes something: it counts the guess.
+// ErrWrongCode is a refusal that changes something: it counts the guess.
 const ErrWrongCode RefusalError = "wrong code"
+
+// counts reports whether what was done beside a refusal stays: a guess is counted, and an API key that is good for
+// nothing any more is removed.
+func (r RefusalError) counts() bool { return r == ErrWrongCode || r == "key expired" || r == "used up" }
 
 // FailureError is an error with what became of what was sent.
 type FailureError struct {

@@ -143,7 +143,7 @@ func (r *Repo) marked(ctx context.Context, m *mark, steps []Step) error {
 	case err == nil:
 	case err == pgx.ErrNoRows: //nolint:errorlint // as fly returns it
 		end = append([]Step{r.answers(m, errNotFound)}, end...)
-	case isRefusal && refusal == ErrWrongCode:
+	case isRefusal && refusal.counts():
 		end = append([]Step{r.answers(m, refusal)}, end...)
 	default:
 		r.endOpen(ctx, on.conn)
