@@ -560,6 +560,22 @@ func returned[T comparable](got, want T, err error) error {
 	return err
 }
 
+// inTurn runs operations one after the other, so that the order of rows cannot be that of all answers.
+func inTurn(all ...operation) func(ctx context.Context, s *stage) error {
+	return func(ctx context.Context, s *stage) error {
+		for _, do := range all {
+			a, err := s.actor(ctx, 0)
+			if err == nil {
+				err = do(ctx, a.Store)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 func doLogin(user string) operation {
 	return func(ctx context.Context, s *authdb.Store) error {
 		row, err := s.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: user})
@@ -1151,6 +1167,14 @@ func scenarios(t *testing.T) []scenario {
 			changes: `
 				+ session new1 expires_at=06-08T12:00:00 ip_address= token=token2 user_agent= user_id=dan
 				+ session new3 active_team_id=red expires_at=06-08T12:00:00 ip_address= token=token4 user_agent= user_id=bob`,
+		},
+		{
+			name: "invitations are canceled, each by its id",
+			run:  inTurn(doCancel("acme", "to-cyd"), doCancel("acme", "to-eve"), doCancel("acme", "to-dan")),
+		},
+		{
+			name: "sessions are activated, each by its token",
+			run:  inTurn(doActivate("bob", "bob1", "acme"), doActivate("bob", "bob2", "globex"), doActivate("bob", "bob3", "globex")),
 		},
 		{
 			name: "a session opens its organization and team",

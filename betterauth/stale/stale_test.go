@@ -476,7 +476,7 @@ func FuzzCookies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value string) {
 		sent := &http.Request{Header: http.Header{"Cookie": {"better-auth.session_data=" + value}}}
 		if got, err := sent.Cookie("better-auth.session_data"); err != nil || known[got.Value] {
-			t.Skip() // no cookie, or one of those with something around it
+			return // no cookie, or one of those with something around it
 		}
 		for token, reader := range readers {
 			r := &http.Request{Header: http.Header{"Cookie": {"better-auth.session_token=" + token + "; better-auth.session_data=" + value}}}

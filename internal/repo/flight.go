@@ -75,8 +75,8 @@ func verdict[P any](query func(*queries, context.Context, P) (string, error), p 
 	return judge(query, p, new(string), func(outcome string) string { return outcome })
 }
 
-// judge is a verdict whose answer, which is kept as that of ask, has more than the word, for which outcome is asked once
-// it counts.
+// judge is a verdict whose answer has more than the word. outcome takes the word from it. The answer is kept as that of
+// ask is.
 func judge[P, R any](
 	query func(*queries, context.Context, P) (R, error), p P, answer *R, outcome func(R) string,
 ) Step {

@@ -48,7 +48,8 @@ func (r *Repo) signInByPassword(
 	}
 	p.NewDeviceID, p.NewDevice, p.DeviceExpiresAt = r.idOr(""), f.Stored(device), p.Now.Add(f.DeviceLifetime)
 	p.ExpiresAt, p.ChallengeExpiresAt = p.Now.Add(lifetime), p.Now.Add(f.ChallengeLifetime)
-	return judge((*queries).SignInByPassword, p, new(dbgen.SignInByPasswordRow), func(made dbgen.SignInByPasswordRow) string {
+	answer := new(dbgen.SignInByPasswordRow)
+	return judge((*queries).SignInByPassword, p, answer, func(made dbgen.SignInByPasswordRow) string {
 		in.Session = madeSession(made)
 		switch made.Outcome {
 		case "second factor": // which is no refusal: rows are made
