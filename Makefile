@@ -44,7 +44,7 @@ test/bench: bench/ent/client.go ## Check that all that bench sets beside each ot
 
 .PHONY: test/hard
 test/hard: ## Run the races, the guards and the random inputs at full size, and print their figures
-	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v -run '$(hard)' . ./betterauth
+	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v -run '$(hard)' ./test/rules ./test/races ./test/inputs ./test/plans ./test/answers ./apikey ./betterauth/... ./signin ./internal/repo
 	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v ./migrate
 
 .PHONY: test/faults
@@ -53,15 +53,15 @@ test/faults: ## Cut connections, crash servers, fail over and so on under every 
 
 .PHONY: test/standby
 test/standby: ## Read from a real standby: what was just written, while it replays, pauses and is promoted (under a minute)
-	@go test -count=1 -v -run Standby . ./test/standby
+	@go test -count=1 -v -run Standby ./test/methods ./test/answers ./betterauth ./test/standby
 
 .PHONY: test/partitions
 test/partitions: ## Run what reads and writes sessions on a session table in 8 partitions: methods, guards, plans
-	@AUTHDB_SESSION_PARTITIONS=8 $(withpg) go test -count=1 -timeout 30m -run '$(partitioned)' . ./betterauth
+	@AUTHDB_SESSION_PARTITIONS=8 $(withpg) go test -count=1 -timeout 30m -run '$(partitioned)' . ./betterauth ./test/methods ./test/inputs ./test/answers ./test/relations ./test/rules ./test/plans
 
 .PHONY: test/plans
 test/plans: ## Explain each statement on 2 million users and 4 million sessions (10 minutes, 8 GB of disk)
-	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v -run '^TestPlans$$' .
+	@AUTHDB_HARD=1 $(withpg) go test -count=1 -timeout 60m -v -run '^TestPlans$$' ./test/plans
 
 .PHONY: test/matrix
 test/matrix: ## Store the same on each PostgreSQL, as each kind of user, under hostile settings (servers="local download-14")
@@ -73,7 +73,7 @@ test/race: ## Run the tests under the race detector (needs a C compiler)
 
 .PHONY: test/cover
 test/cover: ## Run the tests and show the coverage of the root package and internal/repo
-	@$(withpg) go test -coverpkg=.,./internal/repo -coverprofile=cover.out . ./internal/repo ./authdbtest
+	@$(withpg) go test -coverpkg=.,./internal/repo -coverprofile=cover.out . ./internal/repo ./authdbtest $(patsubst %,./test/%,answers inputs methods races relations rows rules security)
 	@go tool cover -func=cover.out | tail -n 1
 
 .PHONY: test/drizzle
@@ -121,7 +121,7 @@ generate: ## Compile db/queries into internal/dbgen and internal/admindb, and th
 
 .PHONY: docs
 docs: ## Write what docs and README.md take from the code and the catalog: tables, figures, pictures
-	@UPDATE_DOCS=1 $(withpg) go test -count=1 -run '^TestEachMethod' .
+	@UPDATE_DOCS=1 $(withpg) go test -count=1 -run '^TestEachMethod' ./test/methods
 	@UPDATE_DOCS=1 $(withpg) go test -count=1 -run '^Test(Overview|SchemaDiagram|Figures)$$' ./test/docs
 
 .PHONY: verify

@@ -8,11 +8,12 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 func TestAccounts(t *testing.T) {
 	t.Parallel()
-	runTests(t, []subTest{
+	kit.RunTests(t, kit.SubTests{
 		{"Create", testAccountCreate},
 		{"CreateCredential", testAccountCreateCredential},
 		{"CreateConflict", testAccountConflict},
@@ -30,42 +31,42 @@ func TestAccounts(t *testing.T) {
 	})
 }
 
-func testAccountCreate(t *testing.T, s *fixture) {
+func testAccountCreate(t *testing.T, s *kit.Fixture) {
 	user := authdbtest.User(t, s.Store)
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	for _, account := range []authdb.Account{
 		{ProviderID: "github", AccountID: "4711"},
 		{
 			ProviderID: "google", AccountID: "g", AccessToken: new(authdb.Secret("access")), RefreshToken: new(authdb.Secret("refresh")),
-			IDToken: new(authdb.Secret("id")), AccessTokenExpiresAt: new(s.now.Add(time.Hour)),
-			RefreshTokenExpiresAt: new(s.now.Add(2 * time.Hour)), Scope: new("a,b"), Password: new(authdb.Secret("hash")),
+			IDToken: new(authdb.Secret("id")), AccessTokenExpiresAt: new(s.Now.Add(time.Hour)),
+			RefreshTokenExpiresAt: new(s.Now.Add(2 * time.Hour)), Scope: new("a,b"), Password: new(authdb.Secret("hash")),
 		},
 		{ProviderID: "github", AccountID: "g"}, // the same id at another provider
 	} {
-		account.ID, account.UserID, account.CreatedAt, account.UpdatedAt = s.id(1), user.ID, s.now, s.now
-		returns(t, account)(s.Accounts.Create(t.Context(), authdb.CreateAccountParams{
+		account.ID, account.UserID, account.CreatedAt, account.UpdatedAt = s.Id(1), user.ID, s.Now, s.Now
+		kit.Returns(t, account)(s.Accounts.Create(t.Context(), authdb.CreateAccountParams{
 			UserID: user.ID, ProviderID: account.ProviderID, AccountID: account.AccountID,
 			AccessToken: account.AccessToken, RefreshToken: account.RefreshToken, IDToken: account.IDToken,
 			AccessTokenExpiresAt: account.AccessTokenExpiresAt, RefreshTokenExpiresAt: account.RefreshTokenExpiresAt,
 			Scope: account.Scope, Password: account.Password,
 		}))
-		want["account"][account.ID] = asRow(account)
+		want["account"][account.ID] = kit.AsRow(account)
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testAccountCreateCredential(t *testing.T, s *fixture) {
+func testAccountCreateCredential(t *testing.T, s *kit.Fixture) {
 	user, other := authdbtest.User(t, s.Store), authdbtest.User(t, s.Store)
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	for user, accountID := range map[authdb.User]string{user: "", other: other.ID} {
 		account := authdb.Account{
-			ID: s.id(1), AccountID: user.ID, ProviderID: "credential", UserID: user.ID, Password: new(authdb.Secret("hash")),
-			CreatedAt: s.now, UpdatedAt: s.now,
+			ID: s.Id(1), AccountID: user.ID, ProviderID: "credential", UserID: user.ID, Password: new(authdb.Secret("hash")),
+			CreatedAt: s.Now, UpdatedAt: s.Now,
 		}
-		returns(t, account)(s.Accounts.Create(t.Context(), authdb.CreateAccountParams{
+		kit.Returns(t, account)(s.Accounts.Create(t.Context(), authdb.CreateAccountParams{
 			UserID: user.ID, ProviderID: "credential", AccountID: accountID, Password: new(authdb.Secret("hash")),
 		}))
-		want["account"][account.ID] = asRow(account)
+		want["account"][account.ID] = kit.AsRow(account)
 	}
 	for _, p := range []authdb.CreateAccountParams{
 		{UserID: user.ID, ProviderID: "credential", AccountID: other.ID},
@@ -73,40 +74,40 @@ func testAccountCreateCredential(t *testing.T, s *fixture) {
 		{UserID: user.ID, ProviderID: "github"},
 	} {
 		_, err := s.Accounts.Create(t.Context(), p)
-		fails(t, err, authdb.ErrInvalidInput, "Accounts.Create", "account_id")
+		kit.Fails(t, err, authdb.ErrInvalidInput, "Accounts.Create", "account_id")
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testAccountConflict(t *testing.T, s *fixture) {
+func testAccountConflict(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	user, other := authdbtest.User(t, s.Store), authdbtest.User(t, s.Store)
-	authdbtest.Account(t, s.Store, accountOf(user.ID, "github", "conflict"))
-	authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
-	want := readTables(t, s.Store)
+	authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "github", "conflict"))
+	authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "credential", user.ID))
+	want := kit.ReadTables(t, s.Store)
 	for _, p := range []authdb.CreateAccountParams{
 		{UserID: user.ID, ProviderID: "github", AccountID: "conflict"},
 		{UserID: other.ID, ProviderID: "github", AccountID: "conflict"},
 		{UserID: user.ID, ProviderID: "credential"},
 	} {
 		_, err := s.Accounts.Create(ctx, p)
-		fails(t, err, authdb.ErrAccountTaken, "Accounts.Create", "account_id")
+		kit.Fails(t, err, authdb.ErrAccountTaken, "Accounts.Create", "account_id")
 		if !errors.Is(err, authdb.ErrConflict) {
 			t.Errorf("%v is no ErrConflict", err)
 		}
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testAccountLink(t *testing.T, s *fixture) {
+func testAccountLink(t *testing.T, s *kit.Fixture) {
 	user := authdbtest.User(t, s.Store)
-	authdbtest.Account(t, s.Store, accountOf(user.ID, "gitlab", "link"))
-	want := readTables(t, s.Store)
+	authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "gitlab", "link"))
+	want := kit.ReadTables(t, s.Store)
 	p := authdb.CreateAccountParams{UserID: user.ID, ProviderID: "github", AccountID: "link"}
 	account := authdb.Account{
-		ID: s.id(1), AccountID: "link", ProviderID: "github", UserID: user.ID, CreatedAt: s.now, UpdatedAt: s.now,
+		ID: s.Id(1), AccountID: "link", ProviderID: "github", UserID: user.ID, CreatedAt: s.Now, UpdatedAt: s.Now,
 	}
-	at := s.now.Add(time.Hour)
+	at := s.Now.Add(time.Hour)
 	for i, step := range []func(){
 		func() {},
 		func() {}, // again
@@ -126,19 +127,19 @@ func testAccountLink(t *testing.T, s *fixture) {
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			step()
-			account.UpdatedAt = s.now
-			returns(t, account)(s.Accounts.Link(t.Context(), p))
-			want["account"][account.ID] = asRow(account)
-			s.holds(t, want)
-			s.now = s.now.Add(time.Minute)
+			account.UpdatedAt = s.Now
+			kit.Returns(t, account)(s.Accounts.Link(t.Context(), p))
+			want["account"][account.ID] = kit.AsRow(account)
+			s.Holds(t, want)
+			s.Now = s.Now.Add(time.Minute)
 		})
 	}
 }
 
-func testAccountLinkRefused(t *testing.T, s *fixture) {
+func testAccountLinkRefused(t *testing.T, s *kit.Fixture) {
 	user, other := authdbtest.User(t, s.Store), authdbtest.User(t, s.Store)
-	authdbtest.Account(t, s.Store, accountOf(other.ID, "github", "other's"))
-	want := readTables(t, s.Store)
+	authdbtest.Account(t, s.Store, kit.AccountOf(other.ID, "github", "other's"))
+	want := kit.ReadTables(t, s.Store)
 	for _, test := range []struct {
 		p     authdb.CreateAccountParams
 		kind  error
@@ -158,79 +159,73 @@ func testAccountLinkRefused(t *testing.T, s *fixture) {
 		{authdb.CreateAccountParams{UserID: user.ID, AccountID: "new"}, authdb.ErrInvalidInput, "provider_id"},
 	} {
 		_, err := s.Accounts.Link(t.Context(), test.p)
-		fails(t, err, test.kind, "Accounts.Link", test.field)
+		kit.Fails(t, err, test.kind, "Accounts.Link", test.field)
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testAccountReference(t *testing.T, s *fixture) {
-	want := readTables(t, s.Store)
+func testAccountReference(t *testing.T, s *kit.Fixture) {
+	want := kit.ReadTables(t, s.Store)
 	_, err := s.Accounts.Create(t.Context(), authdb.CreateAccountParams{UserID: "none", ProviderID: "credential"})
-	fails(t, err, authdb.ErrReference, "Accounts.Create", "user_id")
-	s.holds(t, want)
+	kit.Fails(t, err, authdb.ErrReference, "Accounts.Create", "user_id")
+	s.Holds(t, want)
 }
 
-func accountOf(userID, providerID, accountID string) func(*authdb.CreateAccountParams) {
-	return func(p *authdb.CreateAccountParams) {
-		p.UserID, p.ProviderID, p.AccountID, p.Password = userID, providerID, accountID, new(authdb.Secret("old"))
-	}
-}
-
-func testAccountGet(t *testing.T, s *fixture) {
+func testAccountGet(t *testing.T, s *kit.Fixture) {
 	user := authdbtest.User(t, s.Store)
-	authdbtest.Account(t, s.Store, accountOf(user.ID, "google", "get"))
-	account := authdbtest.Account(t, s.Store, accountOf(user.ID, "github", "get"))
-	returns(t, account)(s.Accounts.Get(t.Context(), user.ID, account.ID))
-	returns(t, authdb.AccountWithUser{Account: account, User: user})(s.Accounts.GetWithUserByProvider(t.Context(), "github", "get"))
+	authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "google", "get"))
+	account := authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "github", "get"))
+	kit.Returns(t, account)(s.Accounts.Get(t.Context(), user.ID, account.ID))
+	kit.Returns(t, authdb.AccountWithUser{Account: account, User: user})(s.Accounts.GetWithUserByProvider(t.Context(), "github", "get"))
 }
 
-func testAccountGetCredential(t *testing.T, s *fixture) {
+func testAccountGetCredential(t *testing.T, s *kit.Fixture) {
 	user := authdbtest.User(t, s.Store)
-	authdbtest.Account(t, s.Store, accountOf(user.ID, "github", user.ID))
-	foreign := authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
-	exec(t, s.Store, `UPDATE account SET account_id = 'e-mail' WHERE id = $1`, foreign.ID)
+	authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "github", user.ID))
+	foreign := authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "credential", user.ID))
+	kit.Exec(t, s.Store, `UPDATE account SET account_id = 'e-mail' WHERE id = $1`, foreign.ID)
 	_, err := s.Accounts.GetCredential(t.Context(), user.ID)
-	fails(t, err, authdb.ErrNotFound, "Accounts.GetCredential", "")
-	account := authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
-	returns(t, account)(s.Accounts.GetCredential(t.Context(), user.ID))
+	kit.Fails(t, err, authdb.ErrNotFound, "Accounts.GetCredential", "")
+	account := authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "credential", user.ID))
+	kit.Returns(t, account)(s.Accounts.GetCredential(t.Context(), user.ID))
 }
 
-func testAccountNotFound(t *testing.T, s *fixture) {
+func testAccountNotFound(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	account, other := authdbtest.Account(t, s.Store), authdbtest.User(t, s.Store)
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	for userID, id := range map[string]string{account.UserID: "none", other.ID: account.ID} {
-		notFound(t, map[string]error{
-			"Accounts.Get":    errOf(s.Accounts.Get(ctx, userID, id)),
-			"Accounts.Update": errOf(s.Accounts.Update(ctx, userID, id, authdb.UpdateAccountParams{})),
+		kit.NotFound(t, map[string]error{
+			"Accounts.Get":    kit.ErrOf(s.Accounts.Get(ctx, userID, id)),
+			"Accounts.Update": kit.ErrOf(s.Accounts.Update(ctx, userID, id, authdb.UpdateAccountParams{})),
 			"Accounts.Delete": s.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: userID, ID: id}),
 		})
 	}
 	for providerID, accountID := range map[string]string{"github": "none", "none": account.AccountID} {
 		_, err := s.Accounts.GetWithUserByProvider(ctx, providerID, accountID)
-		fails(t, err, authdb.ErrNotFound, "Accounts.GetWithUserByProvider", "")
+		kit.Fails(t, err, authdb.ErrNotFound, "Accounts.GetWithUserByProvider", "")
 	}
-	notFound(t, map[string]error{
-		"Accounts.GetCredential": errOf(s.Accounts.GetCredential(ctx, account.UserID)),
+	kit.NotFound(t, map[string]error{
+		"Accounts.GetCredential": kit.ErrOf(s.Accounts.GetCredential(ctx, account.UserID)),
 		"Accounts.SetPassword":   s.Accounts.SetPassword(ctx, account.UserID, "new"),
 	})
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testAccountUpdate(t *testing.T, s *fixture) {
+func testAccountUpdate(t *testing.T, s *kit.Fixture) {
 	type params = authdb.UpdateAccountParams
-	at, later := s.now.Add(time.Hour), s.now.Add(2*time.Hour)
+	at, later := s.Now.Add(time.Hour), s.Now.Add(2*time.Hour)
 	authdbtest.Account(t, s.Store)
 	account := authdbtest.Account(t, s.Store, func(p *authdb.CreateAccountParams) {
 		p.AccessToken, p.RefreshToken, p.IDToken, p.Scope, p.Password = new(authdb.Secret("1")), new(authdb.Secret("2")), new(authdb.Secret("3")), new("4"), new(authdb.Secret("5"))
 		p.AccessTokenExpiresAt, p.RefreshTokenExpiresAt = &at, &at
 	})
 	null, noTime := authdb.SetNull[string](), authdb.SetNull[time.Time]()
-	checkUpdates(t, s, "account", account,
+	kit.CheckUpdates(t, s, "account", account,
 		func(p params) (authdb.Account, error) {
 			return s.Accounts.Update(t.Context(), account.UserID, account.ID, p)
 		},
-		[]step[params, authdb.Account]{
+		kit.Steps[params, authdb.Account]{
 			{"nothing", params{}, func(*authdb.Account) {}},
 			{"access", params{AccessToken: authdb.Set(authdb.Secret("a"))}, func(a *authdb.Account) { a.AccessToken = new(authdb.Secret("a")) }},
 			{"refresh", params{RefreshToken: authdb.Set(authdb.Secret("r"))}, func(a *authdb.Account) { a.RefreshToken = new(authdb.Secret("r")) }},
@@ -247,81 +242,83 @@ func testAccountUpdate(t *testing.T, s *fixture) {
 		})
 }
 
-func testAccountSetPassword(t *testing.T, s *fixture) {
+func testAccountSetPassword(t *testing.T, s *kit.Fixture) {
 	user, other := authdbtest.User(t, s.Store), authdbtest.User(t, s.Store)
-	authdbtest.Account(t, s.Store, accountOf(user.ID, "github", user.ID))
-	authdbtest.Account(t, s.Store, accountOf(other.ID, "credential", other.ID))
-	foreign := authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
-	exec(t, s.Store, `UPDATE account SET account_id = $1 WHERE id = $2`, authdbtest.User(t, s.Store).ID, foreign.ID)
-	account := authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
-	checkUpdates(t, s, "account", account, func(hash string) (authdb.Account, error) {
+	authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "github", user.ID))
+	authdbtest.Account(t, s.Store, kit.AccountOf(other.ID, "credential", other.ID))
+	foreign := authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "credential", user.ID))
+	kit.Exec(t, s.Store, `UPDATE account SET account_id = $1 WHERE id = $2`, authdbtest.User(t, s.Store).ID, foreign.ID)
+	account := authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "credential", user.ID))
+	kit.CheckUpdates(t, s, "account", account, func(hash string) (authdb.Account, error) {
 		if err := s.Accounts.SetPassword(t.Context(), user.ID, authdb.Secret(hash)); err != nil {
 			return authdb.Account{}, err
 		}
 		return s.Accounts.GetCredential(t.Context(), user.ID)
-	}, []step[string, authdb.Account]{
+	}, kit.Steps[string, authdb.Account]{
 		{"new", "new", func(a *authdb.Account) { a.Password = new(authdb.Secret("new")) }},
 		{"again", "new", func(*authdb.Account) {}},
 	})
 }
 
-func testAccountDelete(t *testing.T, s *fixture) {
+func testAccountDelete(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	user := authdbtest.User(t, s.Store)
 	authdbtest.Account(t, s.Store)
-	before := readTables(t, s.Store)
+	before := kit.ReadTables(t, s.Store)
 	for _, accountID := range []string{"delete", "delete 2"} {
-		authdbtest.Account(t, s.Store, accountOf(user.ID, "google", accountID))
+		authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "google", accountID))
 	}
-	want := readTables(t, s.Store)
-	account := authdbtest.Account(t, s.Store, accountOf(user.ID, "github", "delete"))
-	s.deletes(t, want, "Accounts.Delete", func() error {
+	want := kit.ReadTables(t, s.Store)
+	account := authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "github", "delete"))
+	s.Deletes(t, want, "Accounts.Delete", func() error {
 		return s.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: user.ID, ID: account.ID})
 	})
-	returns(t, int64(2))(s.Accounts.DeleteByUser(ctx, user.ID))
-	returns(t, int64(0))(s.Accounts.DeleteByUser(ctx, user.ID))
-	s.holds(t, before)
+	kit.Returns(t, int64(2))(s.Accounts.DeleteByUser(ctx, user.ID))
+	kit.Returns(t, int64(0))(s.Accounts.DeleteByUser(ctx, user.ID))
+	s.Holds(t, before)
 }
 
-func testAccountDeleteLast(t *testing.T, s *fixture) {
+func testAccountDeleteLast(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	user := authdbtest.User(t, s.Store)
 	authdbtest.Account(t, s.Store) // another user's
-	without := readTables(t, s.Store)
+	without := kit.ReadTables(t, s.Store)
 	remove := func(a authdb.Account, p authdb.DeleteAccountParams) error {
 		return s.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: user.ID, ID: a.ID, AllowLast: p.AllowLast})
 	}
 	refused := func(a authdb.Account) {
 		t.Helper()
-		want := readTables(t, s.Store)
-		fails(t, remove(a, authdb.DeleteAccountParams{}), authdb.ErrLastAccount, "Accounts.Delete", "")
-		s.holds(t, want)
+		want := kit.ReadTables(t, s.Store)
+		kit.Fails(t, remove(a, authdb.DeleteAccountParams{}), authdb.ErrLastAccount, "Accounts.Delete", "")
+		s.Holds(t, want)
 	}
-	only := authdbtest.Account(t, s.Store, accountOf(user.ID, "github", "last"))
+	only := authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "github", "last"))
 	refused(only)
-	credential := authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
-	exec(t, s.Store, `UPDATE account SET password = NULL WHERE id = $1`, credential.ID)
+	credential := authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "credential", user.ID))
+	kit.Exec(t, s.Store, `UPDATE account SET password = NULL WHERE id = $1`, credential.ID)
 	refused(only)
-	exec(t, s.Store, `UPDATE account SET password = '' WHERE id = $1`, credential.ID)
+	kit.Exec(t, s.Store, `UPDATE account SET password = '' WHERE id = $1`, credential.ID)
 	for _, err := range []error{remove(only, authdb.DeleteAccountParams{}), remove(credential, authdb.DeleteAccountParams{AllowLast: true})} {
 		if err != nil {
 			t.Error(err)
 		}
 	}
-	s.holds(t, without)
+	s.Holds(t, without)
 	// One without a password is no way to sign in, but it is not the last that is.
-	only = authdbtest.Account(t, s.Store, accountOf(user.ID, "github", "last"))
-	want := readTables(t, s.Store)
-	credential = authdbtest.Account(t, s.Store, accountOf(user.ID, "credential", user.ID))
-	s.deletes(t, want, "Accounts.Delete", func() error { return remove(credential, authdb.DeleteAccountParams{}) })
+	only = authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "github", "last"))
+	want := kit.ReadTables(t, s.Store)
+	credential = authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "credential", user.ID))
+	s.Deletes(t, want, "Accounts.Delete", func() error { return remove(credential, authdb.DeleteAccountParams{}) })
 	refused(only)
 }
 
-func testAccountList(t *testing.T, s *fixture) {
+func testAccountList(t *testing.T, s *kit.Fixture) {
 	user := authdbtest.User(t, s.Store)
 	authdbtest.Account(t, s.Store)
-	accounts := rowsOf(func() authdb.Account { return authdbtest.Account(t, s.Store, accountOf(user.ID, "github", s.id(1))) })
-	returns(t, int64(54))(s.Accounts.Count(t.Context(), authdb.ListAccountsParams{UserID: user.ID}))
+	accounts := rowsOf(func() authdb.Account {
+		return authdbtest.Account(t, s.Store, kit.AccountOf(user.ID, "github", s.Id(1)))
+	})
+	kit.Returns(t, int64(54))(s.Accounts.Count(t.Context(), authdb.ListAccountsParams{UserID: user.ID}))
 	checkList(t, s, "Accounts.List", "account", accounts, func(after authdb.Cursor, limit int) authdb.ListAccountsParams {
 		return authdb.ListAccountsParams{UserID: user.ID, After: after, Limit: limit}
 	}, s.Accounts.List, s.Accounts.All)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // TestAllocations: what a call allocates, warm, is at most what it did when this was written. docs/benchmarks.md has
@@ -16,16 +17,16 @@ func TestAllocations(t *testing.T) {
 	const crowd = 20
 	users := make([]authdb.User, crowd)
 	for i := range users {
-		users[i] = must[authdb.User](t)(s.Users.Create(ctx, authdb.CreateUserParams{Name: "x", Email: fmt.Sprintf("u%d@example.com", i)}))
+		users[i] = kit.Must[authdb.User](t)(s.Users.Create(ctx, authdb.CreateUserParams{Name: "x", Email: fmt.Sprintf("u%d@example.com", i)}))
 	}
 	user := users[0]
-	org := must[authdb.Organization](t)(s.Organizations.Create(ctx, authdb.CreateOrganizationParams{Name: "x", Slug: "x", OwnerID: user.ID}))
+	org := kit.Must[authdb.Organization](t)(s.Organizations.Create(ctx, authdb.CreateOrganizationParams{Name: "x", Slug: "x", OwnerID: user.ID}))
 	for _, member := range users[1:] {
-		must[authdb.Member](t)(s.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: org.ID, UserID: member.ID}))
+		kit.Must[authdb.Member](t)(s.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: org.ID, UserID: member.ID}))
 	}
 	var session authdb.Session
 	for range 5 {
-		session = must[authdb.Session](t)(s.Sessions.Create(ctx, authdb.CreateSessionParams{
+		session = kit.Must[authdb.Session](t)(s.Sessions.Create(ctx, authdb.CreateSessionParams{
 			UserID: user.ID, IPAddress: "192.0.2.1", UserAgent: "x", ActiveOrganizationID: &org.ID,
 		}))
 	}
@@ -34,21 +35,21 @@ func TestAllocations(t *testing.T) {
 		most float64
 		call func() error
 	}{
-		{"Users.Get", 13, func() error { return errOf(s.Users.Get(ctx, user.ID)) }},
-		{"Users.GetByEmail", 13, func() error { return errOf(s.Users.GetByEmail(ctx, user.Email)) }},
-		{"Sessions.Authenticate", 20, func() error { return errOf(s.Sessions.Authenticate(ctx, session.Token)) }},
-		{"Sessions.GetByToken", 14, func() error { return errOf(s.Sessions.GetByToken(ctx, session.Token)) }},
+		{"Users.Get", 13, func() error { return kit.ErrOf(s.Users.Get(ctx, user.ID)) }},
+		{"Users.GetByEmail", 13, func() error { return kit.ErrOf(s.Users.GetByEmail(ctx, user.Email)) }},
+		{"Sessions.Authenticate", 20, func() error { return kit.ErrOf(s.Sessions.Authenticate(ctx, session.Token)) }},
+		{"Sessions.GetByToken", 14, func() error { return kit.ErrOf(s.Sessions.GetByToken(ctx, session.Token)) }},
 		{"Members.List of 20", 80, func() error {
-			return errOf(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID}))
+			return kit.ErrOf(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID}))
 		}},
 		{"Organizations.GetFull of 20", 150, func() error {
-			return errOf(s.Organizations.GetFull(ctx, org.ID, authdb.OrganizationWith{Members: authdb.All()}))
+			return kit.ErrOf(s.Organizations.GetFull(ctx, org.ID, authdb.OrganizationWith{Members: authdb.All()}))
 		}},
 		{"Users.GetFull of 5", 136, func() error {
-			return errOf(s.Users.GetFull(ctx, user.ID, authdb.UserWith{Sessions: authdb.All(), Members: authdb.All()}))
+			return kit.ErrOf(s.Users.GetFull(ctx, user.ID, authdb.UserWith{Sessions: authdb.All(), Members: authdb.All()}))
 		}},
 		{"Users.Load of 5", 114, func() error {
-			return errOf(s.Users.Load(ctx, users[:1], authdb.UserWith{Sessions: authdb.All(), Members: authdb.All()}))
+			return kit.ErrOf(s.Users.Load(ctx, users[:1], authdb.UserWith{Sessions: authdb.All(), Members: authdb.All()}))
 		}},
 	} {
 		got := testing.AllocsPerRun(50, func() {

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // TestEverySymbolIsDocumented: go doc alone teaches the packages that users import.
@@ -127,7 +128,7 @@ func TestConventions(t *testing.T) {
 	text, ctx, fault := reflect.TypeFor[string](), reflect.TypeFor[context.Context](), reflect.TypeFor[error]()
 	lists := map[string]reflect.Type{}
 	var counts []string
-	methods(authdb.New(nil), func(op string, method reflect.Value) {
+	kit.Methods(authdb.New(nil), func(op string, method reflect.Value) {
 		m := method.Type()
 		if m.In(0) != ctx || m.Out(m.NumOut()-1) != fault {
 			t.Errorf("%s: no context first, or no error last", op)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // manyMakers make what three rows of a table belong to, and return the one call that makes those; the id of the second
@@ -84,19 +85,19 @@ func TestCreateManyIsCounted(t *testing.T) {
 			t.Run(table+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				ctx, admin := t.Context(), authdbtest.New(t)
-				role := "role_" + strings.ToLower(newID())
-				exec(t, admin, `CREATE ROLE `+role+`; GRANT ALL ON ALL TABLES IN SCHEMA public TO `+role)
+				role := "role_" + strings.ToLower(kit.NewID())
+				kit.Exec(t, admin, `CREATE ROLE `+role+`; GRANT ALL ON ALL TABLES IN SCHEMA public TO `+role)
 				t.Cleanup(func() {
 					if _, err := admin.Pool().Exec(context.Background(), `DROP OWNED BY `+role+`; DROP ROLE `+role); err != nil {
 						t.Error(err)
 					}
 				})
-				s := must[*authdb.Store](t)(authdb.Open(ctx, admin.Pool().Config().ConnString(), authdb.WithPoolConfig(
+				s := kit.Must[*authdb.Store](t)(authdb.Open(ctx, admin.Pool().Config().ConnString(), authdb.WithPoolConfig(
 					func(cfg *pgxpool.Config) { cfg.ConnConfig.RuntimeParams["role"] = role })))
 				defer s.Close()
 				create := prepared(t, admin)
-				exec(t, admin, fmt.Sprintf(c.prepare, c.with, table))
-				before := len(readTables(t, admin)[table])
+				kit.Exec(t, admin, fmt.Sprintf(c.prepare, c.with, table))
+				before := len(kit.ReadTables(t, admin)[table])
 				rows, err := create(ctx, s)
 				e, _ := errors.AsType[*authdb.Error](err)
 				if rows != c.made || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
@@ -105,7 +106,7 @@ func TestCreateManyIsCounted(t *testing.T) {
 				if e != nil && (e.Outcome != authdb.OutcomeNotApplied || e.Retry != authdb.RetryNever) {
 					t.Errorf("%v, retry %v", e.Outcome, e.Retry)
 				}
-				if made := len(readTables(t, admin)[table]) - before; made != c.made {
+				if made := len(kit.ReadTables(t, admin)[table]) - before; made != c.made {
 					t.Errorf("%d rows are there", made)
 				}
 			})

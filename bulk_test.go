@@ -9,19 +9,20 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // TestCreateMany writes many rows in one call, in each exec mode of pgx, and reads them back.
 func TestCreateMany(t *testing.T) {
 	t.Parallel()
-	s := newFixture(t)
-	for _, mode := range execModes {
+	s := kit.NewFixture(t)
+	for _, mode := range kit.ExecModes {
 		t.Run(mode.String(), func(t *testing.T) {
 			n := 1_000
 			if mode == pgx.QueryExecModeCacheStatement {
 				n = 10_000
 			}
-			b := bulk{s, authdb.New(poolIn(t, s.Store, "UTC", mode), s.options()...), modeName(mode) + ".example"}
+			b := bulk{s, authdb.New(kit.PoolIn(t, s.Store, "UTC", mode), s.Options()...), kit.ModeName(mode) + ".example"}
 			t.Run("users", func(t *testing.T) { b.users(t, n) })
 			t.Run("sessions", func(t *testing.T) { b.sessions(t, n) })
 			t.Run("members", func(t *testing.T) { b.members(t, n) })
@@ -31,7 +32,7 @@ func TestCreateMany(t *testing.T) {
 }
 
 type bulk struct {
-	*fixture
+	*kit.Fixture
 	db     *authdb.Store // the fixture's in another exec mode
 	domain string        // of e-mail addresses, different in each mode
 }
@@ -41,15 +42,15 @@ func refuses[P comparable, T any](
 	t *testing.T, op string, good []P, create func([]P) ([]T, error), count func() (int64, error), wrong map[P]refusal,
 ) {
 	t.Helper()
-	before := must[int64](t)(count())
+	before := kit.Must[int64](t)(count())
 	for row, want := range wrong {
 		ps := append(good[:len(good)/2:len(good)/2], row)
 		rows, err := create(append(ps, good[len(good)/2:]...))
-		fails(t, err, want.kind, op, want.field)
+		kit.Fails(t, err, want.kind, op, want.field)
 		if rows != nil {
 			t.Errorf("%d rows beside an error", len(rows))
 		}
-		returns(t, before)(count())
+		kit.Returns(t, before)(count())
 	}
 }
 
@@ -61,8 +62,8 @@ type refusal struct {
 func (b bulk) users(t *testing.T, n int) {
 	ctx := t.Context()
 	create := func(ps []authdb.CreateUserParams) ([]authdb.User, error) { return b.db.Users.CreateMany(ctx, ps) }
-	exec(t, b.Store, `DELETE FROM "user"`)
-	returns(t, []authdb.User{})(create(nil))
+	kit.Exec(t, b.Store, `DELETE FROM "user"`)
+	kit.Returns(t, []authdb.User{})(create(nil))
 	params := func(prefix string) (ps []authdb.CreateUserParams) {
 		for i := range n {
 			ps = append(ps, authdb.CreateUserParams{Name: fmt.Sprint(n - i), Email: fmt.Sprintf("%s%d@%s", prefix, n-i, b.domain)})
@@ -76,12 +77,12 @@ func (b bulk) users(t *testing.T, n int) {
 			ps[i].Image = new(fmt.Sprint("https://example.com/", i))
 		}
 		want = append(want, authdb.User{
-			ID: b.id(i + 1), Name: ps[i].Name, Email: fmt.Sprintf("ä%d@%s", n-i, b.domain), EmailVerified: ps[i].EmailVerified,
-			Image: ps[i].Image, CreatedAt: b.now, UpdatedAt: b.now,
+			ID: b.Id(i + 1), Name: ps[i].Name, Email: fmt.Sprintf("ä%d@%s", n-i, b.domain), EmailVerified: ps[i].EmailVerified,
+			Image: ps[i].Image, CreatedAt: b.Now, UpdatedAt: b.Now,
 		})
 	}
-	returns(t, want)(create(ps))
-	returns(t, want)(collect(b.db.Users.All(ctx, authdb.ListUsersParams{Limit: n}), 2*n))
+	kit.Returns(t, want)(create(ps))
+	kit.Returns(t, want)(kit.Collect(b.db.Users.All(ctx, authdb.ListUsersParams{Limit: n}), 2*n))
 	more := params("b")
 	refuses(t, "Users.CreateMany", more, create, func() (int64, error) { return b.db.Users.Count(ctx, authdb.ListUsersParams{}) },
 		map[authdb.CreateUserParams]refusal{
@@ -97,23 +98,23 @@ func (b bulk) sessions(t *testing.T, n int) {
 		return b.db.Sessions.CreateMany(ctx, ps)
 	}
 	user := authdbtest.User(t, b.Store)
-	returns(t, []authdb.Session{})(create(nil))
+	kit.Returns(t, []authdb.Session{})(create(nil))
 	ps, want := []authdb.CreateSessionParams{}, []authdb.Session{}
 	for i := range n {
 		p := authdb.CreateSessionParams{UserID: user.ID, UserAgent: fmt.Sprint(n - i), ActiveTeamID: new(fmt.Sprint(i))}
-		expiresAt := b.now.Add(authdb.SessionLifetime)
+		expiresAt := b.Now.Add(authdb.SessionLifetime)
 		if i%2 == 1 {
-			expiresAt = b.now.Add(time.Duration(i) * time.Hour)
+			expiresAt = b.Now.Add(time.Duration(i) * time.Hour)
 			p.ExpiresAt = expiresAt.In(time.FixedZone("odd", 5*3600+45*60))
 		}
 		ps = append(ps, p)
 		want = append(want, authdb.Session{
-			ID: b.id(i + 1), ExpiresAt: expiresAt, Token: authdb.Secret(b.token(i + 1)), CreatedAt: b.now, UpdatedAt: b.now,
+			ID: b.Id(i + 1), ExpiresAt: expiresAt, Token: authdb.Secret(b.Token(i + 1)), CreatedAt: b.Now, UpdatedAt: b.Now,
 			IPAddress: new(""), UserAgent: &ps[i].UserAgent, UserID: user.ID, ActiveTeamID: ps[i].ActiveTeamID,
 		})
 	}
-	returns(t, want)(create(ps))
-	returns(t, want)(collect(b.db.Sessions.All(ctx, authdb.ListSessionsParams{UserID: user.ID, Limit: n}), 2*n))
+	kit.Returns(t, want)(create(ps))
+	kit.Returns(t, want)(kit.Collect(b.db.Sessions.All(ctx, authdb.ListSessionsParams{UserID: user.ID, Limit: n}), 2*n))
 	refuses(t, "Sessions.CreateMany", ps, create,
 		func() (int64, error) { return b.db.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID}) },
 		map[authdb.CreateSessionParams]refusal{{UserID: "none"}: {authdb.ErrReference, "user_id"}, {}: {authdb.ErrInvalidInput, "user_id"}})
@@ -123,9 +124,9 @@ func (b bulk) members(t *testing.T, n int) {
 	ctx := t.Context()
 	create := func(ps []authdb.CreateMemberParams) ([]authdb.Member, error) { return b.db.Members.CreateMany(ctx, ps) }
 	org := authdbtest.Organization(t, b.Store)
-	owner := must[authdb.Page[authdb.MemberWithUser]](t)(b.db.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID})).Items[0]
+	owner := kit.Must[authdb.Page[authdb.MemberWithUser]](t)(b.db.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID})).Items[0]
 	users := b.allUsers(t, n, owner.UserID)
-	returns(t, []authdb.Member{})(create(nil))
+	kit.Returns(t, []authdb.Member{})(create(nil))
 	ps, want := []authdb.CreateMemberParams{}, []authdb.Member{}
 	stored := []authdb.MemberWithUser{owner}
 	for i := range n {
@@ -135,11 +136,11 @@ func (b bulk) members(t *testing.T, n int) {
 		if role == "" {
 			role = "member"
 		}
-		member := authdb.Member{ID: b.id(i + 1), OrganizationID: org.ID, UserID: user.ID, Role: role, CreatedAt: b.now}
+		member := authdb.Member{ID: b.Id(i + 1), OrganizationID: org.ID, UserID: user.ID, Role: role, CreatedAt: b.Now}
 		want, stored = append(want, member), append(stored, authdb.MemberWithUser{Member: member, User: user})
 	}
-	returns(t, want)(create(ps))
-	returns(t, stored)(collect(b.db.Members.All(ctx, authdb.ListMembersParams{OrganizationID: org.ID, Limit: n}), 2*n))
+	kit.Returns(t, want)(create(ps))
+	kit.Returns(t, stored)(kit.Collect(b.db.Members.All(ctx, authdb.ListMembersParams{OrganizationID: org.ID, Limit: n}), 2*n))
 	org = authdbtest.Organization(t, b.Store)
 	for i := range ps {
 		ps[i].OrganizationID = org.ID
@@ -159,7 +160,7 @@ func (b bulk) members(t *testing.T, n int) {
 // allUsers returns n users but for one, oldest first.
 func (b bulk) allUsers(t *testing.T, n int, except string) []authdb.User {
 	t.Helper()
-	users := must[[]authdb.User](t)(collect(b.db.Users.All(t.Context(), authdb.ListUsersParams{}), n+1))
+	users := kit.Must[[]authdb.User](t)(kit.Collect(b.db.Users.All(t.Context(), authdb.ListUsersParams{}), n+1))
 	return slices.DeleteFunc(users, func(u authdb.User) bool { return u.ID == except })[:n]
 }
 
@@ -168,28 +169,28 @@ func (b bulk) teamMembers(t *testing.T, n int) {
 	team := authdbtest.Team(t, b.Store)
 	organizationID := team.OrganizationID
 	create := func(userIDs []string) ([]authdb.TeamMember, error) {
-		return b.db.TeamMembers.CreateMany(ctx, seatsOf(organizationID, team.ID, 0, userIDs...))
+		return b.db.TeamMembers.CreateMany(ctx, kit.SeatsOf(organizationID, team.ID, 0, userIDs...))
 	}
-	returns(t, []authdb.TeamMember{})(create(nil))
+	kit.Returns(t, []authdb.TeamMember{})(create(nil))
 	users := b.allUsers(t, n, "")
-	exec(t, b.Store, `INSERT INTO member (id, organization_id, user_id, role, created_at)
+	kit.Exec(t, b.Store, `INSERT INTO member (id, organization_id, user_id, role, created_at)
 		SELECT $1 || id, $1, id, 'member', now() FROM "user" ON CONFLICT DO NOTHING`, team.OrganizationID)
 	stranger := authdbtest.User(t, b.Store)
 	userIDs, want, stored := []string{}, []authdb.TeamMember{}, []authdb.TeamMemberWithUser{}
 	for i := range n {
 		user := users[n-1-i]
-		tm := authdb.TeamMember{ID: b.id(i + 1), TeamID: team.ID, UserID: user.ID, CreatedAt: &b.now, MembershipKey: membershipKey(team.ID, user.ID)}
+		tm := authdb.TeamMember{ID: b.Id(i + 1), TeamID: team.ID, UserID: user.ID, CreatedAt: &b.Now, MembershipKey: kit.MembershipKey(team.ID, user.ID)}
 		userIDs, want = append(userIDs, user.ID), append(want, tm)
 		stored = append(stored, authdb.TeamMemberWithUser{TeamMember: tm, User: user})
 	}
-	returns(t, want)(create(userIDs))
-	returns(t, want)(create(append(userIDs, userIDs...))) // nothing is left to do
+	kit.Returns(t, want)(create(userIDs))
+	kit.Returns(t, want)(create(append(userIDs, userIDs...))) // nothing is left to do
 	team.MemberCount = int32(n)
-	returns(t, team)(b.db.Teams.Get(ctx, team.OrganizationID, team.ID))
-	returns(t, stored)(collect(b.db.TeamMembers.All(ctx, authdb.ListTeamMembersParams{
+	kit.Returns(t, team)(b.db.Teams.Get(ctx, team.OrganizationID, team.ID))
+	kit.Returns(t, stored)(kit.Collect(b.db.TeamMembers.All(ctx, authdb.ListTeamMembersParams{
 		OrganizationID: team.OrganizationID, TeamID: team.ID, Limit: n,
 	}), 2*n))
-	team = authdbtest.Team(t, b.Store, teamOf(team.OrganizationID))
+	team = authdbtest.Team(t, b.Store, kit.TeamOf(team.OrganizationID))
 	count := func() (int64, error) {
 		return b.db.TeamMembers.Count(ctx, authdb.ListTeamMembersParams{OrganizationID: team.OrganizationID, TeamID: team.ID})
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // TestCapitalsInAnAddress: rows that another program wrote with capitals, the user's, the invitation's or both, open the
@@ -27,17 +28,17 @@ func TestCapitalsInAnAddress(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, ctx := newFixture(t), t.Context()
-			g := newGuest(t, s)
-			exec(t, s.Store, `UPDATE "user" SET email = `+forms.user+` WHERE email = $1`, g.user.Email)
-			exec(t, s.Store, `UPDATE invitation SET email = `+forms.invitation+` WHERE email = $1`, g.user.Email)
-			stranger := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = "a" + g.user.Email })
-			for _, who := range []authdb.User{stranger, g.user} {
-				is := who == g.user
+			s, ctx := kit.NewFixture(t), t.Context()
+			g := kit.NewGuest(t, s)
+			kit.Exec(t, s.Store, `UPDATE "user" SET email = `+forms.user+` WHERE email = $1`, g.User.Email)
+			kit.Exec(t, s.Store, `UPDATE invitation SET email = `+forms.invitation+` WHERE email = $1`, g.User.Email)
+			stranger := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = "a" + g.User.Email })
+			for _, who := range []authdb.User{stranger, g.User} {
+				is := who == g.User
 				got, err := s.Invitations.GetByRecipient(ctx, authdb.GetInvitationByRecipientParams{
-					InvitationID: g.inv.ID, UserID: who.ID,
+					InvitationID: g.Inv.ID, UserID: who.ID,
 				})
-				if is && (err != nil || got.ID != g.inv.ID) || !is && !errors.Is(err, authdb.ErrNotFound) {
+				if is && (err != nil || got.ID != g.Inv.ID) || !is && !errors.Is(err, authdb.ErrNotFound) {
 					t.Errorf("GetByRecipient, the recipient %v: %v", is, err)
 				}
 				for _, newest := range []bool{false, true} {
@@ -48,12 +49,12 @@ func TestCapitalsInAnAddress(t *testing.T) {
 						t.Errorf("ListByRecipient, the recipient %v, newest %v: %v, %v", is, newest, listed, err)
 					}
 				}
-				_, err = s.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: g.inv.ID, UserID: who.ID})
+				_, err = s.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: g.Inv.ID, UserID: who.ID})
 				if is && err != nil || !is && !errors.Is(err, authdb.ErrNotRecipient) {
 					t.Errorf("Reject, the recipient %v: %v", is, err)
 				}
-				exec(t, s.Store, `UPDATE invitation SET status = 'pending'`)
-				accepted, err := s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: who.ID})
+				kit.Exec(t, s.Store, `UPDATE invitation SET status = 'pending'`)
+				accepted, err := s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: g.Inv.ID, UserID: who.ID})
 				if is && (err != nil || accepted.Member.UserID != who.ID) || !is && !errors.Is(err, authdb.ErrNotRecipient) {
 					t.Errorf("Accept, the recipient %v: %v", is, err)
 				}
@@ -65,15 +66,15 @@ func TestCapitalsInAnAddress(t *testing.T) {
 // TestAcceptingClosesEveryForm: no form of the address keeps a way back.
 func TestAcceptingClosesEveryForm(t *testing.T) {
 	t.Parallel()
-	s := newFixture(t)
-	g := newGuest(t, s)
-	exec(t, s.Store, `UPDATE "user" SET email = upper(email) WHERE id = $1`, g.user.ID)
-	exec(t, s.Store, `INSERT INTO invitation SELECT 'capitals', organization_id, upper(email), role, team_id, status, expires_at,
-		created_at, inviter_id FROM invitation WHERE id = $1`, g.inv.ID)
-	must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(t.Context(), authdb.AcceptInvitationParams{
-		InvitationID: g.inv.ID, UserID: g.user.ID,
+	s := kit.NewFixture(t)
+	g := kit.NewGuest(t, s)
+	kit.Exec(t, s.Store, `UPDATE "user" SET email = upper(email) WHERE id = $1`, g.User.ID)
+	kit.Exec(t, s.Store, `INSERT INTO invitation SELECT 'capitals', organization_id, upper(email), role, team_id, status, expires_at,
+		created_at, inviter_id FROM invitation WHERE id = $1`, g.Inv.ID)
+	kit.Must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(t.Context(), authdb.AcceptInvitationParams{
+		InvitationID: g.Inv.ID, UserID: g.User.ID,
 	}))
-	if got := readTables(t, s.Store)["invitation"]["capitals"]["status"]; got != authdb.StatusCanceled {
+	if got := kit.ReadTables(t, s.Store)["invitation"]["capitals"]["status"]; got != authdb.StatusCanceled {
 		t.Errorf("the other one is %v", got)
 	}
 }
@@ -82,14 +83,14 @@ func TestAcceptingClosesEveryForm(t *testing.T) {
 // ever, and by a search, which looks at each row anyway.
 func TestLookupsByAddress(t *testing.T) {
 	t.Parallel()
-	s, ctx := newFixture(t), t.Context()
-	a := newTenant(t, s)
-	exec(t, s.Store, `UPDATE "user" SET email = initcap(email) WHERE id = $1`, a.user.ID)
-	for _, given := range []string{a.user.Email, strings.ToUpper(a.user.Email)} {
+	s, ctx := kit.NewFixture(t), t.Context()
+	a := kit.NewTenant(t, s)
+	kit.Exec(t, s.Store, `UPDATE "user" SET email = initcap(email) WHERE id = $1`, a.User.ID)
+	for _, given := range []string{a.User.Email, strings.ToUpper(a.User.Email)} {
 		if _, err := s.Users.GetByEmail(ctx, given); !errors.Is(err, authdb.ErrNotFound) {
 			t.Errorf("Users.GetByEmail: %v", err)
 		}
-		p := authdb.ListMembersParams{OrganizationID: a.org.ID, Search: given[3:]}
+		p := authdb.ListMembersParams{OrganizationID: a.Org.ID, Search: given[3:]}
 		for _, p.Newest = range []bool{false, true} {
 			if page, err := s.Members.List(ctx, p); err != nil || len(page.Items) != 1 {
 				t.Errorf("Members.List: %d members, %v", len(page.Items), err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // Many callers at once, some of whom give up, each get the session of their token, or that there is none; and from when
@@ -18,7 +19,7 @@ func TestCoalescedAuthenticate(t *testing.T) {
 	ctx := t.Context()
 	s := authdbtest.New(t, authdb.WithCoalescing(2))
 	const sessions, callers = 8, 32
-	calls := hard(t, 100, 10_000)
+	calls := kit.Hard(t, 100, 10_000)
 	tokens := make([]authdb.Secret, sessions)
 	users := map[authdb.Secret]string{}
 	for i := range tokens {
@@ -68,7 +69,7 @@ func TestCoalescedAuthenticate(t *testing.T) {
 		mu.Unlock()
 	}
 	group.Wait()
-	fails(t, errOf(authdb.New(s.Pool(), authdb.WithCoalescing(-1)).Users.Get(ctx, "x")), authdb.ErrInvalidInput, "Users.Get", "coalescing")
+	kit.Fails(t, kit.ErrOf(authdb.New(s.Pool(), authdb.WithCoalescing(-1)).Users.Get(ctx, "x")), authdb.ErrInvalidInput, "Users.Get", "coalescing")
 	if _, err := s.Sessions.Authenticate(nil, tokens[0]); !errors.Is(err, authdb.ErrInvalidInput) { //nolint:staticcheck // on purpose
 		t.Error(err)
 	}

@@ -7,37 +7,38 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // TestNothingComesBesideAnError: of a sign-up that was refused half-way, nothing is returned.
 func TestNothingComesBesideAnError(t *testing.T) {
 	t.Parallel()
-	s := newFixture(t)
+	s := kit.NewFixture(t)
 	account := authdbtest.Account(t, s.Store)
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	got, err := s.Users.CreateWithAccount(t.Context(), authdb.CreateUserWithAccountParams{User: authdb.CreateUserParams{Email: "new@sign-up.example"}, Account: authdb.CreateAccountParams{ProviderID: "github", AccountID: account.AccountID}})
 	if !errors.Is(err, authdb.ErrAccountTaken) || got != (authdb.UserWithAccount{}) {
 		t.Errorf("%v %v", got, err)
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
 // TestExpiryWithinTheMillisecond: what the database would keep as now is over.
 func TestExpiryWithinTheMillisecond(t *testing.T) {
 	t.Parallel()
-	s := newFixture(t)
-	org, owner := owned(t, s)
+	s := kit.NewFixture(t)
+	org, owner := kit.Owned(t, s)
 	_, err := s.Invitations.Create(t.Context(), authdb.CreateInvitationParams{
-		OrganizationID: org.ID, InviterID: owner.ID, Email: "a@b", ExpiresAt: s.now.Add(999 * time.Microsecond),
+		OrganizationID: org.ID, InviterID: owner.ID, Email: "a@b", ExpiresAt: s.Now.Add(999 * time.Microsecond),
 	})
-	fails(t, err, authdb.ErrInvalidInput, "Invitations.Create", "expires_at")
+	kit.Fails(t, err, authdb.ErrInvalidInput, "Invitations.Create", "expires_at")
 }
 
 // TestOwnersByWhiteSpace: whoever Better Auth takes for an owner is one here, whatever white space another server has
 // left around the role.
 func TestOwnersByWhiteSpace(t *testing.T) {
 	t.Parallel()
-	s, ctx := newFixture(t), t.Context()
+	s, ctx := kit.NewFixture(t), t.Context()
 	for role, is := range map[string]bool{
 		"\towner": true, "owner\n": true, "owner\r": true, "\u00a0owner": true, "admin,\u00a0owner": true,
 		"admin,owner\t": true, "\ufeffowner\u3000,x": true, "owner": true,
@@ -46,7 +47,7 @@ func TestOwnersByWhiteSpace(t *testing.T) {
 		if got := (authdb.Member{Role: role}).HasRole(authdb.RoleOwner); got != is {
 			t.Errorf("%q: HasRole says %v", role, got)
 		}
-		org, owner := owned(t, s)
+		org, owner := kit.Owned(t, s)
 		admin := authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) { p.OrganizationID, p.Role = org.ID, "admin" })
 		_, err := s.Invitations.Create(ctx, authdb.CreateInvitationParams{
 			OrganizationID: org.ID, InviterID: admin.UserID, Email: "a@b", Role: role,
@@ -54,9 +55,9 @@ func TestOwnersByWhiteSpace(t *testing.T) {
 		if errors.Is(err, authdb.ErrNotPermitted) != is {
 			t.Errorf("an admin invites %q: %v", role, err)
 		}
-		m := must[authdb.Member](t)(s.Members.GetByUser(ctx, org.ID, owner.ID))
-		exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, role, m.ID)
-		page := must[authdb.Page[authdb.MemberWithUser]](t)(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID, Role: "owner"}))
+		m := kit.Must[authdb.Member](t)(s.Members.GetByUser(ctx, org.ID, owner.ID))
+		kit.Exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, role, m.ID)
+		page := kit.Must[authdb.Page[authdb.MemberWithUser]](t)(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID, Role: "owner"}))
 		if (len(page.Items) == 1) != is {
 			t.Errorf("%q: %d owners are listed", role, len(page.Items))
 		}
@@ -69,13 +70,13 @@ func TestOwnersByWhiteSpace(t *testing.T) {
 // TestRefreshWritesMilliseconds: Better Auth reads no more.
 func TestRefreshWritesMilliseconds(t *testing.T) {
 	t.Parallel()
-	s := newFixture(t)
-	session := authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) { p.ExpiresAt = s.now.Add(time.Hour) })
-	s.now = s.now.Add(59 * time.Minute)
-	got := must[authdb.RefreshedSession](t)(s.Sessions.Refresh(t.Context(), authdb.RefreshSessionParams{
+	s := kit.NewFixture(t)
+	session := authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) { p.ExpiresAt = s.Now.Add(time.Hour) })
+	s.Now = s.Now.Add(59 * time.Minute)
+	got := kit.Must[authdb.RefreshedSession](t)(s.Sessions.Refresh(t.Context(), authdb.RefreshSessionParams{
 		Token: session.Token, Lifetime: time.Hour + 1500*time.Microsecond, UpdateAge: time.Minute, // a millisecond more than it was made for
 	}))
-	if want := s.now.Add(time.Hour + time.Millisecond); !got.ExpiresAt.Equal(want) {
+	if want := s.Now.Add(time.Hour + time.Millisecond); !got.ExpiresAt.Equal(want) {
 		t.Errorf("expires at %v, want %v", got.ExpiresAt, want)
 	}
 }
@@ -83,36 +84,36 @@ func TestRefreshWritesMilliseconds(t *testing.T) {
 // TestLimitsNameTheirField: a form can show which limit it was.
 func TestLimitsNameTheirField(t *testing.T) {
 	t.Parallel()
-	s, ctx := newFixture(t), t.Context()
-	a := newTenant(t, s)
-	fails(t, errOf(s.TeamMembers.Create(ctx, authdb.CreateTeamMemberParams{
-		OrganizationID: a.org.ID, TeamID: a.team.ID, UserID: a.coOwner.UserID, MaxMembers: 1,
+	s, ctx := kit.NewFixture(t), t.Context()
+	a := kit.NewTenant(t, s)
+	kit.Fails(t, kit.ErrOf(s.TeamMembers.Create(ctx, authdb.CreateTeamMemberParams{
+		OrganizationID: a.Org.ID, TeamID: a.Team.ID, UserID: a.CoOwner.UserID, MaxMembers: 1,
 	})), authdb.ErrLimitReached, "TeamMembers.Create", "max_members")
-	fails(t, errOf(s.Invitations.Create(ctx, authdb.CreateInvitationParams{
-		OrganizationID: a.org.ID, InviterID: a.user.ID, Email: "a@b", MaxPending: 1,
+	kit.Fails(t, kit.ErrOf(s.Invitations.Create(ctx, authdb.CreateInvitationParams{
+		OrganizationID: a.Org.ID, InviterID: a.User.ID, Email: "a@b", MaxPending: 1,
 	})), authdb.ErrLimitReached, "Invitations.Create", "max_pending")
-	g := newGuest(t, s)
-	fails(t, errOf(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID, AllowUnverified: true, MaxMembers: 1})),
+	g := kit.NewGuest(t, s)
+	kit.Fails(t, kit.ErrOf(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: g.Inv.ID, UserID: g.User.ID, AllowUnverified: true, MaxMembers: 1})),
 		authdb.ErrLimitReached, "Invitations.Accept", "max_members")
 }
 
 // TestKeyOfAnotherRow: Better Auth 1.7's key is unique, and one that is somebody else's stands in the way.
 func TestKeyOfAnotherRow(t *testing.T) {
 	t.Parallel()
-	s, ctx := newFixture(t), t.Context()
-	a := newTenant(t, s)
-	exec(t, s.Store, `UPDATE team_member SET membership_key = $1`, membershipKey(a.team.ID, a.coOwner.UserID))
-	want := readTables(t, s.Store)
-	_, err := s.TeamMembers.Create(ctx, authdb.CreateTeamMemberParams{OrganizationID: a.org.ID, TeamID: a.team.ID, UserID: a.coOwner.UserID})
-	fails(t, err, authdb.ErrConflict, "TeamMembers.Create", "membership_key")
-	s.holds(t, want)
+	s, ctx := kit.NewFixture(t), t.Context()
+	a := kit.NewTenant(t, s)
+	kit.Exec(t, s.Store, `UPDATE team_member SET membership_key = $1`, kit.MembershipKey(a.Team.ID, a.CoOwner.UserID))
+	want := kit.ReadTables(t, s.Store)
+	_, err := s.TeamMembers.Create(ctx, authdb.CreateTeamMemberParams{OrganizationID: a.Org.ID, TeamID: a.Team.ID, UserID: a.CoOwner.UserID})
+	kit.Fails(t, err, authdb.ErrConflict, "TeamMembers.Create", "membership_key")
+	s.Holds(t, want)
 }
 
 // TestDeletingWhatTheSameTransactionMade: a foreign key is looked at again there.
 func TestDeletingWhatTheSameTransactionMade(t *testing.T) {
 	t.Parallel()
-	s, ctx := newFixture(t), t.Context()
-	want := readTables(t, s.Store)
+	s, ctx := kit.NewFixture(t), t.Context()
+	want := kit.ReadTables(t, s.Store)
 	if err := s.InTx(ctx, func(tx *authdb.Store) error {
 		user, err := tx.Users.Create(ctx, authdb.CreateUserParams{Email: "short@example.com"})
 		if err != nil {
@@ -128,5 +129,5 @@ func TestDeletingWhatTheSameTransactionMade(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // lookalikes are addresses that look like one another, or become one another by some case mapping, and what
@@ -75,12 +76,12 @@ func TestLookalikesAreOneAddressAsInJavaScript(t *testing.T) {
 		if _, err := store.Users.Create(ctx, authdb.CreateUserParams{Email: form}); !errors.Is(err, authdb.ErrEmailTaken) {
 			t.Errorf("%+q beside %+q: %v", form, lower, err)
 		}
-		member := must[authdb.Member](t)(store.Members.GetByEmail(ctx, org.ID, form))
+		member := kit.Must[authdb.Member](t)(store.Members.GetByEmail(ctx, org.ID, form))
 		for method, user := range map[string]authdb.User{
-			"Users.GetByEmail":   must[authdb.User](t)(store.Users.GetByEmail(ctx, form)),
-			"Users.VerifyEmail":  must[authdb.VerifiedUser](t)(store.Users.VerifyEmail(ctx, users[lower], authdb.VerifyEmailParams{Email: form})).User,
-			"Users.SetEmail":     must[authdb.User](t)(store.Users.SetEmail(ctx, users[lower], authdb.SetEmailParams{Email: form, Verified: true})),
-			"Members.GetByEmail": must[authdb.MemberWithUser](t)(store.Members.GetWithUser(ctx, org.ID, member.ID)).User,
+			"Users.GetByEmail":   kit.Must[authdb.User](t)(store.Users.GetByEmail(ctx, form)),
+			"Users.VerifyEmail":  kit.Must[authdb.VerifiedUser](t)(store.Users.VerifyEmail(ctx, users[lower], authdb.VerifyEmailParams{Email: form})).User,
+			"Users.SetEmail":     kit.Must[authdb.User](t)(store.Users.SetEmail(ctx, users[lower], authdb.SetEmailParams{Email: form, Verified: true})),
+			"Members.GetByEmail": kit.Must[authdb.MemberWithUser](t)(store.Members.GetWithUser(ctx, org.ID, member.ID)).User,
 		} {
 			if user.ID != users[lower] || user.Email != lower {
 				t.Errorf("%s: %+q finds %+q, not %+q", method, form, user.Email, lower)
@@ -89,7 +90,7 @@ func TestLookalikesAreOneAddressAsInJavaScript(t *testing.T) {
 		}
 	}
 	for lower, id := range users {
-		if user := must[authdb.User](t)(store.Users.Get(ctx, id)); user.Email != lower {
+		if user := kit.Must[authdb.User](t)(store.Users.Get(ctx, id)); user.Email != lower {
 			t.Errorf("%+q has become %+q", lower, user.Email)
 		}
 	}

@@ -200,9 +200,9 @@ func TestVerdicts(t *testing.T) {
 	} {
 		as := func(writes bool) *Error {
 			if _, ok := errors.AsType[*repo.FailureError](tt.err); ok {
-				return asError(t, translate("x", tt.err))
+				return authdbError(t, translate("x", tt.err))
 			}
-			return asError(t, translate("x", repo.Failed(t.Context(), nil, tt.err, writes)))
+			return authdbError(t, translate("x", repo.Failed(t.Context(), nil, tt.err, writes)))
 		}
 		e := as(false)
 		if e.Kind() != tt.kind || e.Retry != tt.retry || e.Outcome != OutcomeNotApplied || errors.Is(e, ErrCommitUnknown) { //nolint:errorlint // the very error
@@ -231,7 +231,7 @@ func TestVerdicts(t *testing.T) {
 func TestVerdictsAsText(t *testing.T) {
 	t.Parallel()
 	lost := repo.Failed(t.Context(), nil, io.ErrUnexpectedEOF, true, repo.Key{TableName: "user", ID: canary})
-	e := asError(t, translate("Users.Create", lost))
+	e := authdbError(t, translate("Users.Create", lost))
 	encoded, err := json.Marshal(e)
 	if err != nil || !strings.Contains(string(encoded), `"Outcome":"unknown","Retry":"resolve"`) {
 		t.Errorf("%s, %v", encoded, err)
@@ -257,7 +257,7 @@ func TestVerdictsAsText(t *testing.T) {
 func TestDeleted(t *testing.T) {
 	t.Parallel()
 	err := deleted("x", &pgconn.PgError{Code: "23503", TableName: "orders", ConstraintName: "orders_user_fk"})
-	if e := asError(t, err); !errors.Is(err, ErrReferenced) || errors.Is(err, ErrReference) || e.Table != "orders" {
+	if e := authdbError(t, err); !errors.Is(err, ErrReferenced) || errors.Is(err, ErrReference) || e.Table != "orders" {
 		t.Error(err)
 	}
 	if err := deleted("x", nil); err != nil {
@@ -354,4 +354,13 @@ func TestUnclassifiedTextHidesValues(t *testing.T) {
 			t.Errorf("%s: %s", code, text)
 		}
 	}
+}
+
+func authdbError(t *testing.T, err error) *Error {
+	t.Helper()
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		t.Fatalf("%v is a %T, want an *Error", err, err)
+	}
+	return e
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,11 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 func TestInvitations(t *testing.T) {
 	t.Parallel()
-	runTests(t, []subTest{
+	kit.RunTests(t, kit.SubTests{
 		{"Create", testInvitationCreate},
 		{"CreateRefused", testInvitationRefused},
 		{"CreateOwnerRule", testInvitationOwnerRule},
@@ -56,168 +56,146 @@ func TestInvitationTeamIDs(t *testing.T) {
 	}
 }
 
-func invite(t *testing.T, s *fixture, orgID, inviterID string, edit ...func(*authdb.CreateInvitationParams)) authdb.Invitation {
-	t.Helper()
-	return authdbtest.Invitation(t, s.Store, append(edit, func(p *authdb.CreateInvitationParams) {
-		p.OrganizationID, p.InviterID = orgID, inviterID
-	})...)
-}
-
 // TestTeamsOneReading: every method reads the teams of an invitation alike, however another server wrote them.
 func TestTeamsOneReading(t *testing.T) {
 	t.Parallel()
-	s, ctx := newFixture(t), t.Context()
+	s, ctx := kit.NewFixture(t), t.Context()
 	for _, list := range []string{"%s,%s", "%s, %s", " %s ,  %s ", ",%s,,%s,", "%s,%s,%[1]s", "%s %s", "%s\t,%s"} {
-		g := newGuest(t, s)
-		teams := []authdb.Team{authdbtest.Team(t, s.Store, teamOf(g.org.ID)), authdbtest.Team(t, s.Store, teamOf(g.org.ID)), authdbtest.Team(t, s.Store, teamOf(g.org.ID))}
-		exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, fmt.Sprintf(list, teams[0].ID, teams[1].ID), g.inv.ID)
-		named := must[authdb.Invitation](t)(s.Invitations.Get(ctx, g.org.ID, g.inv.ID)).TeamIDs()
+		g := kit.NewGuest(t, s)
+		teams := []authdb.Team{authdbtest.Team(t, s.Store, kit.TeamOf(g.Org.ID)), authdbtest.Team(t, s.Store, kit.TeamOf(g.Org.ID)), authdbtest.Team(t, s.Store, kit.TeamOf(g.Org.ID))}
+		kit.Exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, fmt.Sprintf(list, teams[0].ID, teams[1].ID), g.Inv.ID)
+		named := kit.Must[authdb.Invitation](t)(s.Invitations.Get(ctx, g.Org.ID, g.Inv.ID)).TeamIDs()
 		for i, newest := range []bool{false, true, false} {
-			p := authdb.ListInvitationsParams{OrganizationID: g.org.ID, TeamID: teams[i].ID, Newest: newest}
-			is, listed := slices.Contains(named, p.TeamID), must[authdb.Page[authdb.InvitationWithInviter]](t)(s.Invitations.List(ctx, p)).Items
-			n := must[int64](t)(s.Invitations.Count(ctx, p))
+			p := authdb.ListInvitationsParams{OrganizationID: g.Org.ID, TeamID: teams[i].ID, Newest: newest}
+			is, listed := slices.Contains(named, p.TeamID), kit.Must[authdb.Page[authdb.InvitationWithInviter]](t)(s.Invitations.List(ctx, p)).Items
+			n := kit.Must[int64](t)(s.Invitations.Count(ctx, p))
 			if is != (len(listed) == 1) || is != (n == 1) {
 				t.Errorf("%q, %d: named %v, listed %d, counted %d", list, i, is, len(listed), n)
 			}
 		}
-		if err := s.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: g.org.ID, TeamID: teams[0].ID}); err != nil {
+		if err := s.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: g.Org.ID, TeamID: teams[0].ID}); err != nil {
 			t.Fatal(err)
 		}
-		left := must[authdb.Invitation](t)(s.Invitations.Get(ctx, g.org.ID, g.inv.ID)).TeamIDs()
+		left := kit.Must[authdb.Invitation](t)(s.Invitations.Get(ctx, g.Org.ID, g.Inv.ID)).TeamIDs()
 		if want := slices.DeleteFunc(slices.Clone(named), func(id string) bool { return id == teams[0].ID }); !slices.Equal(left, want) {
 			t.Errorf("%q: left are %q, want %q", list, left, want)
 		}
-		must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID}))
-		if _, err := s.TeamMembers.GetByUser(ctx, g.org.ID, teams[1].ID, g.user.ID); (err == nil) != slices.Contains(named, teams[1].ID) {
+		kit.Must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: g.Inv.ID, UserID: g.User.ID}))
+		if _, err := s.TeamMembers.GetByUser(ctx, g.Org.ID, teams[1].ID, g.User.ID); (err == nil) != slices.Contains(named, teams[1].ID) {
 			t.Errorf("%q: accepted into the second: %v", list, err)
 		}
 	}
 }
 
-func to(email string) func(*authdb.CreateInvitationParams) {
-	return func(p *authdb.CreateInvitationParams) { p.Email = email }
-}
-
-func toTeams(ids ...string) func(*authdb.CreateInvitationParams) {
-	return func(p *authdb.CreateInvitationParams) { p.TeamIDs = ids }
-}
-
-// owned makes an organization and its owner.
-func owned(t *testing.T, s *fixture) (authdb.Organization, authdb.User) {
-	t.Helper()
-	owner := authdbtest.User(t, s.Store)
-	return authdbtest.Organization(t, s.Store, func(p *authdb.CreateOrganizationParams) { p.OwnerID = owner.ID }), owner
-}
-
 // plant makes an invitation as another server may have left it: in any state, and beside others to the same address.
-func plant(t *testing.T, s *fixture, orgID, inviterID, email, status string, end time.Time) authdb.Invitation {
+func plant(t *testing.T, s *kit.Fixture, orgID, inviterID, email, status string, end time.Time) authdb.Invitation {
 	t.Helper()
-	inv := invite(t, s, orgID, inviterID)
+	inv := kit.Invite(t, s, orgID, inviterID)
 	inv.Email, inv.Status, inv.ExpiresAt = email, status, end
-	exec(t, s.Store, `UPDATE invitation SET email = $1, status = $2, expires_at = $3 WHERE id = $4`, email, status, end, inv.ID)
+	kit.Exec(t, s.Store, `UPDATE invitation SET email = $1, status = $2, expires_at = $3 WHERE id = $4`, email, status, end, inv.ID)
 	return inv
 }
 
 // inStates makes an invitation that is pending, and one in each state that is not.
-func inStates(t *testing.T, s *fixture, orgID, inviterID, email string) (pending authdb.Invitation) {
+func inStates(t *testing.T, s *kit.Fixture, orgID, inviterID, email string) (pending authdb.Invitation) {
 	t.Helper()
 	for _, status := range []string{"pending", "accepted", "rejected", "canceled"} {
-		inv := plant(t, s, orgID, inviterID, email, status, s.now.Add(time.Millisecond))
+		inv := plant(t, s, orgID, inviterID, email, status, s.Now.Add(time.Millisecond))
 		if status == "pending" {
 			pending = inv
 		}
 	}
-	for _, end := range []time.Time{s.now, s.now.Add(-time.Millisecond)} {
+	for _, end := range []time.Time{s.Now, s.Now.Add(-time.Millisecond)} {
 		plant(t, s, orgID, inviterID, email, "pending", end)
 	}
 	return pending
 }
 
-func testInvitationCreate(t *testing.T, s *fixture) {
-	org, inviter := owned(t, s)
-	one, two := authdbtest.Team(t, s.Store, teamOf(org.ID)).ID, authdbtest.Team(t, s.Store, teamOf(org.ID)).ID
-	want := readTables(t, s.Store)
+func testInvitationCreate(t *testing.T, s *kit.Fixture) {
+	org, inviter := kit.Owned(t, s)
+	one, two := authdbtest.Team(t, s.Store, kit.TeamOf(org.ID)).ID, authdbtest.Team(t, s.Store, kit.TeamOf(org.ID)).ID
+	want := kit.ReadTables(t, s.Store)
 	for _, test := range []struct {
 		given authdb.CreateInvitationParams
 		want  authdb.Invitation
 	}{
 		{authdb.CreateInvitationParams{Email: "Grace@Example.com", TeamIDs: []string{}}, authdb.Invitation{
-			Email: "grace@example.com", Role: new("member"), ExpiresAt: s.now.Add(48 * time.Hour),
+			Email: "grace@example.com", Role: new("member"), ExpiresAt: s.Now.Add(48 * time.Hour),
 		}},
 		{authdb.CreateInvitationParams{Email: "ÅSA@example.com", Role: "admin,member", TeamIDs: []string{one}}, authdb.Invitation{
-			Email: "åsa@example.com", Role: new("admin,member"), TeamID: &one, ExpiresAt: s.now.Add(48 * time.Hour),
+			Email: "åsa@example.com", Role: new("admin,member"), TeamID: &one, ExpiresAt: s.Now.Add(48 * time.Hour),
 		}},
 		{authdb.CreateInvitationParams{
-			Email: "x@y", Role: "owner", TeamIDs: []string{two, one, two}, ExpiresAt: s.now.Add(1999 * time.Microsecond),
+			Email: "x@y", Role: "owner", TeamIDs: []string{two, one, two}, ExpiresAt: s.Now.Add(1999 * time.Microsecond),
 		}, authdb.Invitation{
-			Email: "x@y", Role: new("owner"), TeamID: new(two + "," + one), ExpiresAt: s.now.Add(time.Millisecond),
+			Email: "x@y", Role: new("owner"), TeamID: new(two + "," + one), ExpiresAt: s.Now.Add(time.Millisecond),
 		}},
 	} {
 		test.given.OrganizationID, test.given.InviterID = org.ID, inviter.ID
 		inv := test.want
-		inv.ID, inv.OrganizationID, inv.InviterID = s.id(1), org.ID, inviter.ID
-		inv.Status, inv.CreatedAt = "pending", s.now
-		returns(t, inv)(s.Invitations.Create(t.Context(), test.given))
-		want["invitation"][inv.ID] = asRow(inv)
+		inv.ID, inv.OrganizationID, inv.InviterID = s.Id(1), org.ID, inviter.ID
+		inv.Status, inv.CreatedAt = "pending", s.Now
+		kit.Returns(t, inv)(s.Invitations.Create(t.Context(), test.given))
+		want["invitation"][inv.ID] = kit.AsRow(inv)
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testInvitationRefused(t *testing.T, s *fixture) {
-	a, b := newTenant(t, s), newTenant(t, s)
-	stranger, plain := authdbtest.User(t, s.Store), authdbtest.Member(t, s.Store, memberOf(a.org.ID, ""))
-	want := readTables(t, s.Store)
+func testInvitationRefused(t *testing.T, s *kit.Fixture) {
+	a, b := kit.NewTenant(t, s), kit.NewTenant(t, s)
+	stranger, plain := authdbtest.User(t, s.Store), authdbtest.Member(t, s.Store, kit.MemberOf(a.Org.ID, ""))
+	want := kit.ReadTables(t, s.Store)
 	for name, test := range map[string]struct {
 		p     authdb.CreateInvitationParams
 		kind  error
 		field string
 	}{
-		"no organization":     {authdb.CreateInvitationParams{OrganizationID: "none", InviterID: a.user.ID}, authdb.ErrNotMember, "user_id"},
+		"no organization":     {authdb.CreateInvitationParams{OrganizationID: "none", InviterID: a.User.ID}, authdb.ErrNotMember, "user_id"},
 		"no inviter":          {authdb.CreateInvitationParams{InviterID: "none"}, authdb.ErrNotMember, "user_id"},
 		"stranger":            {authdb.CreateInvitationParams{InviterID: stranger.ID}, authdb.ErrNotMember, "user_id"},
-		"other's owner":       {authdb.CreateInvitationParams{InviterID: b.user.ID}, authdb.ErrNotMember, "user_id"},
+		"other's owner":       {authdb.CreateInvitationParams{InviterID: b.User.ID}, authdb.ErrNotMember, "user_id"},
 		"owner by member":     {authdb.CreateInvitationParams{InviterID: plain.UserID, Role: "owner"}, authdb.ErrNotPermitted, "role"},
 		"admin by member":     {authdb.CreateInvitationParams{InviterID: plain.UserID, Role: "member, admin"}, authdb.ErrNotPermitted, "role"},
-		"a member's address":  {authdb.CreateInvitationParams{Email: strings.ToUpper(a.user.Email)}, authdb.ErrAlreadyMember, "email"},
-		"other's team":        {authdb.CreateInvitationParams{TeamIDs: []string{a.team.ID, b.team.ID}}, authdb.ErrReference, "team_id"},
+		"a member's address":  {authdb.CreateInvitationParams{Email: strings.ToUpper(a.User.Email)}, authdb.ErrAlreadyMember, "email"},
+		"other's team":        {authdb.CreateInvitationParams{TeamIDs: []string{a.Team.ID, b.Team.ID}}, authdb.ErrReference, "team_id"},
 		"no team":             {authdb.CreateInvitationParams{TeamIDs: []string{"none"}}, authdb.ErrReference, "team_id"},
-		"two teams in one id": {authdb.CreateInvitationParams{TeamIDs: []string{a.team.ID + ",x"}}, authdb.ErrInvalidInput, "team_id"},
-		"blank before an id":  {authdb.CreateInvitationParams{TeamIDs: []string{" " + a.team.ID}}, authdb.ErrInvalidInput, "team_id"},
-		"blank in an id":      {authdb.CreateInvitationParams{TeamIDs: []string{a.team.ID + "\u2003x"}}, authdb.ErrInvalidInput, "team_id"},
-		"over now":            {authdb.CreateInvitationParams{ExpiresAt: s.now}, authdb.ErrInvalidInput, "expires_at"},
-		"over":                {authdb.CreateInvitationParams{ExpiresAt: s.now.Add(-time.Hour)}, authdb.ErrInvalidInput, "expires_at"},
+		"two teams in one id": {authdb.CreateInvitationParams{TeamIDs: []string{a.Team.ID + ",x"}}, authdb.ErrInvalidInput, "team_id"},
+		"blank before an id":  {authdb.CreateInvitationParams{TeamIDs: []string{" " + a.Team.ID}}, authdb.ErrInvalidInput, "team_id"},
+		"blank in an id":      {authdb.CreateInvitationParams{TeamIDs: []string{a.Team.ID + "\u2003x"}}, authdb.ErrInvalidInput, "team_id"},
+		"over now":            {authdb.CreateInvitationParams{ExpiresAt: s.Now}, authdb.ErrInvalidInput, "expires_at"},
+		"over":                {authdb.CreateInvitationParams{ExpiresAt: s.Now.Add(-time.Hour)}, authdb.ErrInvalidInput, "expires_at"},
 		"negative limit":      {authdb.CreateInvitationParams{MaxPending: -1}, authdb.ErrInvalidInput, "max_pending"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for field, value := range map[*string]string{
-				&test.p.OrganizationID: a.org.ID, &test.p.InviterID: a.user.ID, &test.p.Email: "new@refused.example",
+				&test.p.OrganizationID: a.Org.ID, &test.p.InviterID: a.User.ID, &test.p.Email: "new@refused.example",
 			} {
 				if *field == "" {
 					*field = value
 				}
 			}
 			_, err := s.Invitations.Create(t.Context(), test.p)
-			fails(t, err, test.kind, "Invitations.Create", test.field)
+			kit.Fails(t, err, test.kind, "Invitations.Create", test.field)
 		})
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
 // testInvitationOwnerRule: only an owner makes an owner, whatever the list of roles looks like.
-func testInvitationOwnerRule(t *testing.T, s *fixture) {
+func testInvitationOwnerRule(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	org, owner := owned(t, s)
-	inviter := authdbtest.Member(t, s.Store, memberOf(org.ID, ""))
+	org, owner := kit.Owned(t, s)
+	inviter := authdbtest.Member(t, s.Store, kit.MemberOf(org.ID, ""))
 	create := func(role string) error {
-		return errOf(s.Invitations.Create(ctx, authdb.CreateInvitationParams{
+		return kit.ErrOf(s.Invitations.Create(ctx, authdb.CreateInvitationParams{
 			OrganizationID: org.ID, InviterID: inviter.UserID, Email: "rule@example.com", Role: role,
 		}))
 	}
-	setRole := func(role string) { exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, role, inviter.ID) }
+	setRole := func(role string) { kit.Exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, role, inviter.ID) }
 	for _, role := range noOwners {
 		setRole(role)
 		for _, invited := range owners {
-			fails(t, create(invited), authdb.ErrNotPermitted, "Invitations.Create", "role")
+			kit.Fails(t, create(invited), authdb.ErrNotPermitted, "Invitations.Create", "role")
 		}
 		for _, invited := range noOwners {
 			if err := create(invited); errors.Is(err, authdb.ErrNotPermitted) != (role == "member" && invited != "member") {
@@ -225,7 +203,7 @@ func testInvitationOwnerRule(t *testing.T, s *fixture) {
 			}
 		}
 		// Nor by a new invitation where one is pending.
-		fails(t, create("owner"), authdb.ErrNotPermitted, "Invitations.Create", "role")
+		kit.Fails(t, create("owner"), authdb.ErrNotPermitted, "Invitations.Create", "role")
 	}
 	for _, role := range owners {
 		setRole(role)
@@ -235,31 +213,31 @@ func testInvitationOwnerRule(t *testing.T, s *fixture) {
 			}
 		}
 	}
-	if n := must[int64](t)(s.Invitations.Count(ctx, authdb.ListInvitationsParams{OrganizationID: org.ID})); n != 1 {
+	if n := kit.Must[int64](t)(s.Invitations.Count(ctx, authdb.ListInvitationsParams{OrganizationID: org.ID})); n != 1 {
 		t.Errorf("%d invitations of one address, owner %s", n, owner.ID)
 	}
 }
 
 // testInvitationExtend: an address has one pending invitation, and inviting again changes that.
-func testInvitationExtend(t *testing.T, s *fixture) {
+func testInvitationExtend(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	org, inviter := owned(t, s)
+	org, inviter := kit.Owned(t, s)
 	other := authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) { p.OrganizationID, p.Role = org.ID, "admin" })
-	team := authdbtest.Team(t, s.Store, teamOf(org.ID))
-	inv := invite(t, s, org.ID, inviter.ID, to("again@example.com"))
-	foreign, _ := owned(t, s)
-	plant(t, s, org.ID, inviter.ID, "other@example.com", "pending", s.now.Add(time.Hour))
-	exec(t, s.Store, `UPDATE invitation SET organization_id = $1 WHERE id = $2`, foreign.ID,
-		plant(t, s, org.ID, inviter.ID, "again@example.com", "pending", s.now.Add(time.Hour)).ID)
+	team := authdbtest.Team(t, s.Store, kit.TeamOf(org.ID))
+	inv := kit.Invite(t, s, org.ID, inviter.ID, kit.To("again@example.com"))
+	foreign, _ := kit.Owned(t, s)
+	plant(t, s, org.ID, inviter.ID, "other@example.com", "pending", s.Now.Add(time.Hour))
+	kit.Exec(t, s.Store, `UPDATE invitation SET organization_id = $1 WHERE id = $2`, foreign.ID,
+		plant(t, s, org.ID, inviter.ID, "again@example.com", "pending", s.Now.Add(time.Hour)).ID)
 	type params = authdb.CreateInvitationParams
 	create := func(p params) (authdb.Invitation, error) {
 		p.OrganizationID, p.Email = org.ID, "Again@example.com"
 		return s.Invitations.Create(ctx, p)
 	}
 	later := inv.ExpiresAt.Add(time.Hour)
-	checkUpdates(t, s, "invitation", inv, create, []step[params, authdb.Invitation]{
+	kit.CheckUpdates(t, s, "invitation", inv, create, kit.Steps[params, authdb.Invitation]{
 		{"the same", params{InviterID: inviter.ID, ExpiresAt: inv.ExpiresAt}, func(*authdb.Invitation) {}},
-		{"a shorter time", params{InviterID: inviter.ID, ExpiresAt: s.now.Add(time.Hour)}, func(*authdb.Invitation) {}},
+		{"a shorter time", params{InviterID: inviter.ID, ExpiresAt: s.Now.Add(time.Hour)}, func(*authdb.Invitation) {}},
 		{
 			"inviter, role and team",
 			params{InviterID: other.UserID, Role: "admin", TeamIDs: []string{team.ID}, ExpiresAt: later},
@@ -274,59 +252,59 @@ func testInvitationExtend(t *testing.T, s *fixture) {
 }
 
 // testInvitationCloses: of what another server left pending, the newest that has not expired goes on.
-func testInvitationCloses(t *testing.T, s *fixture) {
+func testInvitationCloses(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	org, inviter := owned(t, s)
-	end := s.now.Add(time.Hour)
+	org, inviter := kit.Owned(t, s)
+	end := s.Now.Add(time.Hour)
 	left := func(age time.Duration, status string, end time.Time) authdb.Invitation {
 		inv := plant(t, s, org.ID, inviter.ID, "closes@example.com", status, end)
-		inv.CreatedAt = s.now.Add(-age)
-		exec(t, s.Store, `UPDATE invitation SET created_at = $1 WHERE id = $2`, inv.CreatedAt, inv.ID)
+		inv.CreatedAt = s.Now.Add(-age)
+		kit.Exec(t, s.Store, `UPDATE invitation SET created_at = $1 WHERE id = $2`, inv.CreatedAt, inv.ID)
 		return inv
 	}
 	p := authdb.CreateInvitationParams{
-		OrganizationID: org.ID, InviterID: inviter.ID, Email: "closes@example.com", ExpiresAt: s.now.Add(time.Minute), MaxPending: 1,
+		OrganizationID: org.ID, InviterID: inviter.ID, Email: "closes@example.com", ExpiresAt: s.Now.Add(time.Minute), MaxPending: 1,
 	}
-	foreign, owner := owned(t, s)
-	invite(t, s, foreign.ID, owner.ID, to("closes@example.com"))
-	expired := []authdb.Invitation{left(0, "pending", s.now), left(time.Hour, "pending", s.now.Add(-time.Millisecond))}
+	foreign, owner := kit.Owned(t, s)
+	kit.Invite(t, s, foreign.ID, owner.ID, kit.To("closes@example.com"))
+	expired := []authdb.Invitation{left(0, "pending", s.Now), left(time.Hour, "pending", s.Now.Add(-time.Millisecond))}
 	for _, status := range []string{"accepted", "rejected", "canceled"} {
 		left(0, status, end)
 	}
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	created := authdb.Invitation{
-		ID: s.id(1), OrganizationID: org.ID, Email: p.Email, Role: new("member"), Status: "pending", ExpiresAt: p.ExpiresAt,
-		CreatedAt: s.now, InviterID: inviter.ID,
+		ID: s.Id(1), OrganizationID: org.ID, Email: p.Email, Role: new("member"), Status: "pending", ExpiresAt: p.ExpiresAt,
+		CreatedAt: s.Now, InviterID: inviter.ID,
 	}
-	want["invitation"][created.ID] = asRow(created)
+	want["invitation"][created.ID] = kit.AsRow(created)
 	for _, inv := range expired {
-		want.set("invitation", inv.ID, map[string]any{"status": "canceled"})
+		want.Set("invitation", inv.ID, map[string]any{"status": "canceled"})
 	}
-	returns(t, created)(s.Invitations.Create(ctx, p)) // none stood: the expired ones are closed
-	s.holds(t, want)
+	kit.Returns(t, created)(s.Invitations.Create(ctx, p)) // none stood: the expired ones are closed
+	s.Holds(t, want)
 
-	exec(t, s.Store, `DELETE FROM invitation WHERE id = $1`, created.ID)
+	kit.Exec(t, s.Store, `DELETE FROM invitation WHERE id = $1`, created.ID)
 	rows := []authdb.Invitation{
-		left(time.Hour, "pending", end), left(time.Minute, "pending", end), left(time.Minute, "pending", s.now.Add(time.Second)),
-		left(time.Second, "pending", s.now), // the newest, but expired
+		left(time.Hour, "pending", end), left(time.Minute, "pending", end), left(time.Minute, "pending", s.Now.Add(time.Second)),
+		left(time.Second, "pending", s.Now), // the newest, but expired
 	}
-	want = readTables(t, s.Store)
+	want = kit.ReadTables(t, s.Store)
 	goesOn := rows[2] // of the same time as another: by id
 	goesOn.ExpiresAt = p.ExpiresAt
 	for _, inv := range rows {
-		want.set("invitation", inv.ID, map[string]any{"status": "canceled"})
+		want.Set("invitation", inv.ID, map[string]any{"status": "canceled"})
 	}
-	want["invitation"][goesOn.ID] = asRow(goesOn)
-	returns(t, goesOn)(s.Invitations.Create(ctx, p))
-	s.holds(t, want)
+	want["invitation"][goesOn.ID] = kit.AsRow(goesOn)
+	kit.Returns(t, goesOn)(s.Invitations.Create(ctx, p))
+	s.Holds(t, want)
 }
 
-func testInvitationLimit(t *testing.T, s *fixture) {
-	org, inviter := owned(t, s)
+func testInvitationLimit(t *testing.T, s *kit.Fixture) {
+	org, inviter := kit.Owned(t, s)
 	inStates(t, s, org.ID, inviter.ID, "limit@example.com") // one that counts
 	authdbtest.Invitation(t, s.Store)                       // of another organization
 	create := func(email string, limit int) error {
-		return errOf(s.Invitations.Create(t.Context(), authdb.CreateInvitationParams{
+		return kit.ErrOf(s.Invitations.Create(t.Context(), authdb.CreateInvitationParams{
 			OrganizationID: org.ID, InviterID: inviter.ID, Email: email, MaxPending: limit,
 		}))
 	}
@@ -336,9 +314,9 @@ func testInvitationLimit(t *testing.T, s *fixture) {
 			t.Errorf("got %v, want %v", err, authdb.ErrLimitReached)
 		}
 	}
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	refused(create("new@limit.example", 1))
-	s.holds(t, want)
+	s.Holds(t, want)
 	for _, err := range []error{create("limit@example.com", 1), create("new@limit.example", 2), create("new@limit.example", 2)} {
 		if err != nil {
 			t.Error(err)
@@ -347,68 +325,68 @@ func testInvitationLimit(t *testing.T, s *fixture) {
 	refused(create("third@limit.example", 2))
 }
 
-func testInvitationGet(t *testing.T, s *fixture) {
+func testInvitationGet(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	org, inviter := owned(t, s)
+	org, inviter := kit.Owned(t, s)
 	recipient := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = "ØLGA@Example.com" })
 	for _, lifetime := range []time.Duration{time.Hour, -time.Hour} {
-		inv := plant(t, s, org.ID, inviter.ID, "ølga@example.com", "pending", s.now.Add(lifetime))
-		returns(t, inv)(s.Invitations.Get(ctx, org.ID, inv.ID))
-		returns(t, authdb.InvitationWithInviter{Invitation: inv, Inviter: inviter})(s.Invitations.GetWithInviter(ctx, org.ID, inv.ID))
-		returns(t, authdb.ReceivedInvitation{Invitation: inv, Organization: org, Inviter: inviter})(
+		inv := plant(t, s, org.ID, inviter.ID, "ølga@example.com", "pending", s.Now.Add(lifetime))
+		kit.Returns(t, inv)(s.Invitations.Get(ctx, org.ID, inv.ID))
+		kit.Returns(t, authdb.InvitationWithInviter{Invitation: inv, Inviter: inviter})(s.Invitations.GetWithInviter(ctx, org.ID, inv.ID))
+		kit.Returns(t, authdb.ReceivedInvitation{Invitation: inv, Organization: org, Inviter: inviter})(
 			s.Invitations.GetByRecipient(ctx, authdb.GetInvitationByRecipientParams{InvitationID: inv.ID, UserID: recipient.ID}))
 	}
 }
 
-func testInvitationGetPending(t *testing.T, s *fixture) {
+func testInvitationGetPending(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	org, inviter := owned(t, s)
+	org, inviter := kit.Owned(t, s)
 	get := func() (authdb.Invitation, error) { return s.Invitations.GetPending(ctx, org.ID, "Pending@Example.com") }
 	first := inStates(t, s, org.ID, inviter.ID, "pending@example.com")
-	invite(t, s, org.ID, inviter.ID)
-	foreign, owner := owned(t, s)
+	kit.Invite(t, s, org.ID, inviter.ID)
+	foreign, owner := kit.Owned(t, s)
 	inStates(t, s, foreign.ID, owner.ID, "pending@example.com")
-	returns(t, first)(get())
+	kit.Returns(t, first)(get())
 	second := inStates(t, s, org.ID, inviter.ID, "pending@example.com")
-	returns(t, second)(get()) // of the same time: by id
-	first.CreatedAt = s.now.Add(time.Microsecond)
-	exec(t, s.Store, `UPDATE invitation SET created_at = $1 WHERE id = $2`, first.CreatedAt, first.ID)
-	returns(t, first)(get())
-	s.now = first.ExpiresAt
+	kit.Returns(t, second)(get()) // of the same time: by id
+	first.CreatedAt = s.Now.Add(time.Microsecond)
+	kit.Exec(t, s.Store, `UPDATE invitation SET created_at = $1 WHERE id = $2`, first.CreatedAt, first.ID)
+	kit.Returns(t, first)(get())
+	s.Now = first.ExpiresAt
 	_, err := get()
-	fails(t, err, authdb.ErrNotFound, "Invitations.GetPending", "")
+	kit.Fails(t, err, authdb.ErrNotFound, "Invitations.GetPending", "")
 }
 
-func testInvitationNotFound(t *testing.T, s *fixture) {
+func testInvitationNotFound(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	inv, other := authdbtest.Invitation(t, s.Store), authdbtest.Invitation(t, s.Store)
 	invited := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = inv.Email })
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	for orgID, id := range map[string]string{inv.OrganizationID: "none", other.OrganizationID: inv.ID} {
-		notFound(t, map[string]error{
-			"Invitations.Get":            errOf(s.Invitations.Get(ctx, orgID, id)),
-			"Invitations.GetWithInviter": errOf(s.Invitations.GetWithInviter(ctx, orgID, id)),
+		kit.NotFound(t, map[string]error{
+			"Invitations.Get":            kit.ErrOf(s.Invitations.Get(ctx, orgID, id)),
+			"Invitations.GetWithInviter": kit.ErrOf(s.Invitations.GetWithInviter(ctx, orgID, id)),
 			"Invitations.Delete":         s.Invitations.Delete(ctx, orgID, id),
-			"Invitations.Cancel":         errOf(s.Invitations.Cancel(ctx, orgID, id)),
+			"Invitations.Cancel":         kit.ErrOf(s.Invitations.Cancel(ctx, orgID, id)),
 		})
 	}
 	for userID, id := range map[string]string{invited.ID: "none", other.InviterID: inv.ID, "none": inv.ID} {
-		notFound(t, map[string]error{
-			"Invitations.GetByRecipient": errOf(s.Invitations.GetByRecipient(ctx,
+		kit.NotFound(t, map[string]error{
+			"Invitations.GetByRecipient": kit.ErrOf(s.Invitations.GetByRecipient(ctx,
 				authdb.GetInvitationByRecipientParams{InvitationID: id, UserID: userID})),
 		})
 	}
-	notFound(t, map[string]error{
-		"Invitations.GetPending": errOf(s.Invitations.GetPending(ctx, inv.OrganizationID, other.Email)),
-		"Invitations.ListByRecipient": errOf(s.Invitations.ListByRecipient(ctx,
+	kit.NotFound(t, map[string]error{
+		"Invitations.GetPending": kit.ErrOf(s.Invitations.GetPending(ctx, inv.OrganizationID, other.Email)),
+		"Invitations.ListByRecipient": kit.ErrOf(s.Invitations.ListByRecipient(ctx,
 			authdb.ListInvitationsByRecipientParams{UserID: "none"})),
 	})
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testInvitationPending(t *testing.T, s *fixture) {
+func testInvitationPending(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	org, inviter := owned(t, s)
+	org, inviter := kit.Owned(t, s)
 	inOrg, byEmail := []authdb.InvitationWithInviter{}, []authdb.ReceivedInvitation{}
 	for _, email := range []string{"one@pending.example", "two@pending.example", "one@pending.example"} {
 		inv := inStates(t, s, org.ID, inviter.ID, email)
@@ -422,29 +400,29 @@ func testInvitationPending(t *testing.T, s *fixture) {
 	q := authdb.ListInvitationsByRecipientParams{UserID: recipient.ID, Pending: true}
 	for _, p.Limit = range []int{1, 2, 0} {
 		q.Limit = p.Limit
-		returns(t, inOrg)(collect(s.Invitations.All(ctx, p), 100))
-		returns(t, byEmail)(collect(s.Invitations.AllByRecipient(ctx, q), 100))
+		kit.Returns(t, inOrg)(kit.Collect(s.Invitations.All(ctx, p), 100))
+		kit.Returns(t, byEmail)(kit.Collect(s.Invitations.AllByRecipient(ctx, q), 100))
 	}
 	count := authdb.ListInvitationsParams{OrganizationID: org.ID}
-	returns(t, int64(18))(s.Invitations.Count(ctx, count))
+	kit.Returns(t, int64(18))(s.Invitations.Count(ctx, count))
 	count.Pending = true
-	returns(t, int64(3))(s.Invitations.Count(ctx, count))
-	s.now = s.now.Add(time.Millisecond)
-	returns(t, inOrg[:0])(must[authdb.Page[authdb.InvitationWithInviter]](t)(s.Invitations.List(ctx, p)).Items, nil)
-	returns(t, byEmail[:0])(must[authdb.Page[authdb.ReceivedInvitation]](t)(s.Invitations.ListByRecipient(ctx, q)).Items, nil)
-	returns(t, int64(0))(s.Invitations.Count(ctx, count))
+	kit.Returns(t, int64(3))(s.Invitations.Count(ctx, count))
+	s.Now = s.Now.Add(time.Millisecond)
+	kit.Returns(t, inOrg[:0])(kit.Must[authdb.Page[authdb.InvitationWithInviter]](t)(s.Invitations.List(ctx, p)).Items, nil)
+	kit.Returns(t, byEmail[:0])(kit.Must[authdb.Page[authdb.ReceivedInvitation]](t)(s.Invitations.ListByRecipient(ctx, q)).Items, nil)
+	kit.Returns(t, int64(0))(s.Invitations.Count(ctx, count))
 }
 
-func testInvitationTeamFilter(t *testing.T, s *fixture) {
-	org, inviter := owned(t, s)
+func testInvitationTeamFilter(t *testing.T, s *kit.Fixture) {
+	org, inviter := kit.Owned(t, s)
 	setTeams := func(inv authdb.Invitation, ids any) {
-		exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, ids, inv.ID)
+		kit.Exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, ids, inv.ID)
 	}
 	for i, ids := range []any{nil, "t1", "t10", "t1,t2", "t2,t1", "t3,t1,t2", "t2", "xt1"} {
-		inv := invite(t, s, org.ID, inviter.ID)
+		inv := kit.Invite(t, s, org.ID, inviter.ID)
 		setTeams(inv, ids)
 		if i == 3 {
-			exec(t, s.Store, `UPDATE invitation SET status = 'canceled' WHERE id = $1`, inv.ID)
+			kit.Exec(t, s.Store, `UPDATE invitation SET status = 'canceled' WHERE id = $1`, inv.ID)
 		}
 	}
 	setTeams(authdbtest.Invitation(t, s.Store), "t1")
@@ -464,7 +442,7 @@ func testInvitationTeamFilter(t *testing.T, s *fixture) {
 		var got []string
 		p := authdb.ListInvitationsParams{OrganizationID: org.ID, TeamID: test.team, Pending: test.pending, Limit: 2}
 		for inv, err := range s.Invitations.All(t.Context(), p) {
-			got = append(got, *must[authdb.InvitationWithInviter](t)(inv, err).TeamID)
+			got = append(got, *kit.Must[authdb.InvitationWithInviter](t)(inv, err).TeamID)
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("to team %q (-want +got):\n%s", test.team, diff)
@@ -472,38 +450,7 @@ func testInvitationTeamFilter(t *testing.T, s *fixture) {
 	}
 }
 
-// guest is a user who was invited.
-type guest struct {
-	tenant
-	user authdb.User
-	inv  authdb.Invitation
-}
-
-func newGuest(t *testing.T, s *fixture, edit ...func(*authdb.CreateInvitationParams)) guest {
-	t.Helper()
-	a, user := newTenant(t, s), authdbtest.User(t, s.Store)
-	return guest{a, user, invite(t, s, a.org.ID, a.user.ID, append(edit, to(user.Email))...)}
-}
-
-// expectSeat expects the user in one team more. The id of that row is made in SQL.
-func (s *fixture) expectSeat(t *testing.T, want tables, teamID, userID string) {
-	t.Helper()
-	found := ""
-	for id, row := range readTables(t, s.Store)["team_member"] {
-		if row["team_id"] == teamID && row["user_id"] == userID {
-			found = id
-		}
-	}
-	if !regexp.MustCompile(`^[0-9a-zA-Z]{32}$`).MatchString(found) {
-		t.Errorf("a seat with the id %q", found)
-	}
-	want["team_member"][found] = asRow(authdb.TeamMember{
-		ID: found, TeamID: teamID, UserID: userID, CreatedAt: &s.now, MembershipKey: membershipKey(teamID, userID),
-	})
-	s.seats(want, teamID, 1)
-}
-
-func testInvitationAccept(t *testing.T, s *fixture) {
+func testInvitationAccept(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	for name, role := range map[string]struct {
 		invited *string
@@ -512,34 +459,34 @@ func testInvitationAccept(t *testing.T, s *fixture) {
 		"member": {new("member"), "member"}, "list": {new("admin,owner"), "admin,owner"}, "none": {nil, "member"}, "empty": {new(""), "member"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := newGuest(t, s)
-			exec(t, s.Store, `UPDATE invitation SET role = $1 WHERE id = $2`, role.invited, g.inv.ID)
-			twice := plant(t, s, g.org.ID, g.tenant.user.ID, g.user.Email, "pending", s.now.Add(time.Hour))
-			s.now = g.inv.ExpiresAt.Add(-time.Millisecond)
-			want := readTables(t, s.Store)
-			g.inv.Role, g.inv.Status, twice.Status = role.invited, "accepted", "canceled"
-			want["invitation"][twice.ID] = asRow(twice)
-			accepted := authdb.AcceptedInvitation{Invitation: g.inv, Member: authdb.Member{
-				ID: s.id(1), OrganizationID: g.org.ID, UserID: g.user.ID, Role: role.want, CreatedAt: s.now,
+			g := kit.NewGuest(t, s)
+			kit.Exec(t, s.Store, `UPDATE invitation SET role = $1 WHERE id = $2`, role.invited, g.Inv.ID)
+			twice := plant(t, s, g.Org.ID, g.Tenant.User.ID, g.User.Email, "pending", s.Now.Add(time.Hour))
+			s.Now = g.Inv.ExpiresAt.Add(-time.Millisecond)
+			want := kit.ReadTables(t, s.Store)
+			g.Inv.Role, g.Inv.Status, twice.Status = role.invited, "accepted", "canceled"
+			want["invitation"][twice.ID] = kit.AsRow(twice)
+			accepted := authdb.AcceptedInvitation{Invitation: g.Inv, Member: authdb.Member{
+				ID: s.Id(1), OrganizationID: g.Org.ID, UserID: g.User.ID, Role: role.want, CreatedAt: s.Now,
 			}}
-			want["invitation"][g.inv.ID], want["member"][accepted.Member.ID] = asRow(g.inv), asRow(accepted.Member)
-			p := authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID, MaxMembers: 3, MaxTeamMembers: 1}
-			returns(t, accepted)(s.Invitations.Accept(ctx, p))
-			s.holds(t, want)
+			want["invitation"][g.Inv.ID], want["member"][accepted.Member.ID] = kit.AsRow(g.Inv), kit.AsRow(accepted.Member)
+			p := authdb.AcceptInvitationParams{InvitationID: g.Inv.ID, UserID: g.User.ID, MaxMembers: 3, MaxTeamMembers: 1}
+			kit.Returns(t, accepted)(s.Invitations.Accept(ctx, p))
+			s.Holds(t, want)
 			accepted.AlreadyAccepted = true
-			s.now = s.now.Add(time.Hour) // it has expired, and the organization is full
-			returns(t, accepted)(s.Invitations.Accept(ctx, p))
-			s.holds(t, want)
-			if err := s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: g.org.ID, MemberID: accepted.Member.ID}); err != nil {
+			s.Now = s.Now.Add(time.Hour) // it has expired, and the organization is full
+			kit.Returns(t, accepted)(s.Invitations.Accept(ctx, p))
+			s.Holds(t, want)
+			if err := s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: g.Org.ID, MemberID: accepted.Member.ID}); err != nil {
 				t.Fatal(err)
 			}
 			_, err := s.Invitations.Accept(ctx, p) // no way back in
-			fails(t, err, authdb.ErrNotPending, "Invitations.Accept", "")
+			kit.Fails(t, err, authdb.ErrNotPending, "Invitations.Accept", "")
 		})
 	}
 }
 
-func testInvitationAcceptTeams(t *testing.T, s *fixture) {
+func testInvitationAcceptTeams(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	for name, list := range map[string]func(a, b, gone, foreign string) string{
 		"two":      func(a, b, _, _ string) string { return a + "," + b },
@@ -550,202 +497,202 @@ func testInvitationAcceptTeams(t *testing.T, s *fixture) {
 		"of blank": func(a, b, _, _ string) string { return a + ",," + b + "," },
 	} {
 		t.Run(name, func(t *testing.T) {
-			g, foreign := newGuest(t, s), authdbtest.Team(t, s.Store)
-			team := func() authdb.Team { return authdbtest.Team(t, s.Store, teamOf(g.org.ID)) }
+			g, foreign := kit.NewGuest(t, s), authdbtest.Team(t, s.Store)
+			team := func() authdb.Team { return authdbtest.Team(t, s.Store, kit.TeamOf(g.Org.ID)) }
 			one, two, gone := team(), team(), team()
-			exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, list(one.ID, two.ID, gone.ID, foreign.ID), g.inv.ID)
-			exec(t, s.Store, `DELETE FROM team WHERE id = $1`, gone.ID)
-			s.now = s.now.Add(time.Minute)
-			want := readTables(t, s.Store)
-			want.set("invitation", g.inv.ID, map[string]any{"status": "accepted"})
-			member := authdb.Member{ID: s.id(1), OrganizationID: g.org.ID, UserID: g.user.ID, Role: "member", CreatedAt: s.now}
-			want["member"][member.ID] = asRow(member)
-			got := must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID, AllowUnverified: true}))
-			returns(t, member)(got.Member, nil)
-			s.expectSeat(t, want, one.ID, g.user.ID)
-			s.expectSeat(t, want, two.ID, g.user.ID)
-			s.holds(t, want)
+			kit.Exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, list(one.ID, two.ID, gone.ID, foreign.ID), g.Inv.ID)
+			kit.Exec(t, s.Store, `DELETE FROM team WHERE id = $1`, gone.ID)
+			s.Now = s.Now.Add(time.Minute)
+			want := kit.ReadTables(t, s.Store)
+			want.Set("invitation", g.Inv.ID, map[string]any{"status": "accepted"})
+			member := authdb.Member{ID: s.Id(1), OrganizationID: g.Org.ID, UserID: g.User.ID, Role: "member", CreatedAt: s.Now}
+			want["member"][member.ID] = kit.AsRow(member)
+			got := kit.Must[authdb.AcceptedInvitation](t)(s.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: g.Inv.ID, UserID: g.User.ID, AllowUnverified: true}))
+			kit.Returns(t, member)(got.Member, nil)
+			s.ExpectSeat(t, want, one.ID, g.User.ID)
+			s.ExpectSeat(t, want, two.ID, g.User.ID)
+			s.Holds(t, want)
 		})
 	}
 }
 
-func testInvitationAcceptAsMember(t *testing.T, s *fixture) {
+func testInvitationAcceptAsMember(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	g := newGuest(t, s, func(p *authdb.CreateInvitationParams) { p.Role = "owner" })
-	member := authdbtest.Member(t, s.Store, memberOf(g.org.ID, g.user.ID)) // which cancels what is pending, as no other server does
-	exec(t, s.Store, `UPDATE invitation SET status = 'pending' WHERE id = $1`, g.inv.ID)
-	authdbtest.TeamMember(t, s.Store, teamMemberOf(g.team, g.user.ID))
-	other := authdbtest.Team(t, s.Store, teamOf(g.org.ID))
-	g.inv.TeamID = new(g.team.ID + "," + other.ID)
-	exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, g.inv.TeamID, g.inv.ID)
-	s.now = s.now.Add(time.Minute)
-	want := readTables(t, s.Store)
-	g.inv.Status = "accepted"
-	want["invitation"][g.inv.ID] = asRow(g.inv)
-	p := authdb.AcceptInvitationParams{InvitationID: g.inv.ID, UserID: g.user.ID, MaxMembers: 1, MaxTeamMembers: 1} // nobody is added but to the other team
-	returns(t, authdb.AcceptedInvitation{Invitation: g.inv, Member: member})(s.Invitations.Accept(ctx, p))
-	s.expectSeat(t, want, other.ID, g.user.ID)
-	s.holds(t, want)
+	g := kit.NewGuest(t, s, func(p *authdb.CreateInvitationParams) { p.Role = "owner" })
+	member := authdbtest.Member(t, s.Store, kit.MemberOf(g.Org.ID, g.User.ID)) // which cancels what is pending, as no other server does
+	kit.Exec(t, s.Store, `UPDATE invitation SET status = 'pending' WHERE id = $1`, g.Inv.ID)
+	authdbtest.TeamMember(t, s.Store, kit.TeamMemberOf(g.Team, g.User.ID))
+	other := authdbtest.Team(t, s.Store, kit.TeamOf(g.Org.ID))
+	g.Inv.TeamID = new(g.Team.ID + "," + other.ID)
+	kit.Exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, g.Inv.TeamID, g.Inv.ID)
+	s.Now = s.Now.Add(time.Minute)
+	want := kit.ReadTables(t, s.Store)
+	g.Inv.Status = "accepted"
+	want["invitation"][g.Inv.ID] = kit.AsRow(g.Inv)
+	p := authdb.AcceptInvitationParams{InvitationID: g.Inv.ID, UserID: g.User.ID, MaxMembers: 1, MaxTeamMembers: 1} // nobody is added but to the other team
+	kit.Returns(t, authdb.AcceptedInvitation{Invitation: g.Inv, Member: member})(s.Invitations.Accept(ctx, p))
+	s.ExpectSeat(t, want, other.ID, g.User.ID)
+	s.Holds(t, want)
 }
 
-func testInvitationAcceptRefused(t *testing.T, s *fixture) {
+func testInvitationAcceptRefused(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	g, stranger := newGuest(t, s), authdbtest.User(t, s.Store)
+	g, stranger := kit.NewGuest(t, s), authdbtest.User(t, s.Store)
 	none := authdb.AcceptInvitationParams{AllowUnverified: true}
 	accept := func(invitationID, userID string, p authdb.AcceptInvitationParams) error {
 		t.Helper()
-		want := readTables(t, s.Store)
-		defer s.holds(t, want)
+		want := kit.ReadTables(t, s.Store)
+		defer s.Holds(t, want)
 		p.InvitationID, p.UserID = invitationID, userID
-		return errOf(s.Invitations.Accept(ctx, p))
+		return kit.ErrOf(s.Invitations.Accept(ctx, p))
 	}
 	refused := func(err, kind error, field string) {
 		t.Helper()
-		fails(t, err, kind, "Invitations.Accept", field)
+		kit.Fails(t, err, kind, "Invitations.Accept", field)
 	}
-	refused(accept("none", g.user.ID, none), authdb.ErrNotFound, "")
-	refused(accept(g.inv.ID, "none", none), authdb.ErrNotFound, "")
-	err := accept(g.inv.ID, stranger.ID, none)
+	refused(accept("none", g.User.ID, none), authdb.ErrNotFound, "")
+	refused(accept(g.Inv.ID, "none", none), authdb.ErrNotFound, "")
+	err := accept(g.Inv.ID, stranger.ID, none)
 	refused(err, authdb.ErrNotRecipient, "")
 	if !errors.Is(err, authdb.ErrNotFound) {
 		t.Errorf("%v is no ErrNotFound", err)
 	}
-	refused(accept(g.inv.ID, g.tenant.user.ID, none), authdb.ErrNotRecipient, "")
-	must[authdb.User](t)(s.Users.SetEmail(ctx, g.user.ID, authdb.SetEmailParams{Email: g.user.Email}))
-	refused(accept(g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{}), authdb.ErrEmailNotVerified, "")
-	refused(accept(g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{MaxMembers: -1}), authdb.ErrInvalidInput, "max_members")
-	refused(accept(g.inv.ID, g.user.ID, authdb.AcceptInvitationParams{MaxTeamMembers: -1}), authdb.ErrInvalidInput, "max_team_members")
+	refused(accept(g.Inv.ID, g.Tenant.User.ID, none), authdb.ErrNotRecipient, "")
+	kit.Must[authdb.User](t)(s.Users.SetEmail(ctx, g.User.ID, authdb.SetEmailParams{Email: g.User.Email}))
+	refused(accept(g.Inv.ID, g.User.ID, authdb.AcceptInvitationParams{}), authdb.ErrEmailNotVerified, "")
+	refused(accept(g.Inv.ID, g.User.ID, authdb.AcceptInvitationParams{MaxMembers: -1}), authdb.ErrInvalidInput, "max_members")
+	refused(accept(g.Inv.ID, g.User.ID, authdb.AcceptInvitationParams{MaxTeamMembers: -1}), authdb.ErrInvalidInput, "max_team_members")
 	for _, status := range []string{"accepted", "rejected", "canceled"} {
-		inv := plant(t, s, g.org.ID, g.tenant.user.ID, g.user.Email, status, s.now.Add(time.Hour))
-		refused(accept(inv.ID, g.user.ID, none), authdb.ErrNotPending, "")
+		inv := plant(t, s, g.Org.ID, g.Tenant.User.ID, g.User.Email, status, s.Now.Add(time.Hour))
+		refused(accept(inv.ID, g.User.ID, none), authdb.ErrNotPending, "")
 		refused(accept(inv.ID, stranger.ID, none), authdb.ErrNotRecipient, "")
 	}
-	s.now = g.inv.ExpiresAt
-	refused(accept(g.inv.ID, g.user.ID, none), authdb.ErrExpired, "")
-	refused(accept(g.inv.ID, stranger.ID, none), authdb.ErrNotRecipient, "")
-	s.now = s.now.Add(-time.Millisecond)
-	none.InvitationID, none.UserID = g.inv.ID, g.user.ID
-	if err := errOf(s.Invitations.Accept(ctx, none)); err != nil { // unverified
+	s.Now = g.Inv.ExpiresAt
+	refused(accept(g.Inv.ID, g.User.ID, none), authdb.ErrExpired, "")
+	refused(accept(g.Inv.ID, stranger.ID, none), authdb.ErrNotRecipient, "")
+	s.Now = s.Now.Add(-time.Millisecond)
+	none.InvitationID, none.UserID = g.Inv.ID, g.User.ID
+	if err := kit.ErrOf(s.Invitations.Accept(ctx, none)); err != nil { // unverified
 		t.Error(err)
 	}
 }
 
-func testInvitationAcceptLimits(t *testing.T, s *fixture) {
+func testInvitationAcceptLimits(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	g := newGuest(t, s)
-	empty := authdbtest.Team(t, s.Store, teamOf(g.org.ID))
-	exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, empty.ID+","+g.team.ID, g.inv.ID)
+	g := kit.NewGuest(t, s)
+	empty := authdbtest.Team(t, s.Store, kit.TeamOf(g.Org.ID))
+	kit.Exec(t, s.Store, `UPDATE invitation SET team_id = $1 WHERE id = $2`, empty.ID+","+g.Team.ID, g.Inv.ID)
 	accept := func(p authdb.AcceptInvitationParams) error {
-		p.InvitationID, p.UserID = g.inv.ID, g.user.ID
-		return errOf(s.Invitations.Accept(ctx, p))
+		p.InvitationID, p.UserID = g.Inv.ID, g.User.ID
+		return kit.ErrOf(s.Invitations.Accept(ctx, p))
 	}
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	if err := accept(authdb.AcceptInvitationParams{MaxMembers: 2}); !errors.Is(err, authdb.ErrLimitReached) {
 		t.Error(err)
 	}
 	full := authdb.AcceptInvitationParams{MaxTeamMembers: 1}
-	fails(t, accept(full), authdb.ErrLimitReached, "Invitations.Accept", "max_team_members")
-	s.holds(t, want)
-	exec(t, s.Store, `UPDATE team SET member_count = 0 WHERE id = $1`, g.team.ID) // of a Better Auth that does not count
-	fails(t, accept(full), authdb.ErrLimitReached, "Invitations.Accept", "max_team_members")
-	exec(t, s.Store, `UPDATE team SET member_count = 2 WHERE id = $1`, empty.ID) // reserved
+	kit.Fails(t, accept(full), authdb.ErrLimitReached, "Invitations.Accept", "max_team_members")
+	s.Holds(t, want)
+	kit.Exec(t, s.Store, `UPDATE team SET member_count = 0 WHERE id = $1`, g.Team.ID) // of a Better Auth that does not count
+	kit.Fails(t, accept(full), authdb.ErrLimitReached, "Invitations.Accept", "max_team_members")
+	kit.Exec(t, s.Store, `UPDATE team SET member_count = 2 WHERE id = $1`, empty.ID) // reserved
 	full.MaxTeamMembers = 2
-	fails(t, accept(full), authdb.ErrLimitReached, "Invitations.Accept", "max_team_members")
+	kit.Fails(t, accept(full), authdb.ErrLimitReached, "Invitations.Accept", "max_team_members")
 	if err := accept(authdb.AcceptInvitationParams{MaxMembers: 3, MaxTeamMembers: 3}); err != nil {
 		t.Error(err)
 	}
 }
 
-func testInvitationReject(t *testing.T, s *fixture) {
+func testInvitationReject(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	g, stranger := newGuest(t, s), authdbtest.User(t, s.Store)
-	expired := plant(t, s, g.org.ID, g.tenant.user.ID, g.user.Email, "pending", s.now)
-	want := readTables(t, s.Store)
-	for id, userID := range map[string]string{"none": g.user.ID, g.inv.ID: stranger.ID, expired.ID: "none"} {
+	g, stranger := kit.NewGuest(t, s), authdbtest.User(t, s.Store)
+	expired := plant(t, s, g.Org.ID, g.Tenant.User.ID, g.User.Email, "pending", s.Now)
+	want := kit.ReadTables(t, s.Store)
+	for id, userID := range map[string]string{"none": g.User.ID, g.Inv.ID: stranger.ID, expired.ID: "none"} {
 		_, err := s.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: id, UserID: userID, AllowUnverified: true})
 		if e, ok := errors.AsType[*authdb.Error](err); !ok || e.Op != "Invitations.Reject" || !errors.Is(err, authdb.ErrNotFound) ||
 			errors.Is(err, authdb.ErrNotRecipient) != (id != "none") {
 			t.Errorf("%s by %s: %v", id, userID, err)
 		}
 	}
-	s.holds(t, want)
-	for _, inv := range []authdb.Invitation{g.inv, expired} {
+	s.Holds(t, want)
+	for _, inv := range []authdb.Invitation{g.Inv, expired} {
 		inv.Status = "rejected"
-		want["invitation"][inv.ID] = asRow(inv)
-		returns(t, inv)(s.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: inv.ID, UserID: g.user.ID, AllowUnverified: true}))
-		s.holds(t, want)
-		_, err := s.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: inv.ID, UserID: g.user.ID, AllowUnverified: true})
-		fails(t, err, authdb.ErrNotPending, "Invitations.Reject", "")
+		want["invitation"][inv.ID] = kit.AsRow(inv)
+		kit.Returns(t, inv)(s.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: inv.ID, UserID: g.User.ID, AllowUnverified: true}))
+		s.Holds(t, want)
+		_, err := s.Invitations.Reject(ctx, authdb.RejectInvitationParams{InvitationID: inv.ID, UserID: g.User.ID, AllowUnverified: true})
+		kit.Fails(t, err, authdb.ErrNotPending, "Invitations.Reject", "")
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testInvitationCancel(t *testing.T, s *fixture) {
+func testInvitationCancel(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	a := newTenant(t, s)
-	expired := plant(t, s, a.org.ID, a.user.ID, a.invitation.Email, "pending", s.now)
-	want := readTables(t, s.Store)
-	for _, inv := range []authdb.Invitation{a.invitation, expired} {
+	a := kit.NewTenant(t, s)
+	expired := plant(t, s, a.Org.ID, a.User.ID, a.Invitation.Email, "pending", s.Now)
+	want := kit.ReadTables(t, s.Store)
+	for _, inv := range []authdb.Invitation{a.Invitation, expired} {
 		inv.Status = "canceled"
-		want["invitation"][inv.ID] = asRow(inv)
-		returns(t, inv)(s.Invitations.Cancel(ctx, a.org.ID, inv.ID))
-		s.holds(t, want)
+		want["invitation"][inv.ID] = kit.AsRow(inv)
+		kit.Returns(t, inv)(s.Invitations.Cancel(ctx, a.Org.ID, inv.ID))
+		s.Holds(t, want)
 		for _, status := range []string{"canceled", "accepted", "rejected"} {
-			exec(t, s.Store, `UPDATE invitation SET status = $1 WHERE id = $2`, status, inv.ID)
-			want.set("invitation", inv.ID, map[string]any{"status": status})
-			_, err := s.Invitations.Cancel(ctx, a.org.ID, inv.ID)
-			fails(t, err, authdb.ErrNotPending, "Invitations.Cancel", "")
+			kit.Exec(t, s.Store, `UPDATE invitation SET status = $1 WHERE id = $2`, status, inv.ID)
+			want.Set("invitation", inv.ID, map[string]any{"status": status})
+			_, err := s.Invitations.Cancel(ctx, a.Org.ID, inv.ID)
+			kit.Fails(t, err, authdb.ErrNotPending, "Invitations.Cancel", "")
 		}
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testInvitationCancelExpired(t *testing.T, s *fixture) {
+func testInvitationCancelExpired(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	org, inviter := owned(t, s)
-	foreign, owner := owned(t, s)
+	org, inviter := kit.Owned(t, s)
+	foreign, owner := kit.Owned(t, s)
 	inStates(t, s, foreign.ID, owner.ID, "expired@example.com")
 	inStates(t, s, org.ID, inviter.ID, "expired@example.com")
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	for id, row := range want["invitation"] {
-		if row["organization_id"] == org.ID && row["status"] == "pending" && row["expires_at"].(string) <= jsonTime(s.now) {
-			want.set("invitation", id, map[string]any{"status": "canceled"})
+		if row["organization_id"] == org.ID && row["status"] == "pending" && row["expires_at"].(string) <= kit.JSONTime(s.Now) {
+			want.Set("invitation", id, map[string]any{"status": "canceled"})
 		}
 	}
-	returns(t, int64(2))(s.Invitations.CancelExpired(ctx, org.ID))
-	returns(t, int64(0))(s.Invitations.CancelExpired(ctx, org.ID))
-	s.holds(t, want)
+	kit.Returns(t, int64(2))(s.Invitations.CancelExpired(ctx, org.ID))
+	kit.Returns(t, int64(0))(s.Invitations.CancelExpired(ctx, org.ID))
+	s.Holds(t, want)
 }
 
-func testInvitationDelete(t *testing.T, s *fixture) {
+func testInvitationDelete(t *testing.T, s *kit.Fixture) {
 	kept := authdbtest.Invitation(t, s.Store)
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	inv := plant(t, s, kept.OrganizationID, kept.InviterID, kept.Email, "pending", kept.ExpiresAt)
-	s.deletes(t, want, "Invitations.Delete", func() error { return s.Invitations.Delete(t.Context(), inv.OrganizationID, inv.ID) })
+	s.Deletes(t, want, "Invitations.Delete", func() error { return s.Invitations.Delete(t.Context(), inv.OrganizationID, inv.ID) })
 }
 
-func testInvitationList(t *testing.T, s *fixture) {
+func testInvitationList(t *testing.T, s *kit.Fixture) {
 	other := authdbtest.Invitation(t, s.Store)
 	org := authdbtest.Organization(t, s.Store)
 	rows := rowsOf(func() authdb.InvitationWithInviter {
 		inviter := authdbtest.User(t, s.Store)
-		authdbtest.Member(t, s.Store, memberOf(org.ID, inviter.ID))
+		authdbtest.Member(t, s.Store, kit.MemberOf(org.ID, inviter.ID))
 		inv := plant(t, s, org.ID, inviter.ID, other.Email, "pending", other.ExpiresAt)
 		return authdb.InvitationWithInviter{Invitation: inv, Inviter: inviter}
 	})
-	returns(t, int64(54))(s.Invitations.Count(t.Context(), authdb.ListInvitationsParams{OrganizationID: org.ID}))
+	kit.Returns(t, int64(54))(s.Invitations.Count(t.Context(), authdb.ListInvitationsParams{OrganizationID: org.ID}))
 	checkList(t, s, "Invitations.List", "invitation", rows, func(after authdb.Cursor, limit int) authdb.ListInvitationsParams {
 		return authdb.ListInvitationsParams{OrganizationID: org.ID, After: after, Limit: limit}
 	}, s.Invitations.List, s.Invitations.All)
 }
 
-func testInvitationListByRecipient(t *testing.T, s *fixture) {
+func testInvitationListByRecipient(t *testing.T, s *kit.Fixture) {
 	other := authdbtest.Invitation(t, s.Store)
-	inviter := must[authdb.User](t)(s.Users.Get(t.Context(), other.InviterID))
+	inviter := kit.Must[authdb.User](t)(s.Users.Get(t.Context(), other.InviterID))
 	recipient := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = "lists@example.com" })
 	rows := rowsOf(func() authdb.ReceivedInvitation {
 		org := authdbtest.Organization(t, s.Store, func(p *authdb.CreateOrganizationParams) { p.OwnerID = inviter.ID })
-		inv := invite(t, s, org.ID, inviter.ID, to("Lists@example.com"))
+		inv := kit.Invite(t, s, org.ID, inviter.ID, kit.To("Lists@example.com"))
 		return authdb.ReceivedInvitation{Invitation: inv, Organization: org, Inviter: inviter}
 	})
 	type params = authdb.ListInvitationsByRecipientParams
@@ -754,19 +701,19 @@ func testInvitationListByRecipient(t *testing.T, s *fixture) {
 	}, s.Invitations.ListByRecipient, s.Invitations.AllByRecipient)
 }
 
-func testInvitationFilters(t *testing.T, s *fixture) {
-	org, inviter := owned(t, s)
+func testInvitationFilters(t *testing.T, s *kit.Fixture) {
+	org, inviter := kit.Owned(t, s)
 	recipient := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = "states@example.com" })
 	inOrg, received := []authdb.InvitationWithInviter{}, []authdb.ReceivedInvitation{}
 	for i, status := range []string{"pending", "accepted", "rejected", "canceled", "pending", "pending"} {
-		inv := plant(t, s, org.ID, inviter.ID, recipient.Email, status, s.now.Add(time.Duration(2*i-9)*time.Millisecond))
+		inv := plant(t, s, org.ID, inviter.ID, recipient.Email, status, s.Now.Add(time.Duration(2*i-9)*time.Millisecond))
 		inOrg = append(inOrg, authdb.InvitationWithInviter{Invitation: inv, Inviter: inviter})
 	}
 	inOrg = spread(t, s, "invitation", inOrg)
 	for _, inv := range inOrg {
 		received = append(received, authdb.ReceivedInvitation{Invitation: inv.Invitation, Organization: org, Inviter: inviter})
 	}
-	other, stranger := owned(t, s)
+	other, stranger := kit.Owned(t, s)
 	inStates(t, s, other.ID, stranger.ID, "others@example.com")
 	countReceived := func(ctx context.Context, p authdb.ListInvitationsByRecipientParams) (n int64, err error) {
 		for _, err := range s.Invitations.AllByRecipient(ctx, p) {
@@ -781,7 +728,7 @@ func testInvitationFilters(t *testing.T, s *fixture) {
 		for _, pending := range []bool{false, true} {
 			t.Run(fmt.Sprint(status, " ", pending), func(t *testing.T) {
 				out := func(inv authdb.Invitation) bool {
-					return status != "" && inv.Status != status || pending && (inv.Status != "pending" || !inv.ExpiresAt.After(s.now))
+					return status != "" && inv.Status != status || pending && (inv.Status != "pending" || !inv.ExpiresAt.After(s.Now))
 				}
 				checkFilter(t, authdb.ListInvitationsParams{OrganizationID: org.ID, Status: status, Pending: pending},
 					slices.DeleteFunc(slices.Clone(inOrg), func(i authdb.InvitationWithInviter) bool { return out(i.Invitation) }),

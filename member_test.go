@@ -11,12 +11,13 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 	"github.com/zerostarter/authdb/permission"
 )
 
 func TestMembers(t *testing.T) {
 	t.Parallel()
-	runTests(t, []subTest{
+	kit.RunTests(t, kit.SubTests{
 		{"Create", testMemberCreate},
 		{"CreateConflict", testMemberConflict},
 		{"CreateLimit", testMemberLimit},
@@ -34,110 +35,106 @@ func TestMembers(t *testing.T) {
 	})
 }
 
-func memberOf(orgID, userID string) func(*authdb.CreateMemberParams) {
-	return func(p *authdb.CreateMemberParams) { p.OrganizationID, p.UserID = orgID, userID }
-}
-
-func testMemberCreate(t *testing.T, s *fixture) {
+func testMemberCreate(t *testing.T, s *kit.Fixture) {
 	org := authdbtest.Organization(t, s.Store)
 	users := []authdb.User{authdbtest.User(t, s.Store), authdbtest.User(t, s.Store), authdbtest.User(t, s.Store)}
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	for given, stored := range map[string]string{"": "member", "admin,member": "admin,member", " x ,\ty\u00a0": "x,y"} {
 		user := users[0]
 		users = users[1:]
-		member := authdb.Member{ID: s.id(1), OrganizationID: org.ID, UserID: user.ID, Role: stored, CreatedAt: s.now}
-		returns(t, member)(s.Members.Create(t.Context(), authdb.CreateMemberParams{
+		member := authdb.Member{ID: s.Id(1), OrganizationID: org.ID, UserID: user.ID, Role: stored, CreatedAt: s.Now}
+		kit.Returns(t, member)(s.Members.Create(t.Context(), authdb.CreateMemberParams{
 			OrganizationID: org.ID, UserID: user.ID, Role: given,
 		}))
-		want["member"][member.ID] = asRow(member)
+		want["member"][member.ID] = kit.AsRow(member)
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testMemberConflict(t *testing.T, s *fixture) {
+func testMemberConflict(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	member := authdbtest.Member(t, s.Store)
 	p := authdb.CreateMemberParams{OrganizationID: member.OrganizationID, UserID: member.UserID, Role: authdb.RoleOwner}
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	_, err := s.Members.Create(ctx, p)
-	fails(t, err, authdb.ErrAlreadyMember, "Members.Create", "user_id")
+	kit.Fails(t, err, authdb.ErrAlreadyMember, "Members.Create", "user_id")
 	_, many := s.Members.CreateMany(ctx, []authdb.CreateMemberParams{p})
-	fails(t, many, authdb.ErrAlreadyMember, "Members.CreateMany", "user_id")
+	kit.Fails(t, many, authdb.ErrAlreadyMember, "Members.CreateMany", "user_id")
 	if !errors.Is(err, authdb.ErrConflict) {
 		t.Errorf("%v is no ErrConflict", err)
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testMemberLimit(t *testing.T, s *fixture) {
+func testMemberLimit(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	org, user := authdbtest.Organization(t, s.Store), authdbtest.User(t, s.Store)
 	create := func(limit int) error {
-		return errOf(s.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: org.ID, UserID: user.ID, MaxMembers: limit}))
+		return kit.ErrOf(s.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: org.ID, UserID: user.ID, MaxMembers: limit}))
 	}
 	authdbtest.Member(t, s.Store) // of another organization
-	want := readTables(t, s.Store)
-	fails(t, create(1), authdb.ErrLimitReached, "Members.Create", "max_members")
-	fails(t, create(-1), authdb.ErrInvalidInput, "Members.Create", "max_members")
-	s.holds(t, want)
+	want := kit.ReadTables(t, s.Store)
+	kit.Fails(t, create(1), authdb.ErrLimitReached, "Members.Create", "max_members")
+	kit.Fails(t, create(-1), authdb.ErrInvalidInput, "Members.Create", "max_members")
+	s.Holds(t, want)
 	if err := create(2); err != nil {
 		t.Error(err)
 	}
-	returns(t, int64(2))(s.Members.Count(ctx, authdb.ListMembersParams{OrganizationID: org.ID}))
+	kit.Returns(t, int64(2))(s.Members.Count(ctx, authdb.ListMembersParams{OrganizationID: org.ID}))
 }
 
-func testMemberReference(t *testing.T, s *fixture) {
+func testMemberReference(t *testing.T, s *kit.Fixture) {
 	org, user := authdbtest.Organization(t, s.Store), authdbtest.User(t, s.Store)
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	_, err := s.Members.Create(t.Context(), authdb.CreateMemberParams{OrganizationID: "none", UserID: user.ID})
-	fails(t, err, authdb.ErrReference, "Members.Create", "organization_id")
+	kit.Fails(t, err, authdb.ErrReference, "Members.Create", "organization_id")
 	_, err = s.Members.Create(t.Context(), authdb.CreateMemberParams{OrganizationID: org.ID, UserID: "none"})
-	fails(t, err, authdb.ErrReference, "Members.Create", "user_id")
-	s.holds(t, want)
+	kit.Fails(t, err, authdb.ErrReference, "Members.Create", "user_id")
+	s.Holds(t, want)
 }
 
-func testMemberGet(t *testing.T, s *fixture) {
+func testMemberGet(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	org := authdbtest.Organization(t, s.Store)
 	user := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) { p.Email = "Ægir@example.com" })
-	authdbtest.Member(t, s.Store, memberOf("", user.ID))
-	member := authdbtest.Member(t, s.Store, memberOf(org.ID, user.ID))
+	authdbtest.Member(t, s.Store, kit.MemberOf("", user.ID))
+	member := authdbtest.Member(t, s.Store, kit.MemberOf(org.ID, user.ID))
 	joined := authdb.MemberWithUser{Member: member, User: user}
-	returns(t, member)(s.Members.Get(ctx, org.ID, member.ID))
-	returns(t, joined)(s.Members.GetWithUser(ctx, org.ID, member.ID))
-	returns(t, member)(s.Members.GetByUser(ctx, org.ID, user.ID))
-	returns(t, member)(s.Members.GetByEmail(ctx, org.ID, "ægir@example.com"))
-	returns(t, member)(s.Members.GetByEmail(ctx, org.ID, "ÆGIR@example.com"))
+	kit.Returns(t, member)(s.Members.Get(ctx, org.ID, member.ID))
+	kit.Returns(t, joined)(s.Members.GetWithUser(ctx, org.ID, member.ID))
+	kit.Returns(t, member)(s.Members.GetByUser(ctx, org.ID, user.ID))
+	kit.Returns(t, member)(s.Members.GetByEmail(ctx, org.ID, "ægir@example.com"))
+	kit.Returns(t, member)(s.Members.GetByEmail(ctx, org.ID, "ÆGIR@example.com"))
 }
 
-func testMemberNotFound(t *testing.T, s *fixture) {
+func testMemberNotFound(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	member, stranger, other := authdbtest.Member(t, s.Store), authdbtest.User(t, s.Store), authdbtest.Organization(t, s.Store)
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	for orgID, id := range map[string]string{member.OrganizationID: "none", other.ID: member.ID} {
-		notFound(t, map[string]error{
-			"Members.Get":         errOf(s.Members.Get(ctx, orgID, id)),
-			"Members.GetWithUser": errOf(s.Members.GetWithUser(ctx, orgID, id)),
-			"Members.GetByUser":   errOf(s.Members.GetByUser(ctx, orgID, stranger.ID)),
-			"Members.GetByEmail":  errOf(s.Members.GetByEmail(ctx, orgID, stranger.Email)),
-			"Members.Update":      errOf(s.Members.Update(ctx, orgID, id, authdb.UpdateMemberParams{})),
+		kit.NotFound(t, map[string]error{
+			"Members.Get":         kit.ErrOf(s.Members.Get(ctx, orgID, id)),
+			"Members.GetWithUser": kit.ErrOf(s.Members.GetWithUser(ctx, orgID, id)),
+			"Members.GetByUser":   kit.ErrOf(s.Members.GetByUser(ctx, orgID, stranger.ID)),
+			"Members.GetByEmail":  kit.ErrOf(s.Members.GetByEmail(ctx, orgID, stranger.Email)),
+			"Members.Update":      kit.ErrOf(s.Members.Update(ctx, orgID, id, authdb.UpdateMemberParams{})),
 			"Members.Delete":      s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: orgID, MemberID: id}),
 			"Members.Leave":       s.Members.Leave(ctx, orgID, stranger.ID),
 		})
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testMemberUpdate(t *testing.T, s *fixture) {
+func testMemberUpdate(t *testing.T, s *kit.Fixture) {
 	type params = authdb.UpdateMemberParams
 	member := authdbtest.Member(t, s.Store)
-	authdbtest.Member(t, s.Store, memberOf(member.OrganizationID, ""))
-	authdbtest.Member(t, s.Store, memberOf("", member.UserID))
-	checkUpdates(t, s, "member", member,
+	authdbtest.Member(t, s.Store, kit.MemberOf(member.OrganizationID, ""))
+	authdbtest.Member(t, s.Store, kit.MemberOf("", member.UserID))
+	kit.CheckUpdates(t, s, "member", member,
 		func(p params) (authdb.Member, error) {
 			return s.Members.Update(t.Context(), member.OrganizationID, member.ID, p)
 		},
-		[]step[params, authdb.Member]{
+		kit.Steps[params, authdb.Member]{
 			{"nothing", params{}, func(*authdb.Member) {}},
 			{"role", params{Role: authdb.Set("owner,billing")}, func(m *authdb.Member) { m.Role = "owner,billing" }},
 			{"nothing again", params{}, func(*authdb.Member) {}},
@@ -152,24 +149,24 @@ var (
 	noOwners = []string{"member", "Owner", "owners", "co-owner", "admin;owner", "owner admin", " x "}
 )
 
-func testMemberUpdateLastOwner(t *testing.T, s *fixture) {
+func testMemberUpdateLastOwner(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	org := authdbtest.Organization(t, s.Store)
-	owner := must[authdb.Page[authdb.MemberWithUser]](t)(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID})).Items[0].Member
-	other := authdbtest.Member(t, s.Store, memberOf(org.ID, ""))
+	owner := kit.Must[authdb.Page[authdb.MemberWithUser]](t)(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID})).Items[0].Member
+	other := authdbtest.Member(t, s.Store, kit.MemberOf(org.ID, ""))
 	update := func(role string) error {
-		return errOf(s.Members.Update(ctx, org.ID, owner.ID, authdb.UpdateMemberParams{Role: authdb.Set(role)}))
+		return kit.ErrOf(s.Members.Update(ctx, org.ID, owner.ID, authdb.UpdateMemberParams{Role: authdb.Set(role)}))
 	}
-	set := func(id, role string) { exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, role, id) }
+	set := func(id, role string) { kit.Exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, role, id) }
 	for _, role := range owners {
 		set(owner.ID, role)
 		for _, others := range noOwners {
 			set(other.ID, others)
-			want := readTables(t, s.Store)
+			want := kit.ReadTables(t, s.Store)
 			for _, to := range noOwners {
-				fails(t, update(to), authdb.ErrLastOwner, "Members.Update", "")
+				kit.Fails(t, update(to), authdb.ErrLastOwner, "Members.Update", "")
 			}
-			s.holds(t, want)
+			s.Holds(t, want)
 		}
 		for _, to := range owners { // an owner still
 			if err := update(to); err != nil {
@@ -187,10 +184,10 @@ func testMemberUpdateLastOwner(t *testing.T, s *fixture) {
 // TestRolesAreStoredAsTheyAreRead: by every door, without white space and empty ones; a list of none is no role.
 func TestRolesAreStoredAsTheyAreRead(t *testing.T) {
 	t.Parallel()
-	s := newFixture(t)
+	s := kit.NewFixture(t)
 	ctx := t.Context()
-	org, owner := owned(t, s)
-	member := authdbtest.Member(t, s.Store, memberOf(org.ID, ""))
+	org, owner := kit.Owned(t, s)
+	member := authdbtest.Member(t, s.Store, kit.MemberOf(org.ID, ""))
 	params := func(role string) authdb.CreateMemberParams {
 		return authdb.CreateMemberParams{OrganizationID: org.ID, UserID: authdbtest.User(t, s.Store).ID, Role: role}
 	}
@@ -222,31 +219,31 @@ func TestRolesAreStoredAsTheyAreRead(t *testing.T) {
 		for given, want := range map[string]string{
 			"admin,,member,": "admin,member", ",\u2003, admin ,": "admin", "team lead,\ufeff": "team lead", strings.Repeat(",", 1024) + "x": "x",
 		} {
-			if got := must[string](t)(door(given)); got != want {
+			if got := kit.Must[string](t)(door(given)); got != want {
 				t.Errorf("%s: %.20q is stored as %q", op, given, got)
 			}
 		}
 		for _, none := range []string{",", strings.Repeat(",", 1024), " , ", "\u00a0,\n"} {
-			fails(t, errOf(door(none)), authdb.ErrInvalidInput, op, "role")
+			kit.Fails(t, kit.ErrOf(door(none)), authdb.ErrInvalidInput, op, "role")
 		}
 	}
 }
 
-func testMemberDelete(t *testing.T, s *fixture) {
-	mine := newTenant(t, s)
-	authdbtest.Member(t, s.Store, memberOf(mine.org.ID, ""))
-	want := readTables(t, s.Store)
-	delete(want["member"], mine.member.ID)
-	delete(want["team_member"], mine.teamMember.ID)
-	s.seats(want, mine.team.ID, -1)
-	s.clears(want, mine.session.ID, activeOrganization, activeTeam)
-	s.deletes(t, want, "Members.Delete", func() error {
-		return s.Members.Delete(t.Context(), authdb.DeleteMemberParams{OrganizationID: mine.org.ID, MemberID: mine.member.ID})
+func testMemberDelete(t *testing.T, s *kit.Fixture) {
+	mine := kit.NewTenant(t, s)
+	authdbtest.Member(t, s.Store, kit.MemberOf(mine.Org.ID, ""))
+	want := kit.ReadTables(t, s.Store)
+	delete(want["member"], mine.Member.ID)
+	delete(want["team_member"], mine.TeamMember.ID)
+	s.Seats(want, mine.Team.ID, -1)
+	s.Clears(want, mine.Session.ID, kit.ActiveOrganization, kit.ActiveTeam)
+	s.Deletes(t, want, "Members.Delete", func() error {
+		return s.Members.Delete(t.Context(), authdb.DeleteMemberParams{OrganizationID: mine.Org.ID, MemberID: mine.Member.ID})
 	})
 }
 
 // testMemberLeave: Leave does what Delete does, and neither touches another organization.
-func testMemberLeave(t *testing.T, s *fixture) {
+func testMemberLeave(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	for op, remove := range map[string]func(m authdb.Member) error{
 		"Members.Delete": func(m authdb.Member) error {
@@ -255,61 +252,61 @@ func testMemberLeave(t *testing.T, s *fixture) {
 		"Members.Leave": func(m authdb.Member) error { return s.Members.Leave(ctx, m.OrganizationID, m.UserID) },
 	} {
 		t.Run(op, func(t *testing.T) {
-			a, b := newTenant(t, s), newTenant(t, s)
-			user := a.user.ID
-			authdbtest.Member(t, s.Store, memberOf(b.org.ID, user))
-			authdbtest.TeamMember(t, s.Store, teamMemberOf(b.team, user))
-			second := authdbtest.Team(t, s.Store, teamOf(a.org.ID))
-			seat := authdbtest.TeamMember(t, s.Store, teamMemberOf(second, user))
-			authdbtest.TeamMember(t, s.Store, teamMemberOf(second, a.coOwner.UserID))
+			a, b := kit.NewTenant(t, s), kit.NewTenant(t, s)
+			user := a.User.ID
+			authdbtest.Member(t, s.Store, kit.MemberOf(b.Org.ID, user))
+			authdbtest.TeamMember(t, s.Store, kit.TeamMemberOf(b.Team, user))
+			second := authdbtest.Team(t, s.Store, kit.TeamOf(a.Org.ID))
+			seat := authdbtest.TeamMember(t, s.Store, kit.TeamMemberOf(second, user))
+			authdbtest.TeamMember(t, s.Store, kit.TeamMemberOf(second, a.CoOwner.UserID))
 			session := func(userID string, org, team *string) string {
 				return authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) {
-					sessionOf(s, userID, time.Hour)(p)
+					kit.SessionOf(s, userID, time.Hour)(p)
 					p.ActiveOrganizationID, p.ActiveTeamID = org, team
 				}).ID
 			}
-			session(user, &b.org.ID, &b.team.ID)
-			teamOnly := session(user, &b.org.ID, &second.ID)
-			noTeam, expired := session(user, &a.org.ID, nil), session(user, &a.org.ID, &second.ID)
-			exec(t, s.Store, `UPDATE session SET expires_at = '2000-01-01' WHERE id = $1`, expired)
-			session(a.coOwner.UserID, &a.org.ID, &a.team.ID) // another's
+			session(user, &b.Org.ID, &b.Team.ID)
+			teamOnly := session(user, &b.Org.ID, &second.ID)
+			noTeam, expired := session(user, &a.Org.ID, nil), session(user, &a.Org.ID, &second.ID)
+			kit.Exec(t, s.Store, `UPDATE session SET expires_at = '2000-01-01' WHERE id = $1`, expired)
+			session(a.CoOwner.UserID, &a.Org.ID, &a.Team.ID) // another's
 			session(user, nil, nil)
-			s.now = s.now.Add(time.Minute)
+			s.Now = s.Now.Add(time.Minute)
 
-			want := readTables(t, s.Store)
-			delete(want["member"], a.member.ID)
-			delete(want["team_member"], a.teamMember.ID)
+			want := kit.ReadTables(t, s.Store)
+			delete(want["member"], a.Member.ID)
+			delete(want["team_member"], a.TeamMember.ID)
 			delete(want["team_member"], seat.ID)
-			s.seats(want, a.team.ID, -1)
-			s.seats(want, second.ID, -1)
-			for _, id := range []string{a.session.ID, noTeam, expired} {
-				s.clears(want, id, activeOrganization, activeTeam)
+			s.Seats(want, a.Team.ID, -1)
+			s.Seats(want, second.ID, -1)
+			for _, id := range []string{a.Session.ID, noTeam, expired} {
+				s.Clears(want, id, kit.ActiveOrganization, kit.ActiveTeam)
 			}
-			s.clears(want, teamOnly, activeTeam)
-			s.deletes(t, want, op, func() error { return remove(a.member) })
+			s.Clears(want, teamOnly, kit.ActiveTeam)
+			s.Deletes(t, want, op, func() error { return remove(a.Member) })
 		})
 	}
 }
 
-func testMemberDeleteLastOwner(t *testing.T, s *fixture) {
+func testMemberDeleteLastOwner(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	org := authdbtest.Organization(t, s.Store)
-	owner := must[authdb.Page[authdb.MemberWithUser]](t)(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID})).Items[0].Member
-	other := authdbtest.Member(t, s.Store, memberOf(org.ID, ""))
+	owner := kit.Must[authdb.Page[authdb.MemberWithUser]](t)(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: org.ID})).Items[0].Member
+	other := authdbtest.Member(t, s.Store, kit.MemberOf(org.ID, ""))
 	authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) { p.UserID, p.Role = owner.UserID, "owner" })
 	for _, role := range owners {
-		exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, role, owner.ID)
+		kit.Exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, role, owner.ID)
 		for _, others := range noOwners {
-			exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, others, other.ID)
-			want := readTables(t, s.Store)
-			fails(t, s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: org.ID, MemberID: owner.ID}), authdb.ErrLastOwner, "Members.Delete", "")
-			fails(t, s.Members.Leave(ctx, org.ID, owner.UserID), authdb.ErrLastOwner, "Members.Leave", "")
-			s.holds(t, want)
+			kit.Exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, others, other.ID)
+			want := kit.ReadTables(t, s.Store)
+			kit.Fails(t, s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: org.ID, MemberID: owner.ID}), authdb.ErrLastOwner, "Members.Delete", "")
+			kit.Fails(t, s.Members.Leave(ctx, org.ID, owner.UserID), authdb.ErrLastOwner, "Members.Leave", "")
+			s.Holds(t, want)
 		}
 	}
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	delete(want["member"], other.ID)
-	s.deletes(t, want, "Members.Leave", func() error { return s.Members.Leave(ctx, org.ID, other.UserID) })
+	s.Deletes(t, want, "Members.Leave", func() error { return s.Members.Leave(ctx, org.ID, other.UserID) })
 	for i, role := range owners {
 		heir := authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) { p.OrganizationID, p.Role = org.ID, role })
 		if err := s.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: org.ID, MemberID: owner.ID}); err != nil {
@@ -319,32 +316,32 @@ func testMemberDeleteLastOwner(t *testing.T, s *fixture) {
 	}
 }
 
-func testMemberList(t *testing.T, s *fixture) {
+func testMemberList(t *testing.T, s *kit.Fixture) {
 	org := authdbtest.Organization(t, s.Store)
-	exec(t, s.Store, `DELETE FROM member WHERE organization_id = $1`, org.ID)
+	kit.Exec(t, s.Store, `DELETE FROM member WHERE organization_id = $1`, org.ID)
 	authdbtest.Member(t, s.Store)
 	members := rowsOf(func() authdb.MemberWithUser {
 		user := authdbtest.User(t, s.Store)
-		return authdb.MemberWithUser{Member: authdbtest.Member(t, s.Store, memberOf(org.ID, user.ID)), User: user}
+		return authdb.MemberWithUser{Member: authdbtest.Member(t, s.Store, kit.MemberOf(org.ID, user.ID)), User: user}
 	})
-	returns(t, int64(54))(s.Members.Count(t.Context(), authdb.ListMembersParams{OrganizationID: org.ID}))
+	kit.Returns(t, int64(54))(s.Members.Count(t.Context(), authdb.ListMembersParams{OrganizationID: org.ID}))
 	checkList(t, s, "Members.List", "member", members, func(after authdb.Cursor, limit int) authdb.ListMembersParams {
 		return authdb.ListMembersParams{OrganizationID: org.ID, After: after, Limit: limit}
 	}, s.Members.List, s.Members.All)
 }
 
-func testMemberFilters(t *testing.T, s *fixture) {
+func testMemberFilters(t *testing.T, s *kit.Fixture) {
 	org := authdbtest.Organization(t, s.Store)
-	exec(t, s.Store, `DELETE FROM member WHERE organization_id = $1`, org.ID)
+	kit.Exec(t, s.Store, `DELETE FROM member WHERE organization_id = $1`, org.ID)
 	var rows []authdb.MemberWithUser
 	for i, given := range [][2]string{{"Ada Lovelace", "owner"}, {`100%_\`, "admin,member"}, {"Élan", "member"}, {"", "admin"}} {
 		user := authdbtest.User(t, s.Store, func(p *authdb.CreateUserParams) {
 			p.Name, p.Email = given[0], fmt.Sprintf("filter%d@example.com", i)
 		})
-		member := authdbtest.Member(t, s.Store, memberOf(org.ID, user.ID), func(p *authdb.CreateMemberParams) { p.Role = given[1] })
+		member := authdbtest.Member(t, s.Store, kit.MemberOf(org.ID, user.ID), func(p *authdb.CreateMemberParams) { p.Role = given[1] })
 		rows = append(rows, authdb.MemberWithUser{Member: member, User: user})
 	}
-	authdbtest.Member(t, s.Store, memberOf(authdbtest.Organization(t, s.Store).ID, rows[0].UserID))
+	authdbtest.Member(t, s.Store, kit.MemberOf(authdbtest.Organization(t, s.Store).ID, rows[0].UserID))
 	rows = spread(t, s, "member", rows)
 	for _, test := range []struct {
 		search, role string
@@ -376,13 +373,13 @@ func testMemberFilters(t *testing.T, s *fixture) {
 	}
 }
 
-func testMemberListByUser(t *testing.T, s *fixture) {
+func testMemberListByUser(t *testing.T, s *kit.Fixture) {
 	user := authdbtest.User(t, s.Store)
 	members := rowsOf(func() authdb.MemberWithOrganization {
 		org := authdbtest.Organization(t, s.Store)
-		return authdb.MemberWithOrganization{Member: authdbtest.Member(t, s.Store, memberOf(org.ID, user.ID)), Organization: org}
+		return authdb.MemberWithOrganization{Member: authdbtest.Member(t, s.Store, kit.MemberOf(org.ID, user.ID)), Organization: org}
 	})
-	returns(t, int64(54))(s.Members.CountByUser(t.Context(), authdb.ListMembersByUserParams{UserID: user.ID}))
+	kit.Returns(t, int64(54))(s.Members.CountByUser(t.Context(), authdb.ListMembersByUserParams{UserID: user.ID}))
 	checkList(t, s, "Members.ListByUser", "member", members, func(after authdb.Cursor, limit int) authdb.ListMembersByUserParams {
 		return authdb.ListMembersByUserParams{UserID: user.ID, After: after, Limit: limit}
 	}, s.Members.ListByUser, s.Members.AllByUser)
@@ -407,18 +404,18 @@ func TestMemberHasRole(t *testing.T) {
 // TestMembersByRole: SQL takes a list of roles apart as HasRole does.
 func TestMembersByRole(t *testing.T) {
 	t.Parallel()
-	s := newFixture(t)
+	s := kit.NewFixture(t)
 	org := authdbtest.Organization(t, s.Store)
 	for _, roles := range []string{"admin", "admin,member", " admin , member", "member", "administrator", "team lead, member", "x,\u2003admin\ufeff\t"} {
 		m := authdbtest.Member(t, s.Store, func(p *authdb.CreateMemberParams) { p.OrganizationID = org.ID })
-		exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, roles, m.ID) // as another server may write it
+		kit.Exec(t, s.Store, `UPDATE member SET role = $1 WHERE id = $2`, roles, m.ID) // as another server may write it
 	}
 	all := s.Members.All(t.Context(), authdb.ListMembersParams{OrganizationID: org.ID})
-	members := must[[]authdb.MemberWithUser](t)(collect(all, 100))
+	members := kit.Must[[]authdb.MemberWithUser](t)(kit.Collect(all, 100))
 	for _, role := range []string{"owner", "admin", "member", "team lead", "teamlead", "nobody"} {
 		want := slices.DeleteFunc(slices.Clone(members), func(m authdb.MemberWithUser) bool { return !m.HasRole(role) })
 		p := authdb.ListMembersParams{OrganizationID: org.ID, Role: role, Limit: 1}
-		got := must[[]authdb.MemberWithUser](t)(collect(s.Members.All(t.Context(), p), 100))
+		got := kit.Must[[]authdb.MemberWithUser](t)(kit.Collect(s.Members.All(t.Context(), p), 100))
 		if !slices.EqualFunc(want, got, func(a, b authdb.MemberWithUser) bool { return a.ID == b.ID }) {
 			t.Errorf("%s: HasRole says %v, SQL %v", role, want, got)
 		}
@@ -441,10 +438,10 @@ func TestMembersByRole(t *testing.T) {
 // TestRolesAreLinear: a filter of any length, and roles of any length, cost what they are long.
 func TestRolesAreLinear(t *testing.T) {
 	t.Parallel()
-	s := newFixture(t)
+	s := kit.NewFixture(t)
 	org := authdbtest.Organization(t, s.Store)
-	exec(t, s.Store, `INSERT INTO "user" (id, name, email, updated_at) SELECT 'u' || i, '', 'u' || i, now() FROM generate_series(1, 500) i`)
-	exec(t, s.Store, `INSERT INTO member SELECT 'm' || i, $1, 'u' || i, repeat('member ,', 127) || 'memberx', now() FROM generate_series(1, 500) i`, org.ID)
+	kit.Exec(t, s.Store, `INSERT INTO "user" (id, name, email, updated_at) SELECT 'u' || i, '', 'u' || i, now() FROM generate_series(1, 500) i`)
+	kit.Exec(t, s.Store, `INSERT INTO member SELECT 'm' || i, $1, 'u' || i, repeat('member ,', 127) || 'memberx', now() FROM generate_series(1, 500) i`, org.ID)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	for _, role := range []string{strings.Repeat("member ", 146), strings.Repeat("a", 1024), "memberx"} {

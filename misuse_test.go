@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // calls are one of each kind: a read, several statements in one flight, a write, one that locks, an iterator, and what a
@@ -18,11 +19,11 @@ import (
 func calls(ctx context.Context, s *authdb.Store) map[string]error {
 	user := authdb.User{ID: "id"}
 	errs := map[string]error{
-		"Users.Get":             errOf(s.Users.Get(ctx, "id")),
-		"Users.GetFull":         errOf(s.Users.GetFull(ctx, user.ID, authdb.UserWith{Accounts: authdb.All(), Sessions: authdb.All()})),
-		"Users.Create":          errOf(s.Users.Create(ctx, authdb.CreateUserParams{Name: "x", Email: "x@example.com"})),
-		"Sessions.Authenticate": errOf(s.Sessions.Authenticate(ctx, "token")),
-		"Sessions.DeleteByUser": errOf(s.Sessions.DeleteByUser(ctx, "id")),
+		"Users.Get":             kit.ErrOf(s.Users.Get(ctx, "id")),
+		"Users.GetFull":         kit.ErrOf(s.Users.GetFull(ctx, user.ID, authdb.UserWith{Accounts: authdb.All(), Sessions: authdb.All()})),
+		"Users.Create":          kit.ErrOf(s.Users.Create(ctx, authdb.CreateUserParams{Name: "x", Email: "x@example.com"})),
+		"Sessions.Authenticate": kit.ErrOf(s.Sessions.Authenticate(ctx, "token")),
+		"Sessions.DeleteByUser": kit.ErrOf(s.Sessions.DeleteByUser(ctx, "id")),
 		"Verifications.Delete":  s.Verifications.Delete(ctx, "id"),
 	}
 	for _, err := range s.Users.All(ctx, authdb.ListUsersParams{}) {
@@ -40,7 +41,7 @@ func ownCalls(ctx context.Context, s *authdb.Store) map[string]error {
 		"Ping":               s.Ping(ctx),
 		"InTx":               s.InTx(ctx, fn),
 		"InTxWith":           s.InTxWith(ctx, authdb.TxOptions{ReadOnly: true}, fn),
-		"DeleteExpiredMarks": errOf(s.DeleteExpiredMarks(ctx, 1)),
+		"DeleteExpiredMarks": kit.ErrOf(s.DeleteExpiredMarks(ctx, 1)),
 	}
 }
 
@@ -210,7 +211,7 @@ func TestMisuseOfABusyConnection(t *testing.T) {
 				rows.Close()
 			})
 			<-reading
-			says(t, map[string]error{"Users.Get": errOf(tx.Users.Get(ctx, "id"))}, authdb.ErrInvalidInput, "store", reason)
+			says(t, map[string]error{"Users.Get": kit.ErrOf(tx.Users.Get(ctx, "id"))}, authdb.ErrInvalidInput, "store", reason)
 			close(asked)
 			other.Wait()
 			return nil

@@ -1,38 +1,17 @@
 package authdb_test
 
 import (
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/internal/kit"
 )
-
-// saidTwice is a part of a text that stands there twice, between colons: of one attempt, or all of an attempt; empty if
-// there is none. A word or two may come again.
-func saidTwice(text string) string {
-	seen := map[string]bool{}
-	for _, attempt := range regexp.MustCompile(`; |\s*\n\s*`).Split(text, -1) {
-		if seen[attempt] && len(attempt) > 12 {
-			return attempt
-		}
-		seen[attempt] = true
-		within := map[string]bool{}
-		for part := range strings.SplitSeq(attempt, ": ") {
-			if within[part] && len(part) > 12 {
-				return part
-			}
-			within[part] = true
-		}
-	}
-	return ""
-}
 
 // TestNothingIsSaidTwice where a connection fails in several ways; canaries look at each error that they see.
 func TestNothingIsSaidTwice(t *testing.T) {
 	t.Parallel()
-	if saidTwice("a: connection refused; b: connection refused") != "" || saidTwice("connection refused\n\tconnection refused") == "" ||
-		saidTwice("authdb: run migrate up: x: run migrate up") == "" {
+	if kit.SaidTwice("a: connection refused; b: connection refused") != "" || kit.SaidTwice("connection refused\n\tconnection refused") == "" ||
+		kit.SaidTwice("authdb: run migrate up: x: run migrate up") == "" {
 		t.Error("the look for it sees what is not there, or nothing")
 	}
 	for _, dsn := range []string{
@@ -46,7 +25,7 @@ func TestNothingIsSaidTwice(t *testing.T) {
 			store.Close()
 			continue
 		}
-		if twice := saidTwice(err.Error()); twice != "" {
+		if twice := kit.SaidTwice(err.Error()); twice != "" {
 			t.Errorf("%q is said twice in %v", twice, err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // TestCheckSchema takes away, or makes another, each column and each key in turn: it is named, with the migration that
@@ -115,16 +116,16 @@ func TestCheckSchema(t *testing.T) {
 			t.Errorf("%s: %v", fine, err)
 		}
 	}
-	exec(t, s, `ALTER TABLE team ALTER COLUMN updated_at TYPE timestamptz`)
+	kit.Exec(t, s, `ALTER TABLE team ALTER COLUMN updated_at TYPE timestamptz`)
 	for zone, fits := range map[string]bool{"UTC": true, "Etc/UTC": true, "Asia/Tokyo": false, "Europe/London": false} {
-		err := authdb.New(poolIn(t, s, zone, pgx.QueryExecModeCacheStatement)).CheckSchema(ctx)
+		err := authdb.New(kit.PoolIn(t, s, zone, pgx.QueryExecModeCacheStatement)).CheckSchema(ctx)
 		says := "team.updated_at is timestamp with time zone, but sessions do not run with timezone=UTC"
 		if fits && err != nil || !fits && (!errors.Is(err, authdb.ErrSchema) || !strings.Contains(err.Error(), says)) {
 			t.Errorf("%s: %v", zone, err)
 		}
 	}
 	marked := authdb.New(s.Pool(), authdb.WithOnce())
-	exec(t, s, `ALTER TABLE authdb.mark RENAME TO gone`)
+	kit.Exec(t, s, `ALTER TABLE authdb.mark RENAME TO gone`)
 	if err := marked.CheckSchema(ctx); !errors.Is(err, authdb.ErrSchema) || !strings.Contains(err.Error(), "authdb.mark") {
 		t.Errorf("no marks: %v", err)
 	}
@@ -135,7 +136,7 @@ func TestCheckSchema(t *testing.T) {
 func TestPathBeforePostgreSQLs(t *testing.T) {
 	t.Parallel()
 	s := authdbtest.New(t)
-	exec(t, s, `CREATE SCHEMA IF NOT EXISTS "a b"; CREATE TABLE planted (by text);
+	kit.Exec(t, s, `CREATE SCHEMA IF NOT EXISTS "a b"; CREATE TABLE planted (by text);
 		CREATE FUNCTION planted(oid, oid) RETURNS boolean LANGUAGE sql AS $$INSERT INTO public.planted VALUES (''); SELECT true$$;
 		CREATE OPERATOR public.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = planted)`)
 	for path, before := range map[string]string{
@@ -173,7 +174,7 @@ func TestNoTables(t *testing.T) {
 	}
 	defer store.Close()
 	for op, err := range map[string]error{
-		"Users.Get": errOf(store.Users.Get(t.Context(), "x")), "Users.Create": errOf(store.Users.Create(t.Context(), authdb.CreateUserParams{Email: "a@x.io"})),
+		"Users.Get": kit.ErrOf(store.Users.Get(t.Context(), "x")), "Users.Create": kit.ErrOf(store.Users.Create(t.Context(), authdb.CreateUserParams{Email: "a@x.io"})),
 		"CheckSchema": store.CheckSchema(t.Context()),
 	} {
 		e, _ := errors.AsType[*authdb.Error](err)
@@ -182,9 +183,9 @@ func TestNoTables(t *testing.T) {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
-	exec(t, s, `CREATE FUNCTION looks() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM 1 FROM nowhere; RETURN NEW; END';
+	kit.Exec(t, s, `CREATE FUNCTION looks() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM 1 FROM nowhere; RETURN NEW; END';
 		CREATE TRIGGER looks BEFORE INSERT ON "user" FOR EACH ROW EXECUTE FUNCTION looks()`)
-	if err := errOf(s.Users.Create(context.Background(), authdb.CreateUserParams{Email: "a@x.io"})); errors.Is(err, authdb.ErrSchema) {
+	if err := kit.ErrOf(s.Users.Create(context.Background(), authdb.CreateUserParams{Email: "a@x.io"})); errors.Is(err, authdb.ErrSchema) {
 		t.Errorf("a trigger of the caller's: %v", err)
 	}
 }

@@ -10,11 +10,12 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 func TestSessions(t *testing.T) {
 	t.Parallel()
-	runTests(t, []subTest{
+	kit.RunTests(t, kit.SubTests{
 		{"Create", testSessionCreate},
 		{"CreateReference", testSessionReference},
 		{"CreateConflict", testSessionConflict},
@@ -39,13 +40,8 @@ func TestSessions(t *testing.T) {
 	})
 }
 
-// sessionOf edits the factory's session; lifetime counts from the fixture's clock.
-func sessionOf(s *fixture, userID string, lifetime time.Duration) func(*authdb.CreateSessionParams) {
-	return func(p *authdb.CreateSessionParams) { p.UserID, p.ExpiresAt = userID, s.now.Add(lifetime) }
-}
-
 // testSessionWithoutPlugin: where users cannot be banned, a sign-in waits for nobody who changes one.
-func testSessionWithoutPlugin(t *testing.T, s *fixture) {
+func testSessionWithoutPlugin(t *testing.T, s *kit.Fixture) {
 	ctx, user := t.Context(), authdbtest.User(t, s.Store).ID
 	create := func(tx *authdb.Store) error {
 		if _, err := tx.Tx().Exec(ctx, "SET LOCAL lock_timeout = 100"); err != nil {
@@ -77,60 +73,60 @@ func testSessionWithoutPlugin(t *testing.T, s *fixture) {
 	change(authdb.ErrTimeout) // the control
 }
 
-func testSessionCreate(t *testing.T, s *fixture) {
+func testSessionCreate(t *testing.T, s *kit.Fixture) {
 	user := authdbtest.User(t, s.Store)
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	least := authdb.Session{
-		ID: s.id(1), ExpiresAt: s.now.Add(7 * 24 * time.Hour), Token: authdb.Secret(s.token(1)), CreatedAt: s.now, UpdatedAt: s.now,
+		ID: s.Id(1), ExpiresAt: s.Now.Add(7 * 24 * time.Hour), Token: authdb.Secret(s.Token(1)), CreatedAt: s.Now, UpdatedAt: s.Now,
 		IPAddress: new(""), UserAgent: new(""), UserID: user.ID,
 	}
-	returns(t, least)(s.Sessions.Create(t.Context(), authdb.CreateSessionParams{UserID: user.ID}))
+	kit.Returns(t, least)(s.Sessions.Create(t.Context(), authdb.CreateSessionParams{UserID: user.ID}))
 	full := authdb.Session{
-		ID: s.id(1), ExpiresAt: s.now.Add(time.Hour), Token: authdb.Secret(s.token(1)), CreatedAt: s.now, UpdatedAt: s.now,
+		ID: s.Id(1), ExpiresAt: s.Now.Add(time.Hour), Token: authdb.Secret(s.Token(1)), CreatedAt: s.Now, UpdatedAt: s.Now,
 		IPAddress: new("2001:db8::1"), UserAgent: new("curl"), UserID: user.ID,
 		ActiveOrganizationID: new("gone"), ActiveTeamID: new("gone too"),
 	}
-	returns(t, full)(s.Sessions.Create(t.Context(), authdb.CreateSessionParams{
+	kit.Returns(t, full)(s.Sessions.Create(t.Context(), authdb.CreateSessionParams{
 		UserID: user.ID, ExpiresAt: full.ExpiresAt.Add(999 * time.Microsecond), IPAddress: "2001:db8::1", UserAgent: "curl",
 		ActiveOrganizationID: new("gone"), ActiveTeamID: new("gone too"),
 	}))
-	want["session"][least.ID], want["session"][full.ID] = asRow(least), asRow(full)
-	s.holds(t, want)
+	want["session"][least.ID], want["session"][full.ID] = kit.AsRow(least), kit.AsRow(full)
+	s.Holds(t, want)
 }
 
-func testSessionReference(t *testing.T, s *fixture) {
-	want := readTables(t, s.Store)
+func testSessionReference(t *testing.T, s *kit.Fixture) {
+	want := kit.ReadTables(t, s.Store)
 	_, err := s.Sessions.Create(t.Context(), authdb.CreateSessionParams{UserID: "none"})
-	fails(t, err, authdb.ErrReference, "Sessions.Create", "user_id")
-	s.holds(t, want)
+	kit.Fails(t, err, authdb.ErrReference, "Sessions.Create", "user_id")
+	s.Holds(t, want)
 }
 
-func testSessionConflict(t *testing.T, s *fixture) {
+func testSessionConflict(t *testing.T, s *kit.Fixture) {
 	session := authdbtest.Session(t, s.Store)
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	same := authdb.New(s.Pool(), authdb.WithTokens(func() string { return string(session.Token) }))
 	_, err := same.Sessions.Create(t.Context(), authdb.CreateSessionParams{UserID: session.UserID})
-	fails(t, err, authdb.ErrConflict, "Sessions.Create", "token")
-	s.holds(t, want)
+	kit.Fails(t, err, authdb.ErrConflict, "Sessions.Create", "token")
+	s.Holds(t, want)
 }
 
-func testSessionGet(t *testing.T, s *fixture) {
+func testSessionGet(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	user := authdbtest.User(t, s.Store)
 	for _, lifetime := range []time.Duration{time.Hour, -time.Hour} {
-		session := authdbtest.Session(t, s.Store, sessionOf(s, user.ID, lifetime))
-		returns(t, session)(s.Sessions.Get(ctx, user.ID, session.ID))
-		returns(t, session)(s.Sessions.GetByToken(ctx, session.Token))
+		session := authdbtest.Session(t, s.Store, kit.SessionOf(s, user.ID, lifetime))
+		kit.Returns(t, session)(s.Sessions.Get(ctx, user.ID, session.ID))
+		kit.Returns(t, session)(s.Sessions.GetByToken(ctx, session.Token))
 	}
 }
 
-func testSessionListByTokens(t *testing.T, s *fixture) {
+func testSessionListByTokens(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	var joined []authdb.SessionWithUser
 	for _, lifetime := range []time.Duration{time.Hour, -time.Hour, time.Minute, time.Second} {
 		user := authdbtest.User(t, s.Store)
 		joined = append(joined, authdb.SessionWithUser{
-			Session: authdbtest.Session(t, s.Store, sessionOf(s, user.ID, lifetime)), User: user,
+			Session: authdbtest.Session(t, s.Store, kit.SessionOf(s, user.ID, lifetime)), User: user,
 		})
 	}
 	a, b, c := joined[0], joined[1], joined[2]
@@ -145,72 +141,72 @@ func testSessionListByTokens(t *testing.T, s *fixture) {
 		{[]authdb.Secret{}, []authdb.SessionWithUser{}},
 		{nil, []authdb.SessionWithUser{}},
 	} {
-		returns(t, test.want)(s.Sessions.ListByTokens(ctx, test.tokens))
+		kit.Returns(t, test.want)(s.Sessions.ListByTokens(ctx, test.tokens))
 		want := []authdb.Authentication{}
 		for _, row := range test.want {
-			if row.ExpiresAt.After(s.now) {
+			if row.ExpiresAt.After(s.Now) {
 				want = append(want, authdb.Authentication{Session: row.Session, User: row.User})
 			}
 		}
-		returns(t, want)(s.Sessions.AuthenticateMany(ctx, test.tokens))
+		kit.Returns(t, want)(s.Sessions.AuthenticateMany(ctx, test.tokens))
 	}
 }
 
-func testSessionNotFound(t *testing.T, s *fixture) {
+func testSessionNotFound(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	session, other := authdbtest.Session(t, s.Store), authdbtest.User(t, s.Store)
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	for userID, id := range map[string]string{session.UserID: "none", other.ID: session.ID} {
-		notFound(t, map[string]error{
-			"Sessions.Get":    errOf(s.Sessions.Get(ctx, userID, id)),
+		kit.NotFound(t, map[string]error{
+			"Sessions.Get":    kit.ErrOf(s.Sessions.Get(ctx, userID, id)),
 			"Sessions.Delete": s.Sessions.Delete(ctx, userID, id),
 		})
 	}
-	notFound(t, map[string]error{
-		"Sessions.GetByToken":    errOf(s.Sessions.GetByToken(ctx, "none")),
-		"Sessions.UpdateByToken": errOf(s.Sessions.UpdateByToken(ctx, "none", authdb.UpdateSessionParams{})),
+	kit.NotFound(t, map[string]error{
+		"Sessions.GetByToken":    kit.ErrOf(s.Sessions.GetByToken(ctx, "none")),
+		"Sessions.UpdateByToken": kit.ErrOf(s.Sessions.UpdateByToken(ctx, "none", authdb.UpdateSessionParams{})),
 		"Sessions.DeleteByToken": s.Sessions.DeleteByToken(ctx, "none"),
-		"Sessions.Authenticate":  errOf(s.Sessions.Authenticate(ctx, "none")),
-		"Sessions.Refresh":       errOf(s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: "none"})),
+		"Sessions.Authenticate":  kit.ErrOf(s.Sessions.Authenticate(ctx, "none")),
+		"Sessions.Refresh":       kit.ErrOf(s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: "none"})),
 	})
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testSessionLive(t *testing.T, s *fixture) {
+func testSessionLive(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	user := authdbtest.User(t, s.Store)
 	live := []authdb.Session{}
 	for _, lifetime := range []time.Duration{time.Hour, -time.Hour, 0, time.Millisecond, -time.Millisecond} {
-		session := authdbtest.Session(t, s.Store, sessionOf(s, user.ID, lifetime))
+		session := authdbtest.Session(t, s.Store, kit.SessionOf(s, user.ID, lifetime))
 		if lifetime > 0 {
 			live = append(live, session)
 		}
 	}
 	p := authdb.ListSessionsParams{UserID: user.ID, Live: true}
 	for _, p.Limit = range []int{1, 2, 0} {
-		returns(t, live)(collect(s.Sessions.All(ctx, p), 10))
+		kit.Returns(t, live)(kit.Collect(s.Sessions.All(ctx, p), 10))
 	}
-	page := must[authdb.Page[authdb.Session]](t)(s.Sessions.List(ctx, p))
-	returns(t, live)(page.Items, nil)
-	returns(t, int64(2))(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID, Live: true}))
-	returns(t, int64(5))(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID}))
-	s.now = s.now.Add(time.Millisecond)
-	returns(t, live[:1])(collect(s.Sessions.All(ctx, p), 10))
-	returns(t, int64(1))(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID, Live: true}))
+	page := kit.Must[authdb.Page[authdb.Session]](t)(s.Sessions.List(ctx, p))
+	kit.Returns(t, live)(page.Items, nil)
+	kit.Returns(t, int64(2))(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID, Live: true}))
+	kit.Returns(t, int64(5))(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID}))
+	s.Now = s.Now.Add(time.Millisecond)
+	kit.Returns(t, live[:1])(kit.Collect(s.Sessions.All(ctx, p), 10))
+	kit.Returns(t, int64(1))(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID, Live: true}))
 }
 
-func testSessionUpdate(t *testing.T, s *fixture) {
+func testSessionUpdate(t *testing.T, s *kit.Fixture) {
 	type params = authdb.UpdateSessionParams
 	authdbtest.Session(t, s.Store)
 	session := authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) {
 		p.IPAddress, p.UserAgent, p.ActiveOrganizationID, p.ActiveTeamID = "::1", "curl", new("org"), new("team")
 	})
-	later, past := s.now.Add(time.Hour), s.now.Add(-time.Hour)
-	checkUpdates(t, s, "session", session,
+	later, past := s.Now.Add(time.Hour), s.Now.Add(-time.Hour)
+	kit.CheckUpdates(t, s, "session", session,
 		func(p params) (authdb.Session, error) {
 			return s.Sessions.UpdateByToken(t.Context(), session.Token, p)
 		},
-		[]step[params, authdb.Session]{
+		kit.Steps[params, authdb.Session]{
 			{"nothing", params{}, func(*authdb.Session) {}},
 			{"end", params{ExpiresAt: authdb.Set(past)}, func(s *authdb.Session) { s.ExpiresAt = past }},
 			{"revive", params{ExpiresAt: authdb.Set(later.Add(time.Microsecond))}, func(s *authdb.Session) { s.ExpiresAt = later }},
@@ -221,7 +217,7 @@ func testSessionUpdate(t *testing.T, s *fixture) {
 		})
 }
 
-func testSessionDelete(t *testing.T, s *fixture) {
+func testSessionDelete(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	user := authdbtest.User(t, s.Store)
 	remove := map[string]func(authdb.Session) error{
@@ -229,129 +225,129 @@ func testSessionDelete(t *testing.T, s *fixture) {
 		"Sessions.DeleteByToken": func(row authdb.Session) error { return s.Sessions.DeleteByToken(ctx, row.Token) },
 	}
 	for op, remove := range remove {
-		want := readTables(t, s.Store)
-		session := authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Hour))
-		s.deletes(t, want, op, func() error { return remove(session) })
+		want := kit.ReadTables(t, s.Store)
+		session := authdbtest.Session(t, s.Store, kit.SessionOf(s, user.ID, time.Hour))
+		s.Deletes(t, want, op, func() error { return remove(session) })
 	}
 }
 
-func testSessionDeleteMany(t *testing.T, s *fixture) {
+func testSessionDeleteMany(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	user := authdbtest.User(t, s.Store)
 	authdbtest.Session(t, s.Store)
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	var tokens []authdb.Secret
 	var sessions []authdb.Session
 	for i := range 5 {
-		sessions = append(sessions, authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Duration(i-2)*time.Hour)))
+		sessions = append(sessions, authdbtest.Session(t, s.Store, kit.SessionOf(s, user.ID, time.Duration(i-2)*time.Hour)))
 		tokens = append(tokens, sessions[i].Token)
 	}
-	returns(t, int64(0))(s.Sessions.DeleteByTokens(ctx, nil))
-	returns(t, int64(2))(s.Sessions.DeleteByTokens(ctx, []authdb.Secret{tokens[1], "unknown", tokens[3], tokens[1]}))
-	returns(t, int64(3))(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID}))
-	returns(t, int64(1))(s.Sessions.DeleteByTokens(ctx, tokens[1:3]))
-	returns(t, []authdb.Session{sessions[0], sessions[4]})(sorted(s.Sessions.DeleteByUser(ctx, user.ID)))
-	returns(t, []authdb.Session{})(s.Sessions.DeleteByUser(ctx, user.ID))
-	s.holds(t, want)
+	kit.Returns(t, int64(0))(s.Sessions.DeleteByTokens(ctx, nil))
+	kit.Returns(t, int64(2))(s.Sessions.DeleteByTokens(ctx, []authdb.Secret{tokens[1], "unknown", tokens[3], tokens[1]}))
+	kit.Returns(t, int64(3))(s.Sessions.Count(ctx, authdb.ListSessionsParams{UserID: user.ID}))
+	kit.Returns(t, int64(1))(s.Sessions.DeleteByTokens(ctx, tokens[1:3]))
+	kit.Returns(t, []authdb.Session{sessions[0], sessions[4]})(kit.Sorted(s.Sessions.DeleteByUser(ctx, user.ID)))
+	kit.Returns(t, []authdb.Session{})(s.Sessions.DeleteByUser(ctx, user.ID))
+	s.Holds(t, want)
 }
 
-func testSessionDeleteOthers(t *testing.T, s *fixture) {
+func testSessionDeleteOthers(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	user, other := authdbtest.User(t, s.Store), authdbtest.Session(t, s.Store)
-	kept := authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Hour))
-	want := readTables(t, s.Store)
+	kept := authdbtest.Session(t, s.Store, kit.SessionOf(s, user.ID, time.Hour))
+	want := kit.ReadTables(t, s.Store)
 	gone := []authdb.Session{
-		authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Hour)), authdbtest.Session(t, s.Store, sessionOf(s, user.ID, -time.Hour)),
+		authdbtest.Session(t, s.Store, kit.SessionOf(s, user.ID, time.Hour)), authdbtest.Session(t, s.Store, kit.SessionOf(s, user.ID, -time.Hour)),
 	}
-	returns(t, gone)(sorted(s.Sessions.DeleteOthers(ctx, user.ID, kept.ID)))
-	returns(t, []authdb.Session{})(s.Sessions.DeleteOthers(ctx, user.ID, kept.ID))
-	s.holds(t, want)
+	kit.Returns(t, gone)(kit.Sorted(s.Sessions.DeleteOthers(ctx, user.ID, kept.ID)))
+	kit.Returns(t, []authdb.Session{})(s.Sessions.DeleteOthers(ctx, user.ID, kept.ID))
+	s.Holds(t, want)
 	delete(want["session"], kept.ID)
-	returns(t, []authdb.Session{kept})(s.Sessions.DeleteOthers(ctx, user.ID, other.ID))
-	s.holds(t, want)
+	kit.Returns(t, []authdb.Session{kept})(s.Sessions.DeleteOthers(ctx, user.ID, other.ID))
+	s.Holds(t, want)
 }
 
-func testSessionDeleteExpired(t *testing.T, s *fixture) {
+func testSessionDeleteExpired(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	exec(t, s.Store, `DELETE FROM session WHERE expires_at <= $1`, s.now)
+	kit.Exec(t, s.Store, `DELETE FROM session WHERE expires_at <= $1`, s.Now)
 	user := authdbtest.User(t, s.Store)
-	authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Millisecond))
-	want := readTables(t, s.Store)
+	authdbtest.Session(t, s.Store, kit.SessionOf(s, user.ID, time.Millisecond))
+	want := kit.ReadTables(t, s.Store)
 	var last authdb.Session
 	for _, lifetime := range []time.Duration{0, -time.Hour, -time.Millisecond} {
-		session := authdbtest.Session(t, s.Store, sessionOf(s, user.ID, lifetime))
+		session := authdbtest.Session(t, s.Store, kit.SessionOf(s, user.ID, lifetime))
 		if lifetime == 0 {
 			last = session
 		}
 	}
-	returns(t, int64(2))(s.Sessions.DeleteExpired(ctx, 2)) // the oldest first
-	returns(t, last)(s.Sessions.Get(ctx, user.ID, last.ID))
-	returns(t, int64(1))(s.Sessions.DeleteExpired(ctx, 10_000))
-	returns(t, int64(0))(s.Sessions.DeleteExpired(ctx, 1))
+	kit.Returns(t, int64(2))(s.Sessions.DeleteExpired(ctx, 2)) // the oldest first
+	kit.Returns(t, last)(s.Sessions.Get(ctx, user.ID, last.ID))
+	kit.Returns(t, int64(1))(s.Sessions.DeleteExpired(ctx, 10_000))
+	kit.Returns(t, int64(0))(s.Sessions.DeleteExpired(ctx, 1))
 	for _, limit := range []int{-1, 0, 10_001} {
-		fails(t, errOf(s.Sessions.DeleteExpired(ctx, limit)), authdb.ErrInvalidInput, "Sessions.DeleteExpired", "limit")
+		kit.Fails(t, kit.ErrOf(s.Sessions.DeleteExpired(ctx, limit)), authdb.ErrInvalidInput, "Sessions.DeleteExpired", "limit")
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testSessionAuthenticate(t *testing.T, s *fixture) {
+func testSessionAuthenticate(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	a := newTenant(t, s)
-	returns(t, authdb.Authentication{Session: a.session, User: a.user, Member: &a.member, Team: &a.team})(
-		s.Sessions.Authenticate(ctx, a.session.Token))
-	exec(t, s.Store, `UPDATE team SET updated_at = NULL WHERE id = $1`, a.team.ID)
-	a.team.UpdatedAt = nil
-	returns(t, authdb.Authentication{Session: a.session, User: a.user, Member: &a.member, Team: &a.team})(
-		s.Sessions.Authenticate(ctx, a.session.Token))
-	plain := authdbtest.Session(t, s.Store, sessionOf(s, a.user.ID, time.Millisecond))
-	returns(t, authdb.Authentication{Session: plain, User: a.user})(s.Sessions.Authenticate(ctx, plain.Token))
+	a := kit.NewTenant(t, s)
+	kit.Returns(t, authdb.Authentication{Session: a.Session, User: a.User, Member: &a.Member, Team: &a.Team})(
+		s.Sessions.Authenticate(ctx, a.Session.Token))
+	kit.Exec(t, s.Store, `UPDATE team SET updated_at = NULL WHERE id = $1`, a.Team.ID)
+	a.Team.UpdatedAt = nil
+	kit.Returns(t, authdb.Authentication{Session: a.Session, User: a.User, Member: &a.Member, Team: &a.Team})(
+		s.Sessions.Authenticate(ctx, a.Session.Token))
+	plain := authdbtest.Session(t, s.Store, kit.SessionOf(s, a.User.ID, time.Millisecond))
+	kit.Returns(t, authdb.Authentication{Session: plain, User: a.User})(s.Sessions.Authenticate(ctx, plain.Token))
 	for range 2 {
-		s.now = s.now.Add(time.Millisecond)
-		notFound(t, map[string]error{"Sessions.Authenticate": errOf(s.Sessions.Authenticate(ctx, plain.Token))})
+		s.Now = s.Now.Add(time.Millisecond)
+		kit.NotFound(t, map[string]error{"Sessions.Authenticate": kit.ErrOf(s.Sessions.Authenticate(ctx, plain.Token))})
 	}
-	if err := s.Sessions.DeleteByToken(ctx, a.session.Token); err != nil {
+	if err := s.Sessions.DeleteByToken(ctx, a.Session.Token); err != nil {
 		t.Fatal(err)
 	}
-	notFound(t, map[string]error{"Sessions.Authenticate": errOf(s.Sessions.Authenticate(ctx, a.session.Token))})
+	kit.NotFound(t, map[string]error{"Sessions.Authenticate": kit.ErrOf(s.Sessions.Authenticate(ctx, a.Session.Token))})
 }
 
 // testSessionAuthenticateOutside: the ids in a session open nothing by themselves.
-func testSessionAuthenticateOutside(t *testing.T, s *fixture) {
-	a, b := newTenant(t, s), newTenant(t, s)
-	empty := authdbtest.Team(t, s.Store, teamOf(a.org.ID)) // the user is not in it
+func testSessionAuthenticateOutside(t *testing.T, s *kit.Fixture) {
+	a, b := kit.NewTenant(t, s), kit.NewTenant(t, s)
+	empty := authdbtest.Team(t, s.Store, kit.TeamOf(a.Org.ID)) // the user is not in it
 	joined := authdbtest.Organization(t, s.Store)
-	authdbtest.Member(t, s.Store, memberOf(joined.ID, a.user.ID))
-	elsewhere := authdbtest.Team(t, s.Store, teamOf(joined.ID))
-	authdbtest.TeamMember(t, s.Store, teamMemberOf(elsewhere, a.user.ID))
+	authdbtest.Member(t, s.Store, kit.MemberOf(joined.ID, a.User.ID))
+	elsewhere := authdbtest.Team(t, s.Store, kit.TeamOf(joined.ID))
+	authdbtest.TeamMember(t, s.Store, kit.TeamMemberOf(elsewhere, a.User.ID))
 	for name, test := range map[string]struct {
 		org, team *string
 		member    *authdb.Member
 	}{
-		"no member":              {&b.org.ID, &b.team.ID, nil},
+		"no member":              {&b.Org.ID, &b.Team.ID, nil},
 		"no such organization":   {new("none"), new("none"), nil},
-		"not in the team":        {&a.org.ID, &empty.ID, &a.member},
-		"no such team":           {&a.org.ID, new("none"), &a.member},
-		"another's team":         {&a.org.ID, &b.team.ID, &a.member},
-		"team of another":        {&a.org.ID, &elsewhere.ID, &a.member},
-		"team, no organization":  {nil, &a.team.ID, nil},
-		"organization, no team":  {&a.org.ID, nil, &a.member},
-		"team of a left company": {&b.org.ID, &a.team.ID, nil},
+		"not in the team":        {&a.Org.ID, &empty.ID, &a.Member},
+		"no such team":           {&a.Org.ID, new("none"), &a.Member},
+		"another's team":         {&a.Org.ID, &b.Team.ID, &a.Member},
+		"team of another":        {&a.Org.ID, &elsewhere.ID, &a.Member},
+		"team, no organization":  {nil, &a.Team.ID, nil},
+		"organization, no team":  {&a.Org.ID, nil, &a.Member},
+		"team of a left company": {&b.Org.ID, &a.Team.ID, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) {
-				sessionOf(s, a.user.ID, time.Hour)(p)
+				kit.SessionOf(s, a.User.ID, time.Hour)(p)
 				p.ActiveOrganizationID, p.ActiveTeamID = test.org, test.team
 			})
-			returns(t, authdb.Authentication{Session: session, User: a.user, Member: test.member})(
+			kit.Returns(t, authdb.Authentication{Session: session, User: a.User, Member: test.member})(
 				s.Sessions.Authenticate(t.Context(), session.Token))
 		})
 	}
 }
 
-func testSessionRefresh(t *testing.T, s *fixture) {
+func testSessionRefresh(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	user, day := authdbtest.User(t, s.Store), 24*time.Hour
-	authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Hour))
+	authdbtest.Session(t, s.Store, kit.SessionOf(s, user.ID, time.Hour))
 	for name, test := range map[string]struct {
 		made, left, lifetime, updateAge, want time.Duration // want is 0 where it is not prolonged
 	}{
@@ -373,139 +369,139 @@ func testSessionRefresh(t *testing.T, s *fixture) {
 		"short of it, made for days": {2 * day, day, 2*day + time.Second, time.Minute, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			session := authdbtest.Session(t, s.Store, sessionOf(s, user.ID, test.made))
-			s.now = s.now.Add(test.made - test.left)
-			want := readTables(t, s.Store)
+			session := authdbtest.Session(t, s.Store, kit.SessionOf(s, user.ID, test.made))
+			s.Now = s.Now.Add(test.made - test.left)
+			want := kit.ReadTables(t, s.Store)
 			p := authdb.RefreshSessionParams{Token: session.Token, Lifetime: test.lifetime, UpdateAge: test.updateAge}
 			if test.want > 0 {
-				session.ExpiresAt, session.UpdatedAt = s.now.Add(test.want), s.now
-				want["session"][session.ID] = asRow(session)
+				session.ExpiresAt, session.UpdatedAt = s.Now.Add(test.want), s.Now
+				want["session"][session.ID] = kit.AsRow(session)
 			}
-			returns(t, authdb.RefreshedSession{Session: session, Refreshed: test.want > 0})(s.Sessions.Refresh(ctx, p))
-			returns(t, authdb.RefreshedSession{Session: session})(s.Sessions.Refresh(ctx, p)) // once
-			s.holds(t, want)
+			kit.Returns(t, authdb.RefreshedSession{Session: session, Refreshed: test.want > 0})(s.Sessions.Refresh(ctx, p))
+			kit.Returns(t, authdb.RefreshedSession{Session: session})(s.Sessions.Refresh(ctx, p)) // once
+			s.Holds(t, want)
 			if test.want > 0 { // and again when it is due again
-				s.now = session.ExpiresAt.Add(-time.Millisecond)
-				session.ExpiresAt, session.UpdatedAt = s.now.Add(test.want), s.now
-				returns(t, authdb.RefreshedSession{Session: session, Refreshed: true})(s.Sessions.Refresh(ctx, p))
+				s.Now = session.ExpiresAt.Add(-time.Millisecond)
+				session.ExpiresAt, session.UpdatedAt = s.Now.Add(test.want), s.Now
+				kit.Returns(t, authdb.RefreshedSession{Session: session, Refreshed: true})(s.Sessions.Refresh(ctx, p))
 			}
 		})
 	}
 	for _, p := range []authdb.RefreshSessionParams{{Token: "x", Lifetime: -1}, {Token: "x", Lifetime: 101 * 365 * day}} {
-		fails(t, errOf(s.Sessions.Refresh(ctx, p)), authdb.ErrInvalidInput, "Sessions.Refresh", "lifetime")
+		kit.Fails(t, kit.ErrOf(s.Sessions.Refresh(ctx, p)), authdb.ErrInvalidInput, "Sessions.Refresh", "lifetime")
 	}
-	fails(t, errOf(s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: "x", UpdateAge: -1})), authdb.ErrInvalidInput,
+	kit.Fails(t, kit.ErrOf(s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: "x", UpdateAge: -1})), authdb.ErrInvalidInput,
 		"Sessions.Refresh", "update_age")
 }
 
-func testSessionRefreshNone(t *testing.T, s *fixture) {
+func testSessionRefreshNone(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
 	ended := authdbtest.Session(t, s.Store)
-	ended = must[authdb.Session](t)(s.Sessions.UpdateByToken(ctx, ended.Token, authdb.UpdateSessionParams{ExpiresAt: authdb.Set(s.now)}))
+	ended = kit.Must[authdb.Session](t)(s.Sessions.UpdateByToken(ctx, ended.Token, authdb.UpdateSessionParams{ExpiresAt: authdb.Set(s.Now)}))
 	revoked := authdbtest.Session(t, s.Store)
 	if err := s.Sessions.Delete(ctx, revoked.UserID, revoked.ID); err != nil {
 		t.Fatal(err)
 	}
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	for _, token := range []string{string(ended.Token), string(revoked.Token)} {
-		notFound(t, map[string]error{
-			"Sessions.Refresh": errOf(s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: authdb.Secret(token)})),
+		kit.NotFound(t, map[string]error{
+			"Sessions.Refresh": kit.ErrOf(s.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: authdb.Secret(token)})),
 		})
 	}
-	s.holds(t, want)
+	s.Holds(t, want)
 }
 
-func testSessionSetActiveOrganization(t *testing.T, s *fixture) {
+func testSessionSetActiveOrganization(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	a, b := newTenant(t, s), newTenant(t, s)
-	authdbtest.Member(t, s.Store, memberOf(b.org.ID, a.user.ID))
-	authdbtest.Session(t, s.Store, sessionOf(s, a.user.ID, time.Hour)) // the user's other session stays
+	a, b := kit.NewTenant(t, s), kit.NewTenant(t, s)
+	authdbtest.Member(t, s.Store, kit.MemberOf(b.Org.ID, a.User.ID))
+	authdbtest.Session(t, s.Store, kit.SessionOf(s, a.User.ID, time.Hour)) // the user's other session stays
 	set := func(orgID string) (authdb.Session, error) {
 		return s.Sessions.SetActiveOrganization(ctx, authdb.SetActiveOrganizationParams{
-			UserID: a.user.ID, Token: a.session.Token, OrganizationID: orgID,
+			UserID: a.User.ID, Token: a.Session.Token, OrganizationID: orgID,
 		})
 	}
-	checkUpdates(t, s, "session", a.session, set, []step[string, authdb.Session]{
-		{"again", a.org.ID, func(*authdb.Session) {}}, // the team stays
-		{"another", b.org.ID, func(s *authdb.Session) { s.ActiveOrganizationID, s.ActiveTeamID = &b.org.ID, nil }},
-		{"back", a.org.ID, func(s *authdb.Session) { s.ActiveOrganizationID = &a.org.ID }},
+	kit.CheckUpdates(t, s, "session", a.Session, set, kit.Steps[string, authdb.Session]{
+		{"again", a.Org.ID, func(*authdb.Session) {}}, // the team stays
+		{"another", b.Org.ID, func(s *authdb.Session) { s.ActiveOrganizationID, s.ActiveTeamID = &b.Org.ID, nil }},
+		{"back", a.Org.ID, func(s *authdb.Session) { s.ActiveOrganizationID = &a.Org.ID }},
 	})
 	// A team of the organization which the user has left does not stay.
-	team := authdbtest.Team(t, s.Store, teamOf(a.org.ID))
-	exec(t, s.Store, `UPDATE session SET active_team_id = $1 WHERE id = $2`, team.ID, a.session.ID)
-	checkUpdates(t, s, "session", a.session, set, []step[string, authdb.Session]{
-		{"left team", a.org.ID, func(s *authdb.Session) { s.ActiveTeamID = nil }},
+	team := authdbtest.Team(t, s.Store, kit.TeamOf(a.Org.ID))
+	kit.Exec(t, s.Store, `UPDATE session SET active_team_id = $1 WHERE id = $2`, team.ID, a.Session.ID)
+	kit.CheckUpdates(t, s, "session", a.Session, set, kit.Steps[string, authdb.Session]{
+		{"left team", a.Org.ID, func(s *authdb.Session) { s.ActiveTeamID = nil }},
 		{"none", "", func(s *authdb.Session) { s.ActiveOrganizationID = nil }},
 	})
 }
 
-func testSessionSetActiveTeam(t *testing.T, s *fixture) {
+func testSessionSetActiveTeam(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	a := newTenant(t, s)
-	other := authdbtest.Team(t, s.Store, teamOf(a.org.ID))
-	authdbtest.TeamMember(t, s.Store, teamMemberOf(other, a.user.ID))
-	checkUpdates(t, s, "session", a.session, func(teamID string) (authdb.Session, error) {
-		return s.Sessions.SetActiveTeam(ctx, authdb.SetActiveTeamParams{UserID: a.user.ID, Token: a.session.Token, TeamID: teamID})
-	}, []step[string, authdb.Session]{
+	a := kit.NewTenant(t, s)
+	other := authdbtest.Team(t, s.Store, kit.TeamOf(a.Org.ID))
+	authdbtest.TeamMember(t, s.Store, kit.TeamMemberOf(other, a.User.ID))
+	kit.CheckUpdates(t, s, "session", a.Session, func(teamID string) (authdb.Session, error) {
+		return s.Sessions.SetActiveTeam(ctx, authdb.SetActiveTeamParams{UserID: a.User.ID, Token: a.Session.Token, TeamID: teamID})
+	}, kit.Steps[string, authdb.Session]{
 		{"other", other.ID, func(s *authdb.Session) { s.ActiveTeamID = &other.ID }},
 		{"none", "", func(s *authdb.Session) { s.ActiveTeamID = nil }},
-		{"first", a.team.ID, func(s *authdb.Session) { s.ActiveTeamID = &a.team.ID }},
+		{"first", a.Team.ID, func(s *authdb.Session) { s.ActiveTeamID = &a.Team.ID }},
 	})
 }
 
-func testSessionSetActiveRefused(t *testing.T, s *fixture) {
+func testSessionSetActiveRefused(t *testing.T, s *kit.Fixture) {
 	ctx := t.Context()
-	a, b := newTenant(t, s), newTenant(t, s)
-	empty := authdbtest.Team(t, s.Store, teamOf(a.org.ID))
-	bare := authdbtest.Session(t, s.Store, sessionOf(s, a.user.ID, time.Millisecond)) // nothing is active there
-	authdbtest.Member(t, s.Store, memberOf(b.org.ID, a.user.ID))
-	exec(t, s.Store, `INSERT INTO team_member (id, team_id, user_id) VALUES ('stray', $1, $2)`, b.team.ID, b.coOwner.UserID)
-	exec(t, s.Store, `DELETE FROM member WHERE id = $1`, b.coOwner.ID) // a team member who is no member
+	a, b := kit.NewTenant(t, s), kit.NewTenant(t, s)
+	empty := authdbtest.Team(t, s.Store, kit.TeamOf(a.Org.ID))
+	bare := authdbtest.Session(t, s.Store, kit.SessionOf(s, a.User.ID, time.Millisecond)) // nothing is active there
+	authdbtest.Member(t, s.Store, kit.MemberOf(b.Org.ID, a.User.ID))
+	kit.Exec(t, s.Store, `INSERT INTO team_member (id, team_id, user_id) VALUES ('stray', $1, $2)`, b.Team.ID, b.CoOwner.UserID)
+	kit.Exec(t, s.Store, `DELETE FROM member WHERE id = $1`, b.CoOwner.ID) // a team member who is no member
 	stray := authdbtest.Session(t, s.Store, func(p *authdb.CreateSessionParams) {
-		sessionOf(s, b.coOwner.UserID, time.Hour)(p)
-		p.ActiveOrganizationID = &b.org.ID
+		kit.SessionOf(s, b.CoOwner.UserID, time.Hour)(p)
+		p.ActiveOrganizationID = &b.Org.ID
 	})
-	want := readTables(t, s.Store)
+	want := kit.ReadTables(t, s.Store)
 	org := func(userID, token, orgID string, kind error, field string) {
 		t.Helper()
 		_, err := s.Sessions.SetActiveOrganization(ctx, authdb.SetActiveOrganizationParams{UserID: userID, Token: authdb.Secret(token), OrganizationID: orgID})
-		fails(t, err, kind, "Sessions.SetActiveOrganization", field)
+		kit.Fails(t, err, kind, "Sessions.SetActiveOrganization", field)
 	}
 	team := func(userID, token, teamID string, kind error, field string) {
 		t.Helper()
 		_, err := s.Sessions.SetActiveTeam(ctx, authdb.SetActiveTeamParams{UserID: userID, Token: authdb.Secret(token), TeamID: teamID})
-		fails(t, err, kind, "Sessions.SetActiveTeam", field)
+		kit.Fails(t, err, kind, "Sessions.SetActiveTeam", field)
 	}
-	org(b.user.ID, string(b.session.Token), a.org.ID, authdb.ErrNotMember, "user_id")
-	org(a.user.ID, string(a.session.Token), "none", authdb.ErrNotMember, "user_id")
-	team(a.user.ID, string(a.session.Token), empty.ID, authdb.ErrNotMember, "user_id")
-	team(a.user.ID, string(a.session.Token), b.team.ID, authdb.ErrNotMember, "user_id")
-	team(a.user.ID, string(a.session.Token), "none", authdb.ErrNotMember, "user_id")
-	team(a.user.ID, string(bare.Token), a.team.ID, authdb.ErrNotMember, "user_id")
-	team(b.coOwner.UserID, string(stray.Token), b.team.ID, authdb.ErrNotMember, "user_id")
-	for _, orgID := range []string{"", b.org.ID} {
-		org(b.user.ID, string(a.session.Token), orgID, authdb.ErrNotFound, "") // another's session
-		org(a.user.ID, "none", orgID, authdb.ErrNotFound, "")
+	org(b.User.ID, string(b.Session.Token), a.Org.ID, authdb.ErrNotMember, "user_id")
+	org(a.User.ID, string(a.Session.Token), "none", authdb.ErrNotMember, "user_id")
+	team(a.User.ID, string(a.Session.Token), empty.ID, authdb.ErrNotMember, "user_id")
+	team(a.User.ID, string(a.Session.Token), b.Team.ID, authdb.ErrNotMember, "user_id")
+	team(a.User.ID, string(a.Session.Token), "none", authdb.ErrNotMember, "user_id")
+	team(a.User.ID, string(bare.Token), a.Team.ID, authdb.ErrNotMember, "user_id")
+	team(b.CoOwner.UserID, string(stray.Token), b.Team.ID, authdb.ErrNotMember, "user_id")
+	for _, orgID := range []string{"", b.Org.ID} {
+		org(b.User.ID, string(a.Session.Token), orgID, authdb.ErrNotFound, "") // another's session
+		org(a.User.ID, "none", orgID, authdb.ErrNotFound, "")
 	}
-	for _, teamID := range []string{"", b.team.ID} {
-		team(b.user.ID, string(a.session.Token), teamID, authdb.ErrNotFound, "")
-		team(a.user.ID, "none", teamID, authdb.ErrNotFound, "")
+	for _, teamID := range []string{"", b.Team.ID} {
+		team(b.User.ID, string(a.Session.Token), teamID, authdb.ErrNotFound, "")
+		team(a.User.ID, "none", teamID, authdb.ErrNotFound, "")
 	}
-	s.now = bare.ExpiresAt
-	org(a.user.ID, string(bare.Token), a.org.ID, authdb.ErrNotFound, "")
-	org(a.user.ID, string(bare.Token), "", authdb.ErrNotFound, "")
-	team(a.user.ID, string(bare.Token), a.team.ID, authdb.ErrNotFound, "")
-	team(a.user.ID, string(bare.Token), "", authdb.ErrNotFound, "")
-	s.holds(t, want)
+	s.Now = bare.ExpiresAt
+	org(a.User.ID, string(bare.Token), a.Org.ID, authdb.ErrNotFound, "")
+	org(a.User.ID, string(bare.Token), "", authdb.ErrNotFound, "")
+	team(a.User.ID, string(bare.Token), a.Team.ID, authdb.ErrNotFound, "")
+	team(a.User.ID, string(bare.Token), "", authdb.ErrNotFound, "")
+	s.Holds(t, want)
 }
 
-func testSessionList(t *testing.T, s *fixture) {
+func testSessionList(t *testing.T, s *kit.Fixture) {
 	user := authdbtest.User(t, s.Store)
 	authdbtest.Session(t, s.Store)
 	sessions := rowsOf(func() authdb.Session {
-		return authdbtest.Session(t, s.Store, sessionOf(s, user.ID, time.Duration(s.ids%5-2)*time.Hour))
+		return authdbtest.Session(t, s.Store, kit.SessionOf(s, user.ID, time.Duration(s.IDs%5-2)*time.Hour))
 	})
-	returns(t, int64(54))(s.Sessions.Count(t.Context(), authdb.ListSessionsParams{UserID: user.ID}))
+	kit.Returns(t, int64(54))(s.Sessions.Count(t.Context(), authdb.ListSessionsParams{UserID: user.ID}))
 	checkList(t, s, "Sessions.List", "session", sessions, func(after authdb.Cursor, limit int) authdb.ListSessionsParams {
 		return authdb.ListSessionsParams{UserID: user.ID, After: after, Limit: limit}
 	}, s.Sessions.List, s.Sessions.All)
@@ -514,9 +510,9 @@ func testSessionList(t *testing.T, s *fixture) {
 // TestManyTokens: twice the tokens cost twice, not four times.
 func TestManyTokens(t *testing.T) {
 	t.Parallel()
-	s := newFixture(t)
+	s := kit.NewFixture(t)
 	const n = 40_000
-	exec(t, s.Store, `INSERT INTO session (id, expires_at, token, created_at, updated_at, user_id)
+	kit.Exec(t, s.Store, `INSERT INTO session (id, expires_at, token, created_at, updated_at, user_id)
 		SELECT 's' || i, now(), 'token' || i, now(), now(), $1 FROM generate_series(1, $2::integer) i`, authdbtest.User(t, s.Store).ID, n)
 	tokens := make([]authdb.Secret, n)
 	for i := range tokens {
@@ -524,7 +520,7 @@ func TestManyTokens(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
 	defer cancel()
-	for i, row := range must[[]authdb.SessionWithUser](t)(s.Sessions.ListByTokens(ctx, tokens)) {
+	for i, row := range kit.Must[[]authdb.SessionWithUser](t)(s.Sessions.ListByTokens(ctx, tokens)) {
 		if row.Token != tokens[i] {
 			t.Fatalf("at %d: %s", i, row.ID)
 		}
@@ -534,11 +530,11 @@ func TestManyTokens(t *testing.T) {
 // TestImpersonationBesideAColumn: a column with the name of the table does not stand for the row.
 func TestImpersonationBesideAColumn(t *testing.T) {
 	t.Parallel()
-	s := newFixture(t)
-	exec(t, s.Store, `ALTER TABLE session ADD COLUMN impersonated_by text, ADD COLUMN session jsonb, ADD COLUMN s jsonb`)
+	s := kit.NewFixture(t)
+	kit.Exec(t, s.Store, `ALTER TABLE session ADD COLUMN impersonated_by text, ADD COLUMN session jsonb, ADD COLUMN s jsonb`)
 	row := authdbtest.Session(t, s.Store)
-	exec(t, s.Store, `UPDATE session SET impersonated_by = 'admin', session = '{}', s = '{}'`)
-	s.now = s.now.Add(48 * time.Hour)
+	kit.Exec(t, s.Store, `UPDATE session SET impersonated_by = 'admin', session = '{}', s = '{}'`)
+	s.Now = s.Now.Add(48 * time.Hour)
 	if got, err := s.Sessions.Refresh(t.Context(), authdb.RefreshSessionParams{Token: row.Token}); err != nil || got.Refreshed {
 		t.Errorf("prolonged: %v, %v", got.Refreshed, err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // TestSettingsThatAreNone: each is refused by its name, when the store is opened and by all that it does.
@@ -45,38 +46,38 @@ func TestSettingsThatAreNone(t *testing.T) {
 // TestSettings: the rules go by what the other side is configured with.
 func TestSettings(t *testing.T) {
 	t.Parallel()
-	s, ctx := newFixture(t), t.Context()
-	store := authdb.New(s.Pool(), authdb.WithClock(func() time.Time { return s.now }), authdb.WithSettings(authdb.Settings{
+	s, ctx := kit.NewFixture(t), t.Context()
+	store := authdb.New(s.Pool(), authdb.WithClock(func() time.Time { return s.Now }), authdb.WithSettings(authdb.Settings{
 		CreatorRole: "superadmin", SessionLifetime: time.Hour, SessionUpdateAge: time.Minute, InvitationLifetime: time.Minute,
 		MaxMembers: 4, MaxPendingInvitations: 1, MaxTeams: 2, MaxTeamMembers: 1,
 	}))
 	owner, heir := authdbtest.User(t, s.Store), authdbtest.User(t, s.Store)
-	org := must[authdb.Organization](t)(store.Organizations.Create(ctx, authdb.CreateOrganizationParams{Slug: "x", OwnerID: owner.ID, DefaultTeam: true}))
-	first := must[authdb.Member](t)(store.Members.GetByUser(ctx, org.ID, owner.ID))
+	org := kit.Must[authdb.Organization](t)(store.Organizations.Create(ctx, authdb.CreateOrganizationParams{Slug: "x", OwnerID: owner.ID, DefaultTeam: true}))
+	first := kit.Must[authdb.Member](t)(store.Members.GetByUser(ctx, org.ID, owner.ID))
 	if first.Role != "superadmin" {
 		t.Errorf("the creator is %s", first.Role)
 	}
 	join := func(role string) (authdb.User, error) {
 		user := authdbtest.User(t, s.Store)
-		return user, errOf(store.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: org.ID, UserID: user.ID, Role: role}))
+		return user, kit.ErrOf(store.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: org.ID, UserID: user.ID, Role: role}))
 	}
 	plain, err := join(authdb.RoleOwner) // a role like any other here
 	if err != nil {
 		t.Fatal(err)
 	}
-	fails(t, store.Members.Leave(ctx, org.ID, owner.ID), authdb.ErrLastOwner, "Members.Leave", "")
-	fails(t, errOf(store.Members.Update(ctx, org.ID, first.ID, authdb.UpdateMemberParams{Role: authdb.Set(authdb.RoleOwner)})),
+	kit.Fails(t, store.Members.Leave(ctx, org.ID, owner.ID), authdb.ErrLastOwner, "Members.Leave", "")
+	kit.Fails(t, kit.ErrOf(store.Members.Update(ctx, org.ID, first.ID, authdb.UpdateMemberParams{Role: authdb.Set(authdb.RoleOwner)})),
 		authdb.ErrLastOwner, "Members.Update", "")
 	invite := func(inviter, email, role string) (authdb.Invitation, error) {
 		return store.Invitations.Create(ctx, authdb.CreateInvitationParams{OrganizationID: org.ID, InviterID: inviter, Email: email, Role: role})
 	}
-	fails(t, errOf(invite(plain.ID, "a@x.io", "superadmin")), authdb.ErrNotPermitted, "Invitations.Create", "role")
-	invitation := must[authdb.Invitation](t)(invite(owner.ID, "a@x.io", "superadmin"))
-	if want := s.now.Add(time.Minute); !invitation.ExpiresAt.Equal(want) {
+	kit.Fails(t, kit.ErrOf(invite(plain.ID, "a@x.io", "superadmin")), authdb.ErrNotPermitted, "Invitations.Create", "role")
+	invitation := kit.Must[authdb.Invitation](t)(invite(owner.ID, "a@x.io", "superadmin"))
+	if want := s.Now.Add(time.Minute); !invitation.ExpiresAt.Equal(want) {
 		t.Errorf("the invitation expires at %v, want %v", invitation.ExpiresAt, want)
 	}
-	fails(t, errOf(invite(owner.ID, "b@x.io", "")), authdb.ErrLimitReached, "Invitations.Create", "max_pending")
-	must[authdb.Invitation](t)(store.Invitations.Create(ctx, authdb.CreateInvitationParams{
+	kit.Fails(t, kit.ErrOf(invite(owner.ID, "b@x.io", "")), authdb.ErrLimitReached, "Invitations.Create", "max_pending")
+	kit.Must[authdb.Invitation](t)(store.Invitations.Create(ctx, authdb.CreateInvitationParams{
 		OrganizationID: org.ID, InviterID: owner.ID, Email: "b@x.io", MaxPending: 2, // a call's own limit goes first
 	}))
 
@@ -86,28 +87,28 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	_, err = join("")
-	fails(t, err, authdb.ErrLimitReached, "Members.Create", "max_members")
-	fails(t, errOf(store.Members.CreateMany(ctx, []authdb.CreateMemberParams{{OrganizationID: org.ID, UserID: heir.ID}})),
+	kit.Fails(t, err, authdb.ErrLimitReached, "Members.Create", "max_members")
+	kit.Fails(t, kit.ErrOf(store.Members.CreateMany(ctx, []authdb.CreateMemberParams{{OrganizationID: org.ID, UserID: heir.ID}})),
 		authdb.ErrLimitReached, "Members.CreateMany", "max_members")
-	team := must[authdb.Team](t)(store.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: org.ID}))
-	fails(t, errOf(store.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: org.ID})), authdb.ErrLimitReached, "Teams.Create", "max_teams")
-	must[[]authdb.TeamMember](t)(store.TeamMembers.CreateMany(ctx, seatsOf(org.ID, team.ID, 0, owner.ID)))
-	fails(t, errOf(store.TeamMembers.CreateMany(ctx, seatsOf(org.ID, team.ID, 0, plain.ID))), authdb.ErrLimitReached, "TeamMembers.CreateMany", "max_members")
+	team := kit.Must[authdb.Team](t)(store.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: org.ID}))
+	kit.Fails(t, kit.ErrOf(store.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: org.ID})), authdb.ErrLimitReached, "Teams.Create", "max_teams")
+	kit.Must[[]authdb.TeamMember](t)(store.TeamMembers.CreateMany(ctx, kit.SeatsOf(org.ID, team.ID, 0, owner.ID)))
+	kit.Fails(t, kit.ErrOf(store.TeamMembers.CreateMany(ctx, kit.SeatsOf(org.ID, team.ID, 0, plain.ID))), authdb.ErrLimitReached, "TeamMembers.CreateMany", "max_members")
 
-	session := must[authdb.Session](t)(store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: owner.ID}))
+	session := kit.Must[authdb.Session](t)(store.Sessions.Create(ctx, authdb.CreateSessionParams{UserID: owner.ID}))
 	refresh := func() authdb.RefreshedSession {
-		return must[authdb.RefreshedSession](t)(store.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: session.Token}))
+		return kit.Must[authdb.RefreshedSession](t)(store.Sessions.Refresh(ctx, authdb.RefreshSessionParams{Token: session.Token}))
 	}
-	if got := refresh(); got.Refreshed || !got.ExpiresAt.Equal(s.now.Add(time.Hour)) {
+	if got := refresh(); got.Refreshed || !got.ExpiresAt.Equal(s.Now.Add(time.Hour)) {
 		t.Errorf("a new session until %v is due: %v", got.ExpiresAt, got.Refreshed)
 	}
-	s.now = s.now.Add(time.Minute)
-	if got := refresh(); !got.Refreshed || !got.ExpiresAt.Equal(s.now.Add(time.Hour)) {
+	s.Now = s.Now.Add(time.Minute)
+	if got := refresh(); !got.Refreshed || !got.ExpiresAt.Equal(s.Now.Add(time.Hour)) {
 		t.Errorf("a session of a minute until %v is due: %v", got.ExpiresAt, got.Refreshed)
 	}
 
-	must[authdb.DeletedUser](t)(store.Users.Delete(ctx, authdb.DeleteUserParams{UserID: owner.ID, SuccessorID: heir.ID}))
-	if role := must[authdb.Member](t)(store.Members.GetByUser(ctx, org.ID, heir.ID)).Role; role != "superadmin" {
+	kit.Must[authdb.DeletedUser](t)(store.Users.Delete(ctx, authdb.DeleteUserParams{UserID: owner.ID, SuccessorID: heir.ID}))
+	if role := kit.Must[authdb.Member](t)(store.Members.GetByUser(ctx, org.ID, heir.ID)).Role; role != "superadmin" {
 		t.Errorf("the successor is %s", role)
 	}
 	inside := func(tx *authdb.Store) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // customers makes a table of the caller's own, and returns what counts its rows.
@@ -85,7 +86,7 @@ func TestTxIsEndedByInTxAlone(t *testing.T) {
 	const reason = "InTx ends it: return nil to commit, an error to roll back"
 	refused := func(t *testing.T, err error, op string) {
 		t.Helper()
-		fails(t, err, authdb.ErrInvalidInput, op, "tx")
+		kit.Fails(t, err, authdb.ErrInvalidInput, op, "tx")
 		if e, ok := errors.AsType[*authdb.Error](err); !ok || e.Reason != reason {
 			t.Errorf("%v", err)
 		}
@@ -206,21 +207,21 @@ func TestInTxRepeatsForTheCallersStatement(t *testing.T) {
 
 func TestWithTxKeepsWhatTheStoreHas(t *testing.T) {
 	t.Parallel()
-	s := newFixture(t)
+	s := kit.NewFixture(t)
 	ctx := t.Context()
 	if err := pgx.BeginFunc(ctx, s.Pool(), func(tx pgx.Tx) error {
 		store := s.WithTx(tx)
 		user := authdbtest.User(t, store)
-		if want := s.id(0); user.ID != want || !user.CreatedAt.Equal(s.now) {
-			t.Errorf("id %s at %s, want %s at %s", user.ID, user.CreatedAt, want, s.now)
+		if want := s.Id(0); user.ID != want || !user.CreatedAt.Equal(s.Now) {
+			t.Errorf("id %s at %s, want %s at %s", user.ID, user.CreatedAt, want, s.Now)
 		}
 		session := authdbtest.Session(t, store, func(p *authdb.CreateSessionParams) { p.UserID = user.ID })
-		if want := s.token(0); string(session.Token) != want {
+		if want := s.Token(0); string(session.Token) != want {
 			t.Errorf("token %s, want %s", session.Token, want)
 		}
 		return store.InTx(ctx, func(inner *authdb.Store) error {
-			if id := authdbtest.User(t, inner).ID; id != s.id(0) {
-				t.Errorf("id %s, want %s", id, s.id(0))
+			if id := authdbtest.User(t, inner).ID; id != s.Id(0) {
+				t.Errorf("id %s, want %s", id, s.Id(0))
 			}
 			return nil
 		})
@@ -255,10 +256,10 @@ func TestWithTxUnderOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback(context.Background()) }()
-	fails(t, create(store.WithTx(tx)), authdb.ErrInvalidInput, "Users.Create", "once")
+	kit.Fails(t, create(store.WithTx(tx)), authdb.ErrInvalidInput, "Users.Create", "once")
 	// Nor is it under that of another transaction.
 	if err := store.InTx(authdb.Once(t.Context(), "other"), func(in *authdb.Store) error {
-		fails(t, create(in.WithTx(tx)), authdb.ErrInvalidInput, "Users.Create", "once")
+		kit.Fails(t, create(in.WithTx(tx)), authdb.ErrInvalidInput, "Users.Create", "once")
 		return nil
 	}); err != nil {
 		t.Error(err)

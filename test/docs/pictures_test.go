@@ -203,7 +203,7 @@ func TestSchemaDiagram(t *testing.T) {
 // TestFigures: the figures that documents quote are those of the files that have them.
 func TestFigures(t *testing.T) {
 	t.Parallel()
-	guards := len(regexp.MustCompile(`(?m)^[^#\n].*$`).FindAllString(file(t, "testdata/guards.txt"), -1))
+	guards := len(regexp.MustCompile(`(?m)^[^#\n].*$`).FindAllString(file(t, "test/rules/testdata/guards.txt"), -1))
 	statements, _, _ := strings.Cut(file(t, "docs/cost.md"), "\n## Plans\n")
 	methods := len(regexp.MustCompile("(?m)^\\| `\\w+\\.\\w+` \\|").FindAllString(statements, -1))
 	ratio := func(job, who, column string) string {

@@ -12,7 +12,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/authdb-matrix-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 go build -o "$work/withpg" ./internal/pgserver/withpg
-go test -c -o "$work/authdb.test" .
+go test -c -o "$work/authdb.test" ./test/plans
 cd "$work"
 
 # as runs a command as one of the users, with nothing of root's environment.

@@ -1,0 +1,193 @@
+package relations_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
+)
+
+// selections calls with for every choice of one value in each dimension.
+func selections(with func(choice []int), sizes ...int) {
+	choice := make([]int, len(sizes))
+	for i := 0; i < len(sizes); {
+		with(choice)
+		for i = 0; i < len(sizes) && choice[i] == sizes[i]-1; i++ {
+			choice[i] = 0
+		}
+		if i < len(sizes) {
+			choice[i]++
+			i = 0
+		}
+	}
+}
+
+// load is a method with one selection. It takes the first n of a thousand rows.
+type load struct {
+	name  string
+	sizes []int
+	want  int64 // round trips
+	run   func(n int) error
+}
+
+// loads are all methods with all selections.
+func loads(ctx context.Context, s *authdb.Store) (all []load) {
+	rows, flag := []authdb.Rows{{}, authdb.All(), authdb.Newest(2)}, []bool{false, true}
+	users := thousand(func(id string) authdb.User { return authdb.User{ID: id} })
+	selections(func(c []int) {
+		all = append(all, loadsOf(ctx, users, c[:5], s.Users.GetFull, s.Users.Load, authdb.UserWith{
+			Sessions: rows[c[0]], Accounts: rows[c[1]], Members: rows[c[2]], TeamMembers: rows[c[3]], Invitations: rows[c[4]],
+			LiveSessions: flag[c[5]], PendingInvitations: flag[c[6]],
+		})...)
+	}, 3, 3, 3, 3, 3, 2, 2)
+	orgs := thousand(func(id string) authdb.Organization { return authdb.Organization{ID: id} })
+	selections(func(c []int) {
+		with := authdb.OrganizationWith{
+			Members: rows[c[0]], Teams: rows[c[1]], TeamMembers: rows[c[2]], Invitations: rows[c[3]], PendingInvitations: flag[c[4]],
+		}
+		all = append(all, loadsOf(ctx, orgs, c[:4], s.Organizations.GetFull, s.Organizations.Load, with)...)
+	}, 3, 3, 3, 3, 2)
+	teams := thousand(func(id string) authdb.Team { return authdb.Team{ID: id, OrganizationID: id} })
+	selections(func(c []int) {
+		all = append(all, loadsOf(ctx, teams, c,
+			func(ctx context.Context, id string, with authdb.TeamWith) (authdb.TeamWithRelations, error) {
+				return s.Teams.GetFull(ctx, id, id, with)
+			}, s.Teams.Load, authdb.TeamWith{Members: rows[c[0]]})...)
+	}, 3)
+	return all
+}
+
+func thousand[T any](row func(id string) T) (rows []T) {
+	for i := range 1_000 {
+		rows = append(rows, row(fmt.Sprint(i+1)))
+	}
+	return rows
+}
+
+// loadsOf are GetFull and Load of a repository with one selection, which asks for something if any of asked is not 0.
+func loadsOf[P, W, L any](
+	ctx context.Context, rows []P, asked []int, one func(context.Context, string, W) (L, error),
+	many func(context.Context, []P, W) ([]L, error), with W,
+) []load {
+	want := int64(min(slices.Max(asked), 1))
+	return []load{
+		{fmt.Sprintf("GetFull %+v", with), []int{1}, 1, func(int) error {
+			_, err := one(ctx, "1", with)
+			return err
+		}},
+		{fmt.Sprintf("Load %+v", with), []int{0, 1, 2, 100, 1000}, want, func(n int) error {
+			loaded, err := many(ctx, rows[:n], with)
+			if err == nil && len(loaded) != n {
+				return fmt.Errorf("%d loaded of %d", len(loaded), n)
+			}
+			return err
+		}},
+	}
+}
+
+// thousandParents have related rows up to the third: the trips depend on the parents, the time on the rows.
+const thousandParents = `
+	INSERT INTO "user" SELECT n, 'x', n || '@x', true, NULL, now(), now() FROM generate_series(1, 1000) n;
+	INSERT INTO organization SELECT n, 'x', n, NULL, now() FROM generate_series(1, 1000) n;
+	INSERT INTO team SELECT n, 'x', n, now() FROM generate_series(1, 1000) n;
+	INSERT INTO member SELECT n, n, n, 'member', now() FROM generate_series(1, 3) n;
+	INSERT INTO team_member SELECT n, n, n, now() FROM generate_series(1, 3) n;
+	INSERT INTO invitation SELECT n, n, 'x', NULL, NULL, 'pending', 'tomorrow', now(), n FROM generate_series(1, 3) n;
+	INSERT INTO session SELECT n, 'tomorrow', n, now(), now(), NULL, NULL, n FROM generate_series(1, 3) n;
+	INSERT INTO account SELECT n, n, 'x', n, NULL, NULL, NULL, NULL, NULL, NULL, NULL, now(), now() FROM generate_series(1, 3) n;
+	ANALYZE`
+
+// TestEachLoadIsOneRoundTrip counts at the wire, for each selection of each method and up to a thousand parents; in the
+// exec modes that are not the default, for a sample with two parents.
+func TestEachLoadIsOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	dsn := authdbtest.DSN(t)
+	store, _ := kit.CountingStore(t, dsn, pgx.QueryExecModeCacheStatement)
+	kit.Exec(t, store, thousandParents)
+	for _, mode := range kit.ExecModes {
+		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
+			store, trips := kit.CountingStore(t, dsn, mode)
+			all, perLoad := loads(t.Context(), store), int64(1)
+			if mode == pgx.QueryExecModeDescribeExec {
+				perLoad = 2 // by its nature
+			}
+			if mode != pgx.QueryExecModeCacheStatement {
+				var sample []load
+				for i := 0; i < len(all); i += 7 {
+					all[i].sizes = all[i].sizes[len(all[i].sizes)/2:][:1] // the middle one
+					sample = append(sample, all[i])
+				}
+				all = sample
+			}
+			for _, load := range all { // prepares the statements
+				if err := load.run(1); err != nil {
+					t.Fatalf("%s: %v", load.name, err)
+				}
+			}
+			for _, load := range all {
+				for _, n := range load.sizes {
+					want := load.want * perLoad * int64(min(n, 1))
+					before := trips.Load()
+					err := load.run(n)
+					if got := trips.Load() - before; got != want || err != nil {
+						t.Errorf("%s of %d: %d round trips, want %d; %v", load.name, n, got, want, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestRoundTripsElsewhere: a load on the caller's transaction adds none for a snapshot of its own. And the count
+// is no constant: three lists one after the other take three.
+func TestRoundTripsElsewhere(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, trips := kit.CountingStore(t, authdbtest.DSN(t), pgx.QueryExecModeCacheStatement)
+	user := authdbtest.User(t, store)
+	everything := authdb.UserWith{
+		Sessions: authdb.All(), Accounts: authdb.All(), Members: authdb.All(), TeamMembers: authdb.All(), Invitations: authdb.All(),
+	}
+	lists := func(s *authdb.Store) error {
+		_, err1 := s.Sessions.List(ctx, authdb.ListSessionsParams{UserID: user.ID})
+		_, err2 := s.Accounts.List(ctx, authdb.ListAccountsParams{UserID: user.ID})
+		_, err3 := s.Members.ListByUser(ctx, authdb.ListMembersByUserParams{UserID: user.ID})
+		return errors.Join(err1, err2, err3)
+	}
+	load := func(s *authdb.Store) error {
+		_, err := s.Users.GetFull(ctx, user.ID, everything)
+		return err
+	}
+	count := func(what string, s *authdb.Store, run func(s *authdb.Store) error, want int64) {
+		t.Helper()
+		before := trips.Load()
+		if err := run(s); err != nil {
+			t.Fatal(err)
+		}
+		if got := trips.Load() - before; got != want {
+			t.Errorf("%s: %d round trips, want %d", what, got, want)
+		}
+	}
+	if err := errors.Join(lists(store), load(store)); err != nil { // prepares their statements
+		t.Fatal(err)
+	}
+	count("lists", store, lists, 3)
+	count("load", store, load, 1)
+	if err := store.InTx(ctx, func(tx *authdb.Store) error {
+		count("load in a transaction", tx, load, 1)
+		return tx.InTx(ctx, func(inner *authdb.Store) error {
+			count("load in a nested transaction", inner, load, 1)
+			return nil
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	count("a transaction around a load", store, func(s *authdb.Store) error { return s.InTx(ctx, load) }, 3)
+}
