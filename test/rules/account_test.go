@@ -111,9 +111,7 @@ func accountScenarios(t *testing.T) []scenario {
 				n, err := s.Accounts.DeleteByUser(ctx, "bob")
 				return returned(n, 2, err)
 			},
-			changes: `
-				- account bob-github
-				- account bob-password`,
+			changes: `- account bob-github,bob-password`,
 		},
 		{
 			name: "of many links of an identity one wins",

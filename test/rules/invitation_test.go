@@ -126,10 +126,8 @@ func invitationScenarios() []scenario {
 			changes: `+ invitation new1 email=gil@x.io expires_at=06-03T12:00:00 inviter_id=olga organization_id=acme role=member status=pending`,
 		},
 		{name: "of many invitations the newest goes on", given: manyInvitations, do: doInvite("acme", "olga", "cyd", "b-newest"), changes: `
-				~ invitation a-newest status=canceled
-				~ invitation b-newest expires_at=06-03T12:00:00
-				~ invitation to-cyd status=canceled
-				~ invitation z-older status=canceled`},
+				~ invitation a-newest,to-cyd,z-older status=canceled
+				~ invitation b-newest expires_at=06-03T12:00:00`},
 		{name: "the newest pending invitation is found", given: manyInvitations, do: doPendingInvitation("acme", "cyd", "b-newest")},
 		{name: "an expired invitation is not pending", do: doPendingInvitation("acme", "fay", ""), fails: authdb.ErrNotFound},
 		{name: "who is no member invites nobody", do: doInvite("acme", "dan", "fay", ""), fails: authdb.ErrNotMember},
@@ -294,37 +292,25 @@ func invitationScenarios() []scenario {
 				`SELECT FROM invitation WHERE id = 'a-newest' FOR NO KEY UPDATE`, doInvite("acme", "olga", "cyd", "b-newest")),
 		},
 		{
-			name: "an invitation is accepted",
-			free: []string{"organization acme", "user cyd", "invitation to-cyd", "team red"},
-			do:   doAccept("to-cyd", "cyd", false),
-			changes: `
-				+ member new1 organization_id=acme role=member user_id=cyd
-				+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
-				~ invitation to-cyd status=accepted
-				~ team red member_count=3 updated`,
+			name:    "an invitation is accepted",
+			free:    []string{"organization acme", "user cyd", "invitation to-cyd", "team red"},
+			do:      doAccept("to-cyd", "cyd", false),
+			changes: cydAccepted,
 		},
 		{name: "an invitation without teams is accepted", do: doAccept("to-eve", "eve", false), changes: `
 				+ member new1 organization_id=acme role=member user_id=eve
 				~ invitation to-eve status=accepted`},
 		{
-			name:  "an invitation opens no team of another organization",
-			given: "UPDATE invitation SET team_id = 'gold, red, none' WHERE id = 'to-cyd'",
-			free:  []string{"organization acme", "user cyd", "invitation to-cyd", "team red"},
-			do:    doAccept("to-cyd", "cyd", false),
-			changes: `
-				+ member new1 organization_id=acme role=member user_id=cyd
-				+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
-				~ invitation to-cyd status=accepted
-				~ team red member_count=3 updated`,
+			name:    "an invitation opens no team of another organization",
+			given:   "UPDATE invitation SET team_id = 'gold, red, none' WHERE id = 'to-cyd'",
+			free:    []string{"organization acme", "user cyd", "invitation to-cyd", "team red"},
+			do:      doAccept("to-cyd", "cyd", false),
+			changes: cydAccepted,
 		},
 		{name: "only the recipient accepts", do: doAccept("to-cyd", "dan", false), fails: authdb.ErrNotRecipient},
 		{name: "no invitation is accepted that is not there", do: doAccept("none", "cyd", false), fails: authdb.ErrNotFound},
 		{name: "an address must be proved where that is required", do: doAccept("to-eve", "eve", false, verified), fails: authdb.ErrEmailNotVerified},
-		{name: "a proved address accepts", do: doAccept("to-cyd", "cyd", false, verified), changes: `
-				+ member new1 organization_id=acme role=member user_id=cyd
-				+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
-				~ invitation to-cyd status=accepted
-				~ team red member_count=3 updated`},
+		{name: "a proved address accepts", do: doAccept("to-cyd", "cyd", false, verified), changes: cydAccepted},
 		{
 			name:  "no invitation is accepted whose inviter has left",
 			given: `UPDATE member SET organization_id = 'globex' WHERE id = 'acme-olga'`,
@@ -384,11 +370,7 @@ func invitationScenarios() []scenario {
 			do:    doAccept("to-fay", "fay", false),
 			fails: authdb.ErrExpired,
 		},
-		{name: "an invitation is accepted up to the limits", do: doAccept("to-cyd", "cyd", false, within(4, 3)), changes: `
-				+ member new1 organization_id=acme role=member user_id=cyd
-				+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
-				~ invitation to-cyd status=accepted
-				~ team red member_count=3 updated`},
+		{name: "an invitation is accepted up to the limits", do: doAccept("to-cyd", "cyd", false, within(4, 3)), changes: cydAccepted},
 		{
 			name: "accepting closes what else the address has pending there",
 			given: `INSERT INTO invitation (id, organization_id, email, role, status, expires_at, inviter_id)

@@ -86,10 +86,7 @@ func platformScenarios() (all []scenario) {
 			name: "a ban that is over", session: "dan1", want: "admin false  01 11:59 by  map[]", refuse: true,
 			given: `UPDATE "user" SET banned = true, ban_expires = '2026-06-01 11:59' WHERE id = 'dan'`,
 		},
-		{
-			name: "a ban that is refused", session: "dan1", refuse: true, fails: authdb.ErrBanned,
-			given: `UPDATE "user" SET banned = true WHERE id = 'dan'`,
-		},
+		{name: "a ban that is refused", session: "dan1", refuse: true, fails: authdb.ErrBanned, given: `UPDATE "user" SET banned = true WHERE id = 'dan'`},
 		{
 			name: "impersonation", session: "dan1", want: "admin false  never by olga map[]",
 			given: `UPDATE session SET impersonated_by = 'olga' WHERE id = 'dan1'`,
@@ -159,12 +156,7 @@ func banScenarios() []scenario {
 		}
 	}
 	all := []scenario{
-		{
-			name:  "of many sign-ins a banned one stops all",
-			given: banned,
-			do:    signIns("bob", "dan"),
-			fails: authdb.ErrBanned,
-		},
+		{name: "of many sign-ins a banned one stops all", given: banned, do: signIns("bob", "dan"), fails: authdb.ErrBanned},
 		{
 			name:  "of many sign-ins one whose ban lasts stops all, and no ban is lifted",
 			given: banned + over + "'bob'",
@@ -175,8 +167,7 @@ func banScenarios() []scenario {
 			name:  "a ban that is over is lifted for those who sign in",
 			given: over + "'dan';" + over + "'bob'",
 			do:    signIns("dan", "eve"),
-			changes: `
-				~ user dan` + lifted + `
+			changes: `~ user dan` + lifted + `
 				+ session new1` + signed + `token=token2 user_agent= user_id=dan
 				+ session new3` + signed + `token=token4 user_agent= user_id=eve`,
 		},
@@ -184,8 +175,7 @@ func banScenarios() []scenario {
 			name:  "what is left of a ban that is no more stays",
 			given: over + `'dan'; UPDATE "user" SET banned = false, ban_expires = '2026-01-01' WHERE id = 'eve'`,
 			do:    signIns("dan", "eve"),
-			changes: `
-				~ user dan` + lifted + `
+			changes: `~ user dan` + lifted + `
 				+ session new1` + signed + `token=token2 user_agent= user_id=dan
 				+ session new3` + signed + `token=token4 user_agent= user_id=eve`,
 		},
@@ -225,19 +215,8 @@ func banScenarios() []scenario {
 				do:    do,
 				fails: authdb.ErrBanned,
 			},
-			{
-				name:    name + ": banned until just before",
-				given:   over + "'dan';" + over + "'bob'",
-				do:      do,
-				changes: "~ user dan" + lifted + "\n" + session,
-			},
-			{
-				name:    name + ": a ban that is under way",
-				rival:   banned,
-				do:      do,
-				fails:   authdb.ErrBanned,
-				changes: `~ user dan ban_reason=spam banned=true`,
-			},
+			{name: name + ": banned until just before", given: over + "'dan';" + over + "'bob'", do: do, changes: "~ user dan" + lifted + "\n" + session},
+			{name: name + ": a ban that is under way", rival: banned, do: do, fails: authdb.ErrBanned, changes: `~ user dan ban_reason=spam banned=true`},
 			{
 				name:    name + ": a first ban that is under way",
 				given:   `UPDATE "user" SET banned = NULL WHERE id = 'dan'`,
@@ -246,12 +225,7 @@ func banScenarios() []scenario {
 				fails:   authdb.ErrBanned,
 				changes: `~ user dan ban_reason=spam banned=true`,
 			},
-			{
-				name:    name + ": another is banned",
-				given:   `UPDATE "user" SET banned = true WHERE id = 'bob'`,
-				do:      do,
-				changes: session,
-			},
+			{name: name + ": another is banned", given: `UPDATE "user" SET banned = true WHERE id = 'bob'`, do: do, changes: session},
 		}...)
 	}
 	return all
@@ -407,10 +381,7 @@ func adminScenarios() []scenario {
 			}, changes: `~ user dan role=user updated`,
 		},
 		{name: "an administrator acts as another", given: given, do: impersonate("dan", "ann"), changes: acts},
-		{
-			name: "an administrator acts as another, by id", given: given, do: impersonate("dan", "olga"),
-			changes: strings.Replace(acts, "=ann", "=olga", 1),
-		},
+		{name: "an administrator acts as another, by id", given: given, do: impersonate("dan", "olga"), changes: strings.Replace(acts, "=ann", "=olga", 1)},
 		{name: "acting as nobody", given: given, do: impersonate("nobody", "ann"), fails: authdb.ErrNotFound},
 		{name: "acting as another without the right to it", given: given, do: impersonate("dan", "bob"), fails: authdb.ErrNotPermitted},
 		{name: "acting as another administrator", given: given + `UPDATE "user" SET role = 'user,admin' WHERE id = 'dan'`, do: impersonate("dan", "ann"), fails: authdb.ErrNotPermitted},

@@ -57,7 +57,8 @@ type scenario struct {
 	skips   bool           // the operation must not wait for the other program, which ends only after it
 	do      operation
 	fails   error // what the operation returns
-	// What has changed in the end, each row on a line: "+ table id columns", "- table id", "~ table id columns".
+	// What has changed in the end, each on a line: "+ table id columns", "- table id", "~ table id columns". Rows of which
+	// the same is said share a line: "- table id,id".
 	changes string
 	run     func(ctx context.Context, s *stage) error // instead of do
 }
@@ -180,8 +181,12 @@ func (s *stage) changed(ctx context.Context, before rowSet, want string) error {
 	}
 	var wanted []string
 	for line := range strings.Lines(want) {
-		if line = strings.Join(strings.Fields(line), " "); line != "" {
-			wanted = append(wanted, line)
+		if sign, ids, ok := strings.Cut(strings.Join(strings.Fields(line), " "), " "); ok {
+			table, ids, _ := strings.Cut(ids, " ")
+			ids, columns, _ := strings.Cut(ids, " ")
+			for id := range strings.SplitSeq(ids, ",") {
+				wanted = append(wanted, strings.TrimSpace(sign+" "+table+" "+id+" "+columns))
+			}
 		}
 	}
 	slices.Sort(wanted)
@@ -190,6 +195,80 @@ func (s *stage) changed(ctx context.Context, before rowSet, want string) error {
 	}
 	return nil
 }
+
+// What goes along with one that goes.
+const (
+	acmeDeleted = `
+		- invitation to-ann,to-cyd,to-dan,to-eve,to-fay,to-gil,to-gil-2
+		- member acme-ann,acme-bob,acme-olga
+		- organization acme
+		- team blue,red
+		- team_member blue-ann,red-ann,red-bob
+		~ session ann1,ann2,bob1 active_organization_id=NULL active_team_id=NULL updated
+		~ session bob-old,olga1 active_organization_id=NULL updated`
+	annDeleted = `
+		- account ann-github
+		- invitation to-dan
+		- member acme-ann
+		- session ann1,ann2
+		- team_member blue-ann,red-ann
+		- user ann
+		~ team blue member_count=0 updated
+		~ team red member_count=1 updated`
+	annRemoved = `
+		- member acme-ann
+		- team_member blue-ann,red-ann
+		~ session ann1,ann2 active_organization_id=NULL active_team_id=NULL updated
+		~ team blue member_count=0 updated
+		~ team red member_count=1 updated`
+	blueDeleted = `
+		- team blue
+		- team_member blue-ann
+		~ invitation to-dan team_id=red
+		~ session ann2 active_team_id=NULL updated`
+	bobDeleted = `
+		- account bob-github,bob-password
+		- member acme-bob,globex-bob
+		- session bob-old,bob1,bob2,bob3
+		- team_member gold-bob,red-bob
+		- user bob
+		~ team gold,red member_count=1 updated`
+	bobRemoved = `
+		- member acme-bob
+		- team_member red-bob
+		~ session bob-old active_organization_id=NULL updated
+		~ session bob1 active_organization_id=NULL active_team_id=NULL updated
+		~ session bob3 active_team_id=NULL updated
+		~ team red member_count=1 updated`
+	cydAccepted = `
+		+ member new1 organization_id=acme role=member user_id=cyd
+		+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
+		~ invitation to-cyd status=accepted
+		~ team red member_count=3 updated`
+	danDeleted = `
+		- account dan-github,dan-password
+		- session dan-old,dan1
+		- user dan`
+	globexDeleted = `
+		- invitation to-cyd-2,to-fay-2
+		- member globex-bob,globex-otto
+		- organization globex
+		- team gold
+		- team_member gold-bob,gold-otto
+		~ session bob2,bob3,otto1 active_organization_id=NULL active_team_id=NULL updated`
+	olgaDeleted = `
+		- account olga-password
+		- invitation to-ann,to-cyd,to-eve,to-fay,to-gil,to-gil-2
+		- member acme-olga
+		- session olga1
+		- user olga`
+	redDeleted = `
+		- team red
+		- team_member red-ann,red-bob
+		~ invitation to-cyd team_id=NULL
+		~ invitation to-dan team_id=blue
+		~ session ann1,bob1,bob3 active_team_id=NULL updated`
+)
 
 // stamps are left out of what is told of a new row.
 var stamps = []string{"created_at", "updated_at", "membership_key", "key", "start"}

@@ -226,11 +226,7 @@ func TestSchedules(t *testing.T) {
 // schedules are the races that the operations must not lose.
 func schedules() []schedule {
 	return []schedule{
-		{
-			name:    "revoke waits for a refresh",
-			turns:   after(doRefresh("bob1", true), commits, doRevoke("bob1"), nil),
-			changes: `- session bob1`,
-		},
+		{name: "revoke waits for a refresh", turns: after(doRefresh("bob1", true), commits, doRevoke("bob1"), nil), changes: `- session bob1`},
 		{
 			name:    "refresh of a revoked session",
 			turns:   after(doRevoke("bob1"), commits, doRefresh("bob1", true), authdb.ErrNotFound),
@@ -265,56 +261,33 @@ func schedules() []schedule {
 			changes: `~ session bob1 expires_at=06-08T12:00:00 updated`,
 		},
 		{
-			name:  "revoke all waits for a refresh",
-			turns: after(doRefresh("bob1", true), commits, doRevokeAll("bob", "bob-old bob1 bob2 bob3"), nil),
-			changes: `
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3`,
+			name:    "revoke all waits for a refresh",
+			turns:   after(doRefresh("bob1", true), commits, doRevokeAll("bob", "bob-old bob1 bob2 bob3"), nil),
+			changes: `- session bob-old,bob1,bob2,bob3`,
 		},
 		{
 			name: "refresh after revoking all",
 			turns: after(doRevokeAll("bob", "bob-old bob1 bob2 bob3"), commits,
 				doRefresh("bob1", true), authdb.ErrNotFound),
-			changes: `
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3`,
+			changes: `- session bob-old,bob1,bob2,bob3`,
 		},
 		{
 			name:    "refresh after revoking all was rolled back",
 			turns:   after(doRevokeAll("bob", "bob-old bob1 bob2 bob3"), rollsBack, doRefresh("bob1", true), nil),
 			changes: `~ session bob1 expires_at=06-08T12:00:00 updated`,
 		},
-		{
-			name:  "sign-in after revoking all",
-			turns: after(doRevokeAll("bob", "bob-old bob1 bob2 bob3"), commits, doLogin("bob"), nil),
-			changes: `
+		{name: "sign-in after revoking all", turns: after(doRevokeAll("bob", "bob-old bob1 bob2 bob3"), commits, doLogin("bob"), nil), changes: `
 				+ session new1 expires_at=06-08T12:00:00 ip_address= token=token2 user_agent= user_id=bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3`,
+				- session bob-old,bob1,bob2,bob3`},
+		{
+			name:    "revoke all waits for a sign-in",
+			turns:   after(doLogin("bob"), commits, doRevokeAll("bob", "bob-old bob1 bob2 bob3 new1"), nil),
+			changes: `- session bob-old,bob1,bob2,bob3`,
 		},
 		{
-			name:  "revoke all waits for a sign-in",
-			turns: after(doLogin("bob"), commits, doRevokeAll("bob", "bob-old bob1 bob2 bob3 new1"), nil),
-			changes: `
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3`,
-		},
-		{
-			name:  "revoke all after a sign-in that is rolled back",
-			turns: after(doLogin("bob"), rollsBack, doRevokeAll("bob", "bob-old bob1 bob2 bob3"), nil),
-			changes: `
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3`,
+			name:    "revoke all after a sign-in that is rolled back",
+			turns:   after(doLogin("bob"), rollsBack, doRevokeAll("bob", "bob-old bob1 bob2 bob3"), nil),
+			changes: `- session bob-old,bob1,bob2,bob3`,
 		},
 		{
 			name: "revoke all between begin and sign-in",
@@ -327,10 +300,7 @@ func schedules() []schedule {
 			},
 			changes: `
 				+ session new1 expires_at=06-08T12:00:00 ip_address= token=token2 user_agent= user_id=bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3`,
+				- session bob-old,bob1,bob2,bob3`,
 		},
 		{
 			name: "revoke all between sign-in and commit",
@@ -342,161 +312,74 @@ func schedules() []schedule {
 				commits("a"),
 				ends("b", nil),
 			},
-			changes: `
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3`,
+			changes: `- session bob-old,bob1,bob2,bob3`,
 		},
-		{
-			name:  "sign-in after revoking the others",
-			turns: after(doRevokeOthers("bob", "bob1", "bob-old bob2 bob3"), commits, doLogin("bob"), nil),
-			changes: `
+		{name: "sign-in after revoking the others", turns: after(doRevokeOthers("bob", "bob1", "bob-old bob2 bob3"), commits, doLogin("bob"), nil), changes: `
 				+ session new1 expires_at=06-08T12:00:00 ip_address= token=token2 user_agent= user_id=bob
-				- session bob-old
-				- session bob2
-				- session bob3`,
-		},
+				- session bob-old,bob2,bob3`},
 		{
-			name:  "revoke others waits for a sign-in",
-			turns: after(doLogin("bob"), commits, doRevokeOthers("bob", "bob1", "bob-old bob2 bob3 new1"), nil),
-			changes: `
-				- session bob-old
-				- session bob2
-				- session bob3`,
+			name:    "revoke others waits for a sign-in",
+			turns:   after(doLogin("bob"), commits, doRevokeOthers("bob", "bob1", "bob-old bob2 bob3 new1"), nil),
+			changes: `- session bob-old,bob2,bob3`,
 		},
-		{
-			name:  "purge passes over a session that is prolonged",
-			turns: beside(doProlong("bob-old"), doPurge(100, 1), nil),
-			changes: `
+		{name: "purge passes over a session that is prolonged", turns: beside(doProlong("bob-old"), doPurge(100, 1), nil), changes: `
 				- session dan-old
-				~ session bob-old expires_at=06-01T13:00:00 updated`,
+				~ session bob-old expires_at=06-01T13:00:00 updated`},
+		{
+			name:    "prolonging a purged session",
+			turns:   after(doPurge(100, 2), commits, doProlong("bob-old"), authdb.ErrNotFound),
+			changes: `- session bob-old,dan-old`,
 		},
 		{
-			name:  "prolonging a purged session",
-			turns: after(doPurge(100, 2), commits, doProlong("bob-old"), authdb.ErrNotFound),
-			changes: `
-				- session bob-old
-				- session dan-old`,
+			name:    "refresh of an expired session beside a purge",
+			turns:   beside(doPurge(100, 2), doRefresh("bob-old", true), authdb.ErrNotFound),
+			changes: `- session bob-old,dan-old`,
+		},
+		{name: "refresh beside a purge", turns: beside(doPurge(100, 2), doRefresh("bob1", true), nil), changes: `
+				- session bob-old,dan-old
+				~ session bob1 expires_at=06-08T12:00:00 updated`},
+		{name: "purge beside a refresh", turns: beside(doRefresh("bob1", true), doPurge(100, 2), nil), changes: `
+				- session bob-old,dan-old
+				~ session bob1 expires_at=06-08T12:00:00 updated`},
+		{name: "two purges share the work", turns: beside(doPurge(1, 1), doPurge(100, 1), nil), changes: `- session bob-old,dan-old`},
+		{
+			name:    "purge beside revoking all",
+			turns:   beside(doRevokeAll("bob", "bob-old bob1 bob2 bob3"), doPurge(100, 1), nil),
+			changes: `- session bob-old,bob1,bob2,bob3,dan-old`,
 		},
 		{
-			name:  "refresh of an expired session beside a purge",
-			turns: beside(doPurge(100, 2), doRefresh("bob-old", true), authdb.ErrNotFound),
-			changes: `
-				- session bob-old
-				- session dan-old`,
+			name:    "revoke all waits for a purge",
+			turns:   after(doPurge(100, 2), commits, doRevokeAll("bob", "bob1 bob2 bob3"), nil),
+			changes: `- session bob-old,bob1,bob2,bob3,dan-old`,
 		},
 		{
-			name:  "refresh beside a purge",
-			turns: beside(doPurge(100, 2), doRefresh("bob1", true), nil),
-			changes: `
-				- session bob-old
-				- session dan-old
-				~ session bob1 expires_at=06-08T12:00:00 updated`,
-		},
-		{
-			name:  "purge beside a refresh",
-			turns: beside(doRefresh("bob1", true), doPurge(100, 2), nil),
-			changes: `
-				- session bob-old
-				- session dan-old
-				~ session bob1 expires_at=06-08T12:00:00 updated`,
-		},
-		{
-			name:  "two purges share the work",
-			turns: beside(doPurge(1, 1), doPurge(100, 1), nil),
-			changes: `
-				- session bob-old
-				- session dan-old`,
-		},
-		{
-			name:  "purge beside revoking all",
-			turns: beside(doRevokeAll("bob", "bob-old bob1 bob2 bob3"), doPurge(100, 1), nil),
-			changes: `
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- session dan-old`,
-		},
-		{
-			name:  "revoke all waits for a purge",
-			turns: after(doPurge(100, 2), commits, doRevokeAll("bob", "bob1 bob2 bob3"), nil),
-			changes: `
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- session dan-old`,
-		},
-		{
-			name:  "two purges of verifications share the work",
-			turns: beside(doPurgeVerifications(1, 1), doPurgeVerifications(100, 3), nil),
-			changes: `
-				- verification dead
-				- verification late-a
-				- verification late-b
-				- verification stale`,
+			name:    "two purges of verifications share the work",
+			turns:   beside(doPurgeVerifications(1, 1), doPurgeVerifications(100, 3), nil),
+			changes: `- verification dead,late-a,late-b,stale`,
 		},
 		{
 			name: "refresh after deleting the user",
 			turns: after(doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""), commits,
 				doRefresh("bob1", true), authdb.ErrNotFound),
-			changes: `
-				- account bob-github
-				- account bob-password
-				- member acme-bob
-				- member globex-bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- team_member gold-bob
-				- team_member red-bob
-				- user bob
-				~ team gold member_count=1 updated
-				~ team red member_count=1 updated`,
+			changes: bobDeleted,
 		},
 		{
 			name: "deleting a user waits for a refresh",
 			turns: after(doRefresh("bob1", true), commits,
 				doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""), nil),
-			changes: `
-				- account bob-github
-				- account bob-password
-				- member acme-bob
-				- member globex-bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- team_member gold-bob
-				- team_member red-bob
-				- user bob
-				~ team gold member_count=1 updated
-				~ team red member_count=1 updated`,
+			changes: bobDeleted,
 		},
 		{
 			name: "sign-in after deleting the user",
 			turns: after(doDeleteUser("dan", authdb.DeleteUserParams{}, "dan-old dan1", ""), commits,
 				doLogin("dan"), authdb.ErrReference),
-			changes: `
-				- account dan-github
-				- account dan-password
-				- session dan-old
-				- session dan1
-				- user dan`,
+			changes: danDeleted,
 		},
 		{
 			name: "deleting a user waits for a sign-in",
 			turns: after(doLogin("dan"), commits,
 				doDeleteUser("dan", authdb.DeleteUserParams{}, "dan-old dan1 new1", ""), nil),
-			changes: `
-				- account dan-github
-				- account dan-password
-				- session dan-old
-				- session dan1
-				- user dan`,
+			changes: danDeleted,
 		},
 		{
 			name: "sign-in after a deletion that is rolled back",
@@ -508,77 +391,25 @@ func schedules() []schedule {
 			name: "deleting a user waits for its organization to be active",
 			turns: after(doActivate("bob", "bob1", "globex"), commits,
 				doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""), nil),
-			changes: `
-				- account bob-github
-				- account bob-password
-				- member acme-bob
-				- member globex-bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- team_member gold-bob
-				- team_member red-bob
-				- user bob
-				~ team gold member_count=1 updated
-				~ team red member_count=1 updated`,
+			changes: bobDeleted,
 		},
 		{
 			name: "making an organization active after deleting the user",
 			turns: after(doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""), commits,
 				doActivate("bob", "bob1", "globex"), authdb.ErrNotFound),
-			changes: `
-				- account bob-github
-				- account bob-password
-				- member acme-bob
-				- member globex-bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- team_member gold-bob
-				- team_member red-bob
-				- user bob
-				~ team gold member_count=1 updated
-				~ team red member_count=1 updated`,
+			changes: bobDeleted,
 		},
 		{
 			name: "deleting a user waits for a team to be active",
 			turns: after(doActivateTeam("bob", "bob1", "red"), commits,
 				doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""), nil),
-			changes: `
-				- account bob-github
-				- account bob-password
-				- member acme-bob
-				- member globex-bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- team_member gold-bob
-				- team_member red-bob
-				- user bob
-				~ team gold member_count=1 updated
-				~ team red member_count=1 updated`,
+			changes: bobDeleted,
 		},
 		{
 			name: "making a team active after deleting the user",
 			turns: after(doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""), commits,
 				doActivateTeam("bob", "bob1", "red"), authdb.ErrNotFound),
-			changes: `
-				- account bob-github
-				- account bob-password
-				- member acme-bob
-				- member globex-bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- team_member gold-bob
-				- team_member red-bob
-				- user bob
-				~ team gold member_count=1 updated
-				~ team red member_count=1 updated`,
+			changes: bobDeleted,
 		},
 		{
 			name: "deleting a user while a session makes an organization active",
@@ -590,20 +421,7 @@ func schedules() []schedule {
 				commits("a"),
 				ends("b", nil),
 			},
-			changes: `
-				- account bob-github
-				- account bob-password
-				- member acme-bob
-				- member globex-bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- team_member gold-bob
-				- team_member red-bob
-				- user bob
-				~ team gold member_count=1 updated
-				~ team red member_count=1 updated`,
+			changes: bobDeleted,
 		},
 		{
 			name: "deleting a user while a session makes a team active",
@@ -617,20 +435,7 @@ func schedules() []schedule {
 				commits("a"),
 				ends("b", nil),
 			},
-			changes: `
-				- account bob-github
-				- account bob-password
-				- member acme-bob
-				- member globex-bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- team_member gold-bob
-				- team_member red-bob
-				- user bob
-				~ team gold member_count=1 updated
-				~ team red member_count=1 updated`,
+			changes: bobDeleted,
 		},
 		{
 			name:  "removing a member waits for its organization to be active",
@@ -638,9 +443,7 @@ func schedules() []schedule {
 			changes: `
 				- member globex-bob
 				- team_member gold-bob
-				~ session bob1 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_organization_id=NULL active_team_id=NULL updated
+				~ session bob1,bob2,bob3 active_organization_id=NULL active_team_id=NULL updated
 				~ team gold member_count=1 updated`,
 		},
 		{
@@ -650,8 +453,7 @@ func schedules() []schedule {
 			changes: `
 				- member globex-bob
 				- team_member gold-bob
-				~ session bob2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_organization_id=NULL active_team_id=NULL updated
+				~ session bob2,bob3 active_organization_id=NULL active_team_id=NULL updated
 				~ team gold member_count=1 updated`,
 		},
 		{
@@ -666,26 +468,20 @@ func schedules() []schedule {
 				- team blue
 				- team_member blue-ann
 				~ invitation to-dan team_id=red
-				~ session ann1 active_team_id=NULL updated
-				~ session ann2 active_team_id=NULL updated`,
+				~ session ann1,ann2 active_team_id=NULL updated`,
 		},
 		{
 			name: "making a team active after its deletion",
 			turns: after(doDeleteTeam("acme", "blue", false), commits,
 				doActivateTeam("ann", "ann1", "blue"), authdb.ErrNotMember),
-			changes: `
-				- team blue
-				- team_member blue-ann
-				~ invitation to-dan team_id=red
-				~ session ann2 active_team_id=NULL updated`,
+			changes: blueDeleted,
 		},
 		{
 			name:  "quitting a team waits for it to be active",
 			turns: after(doActivateTeam("ann", "ann1", "blue"), commits, doQuit("acme", "blue", "ann"), nil),
 			changes: `
 				- team_member blue-ann
-				~ session ann1 active_team_id=NULL updated
-				~ session ann2 active_team_id=NULL updated
+				~ session ann1,ann2 active_team_id=NULL updated
 				~ team blue member_count=0 updated`,
 		},
 		{
@@ -698,127 +494,50 @@ func schedules() []schedule {
 				~ team blue member_count=0 updated`,
 		},
 		{
-			name:  "removing a member waits for a team to be active",
-			turns: after(doActivateTeam("ann", "ann1", "blue"), commits, doRemoveMember("acme", "acme-ann"), nil),
-			changes: `
-				- member acme-ann
-				- team_member blue-ann
-				- team_member red-ann
-				~ session ann1 active_organization_id=NULL active_team_id=NULL updated
-				~ session ann2 active_organization_id=NULL active_team_id=NULL updated
-				~ team blue member_count=0 updated
-				~ team red member_count=1 updated`,
+			name:    "removing a member waits for a team to be active",
+			turns:   after(doActivateTeam("ann", "ann1", "blue"), commits, doRemoveMember("acme", "acme-ann"), nil),
+			changes: annRemoved,
 		},
 		{
 			name: "making a team active after the member's removal",
 			turns: after(doRemoveMember("acme", "acme-ann"), commits,
 				doActivateTeam("ann", "ann1", "blue"), authdb.ErrNotMember),
-			changes: `
-				- member acme-ann
-				- team_member blue-ann
-				- team_member red-ann
-				~ session ann1 active_organization_id=NULL active_team_id=NULL updated
-				~ session ann2 active_organization_id=NULL active_team_id=NULL updated
-				~ team blue member_count=0 updated
-				~ team red member_count=1 updated`,
+			changes: annRemoved,
 		},
 		{
 			name: "deleting an organization waits for it to be active",
 			turns: after(doActivate("bob", "bob1", "globex"), commits,
 				doDeleteOrganization("globex", "bob1 bob2 bob3 otto1"), nil),
 			changes: `
-				- invitation to-cyd-2
-				- invitation to-fay-2
-				- member globex-bob
-				- member globex-otto
+				- invitation to-cyd-2,to-fay-2
+				- member globex-bob,globex-otto
 				- organization globex
 				- team gold
-				- team_member gold-bob
-				- team_member gold-otto
-				~ session bob1 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_organization_id=NULL active_team_id=NULL updated
-				~ session otto1 active_organization_id=NULL active_team_id=NULL updated`,
+				- team_member gold-bob,gold-otto
+				~ session bob1,bob2,bob3,otto1 active_organization_id=NULL active_team_id=NULL updated`,
 		},
 		{
 			name: "making an organization active after its deletion",
 			turns: after(doDeleteOrganization("globex", "bob2 bob3 otto1"), commits,
 				doActivate("bob", "bob1", "globex"), authdb.ErrNotMember),
-			changes: `
-				- invitation to-cyd-2
-				- invitation to-fay-2
-				- member globex-bob
-				- member globex-otto
-				- organization globex
-				- team gold
-				- team_member gold-bob
-				- team_member gold-otto
-				~ session bob2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_organization_id=NULL active_team_id=NULL updated
-				~ session otto1 active_organization_id=NULL active_team_id=NULL updated`,
+			changes: globexDeleted,
 		},
 		{
 			name: "deleting an organization waits for a team to be active",
 			turns: after(doActivateTeam("ann", "ann1", "blue"), commits,
 				doDeleteOrganization("acme", "ann1 ann2 bob-old bob1 olga1"), nil),
-			changes: `
-				- invitation to-ann
-				- invitation to-cyd
-				- invitation to-dan
-				- invitation to-eve
-				- invitation to-fay
-				- invitation to-gil
-				- invitation to-gil-2
-				- member acme-ann
-				- member acme-bob
-				- member acme-olga
-				- organization acme
-				- team blue
-				- team red
-				- team_member blue-ann
-				- team_member red-ann
-				- team_member red-bob
-				~ session ann1 active_organization_id=NULL active_team_id=NULL updated
-				~ session ann2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob-old active_organization_id=NULL updated
-				~ session bob1 active_organization_id=NULL active_team_id=NULL updated
-				~ session olga1 active_organization_id=NULL updated`,
+			changes: acmeDeleted,
 		},
 		{
 			name: "making a team active after deleting the organization",
 			turns: after(doDeleteOrganization("acme", "ann1 ann2 bob-old bob1 olga1"), commits,
 				doActivateTeam("ann", "ann1", "blue"), authdb.ErrNotMember),
-			changes: `
-				- invitation to-ann
-				- invitation to-cyd
-				- invitation to-dan
-				- invitation to-eve
-				- invitation to-fay
-				- invitation to-gil
-				- invitation to-gil-2
-				- member acme-ann
-				- member acme-bob
-				- member acme-olga
-				- organization acme
-				- team blue
-				- team red
-				- team_member blue-ann
-				- team_member red-ann
-				- team_member red-bob
-				~ session ann1 active_organization_id=NULL active_team_id=NULL updated
-				~ session ann2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob-old active_organization_id=NULL updated
-				~ session bob1 active_organization_id=NULL active_team_id=NULL updated
-				~ session olga1 active_organization_id=NULL updated`,
+			changes: acmeDeleted,
 		},
 		{
-			name:  "cancel after accept",
-			turns: after(doAccept("to-cyd", "cyd", false), commits, doCancel("acme", "to-cyd"), authdb.ErrNotPending),
-			changes: `
-				+ member new1 organization_id=acme role=member user_id=cyd
-				+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
-				~ invitation to-cyd status=accepted
-				~ team red member_count=3 updated`,
+			name:    "cancel after accept",
+			turns:   after(doAccept("to-cyd", "cyd", false), commits, doCancel("acme", "to-cyd"), authdb.ErrNotPending),
+			changes: cydAccepted,
 		},
 		{
 			name:    "accept after cancel",
@@ -826,13 +545,9 @@ func schedules() []schedule {
 			changes: `~ invitation to-cyd status=canceled`,
 		},
 		{
-			name:  "accept after a cancel that is rolled back",
-			turns: after(doCancel("acme", "to-cyd"), rollsBack, doAccept("to-cyd", "cyd", false), nil),
-			changes: `
-				+ member new1 organization_id=acme role=member user_id=cyd
-				+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
-				~ invitation to-cyd status=accepted
-				~ team red member_count=3 updated`,
+			name:    "accept after a cancel that is rolled back",
+			turns:   after(doCancel("acme", "to-cyd"), rollsBack, doAccept("to-cyd", "cyd", false), nil),
+			changes: cydAccepted,
 		},
 		{
 			name:    "cancel after an accept that is rolled back",
@@ -840,28 +555,16 @@ func schedules() []schedule {
 			changes: `~ invitation to-cyd status=canceled`,
 		},
 		{
-			name:  "reject after accept",
-			turns: after(doAccept("to-cyd", "cyd", false), commits, doReject("to-cyd", "cyd"), authdb.ErrNotPending),
-			changes: `
-				+ member new1 organization_id=acme role=member user_id=cyd
-				+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
-				~ invitation to-cyd status=accepted
-				~ team red member_count=3 updated`,
+			name:    "reject after accept",
+			turns:   after(doAccept("to-cyd", "cyd", false), commits, doReject("to-cyd", "cyd"), authdb.ErrNotPending),
+			changes: cydAccepted,
 		},
 		{
 			name:    "accept after reject",
 			turns:   after(doReject("to-cyd", "cyd"), commits, doAccept("to-cyd", "cyd", false), authdb.ErrNotPending),
 			changes: `~ invitation to-cyd status=rejected`,
 		},
-		{
-			name:  "accept twice",
-			turns: after(doAccept("to-cyd", "cyd", false), commits, doAccept("to-cyd", "cyd", true), nil),
-			changes: `
-				+ member new1 organization_id=acme role=member user_id=cyd
-				+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
-				~ invitation to-cyd status=accepted
-				~ team red member_count=3 updated`,
-		},
+		{name: "accept twice", turns: after(doAccept("to-cyd", "cyd", false), commits, doAccept("to-cyd", "cyd", true), nil), changes: cydAccepted},
 		{
 			name:  "accept after an accept that is rolled back",
 			turns: after(doAccept("to-cyd", "cyd", false), rollsBack, doAccept("to-cyd", "cyd", false), nil),
@@ -871,19 +574,13 @@ func schedules() []schedule {
 				~ invitation to-cyd status=accepted
 				~ team red member_count=3 updated`,
 		},
-		{
-			name:  "accepting two invitations",
-			turns: beside(doAccept("to-cyd", "cyd", false), doAccept("to-cyd-2", "cyd", false), nil),
-			changes: `
+		{name: "accepting two invitations", turns: beside(doAccept("to-cyd", "cyd", false), doAccept("to-cyd-2", "cyd", false), nil), changes: `
 				+ member new1 organization_id=acme role=member user_id=cyd
 				+ member new2 organization_id=globex role=member user_id=cyd
 				+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
 				+ team_member a8ac48862562e739d8cb68f99b8ee04a team_id=gold user_id=cyd
-				~ invitation to-cyd status=accepted
-				~ invitation to-cyd-2 status=accepted
-				~ team gold member_count=3 updated
-				~ team red member_count=3 updated`,
-		},
+				~ invitation to-cyd,to-cyd-2 status=accepted
+				~ team gold,red member_count=3 updated`},
 		{
 			name: "invite twice",
 			turns: after(doInvite("acme", "olga", "hal", "new1"), commits,
@@ -900,11 +597,7 @@ func schedules() []schedule {
 			name: "invite again after accept",
 			turns: after(doAccept("to-cyd", "cyd", false), commits,
 				doInvite("acme", "olga", "cyd", ""), authdb.ErrAlreadyMember),
-			changes: `
-				+ member new1 organization_id=acme role=member user_id=cyd
-				+ team_member 334fa4d2cc1db55760b2efde623f5e35 team_id=red user_id=cyd
-				~ invitation to-cyd status=accepted
-				~ team red member_count=3 updated`,
+			changes: cydAccepted,
 		},
 		{
 			name:  "accept after inviting again",
@@ -919,10 +612,8 @@ func schedules() []schedule {
 			changes: `
 				+ invitation new1 email=hal@x.io expires_at=06-03T12:00:00 inviter_id=ann organization_id=acme role=member status=pending
 				- member acme-ann
-				- team_member blue-ann
-				- team_member red-ann
-				~ session ann1 active_organization_id=NULL active_team_id=NULL updated
-				~ session ann2 active_organization_id=NULL active_team_id=NULL updated
+				- team_member blue-ann,red-ann
+				~ session ann1,ann2 active_organization_id=NULL active_team_id=NULL updated
 				~ team blue member_count=0 updated
 				~ team red member_count=1 updated`,
 		},
@@ -930,14 +621,7 @@ func schedules() []schedule {
 			name: "invite after removing the inviter",
 			turns: after(doRemoveMember("acme", "acme-ann"), commits,
 				doInvite("acme", "ann", "hal", ""), authdb.ErrNotMember),
-			changes: `
-				- member acme-ann
-				- team_member blue-ann
-				- team_member red-ann
-				~ session ann1 active_organization_id=NULL active_team_id=NULL updated
-				~ session ann2 active_organization_id=NULL active_team_id=NULL updated
-				~ team blue member_count=0 updated
-				~ team red member_count=1 updated`,
+			changes: annRemoved,
 		},
 		{
 			name:  "changing the address waits for accept",
@@ -954,77 +638,32 @@ func schedules() []schedule {
 			name:  "accept while the address is changed",
 			turns: after(doSetEmail("cyd", "new", true), commits, doAccept("to-cyd", "cyd", false), authdb.ErrNotRecipient),
 			changes: `
-				~ invitation to-cyd status=canceled
-				~ invitation to-cyd-2 status=canceled
+				~ invitation to-cyd,to-cyd-2 status=canceled
 				~ user cyd email=new@x.io updated`,
 		},
 		{
 			name: "deleting an organization waits for an invitation",
 			turns: after(doInvite("globex", "otto", "hal", "new1"), commits,
 				doDeleteOrganization("globex", "bob2 bob3 otto1"), nil),
-			changes: `
-				- invitation to-cyd-2
-				- invitation to-fay-2
-				- member globex-bob
-				- member globex-otto
-				- organization globex
-				- team gold
-				- team_member gold-bob
-				- team_member gold-otto
-				~ session bob2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_organization_id=NULL active_team_id=NULL updated
-				~ session otto1 active_organization_id=NULL active_team_id=NULL updated`,
+			changes: globexDeleted,
 		},
 		{
 			name: "invite after deleting the organization",
 			turns: after(doDeleteOrganization("globex", "bob2 bob3 otto1"), commits,
 				doInvite("globex", "otto", "hal", ""), authdb.ErrNotMember),
-			changes: `
-				- invitation to-cyd-2
-				- invitation to-fay-2
-				- member globex-bob
-				- member globex-otto
-				- organization globex
-				- team gold
-				- team_member gold-bob
-				- team_member gold-otto
-				~ session bob2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_organization_id=NULL active_team_id=NULL updated
-				~ session otto1 active_organization_id=NULL active_team_id=NULL updated`,
+			changes: globexDeleted,
 		},
 		{
 			name: "deleting an organization waits for accept",
 			turns: after(doAccept("to-cyd-2", "cyd", false), commits,
 				doDeleteOrganization("globex", "bob2 bob3 otto1"), nil),
-			changes: `
-				- invitation to-cyd-2
-				- invitation to-fay-2
-				- member globex-bob
-				- member globex-otto
-				- organization globex
-				- team gold
-				- team_member gold-bob
-				- team_member gold-otto
-				~ session bob2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_organization_id=NULL active_team_id=NULL updated
-				~ session otto1 active_organization_id=NULL active_team_id=NULL updated`,
+			changes: globexDeleted,
 		},
 		{
 			name: "accept after deleting the organization",
 			turns: after(doDeleteOrganization("globex", "bob2 bob3 otto1"), commits,
 				doAccept("to-cyd-2", "cyd", false), authdb.ErrNotFound),
-			changes: `
-				- invitation to-cyd-2
-				- invitation to-fay-2
-				- member globex-bob
-				- member globex-otto
-				- organization globex
-				- team gold
-				- team_member gold-bob
-				- team_member gold-otto
-				~ session bob2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_organization_id=NULL active_team_id=NULL updated
-				~ session otto1 active_organization_id=NULL active_team_id=NULL updated`,
+			changes: globexDeleted,
 		},
 		{
 			name: "deleting a user waits for accept",
@@ -1090,13 +729,7 @@ func schedules() []schedule {
 			name: "joining a team after the removal",
 			turns: after(doRemoveMember("acme", "acme-bob"), commits,
 				doJoin("acme", "blue", 0, "bob"), authdb.ErrNotMember),
-			changes: `
-				- member acme-bob
-				- team_member red-bob
-				~ session bob-old active_organization_id=NULL updated
-				~ session bob1 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_team_id=NULL updated
-				~ team red member_count=1 updated`,
+			changes: bobRemoved,
 		},
 		{
 			name:  "joining a team after a removal that is rolled back",
@@ -1105,62 +738,40 @@ func schedules() []schedule {
 				+ team_member new1 team_id=blue user_id=bob
 				~ team blue member_count=2 updated`,
 		},
-		{
-			name:  "accept after deleting the team",
-			turns: after(doDeleteTeam("acme", "red", false), commits, doAccept("to-cyd", "cyd", false), nil),
-			changes: `
+		{name: "accept after deleting the team", turns: after(doDeleteTeam("acme", "red", false), commits, doAccept("to-cyd", "cyd", false), nil), changes: `
 				+ member new1 organization_id=acme role=member user_id=cyd
 				- team red
-				- team_member red-ann
-				- team_member red-bob
+				- team_member red-ann,red-bob
 				~ invitation to-cyd status=accepted team_id=NULL
 				~ invitation to-dan team_id=blue
-				~ session ann1 active_team_id=NULL updated
-				~ session bob1 active_team_id=NULL updated
-				~ session bob3 active_team_id=NULL updated`,
-		},
+				~ session ann1,bob1,bob3 active_team_id=NULL updated`},
 		{
 			name:  "deleting a team waits for accept",
 			turns: after(doAccept("to-cyd", "cyd", false), commits, doDeleteTeam("acme", "red", false), nil),
 			changes: `
 				+ member new1 organization_id=acme role=member user_id=cyd
 				- team red
-				- team_member red-ann
-				- team_member red-bob
+				- team_member red-ann,red-bob
 				~ invitation to-cyd status=accepted
 				~ invitation to-dan team_id=blue
-				~ session ann1 active_team_id=NULL updated
-				~ session bob1 active_team_id=NULL updated
-				~ session bob3 active_team_id=NULL updated`,
+				~ session ann1,bob1,bob3 active_team_id=NULL updated`,
 		},
 		{
 			name: "joining a team after its deletion",
 			turns: after(doDeleteTeam("acme", "blue", false), commits,
 				doJoin("acme", "blue", 0, "bob"), authdb.ErrNotFound),
-			changes: `
-				- team blue
-				- team_member blue-ann
-				~ invitation to-dan team_id=red
-				~ session ann2 active_team_id=NULL updated`,
+			changes: blueDeleted,
 		},
 		{
-			name:  "deleting a team waits for it to be joined",
-			turns: after(doJoin("acme", "blue", 0, "bob"), commits, doDeleteTeam("acme", "blue", false), nil),
-			changes: `
-				- team blue
-				- team_member blue-ann
-				~ invitation to-dan team_id=red
-				~ session ann2 active_team_id=NULL updated`,
+			name:    "deleting a team waits for it to be joined",
+			turns:   after(doJoin("acme", "blue", 0, "bob"), commits, doDeleteTeam("acme", "blue", false), nil),
+			changes: blueDeleted,
 		},
 		{
 			name: "deleting two teams",
 			turns: after(doDeleteTeam("acme", "blue", false), commits,
 				doDeleteTeam("acme", "red", false), authdb.ErrLastTeam),
-			changes: `
-				- team blue
-				- team_member blue-ann
-				~ invitation to-dan team_id=red
-				~ session ann2 active_team_id=NULL updated`,
+			changes: blueDeleted,
 		},
 		{
 			name: "joining the last seat",
@@ -1200,17 +811,10 @@ func schedules() []schedule {
 				~ session olga1 active_organization_id=NULL updated`,
 		},
 		{
-			name:  "two owners leave, the first not after all",
-			given: "UPDATE member SET role = 'owner' WHERE id = 'acme-ann'",
-			turns: after(doLeave("acme", "olga"), rollsBack, doLeave("acme", "ann"), nil),
-			changes: `
-				- member acme-ann
-				- team_member blue-ann
-				- team_member red-ann
-				~ session ann1 active_organization_id=NULL active_team_id=NULL updated
-				~ session ann2 active_organization_id=NULL active_team_id=NULL updated
-				~ team blue member_count=0 updated
-				~ team red member_count=1 updated`,
+			name:    "two owners leave, the first not after all",
+			given:   "UPDATE member SET role = 'owner' WHERE id = 'acme-ann'",
+			turns:   after(doLeave("acme", "olga"), rollsBack, doLeave("acme", "ann"), nil),
+			changes: annRemoved,
 		},
 		{
 			name:  "an owner leaves, the other is demoted",
@@ -1266,86 +870,33 @@ func schedules() []schedule {
 			given: "UPDATE member SET role = 'owner' WHERE id = 'acme-ann'",
 			turns: after(doDeleteUser("olga", authdb.DeleteUserParams{}, "olga1", ""), commits,
 				doLeave("acme", "ann"), authdb.ErrLastOwner),
-			changes: `
-				- account olga-password
-				- invitation to-ann
-				- invitation to-cyd
-				- invitation to-eve
-				- invitation to-fay
-				- invitation to-gil
-				- invitation to-gil-2
-				- member acme-olga
-				- session olga1
-				- user olga`,
+			changes: olgaDeleted,
 		},
 		{
 			name:  "an owner leaves, the other is deleted",
 			given: "UPDATE member SET role = 'owner' WHERE id = 'acme-ann'",
 			turns: after(doLeave("acme", "ann"), commits,
 				doDeleteUser("olga", authdb.DeleteUserParams{}, "", ""), authdb.ErrLastOwner),
-			changes: `
-				- member acme-ann
-				- team_member blue-ann
-				- team_member red-ann
-				~ session ann1 active_organization_id=NULL active_team_id=NULL updated
-				~ session ann2 active_organization_id=NULL active_team_id=NULL updated
-				~ team blue member_count=0 updated
-				~ team red member_count=1 updated`,
+			changes: annRemoved,
 		},
 		{
 			name:  "two owners are deleted",
 			given: "UPDATE member SET role = 'owner' WHERE id = 'acme-ann'",
 			turns: after(doDeleteUser("olga", authdb.DeleteUserParams{}, "olga1", ""), commits,
 				doDeleteUser("ann", authdb.DeleteUserParams{}, "", ""), authdb.ErrLastOwner),
-			changes: `
-				- account olga-password
-				- invitation to-ann
-				- invitation to-cyd
-				- invitation to-eve
-				- invitation to-fay
-				- invitation to-gil
-				- invitation to-gil-2
-				- member acme-olga
-				- session olga1
-				- user olga`,
+			changes: olgaDeleted,
 		},
 		{
 			name: "a member is removed and its user deleted",
 			turns: after(doRemoveMember("acme", "acme-bob"), commits,
 				doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""), nil),
-			changes: `
-				- account bob-github
-				- account bob-password
-				- member acme-bob
-				- member globex-bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- team_member gold-bob
-				- team_member red-bob
-				- user bob
-				~ team gold member_count=1 updated
-				~ team red member_count=1 updated`,
+			changes: bobDeleted,
 		},
 		{
 			name: "a user is deleted and its member removed",
 			turns: after(doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""), commits,
 				doRemoveMember("acme", "acme-bob"), authdb.ErrNotFound),
-			changes: `
-				- account bob-github
-				- account bob-password
-				- member acme-bob
-				- member globex-bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- team_member gold-bob
-				- team_member red-bob
-				- user bob
-				~ team gold member_count=1 updated
-				~ team red member_count=1 updated`,
+			changes: bobDeleted,
 		},
 		{
 			name:    "two users link one identity",
@@ -1375,18 +926,14 @@ func schedules() []schedule {
 			changes: `- account bob-password`,
 		},
 		{
-			name:  "a verification is consumed twice",
-			turns: after(doConsume("reset", "reset-a"), commits, doConsume("reset", ""), authdb.ErrNotFound),
-			changes: `
-				- verification reset-a
-				- verification reset-b`,
+			name:    "a verification is consumed twice",
+			turns:   after(doConsume("reset", "reset-a"), commits, doConsume("reset", ""), authdb.ErrNotFound),
+			changes: `- verification reset-a,reset-b`,
 		},
 		{
-			name:  "a verification is consumed after all",
-			turns: after(doConsume("reset", "reset-a"), rollsBack, doConsume("reset", "reset-a"), nil),
-			changes: `
-				- verification reset-a
-				- verification reset-b`,
+			name:    "a verification is consumed after all",
+			turns:   after(doConsume("reset", "reset-a"), rollsBack, doConsume("reset", "reset-a"), nil),
+			changes: `- verification reset-a,reset-b`,
 		},
 		{
 			name: "a code is right after a wrong guess",
@@ -1397,9 +944,7 @@ func schedules() []schedule {
 				commits("a"),
 				ends("b", nil),
 			},
-			changes: `
-				- verification code-a
-				- verification code-b`,
+			changes: `- verification code-a,code-b`,
 		},
 		{
 			name: "two wrong guesses are two",
@@ -1415,48 +960,37 @@ func schedules() []schedule {
 			changes: `~ verification code-a updated value=123456:3`,
 		},
 		{
-			name:  "a right code is right once",
-			turns: after(doGuess("code", "123456"), commits, doGuess("code", "123456"), authdb.ErrNotFound),
-			changes: `
-				- verification code-a
-				- verification code-b`,
+			name:    "a right code is right once",
+			turns:   after(doGuess("code", "123456"), commits, doGuess("code", "123456"), authdb.ErrNotFound),
+			changes: `- verification code-a,code-b`,
 		},
 		{
 			name: "deleting an owner with the organization waits for it to be active",
 			turns: after(doActivate("bob", "bob1", "globex"), commits,
 				doDeleteUser("otto", authdb.DeleteUserParams{DeleteOrganizations: true}, "otto1", "globex"), nil),
 			changes: `
-				- invitation to-cyd-2
-				- invitation to-fay-2
-				- member globex-bob
-				- member globex-otto
+				- invitation to-cyd-2,to-fay-2
+				- member globex-bob,globex-otto
 				- organization globex
 				- session otto1
 				- team gold
-				- team_member gold-bob
-				- team_member gold-otto
+				- team_member gold-bob,gold-otto
 				- user otto
-				~ session bob1 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_organization_id=NULL active_team_id=NULL updated`,
+				~ session bob1,bob2,bob3 active_organization_id=NULL active_team_id=NULL updated`,
 		},
 		{
 			name: "making an organization active after deleting its owner with it",
 			turns: after(doDeleteUser("otto", authdb.DeleteUserParams{DeleteOrganizations: true}, "otto1", "globex"), commits,
 				doActivate("bob", "bob1", "globex"), authdb.ErrNotMember),
 			changes: `
-				- invitation to-cyd-2
-				- invitation to-fay-2
-				- member globex-bob
-				- member globex-otto
+				- invitation to-cyd-2,to-fay-2
+				- member globex-bob,globex-otto
 				- organization globex
 				- session otto1
 				- team gold
-				- team_member gold-bob
-				- team_member gold-otto
+				- team_member gold-bob,gold-otto
 				- user otto
-				~ session bob2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_organization_id=NULL active_team_id=NULL updated`,
+				~ session bob2,bob3 active_organization_id=NULL active_team_id=NULL updated`,
 		},
 		{
 			name: "deleting an owner with the organization waits for a team to be active",
@@ -1464,28 +998,15 @@ func schedules() []schedule {
 				doDeleteUser("olga", authdb.DeleteUserParams{DeleteOrganizations: true}, "olga1", "acme"), nil),
 			changes: `
 				- account olga-password
-				- invitation to-ann
-				- invitation to-cyd
-				- invitation to-dan
-				- invitation to-eve
-				- invitation to-fay
-				- invitation to-gil
-				- invitation to-gil-2
-				- member acme-ann
-				- member acme-bob
-				- member acme-olga
+				- invitation to-ann,to-cyd,to-dan,to-eve,to-fay,to-gil,to-gil-2
+				- member acme-ann,acme-bob,acme-olga
 				- organization acme
 				- session olga1
-				- team blue
-				- team red
-				- team_member blue-ann
-				- team_member red-ann
-				- team_member red-bob
+				- team blue,red
+				- team_member blue-ann,red-ann,red-bob
 				- user olga
-				~ session ann1 active_organization_id=NULL active_team_id=NULL updated
-				~ session ann2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob-old active_organization_id=NULL updated
-				~ session bob1 active_organization_id=NULL active_team_id=NULL updated`,
+				~ session ann1,ann2,bob1 active_organization_id=NULL active_team_id=NULL updated
+				~ session bob-old active_organization_id=NULL updated`,
 		},
 		{
 			name: "a successor is deleted",
@@ -1500,12 +1021,7 @@ func schedules() []schedule {
 			changes: `
 				+ member a62bd0f640dac9384718944f3d5a3c4f organization_id=acme role=owner user_id=cyd
 				- account olga-password
-				- invitation to-ann
-				- invitation to-cyd
-				- invitation to-eve
-				- invitation to-fay
-				- invitation to-gil
-				- invitation to-gil-2
+				- invitation to-ann,to-cyd,to-eve,to-fay,to-gil,to-gil-2
 				- member acme-olga
 				- session olga1
 				- user olga`,

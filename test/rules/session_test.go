@@ -278,14 +278,11 @@ func sessionScenarios(t *testing.T) []scenario {
 			do:    doActivate("bob", "bob1", "globex"),
 			fails: authdb.ErrNotMember,
 			changes: `
-				- invitation to-cyd-2
-				- invitation to-fay-2
-				- member globex-bob
-				- member globex-otto
+				- invitation to-cyd-2,to-fay-2
+				- member globex-bob,globex-otto
 				- organization globex
 				- team gold
-				- team_member gold-bob
-				- team_member gold-otto`,
+				- team_member gold-bob,gold-otto`,
 		},
 		{
 			name:    "a team member's session changes its team",
@@ -327,33 +324,21 @@ func sessionScenarios(t *testing.T) []scenario {
 			fails: authdb.ErrNotMember,
 			changes: `
 				- team red
-				- team_member red-ann
-				- team_member red-bob`,
+				- team_member red-ann,red-bob`,
 		},
 		{name: "a revocation by token ends one session", do: doRevoke("bob1"), changes: `- session bob1`},
-		{name: "a revocation by tokens ends those sessions", do: doRevokeTokens("bob1", "ann1"), changes: `
-				- session ann1
-				- session bob1`},
+		{name: "a revocation by tokens ends those sessions", do: doRevokeTokens("bob1", "ann1"), changes: `- session ann1,bob1`},
 		{name: "a revocation by id ends one session", do: doRevokeByID("bob", "bob1"), changes: `- session bob1`},
 		{name: "nobody revokes another's session", do: doRevokeByID("ann", "bob1"), fails: authdb.ErrNotFound},
-		{name: "revoking all ends all of a user's sessions", free: []string{"user bob"}, do: doRevokeAll("bob", "bob-old bob1 bob2 bob3"), changes: `
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3`},
+		{name: "revoking all ends all of a user's sessions", free: []string{"user bob"}, do: doRevokeAll("bob", "bob-old bob1 bob2 bob3"), changes: `- session bob-old,bob1,bob2,bob3`},
 		{
 			name: "revoking all waits for a sign-in and ends it too",
 			rival: `INSERT INTO session (id, token, user_id, expires_at, updated_at) VALUES ('ann3', 'token-ann3',
 				'ann', '2026-06-08', '2026-06-01')`,
-			do: doRevokeAll("ann", "ann1 ann2 ann3"),
-			changes: `
-				- session ann1
-				- session ann2`,
+			do:      doRevokeAll("ann", "ann1 ann2 ann3"),
+			changes: `- session ann1,ann2`,
 		},
-		{name: "revoking the others keeps one", free: []string{"user bob"}, do: doRevokeOthers("bob", "bob2", "bob-old bob1 bob3"), changes: `
-				- session bob-old
-				- session bob1
-				- session bob3`},
+		{name: "revoking the others keeps one", free: []string{"user bob"}, do: doRevokeOthers("bob", "bob2", "bob-old bob1 bob3"), changes: `- session bob-old,bob1,bob3`},
 		{
 			name: "revoking the others waits for a sign-in and ends it too",
 			rival: `INSERT INTO session (id, token, user_id, expires_at, updated_at) VALUES ('ann3', 'token-ann3',
@@ -361,9 +346,7 @@ func sessionScenarios(t *testing.T) []scenario {
 			do:      doRevokeOthers("ann", "ann1", "ann2 ann3"),
 			changes: `- session ann2`,
 		},
-		{name: "a purge takes the expired sessions only", do: doPurge(100, 2), changes: `
-				- session bob-old
-				- session dan-old`},
+		{name: "a purge takes the expired sessions only", do: doPurge(100, 2), changes: `- session bob-old,dan-old`},
 		{name: "a purge takes the oldest first", do: doPurge(1, 1), changes: `- session dan-old`},
 		{
 			name:  "a purge passes over a session that is being refreshed",

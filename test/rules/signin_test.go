@@ -66,15 +66,8 @@ func signInScenarios() []scenario {
 			given: `UPDATE "user" SET email_verified = false WHERE id = 'bob'`,
 			do:    signs(func(p *dbgen.SignInByPasswordParams) { p.VerifiedOnly = true }), fails: authdb.ErrEmailNotVerified,
 		},
-		{
-			name:  "an address that need not be proved",
-			given: `UPDATE "user" SET email_verified = false WHERE id = 'bob'`,
-			do:    signs(nil), changes: made,
-		},
-		{
-			name: "an address that is proved",
-			do:   signs(func(p *dbgen.SignInByPasswordParams) { p.VerifiedOnly = true }), changes: made,
-		},
+		{name: "an address that need not be proved", given: `UPDATE "user" SET email_verified = false WHERE id = 'bob'`, do: signs(nil), changes: made},
+		{name: "an address that is proved", do: signs(func(p *dbgen.SignInByPasswordParams) { p.VerifiedOnly = true }), changes: made},
 		{name: "a second factor", given: factor, do: signs(nil), changes: asked + counts},
 		{name: "a second factor of a device that is unknown", given: factor, do: signs(trusts), changes: asked + counts},
 		{name: "a trusted device", given: factor + device, do: signs(trusts), changes: made + renewed},
@@ -283,9 +276,7 @@ func resetScenarios() []scenario {
 			name: "a reset until now", given: given + `UPDATE verification SET expires_at = '2026-06-01 12:00' WHERE id = 'r1'`,
 			do: resets(nil), fails: signin.ErrInvalidToken,
 		},
-		{
-			name: "a reset of another", given: given + `UPDATE verification SET value = 'olga' WHERE id = 'r1'`, do: resets(nil), fails: signin.ErrInvalidToken,
-		},
+		{name: "a reset of another", given: given + `UPDATE verification SET value = 'olga' WHERE id = 'r1'`, do: resets(nil), fails: signin.ErrInvalidToken},
 		{
 			name: "a reset that another replaced", given: given + `INSERT INTO verification VALUES ('r3', 'reset-1', 'olga', '2026-06-01 12:01', '2026-06-01 11:01', '2026-05-30')`,
 			do: resets(nil), fails: signin.ErrInvalidToken,
@@ -401,15 +392,10 @@ func changeScenarios() []scenario {
 			name: "a change of who is no longer banned", given: `UPDATE "user" SET banned = false, ban_expires = '2026-06-01 11:59' WHERE id = 'bob'`,
 			do: changes(revoke), changes: changed + ended + made,
 		},
-		{
-			name: "a change of who was banned, while somebody signs in", given: wasBanned + `WHERE id = 'bob'`,
-			run: whileSignedIn("bob", changes(revoke)),
-		},
+		{name: "a change of who was banned, while somebody signs in", given: wasBanned + `WHERE id = 'bob'`, run: whileSignedIn("bob", changes(revoke))},
 		{name: "a change of an address", do: moves("bob@x.io", nil), changes: `~ user bob email=rob@x.io updated`},
 		{name: "a change of a former address", do: moves("rob@x.io", nil), fails: authdb.ErrNotFound},
-		{
-			name: "a change of a former address cancels nothing", given: pendingOfBob, do: moves("rob@x.io", nil), fails: authdb.ErrNotFound,
-		},
+		{name: "a change of a former address cancels nothing", given: pendingOfBob, do: moves("rob@x.io", nil), fails: authdb.ErrNotFound},
 		{
 			name: "a change of an address with capitals", given: `UPDATE "user" SET email = 'Bob@x.io' WHERE id = 'bob'`,
 			do: moves("bob@x.io", nil), changes: `~ user bob email=rob@x.io updated`,

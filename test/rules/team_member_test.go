@@ -175,8 +175,7 @@ func teamMemberScenarios() []scenario {
 		},
 		{name: "a team member quits", free: []string{"team_member red-bob"}, do: doQuit("acme", "red", "bob"), changes: `
 				- team_member red-bob
-				~ session bob1 active_team_id=NULL updated
-				~ session bob3 active_team_id=NULL updated
+				~ session bob1,bob3 active_team_id=NULL updated
 				~ team red member_count=1 updated`},
 		{
 			name: "a team member is removed",
@@ -185,8 +184,7 @@ func teamMemberScenarios() []scenario {
 			},
 			changes: `
 				- team_member red-bob
-				~ session bob1 active_team_id=NULL updated
-				~ session bob3 active_team_id=NULL updated
+				~ session bob1,bob3 active_team_id=NULL updated
 				~ team red member_count=1 updated`,
 		},
 		{
@@ -201,8 +199,7 @@ func teamMemberScenarios() []scenario {
 			do:    doQuit("acme", "red", "bob"),
 			changes: `
 				- team_member red-bob
-				~ session bob1 active_team_id=NULL updated
-				~ session bob3 active_team_id=NULL updated
+				~ session bob1,bob3 active_team_id=NULL updated
 				~ team red updated`,
 		},
 		{
@@ -212,9 +209,8 @@ func teamMemberScenarios() []scenario {
 			do: doQuit("acme", "red", "bob"),
 			changes: `
 				- team_member red-bob
-				~ session bob1 active_team_id=NULL updated
+				~ session bob1,bob3 active_team_id=NULL updated
 				~ session bob2 active_organization_id=acme active_team_id=NULL updated
-				~ session bob3 active_team_id=NULL updated
 				~ team red member_count=1 updated`,
 		},
 	}

@@ -73,9 +73,7 @@ func userScenarios() []scenario {
 			free:  []string{"invitation to-bob", "invitation to-bob-2", "invitation to-bob-4"},
 			do:    doSetEmail("bob", "robert", true),
 			changes: `
-				~ invitation to-bob status=canceled
-				~ invitation to-bob-2 status=canceled
-				~ invitation to-bob-4 status=canceled
+				~ invitation to-bob,to-bob-2,to-bob-4 status=canceled
 				~ user bob email=robert@x.io updated`,
 		},
 		{name: "an address that stays keeps what it has pending", given: pendingOfBob, do: doSetEmail("bob", "bob", true), changes: `~ user bob updated`},
@@ -87,8 +85,7 @@ func userScenarios() []scenario {
 			do:    doSetEmail("bob", "robert", true),
 			changes: `
 				~ invitation to-bob status=rejected
-				~ invitation to-bob-2 status=canceled
-				~ invitation to-bob-4 status=canceled
+				~ invitation to-bob-2,to-bob-4 status=canceled
 				~ user bob email=robert@x.io updated`,
 		},
 		{
@@ -101,10 +98,8 @@ func userScenarios() []scenario {
 				+ user new2 banned=false email=ida@x.io email_verified=true image=i name= two_factor_enabled=false`,
 		},
 		{name: "an address is proved, and what was made before goes", given: squatter, do: doVerify("eve", "eve", false, "eve1 eve2"), changes: `
-				- account eve-github
-				- account eve-password
-				- session eve1
-				- session eve2
+				- account eve-github,eve-password
+				- session eve1,eve2
 				~ user eve email_verified=true updated`},
 		{
 			name:    "an address is proved by one who is signed in",
@@ -130,31 +125,16 @@ func userScenarios() []scenario {
 			changes: `~ user eve email=changed@x.io`,
 		},
 		{
-			name: "a user without an organization is deleted",
-			free: []string{"user dan", "member none"},
-			do:   doDeleteUser("dan", authdb.DeleteUserParams{}, "dan-old dan1", ""),
-			changes: `
-				- account dan-github
-				- account dan-password
-				- session dan-old
-				- session dan1
-				- user dan`,
+			name:    "a user without an organization is deleted",
+			free:    []string{"user dan", "member none"},
+			do:      doDeleteUser("dan", authdb.DeleteUserParams{}, "dan-old dan1", ""),
+			changes: danDeleted,
 		},
 		{
-			name: "a member is deleted, and leaves seats",
-			free: []string{"organization acme"},
-			do:   doDeleteUser("ann", authdb.DeleteUserParams{}, "ann1 ann2", ""),
-			changes: `
-				- account ann-github
-				- invitation to-dan
-				- member acme-ann
-				- session ann1
-				- session ann2
-				- team_member blue-ann
-				- team_member red-ann
-				- user ann
-				~ team blue member_count=0 updated
-				~ team red member_count=1 updated`,
+			name:    "a member is deleted, and leaves seats",
+			free:    []string{"organization acme"},
+			do:      doDeleteUser("ann", authdb.DeleteUserParams{}, "ann1 ann2", ""),
+			changes: annDeleted,
 		},
 		{
 			name:  "who is deleted does not come back by what is pending",
@@ -162,21 +142,13 @@ func userScenarios() []scenario {
 			free:  []string{"invitation to-bob", "invitation to-bob-2"},
 			do:    doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""),
 			changes: `
-				- account bob-github
-				- account bob-password
-				- member acme-bob
-				- member globex-bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- team_member gold-bob
-				- team_member red-bob
+				- account bob-github,bob-password
+				- member acme-bob,globex-bob
+				- session bob-old,bob1,bob2,bob3
+				- team_member gold-bob,red-bob
 				- user bob
-				~ invitation to-bob status=canceled
-				~ invitation to-bob-2 status=canceled
-				~ team gold member_count=1 updated
-				~ team red member_count=1 updated`,
+				~ invitation to-bob,to-bob-2 status=canceled
+				~ team gold,red member_count=1 updated`,
 		},
 		{
 			name:  "deleting a user waits for a server that rejects what is pending",
@@ -185,21 +157,14 @@ func userScenarios() []scenario {
 			then:  `SELECT FROM "user" WHERE id = 'bob' FOR KEY SHARE`,
 			do:    doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""),
 			changes: `
-				- account bob-github
-				- account bob-password
-				- member acme-bob
-				- member globex-bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- team_member gold-bob
-				- team_member red-bob
+				- account bob-github,bob-password
+				- member acme-bob,globex-bob
+				- session bob-old,bob1,bob2,bob3
+				- team_member gold-bob,red-bob
 				- user bob
 				~ invitation to-bob status=rejected
 				~ invitation to-bob-2 status=canceled
-				~ team gold member_count=1 updated
-				~ team red member_count=1 updated`,
+				~ team gold,red member_count=1 updated`,
 		},
 		{
 			name:  "deleting a user locks invitations in order",
@@ -216,36 +181,16 @@ func userScenarios() []scenario {
 			fails: authdb.ErrLastOwner,
 		},
 		{
-			name:  "one of two owners is deleted",
-			given: "UPDATE member SET role = 'admin, owner' WHERE id = 'acme-ann'",
-			do:    doDeleteUser("olga", authdb.DeleteUserParams{}, "olga1", ""),
-			changes: `
-				- account olga-password
-				- invitation to-ann
-				- invitation to-cyd
-				- invitation to-eve
-				- invitation to-fay
-				- invitation to-gil
-				- invitation to-gil-2
-				- member acme-olga
-				- session olga1
-				- user olga`,
+			name:    "one of two owners is deleted",
+			given:   "UPDATE member SET role = 'admin, owner' WHERE id = 'acme-ann'",
+			do:      doDeleteUser("olga", authdb.DeleteUserParams{}, "olga1", ""),
+			changes: olgaDeleted,
 		},
 		{
-			name:  "a member of an organization without an owner is deleted",
-			given: "UPDATE member SET role = 'admin' WHERE id = 'acme-olga'",
-			do:    doDeleteUser("ann", authdb.DeleteUserParams{}, "ann1 ann2", ""),
-			changes: `
-				- account ann-github
-				- invitation to-dan
-				- member acme-ann
-				- session ann1
-				- session ann2
-				- team_member blue-ann
-				- team_member red-ann
-				- user ann
-				~ team blue member_count=0 updated
-				~ team red member_count=1 updated`,
+			name:    "a member of an organization without an owner is deleted",
+			given:   "UPDATE member SET role = 'admin' WHERE id = 'acme-olga'",
+			do:      doDeleteUser("ann", authdb.DeleteUserParams{}, "ann1 ann2", ""),
+			changes: annDeleted,
 		},
 		{
 			name:  "a deleted user takes no seat that is not there",
@@ -255,10 +200,8 @@ func userScenarios() []scenario {
 				- account ann-github
 				- invitation to-dan
 				- member acme-ann
-				- session ann1
-				- session ann2
-				- team_member blue-ann
-				- team_member red-ann
+				- session ann1,ann2
+				- team_member blue-ann,red-ann
 				- user ann
 				~ team blue member_count=0 updated
 				~ team red updated`,
@@ -271,12 +214,7 @@ func userScenarios() []scenario {
 			do: doDeleteUser("olga", authdb.DeleteUserParams{SuccessorID: "ann"}, "olga1", "acme"),
 			changes: `
 				- account olga-password
-				- invitation to-ann
-				- invitation to-cyd
-				- invitation to-eve
-				- invitation to-fay
-				- invitation to-gil
-				- invitation to-gil-2
+				- invitation to-ann,to-cyd,to-eve,to-fay,to-gil,to-gil-2
 				- member acme-olga
 				- session olga1
 				- user olga
@@ -297,12 +235,7 @@ func userScenarios() []scenario {
 			changes: `
 				+ member a62bd0f640dac9384718944f3d5a3c4f organization_id=acme role=owner user_id=cyd
 				- account olga-password
-				- invitation to-ann
-				- invitation to-cyd
-				- invitation to-eve
-				- invitation to-fay
-				- invitation to-gil
-				- invitation to-gil-2
+				- invitation to-ann,to-cyd,to-eve,to-fay,to-gil,to-gil-2
 				- member acme-olga
 				- session olga1
 				- user olga`,
@@ -314,12 +247,7 @@ func userScenarios() []scenario {
 			do: doDeleteUser("olga", authdb.DeleteUserParams{SuccessorID: "ann"}, "olga1", "acme"),
 			changes: `
 				- account olga-password
-				- invitation to-ann
-				- invitation to-cyd
-				- invitation to-eve
-				- invitation to-fay
-				- invitation to-gil
-				- invitation to-gil-2
+				- invitation to-ann,to-cyd,to-eve,to-fay,to-gil,to-gil-2
 				- member acme-olga
 				- session olga1
 				- team_member red-olga
@@ -335,30 +263,15 @@ func userScenarios() []scenario {
 			do: doDeleteUser("olga", authdb.DeleteUserParams{DeleteOrganizations: true}, "olga1", "acme zeta"),
 			changes: `
 				- account olga-password
-				- invitation to-ann
-				- invitation to-cyd
-				- invitation to-dan
-				- invitation to-eve
-				- invitation to-fay
-				- invitation to-gil
-				- invitation to-gil-2
-				- member a-zeta-olga
-				- member acme-ann
-				- member acme-bob
-				- member acme-olga
-				- organization acme
-				- organization zeta
+				- invitation to-ann,to-cyd,to-dan,to-eve,to-fay,to-gil,to-gil-2
+				- member a-zeta-olga,acme-ann,acme-bob,acme-olga
+				- organization acme,zeta
 				- session olga1
-				- team blue
-				- team red
-				- team_member blue-ann
-				- team_member red-ann
-				- team_member red-bob
+				- team blue,red
+				- team_member blue-ann,red-ann,red-bob
 				- user olga
-				~ session ann1 active_organization_id=NULL active_team_id=NULL updated
-				~ session ann2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob-old active_organization_id=NULL updated
-				~ session bob1 active_organization_id=NULL active_team_id=NULL updated`,
+				~ session ann1,ann2,bob1 active_organization_id=NULL active_team_id=NULL updated
+				~ session bob-old active_organization_id=NULL updated`,
 		},
 		{
 			name:    "deleting a user waits for a server that removes the other owner",
@@ -381,18 +294,8 @@ func userScenarios() []scenario {
 			name: "deleting a user waits for a sign-in and returns it too",
 			rival: `INSERT INTO session (id, token, user_id, expires_at, updated_at) VALUES ('ann3', 'token-ann3',
 				'ann', '2026-06-08', '2026-06-01')`,
-			do: doDeleteUser("ann", authdb.DeleteUserParams{}, "ann1 ann2 ann3", ""),
-			changes: `
-				- account ann-github
-				- invitation to-dan
-				- member acme-ann
-				- session ann1
-				- session ann2
-				- team_member blue-ann
-				- team_member red-ann
-				- user ann
-				~ team blue member_count=0 updated
-				~ team red member_count=1 updated`,
+			do:      doDeleteUser("ann", authdb.DeleteUserParams{}, "ann1 ann2 ann3", ""),
+			changes: annDeleted,
 		},
 		{
 			name: "deleting a user waits for a session that makes an organization active",
@@ -400,21 +303,8 @@ func userScenarios() []scenario {
 				KEY SHARE`,
 			then: `SELECT FROM session WHERE user_id = 'bob' FOR NO KEY UPDATE NOWAIT;
 				UPDATE session SET active_organization_id = 'globex' WHERE id = 'bob1'`,
-			do: doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""),
-			changes: `
-				- account bob-github
-				- account bob-password
-				- member acme-bob
-				- member globex-bob
-				- session bob-old
-				- session bob1
-				- session bob2
-				- session bob3
-				- team_member gold-bob
-				- team_member red-bob
-				- user bob
-				~ team gold member_count=1 updated
-				~ team red member_count=1 updated`,
+			do:      doDeleteUser("bob", authdb.DeleteUserParams{}, "bob-old bob1 bob2 bob3", ""),
+			changes: bobDeleted,
 		},
 		{
 			name: "deleting a user waits for an operation on an organization that the user has just joined",
@@ -426,10 +316,8 @@ func userScenarios() []scenario {
 					meanwhile: "SELECT",
 					do:        doDeleteUser("dan", authdb.DeleteUserParams{}, "dan-old dan1", ""),
 					changes: `
-						- account dan-github
-						- account dan-password
-						- session dan-old
-						- session dan1
+						- account dan-github,dan-password
+						- session dan-old,dan1
 						- user dan
 						~ member globex-otto role=member`,
 				})
@@ -445,10 +333,8 @@ func userScenarios() []scenario {
 					meanwhile: "SELECT",
 					do:        doDeleteUser("dan", authdb.DeleteUserParams{DeleteOrganizations: true}, "dan-old dan1", ""),
 					changes: `
-						- account dan-github
-						- account dan-password
-						- session dan-old
-						- session dan1
+						- account dan-github,dan-password
+						- session dan-old,dan1
 						- user dan
 						~ member globex-otto role=member`,
 				})
@@ -470,37 +356,28 @@ func userScenarios() []scenario {
 				KEY SHARE; UPDATE session SET active_organization_id = 'globex' WHERE id = 'bob1'`,
 			do: doDeleteUser("otto", authdb.DeleteUserParams{DeleteOrganizations: true}, "otto1", "globex"),
 			changes: `
-				- invitation to-cyd-2
-				- invitation to-fay-2
-				- member globex-bob
-				- member globex-otto
+				- invitation to-cyd-2,to-fay-2
+				- member globex-bob,globex-otto
 				- organization globex
 				- session otto1
 				- team gold
-				- team_member gold-bob
-				- team_member gold-otto
+				- team_member gold-bob,gold-otto
 				- user otto
-				~ session bob1 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_organization_id=NULL active_team_id=NULL updated`,
+				~ session bob1,bob2,bob3 active_organization_id=NULL active_team_id=NULL updated`,
 		},
 		{
 			name: "deleting a user with organizations leaves all others alone",
 			free: []string{"organization globex"},
 			do:   doDeleteUser("otto", authdb.DeleteUserParams{DeleteOrganizations: true}, "otto1", "globex"),
 			changes: `
-				- invitation to-cyd-2
-				- invitation to-fay-2
-				- member globex-bob
-				- member globex-otto
+				- invitation to-cyd-2,to-fay-2
+				- member globex-bob,globex-otto
 				- organization globex
 				- session otto1
 				- team gold
-				- team_member gold-bob
-				- team_member gold-otto
+				- team_member gold-bob,gold-otto
 				- user otto
-				~ session bob2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_organization_id=NULL active_team_id=NULL updated`,
+				~ session bob2,bob3 active_organization_id=NULL active_team_id=NULL updated`,
 		},
 		{
 			name: "deleting a user with organizations leaves the seats in others",
@@ -508,20 +385,14 @@ func userScenarios() []scenario {
 				(id, team_id, user_id) VALUES ('red-otto', 'red', 'otto'); UPDATE team SET member_count = 3 WHERE id = 'red'`,
 			do: doDeleteUser("otto", authdb.DeleteUserParams{DeleteOrganizations: true}, "otto1", "globex"),
 			changes: `
-				- invitation to-cyd-2
-				- invitation to-fay-2
-				- member acme-otto
-				- member globex-bob
-				- member globex-otto
+				- invitation to-cyd-2,to-fay-2
+				- member acme-otto,globex-bob,globex-otto
 				- organization globex
 				- session otto1
 				- team gold
-				- team_member gold-bob
-				- team_member gold-otto
-				- team_member red-otto
+				- team_member gold-bob,gold-otto,red-otto
 				- user otto
-				~ session bob2 active_organization_id=NULL active_team_id=NULL updated
-				~ session bob3 active_organization_id=NULL active_team_id=NULL updated
+				~ session bob2,bob3 active_organization_id=NULL active_team_id=NULL updated
 				~ team red member_count=2 updated`,
 		},
 		{

@@ -59,27 +59,17 @@ func verificationScenarios(t *testing.T) []scenario {
 			},
 			changes: `+ verification new1 expires_at=06-01T13:00:00 identifier=reset value=`,
 		},
-		{name: "the newest verification is consumed, and the older goes along", do: doConsume("reset", "reset-a"), changes: `
-				- verification reset-a
-				- verification reset-b`},
-		{name: "of two verifications of one moment the id decides", do: doConsume("twin", "twin-b"), changes: `
-				- verification twin-a
-				- verification twin-b`},
-		{name: "a newest verification that has expired proves nothing", do: doConsume("late", ""), fails: authdb.ErrNotFound, changes: `
-				- verification late-a
-				- verification late-b`},
+		{name: "the newest verification is consumed, and the older goes along", do: doConsume("reset", "reset-a"), changes: `- verification reset-a,reset-b`},
+		{name: "of two verifications of one moment the id decides", do: doConsume("twin", "twin-b"), changes: `- verification twin-a,twin-b`},
+		{name: "a newest verification that has expired proves nothing", do: doConsume("late", ""), fails: authdb.ErrNotFound, changes: `- verification late-a,late-b`},
 		{
-			name:  "a verification is consumed once",
-			rival: "DELETE FROM verification WHERE identifier = 'reset'",
-			do:    doConsume("reset", ""),
-			fails: authdb.ErrNotFound,
-			changes: `
-				- verification reset-a
-				- verification reset-b`,
+			name:    "a verification is consumed once",
+			rival:   "DELETE FROM verification WHERE identifier = 'reset'",
+			do:      doConsume("reset", ""),
+			fails:   authdb.ErrNotFound,
+			changes: `- verification reset-a,reset-b`,
 		},
-		{name: "a value is consumed", do: doConsumeValue("reset", "second", "reset-a"), changes: `
-				- verification reset-a
-				- verification reset-b`},
+		{name: "a value is consumed", do: doConsumeValue("reset", "second", "reset-a"), changes: `- verification reset-a,reset-b`},
 		{name: "a wrong value consumes nothing", do: doConsumeValue("reset", "first", ""), fails: authdb.ErrNotFound},
 		{
 			name: "consuming a value waits for a server that changes one it has just made",
@@ -88,11 +78,10 @@ func verificationScenarios(t *testing.T) []scenario {
 					holds: "UPDATE verification SET value = value WHERE id = 'reset-a'",
 					meanwhile: `INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
 						VALUES ('z-newest', 'reset', 'secret', '2026-06-01 13:00', '2026-06-01 11:30', '2026-06-01')`,
-					then:  "UPDATE verification SET value = 'replaced' WHERE id = 'z-newest'",
-					do:    doConsumeValue("reset", "secret", ""),
-					fails: authdb.ErrNotFound,
-					changes: `
-						+ verification z-newest expires_at=06-01T13:00:00 identifier=reset value=replaced`,
+					then:    "UPDATE verification SET value = 'replaced' WHERE id = 'z-newest'",
+					do:      doConsumeValue("reset", "secret", ""),
+					fails:   authdb.ErrNotFound,
+					changes: `+ verification z-newest expires_at=06-01T13:00:00 identifier=reset value=replaced`,
 				})
 			},
 		},
@@ -103,16 +92,12 @@ func verificationScenarios(t *testing.T) []scenario {
 			fails:   authdb.ErrNotFound,
 			changes: `~ verification reset-a value=third`,
 		},
-		{name: "the right code is good once", free: []string{"verification code-a", "verification code-b"}, do: doGuess("code", "123456"), changes: `
-				- verification code-a
-				- verification code-b`},
+		{name: "the right code is good once", free: []string{"verification code-a", "verification code-b"}, do: doGuess("code", "123456"), changes: `- verification code-a,code-b`},
 		{name: "a wrong code is counted", do: doGuess("code", "111111"), fails: authdb.ErrWrongCode, changes: `~ verification code-a updated value=123456:2`},
 		{name: "a code that was guessed at too often is spent", do: doGuess("spent", "123456"), fails: authdb.ErrTooManyAttempts},
 		{name: "a code that has expired is none", do: doGuess("dead", "123456"), fails: authdb.ErrNotFound},
 		{name: "an older code does not come back when the newest has expired", do: doGuess("late", "first"), fails: authdb.ErrNotFound},
-		{name: "of two codes of one moment the id decides", do: doGuess("twin", "2"), changes: `
-				- verification twin-a
-				- verification twin-b`},
+		{name: "of two codes of one moment the id decides", do: doGuess("twin", "2"), changes: `- verification twin-a,twin-b`},
 		{
 			name:    "each wrong guess is counted",
 			rival:   "UPDATE verification SET value = '123456:2' WHERE id = 'code-a'",
@@ -129,8 +114,7 @@ func verificationScenarios(t *testing.T) []scenario {
 						VALUES ('z-newest', 'code', '654321:0', '2026-06-01 13:00', '2026-06-01 11:30', '2026-06-01')`,
 					then: "UPDATE verification SET value = '654321:1' WHERE id = 'z-newest'",
 					do:   doGuess("code", "111111"), fails: authdb.ErrWrongCode,
-					changes: `
-						+ verification z-newest expires_at=06-01T13:00:00 identifier=code value=654321:2`,
+					changes: `+ verification z-newest expires_at=06-01T13:00:00 identifier=code value=654321:2`,
 				})
 			},
 		},
@@ -169,18 +153,14 @@ func verificationScenarios(t *testing.T) []scenario {
 				n, err := s.Verifications.UpdateByIdentifier(ctx, "reset", authdb.UpdateVerificationParams{Value: authdb.Set(authdb.Secret("third"))})
 				return returned(n, 2, err)
 			},
-			changes: `
-				~ verification reset-a updated value=third
-				~ verification reset-b updated value=third`,
+			changes: `~ verification reset-a,reset-b updated value=third`,
 		},
 		{
 			name: "a verification is deleted, and what it had replaced",
 			do: func(ctx context.Context, s *authdb.Store) error {
 				return s.Verifications.Delete(ctx, "reset-a")
 			},
-			changes: `
-				- verification reset-a
-				- verification reset-b`,
+			changes: `- verification reset-a,reset-b`,
 		},
 		{
 			name: "what has replaced a verification stays without it",
@@ -195,20 +175,14 @@ func verificationScenarios(t *testing.T) []scenario {
 				n, err := s.Verifications.DeleteByIdentifier(ctx, "reset")
 				return returned(n, 2, err)
 			},
-			changes: `
-				- verification reset-a
-				- verification reset-b`,
+			changes: `- verification reset-a,reset-b`,
 		},
 		{
 			name: "a purge takes the expired verifications, and what they had replaced",
 			given: `INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
 				VALUES ('renewed', 'stale', 'newer', '2026-06-01 13:00', '2026-06-01 11:30', '2026-06-01')`,
-			do: doPurgeVerifications(100, 4),
-			changes: `
-				- verification dead
-				- verification late-a
-				- verification late-b
-				- verification stale`,
+			do:      doPurgeVerifications(100, 4),
+			changes: `- verification dead,late-a,late-b,stale`,
 		},
 		{name: "a purge takes the oldest verification first", do: doPurgeVerifications(1, 1), changes: `- verification stale`},
 		{
@@ -217,9 +191,7 @@ func verificationScenarios(t *testing.T) []scenario {
 			skips: true,
 			do:    doPurgeVerifications(100, 3),
 			changes: `
-				- verification dead
-				- verification late-a
-				- verification late-b
+				- verification dead,late-a,late-b
 				~ verification stale expires_at=06-08T12:00:00`,
 		},
 		{
