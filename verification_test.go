@@ -304,11 +304,12 @@ func testVerificationUpdateByIdentifier(t *testing.T, s *kit.Fixture) {
 		kit.NewVerification(t, s, "all", -time.Hour), kit.NewVerification(t, s, "all", time.Hour), kit.NewVerification(t, s, "all", time.Minute),
 	}
 	end := s.Now.Add(2 * time.Hour)
-	for _, step := range kit.Steps[params, authdb.Verification]{
+	steps := kit.Steps[params, authdb.Verification]{
 		{"nothing", params{}, func(*authdb.Verification) {}},
 		{"value", params{Value: authdb.Set(authdb.Secret("v"))}, func(v *authdb.Verification) { v.Value = "v" }},
 		{"end", params{ExpiresAt: authdb.Set(end)}, func(v *authdb.Verification) { v.ExpiresAt = end }},
-	} {
+	}
+	for _, step := range steps {
 		t.Run(step.Name, func(t *testing.T) {
 			want := kit.ReadTables(t, s.Store)
 			s.Now = s.Now.Add(time.Minute)
