@@ -93,6 +93,15 @@
 //		return err
 //	})
 //
+// # Packages beside it
+//
+//   - [github.com/zerostarter/authdb/betterauth] reads and writes the server's cookies and password hashes, and guards HTTP handlers.
+//   - [github.com/zerostarter/authdb/signin] signs in and up, resets passwords, and makes and consumes codes, as the server does.
+//   - [github.com/zerostarter/authdb/admin] bans, sets roles and impersonates, on the rows of the admin plugin; [github.com/zerostarter/authdb/apikey] makes and
+//     verifies API keys; [github.com/zerostarter/authdb/permission] says what a role may do.
+//   - [github.com/zerostarter/authdb/authdbtest] gives a test a database of its own; [github.com/zerostarter/authdb/migrate] is
+//     cmd/migrate as a library.
+//
 // # Traces and logs
 //
 // A tracer learns by [Method] which method it traces; [WithLogger] tells what was repeated.
