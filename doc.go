@@ -95,12 +95,13 @@
 //
 // # Packages beside it
 //
-//   - [github.com/zerostarter/authdb/betterauth] reads and writes the server's cookies and password hashes, and guards HTTP handlers.
-//   - [github.com/zerostarter/authdb/signin] signs in and up, resets passwords, and makes and consumes codes, as the server does.
-//   - [github.com/zerostarter/authdb/admin] bans, sets roles and impersonates, on the rows of the admin plugin; [github.com/zerostarter/authdb/apikey] makes and
-//     verifies API keys; [github.com/zerostarter/authdb/permission] says what a role may do.
-//   - [github.com/zerostarter/authdb/authdbtest] gives a test a database of its own; [github.com/zerostarter/authdb/migrate] is
-//     cmd/migrate as a library.
+//   - [github.com/zerostarter/authdb/betterauth]: the server's cookies and hashes, and guards for HTTP handlers
+//   - [github.com/zerostarter/authdb/signin]: sign-in, sign-up, password resets and codes, as the server does them
+//   - [github.com/zerostarter/authdb/admin]: bans, platform roles and impersonation
+//   - [github.com/zerostarter/authdb/apikey]: API keys
+//   - [github.com/zerostarter/authdb/permission]: what a role may do
+//   - [github.com/zerostarter/authdb/authdbtest]: a database for each test
+//   - [github.com/zerostarter/authdb/migrate]: cmd/migrate as a library
 //
 // # Traces and logs
 //
