@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -11,7 +12,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/zerostarter/authdb/internal/pgserver"
+	"github.com/zerostarter/authdb/internal/repo"
 )
 
 var replication = []string{
@@ -76,7 +79,8 @@ func TestFailover(t *testing.T) {
 		if err := primary.End(ctx, pgserver.Kill); err != nil {
 			t.Fatal(err)
 		}
-		awaitOn(t, standby, "SELECT pg_promote(true, 60)")
+		awaitOn(t, standby, "SELECT pg_promote(false)")
+		awaitOn(t, standby, "SELECT NOT pg_is_in_recovery()")
 		primary, standby = standby, primary
 		return l.busy(t)
 	}
@@ -101,7 +105,7 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// awaitOn waits until a question is answered with yes.
+// awaitOn waits until a question is answered with yes. What a standby replays may end a question.
 func awaitOn(t *testing.T, server *pgserver.Server, sql string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), ceiling)
@@ -109,7 +113,9 @@ func awaitOn(t *testing.T, server *pgserver.Server, sql string) {
 	query(t, server, func(conn *pgx.Conn) error {
 		for {
 			var yes bool
-			if err := conn.QueryRow(ctx, sql).Scan(&yes); err != nil || yes {
+			err := conn.QueryRow(ctx, sql).Scan(&yes)
+			conflict, ok := errors.AsType[*pgconn.PgError](err)
+			if yes || err != nil && (!ok || conflict.Code != repo.SerializationFailure) {
 				return err
 			}
 			if err := sleep(ctx, pause); err != nil {
