@@ -45,7 +45,7 @@ func TestRoles(t *testing.T) {
 	})
 	doc := string(kit.Must[[]byte](t)(os.ReadFile("../../docs/roles.md")))
 	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(doc, -1)
-	if len(blocks) != 3 {
+	if len(blocks) != 4 {
 		t.Fatalf("%d samples of SQL", len(blocks))
 	}
 	run := func(block string) {
@@ -94,12 +94,24 @@ func TestRoles(t *testing.T) {
 	for _, s := range []*authdb.Store{service, reader} {
 		for _, sql := range []string{
 			`CREATE TABLE public.mine (id text)`, `CREATE TEMPORARY TABLE mine (id text)`, `ALTER TABLE "user" ADD mine text`,
-			`TRUNCATE session`, `CREATE SCHEMA mine`, `SELECT * FROM authdb.migration`, `CREATE FUNCTION public.f() RETURNS int RETURN 1`,
+			`TRUNCATE session`, `CREATE SCHEMA mine`, `SELECT * FROM authdb.schema_migrations`, `CREATE FUNCTION public.f() RETURNS int RETURN 1`,
 		} {
 			if _, err := s.Pool().Exec(ctx, sql); err == nil {
 				t.Errorf("%s is allowed", sql)
 			}
 		}
+	}
+
+	asService := asRoleURL(t, owner, app, roles[1])
+	if m, err := migrate.Open(ctx, asService, migrate.Options{InsecureTLS: true}); err != nil {
+		t.Error(err)
+	} else if err := errors.Join(m.Up(ctx), m.Close()); err == nil {
+		t.Error("the service reads the migrations")
+	}
+	run(blocks[3][1])
+	m = kit.Must[*migrate.Migrator](t)(migrate.Open(ctx, asService, migrate.Options{InsecureTLS: true}))
+	if err := errors.Join(m.Up(ctx), m.Close()); err != nil {
+		t.Error(err)
 	}
 }
 
