@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/admin"
 	"github.com/zerostarter/authdb/authdbtest"
 	"github.com/zerostarter/authdb/betterauth"
 	"github.com/zerostarter/authdb/migrate"
@@ -54,6 +55,31 @@ var troubles = map[string]func(t *testing.T) error{
 		return store.InTxWith(t.Context(), authdb.TxOptions{IsoLevel: pgx.Serializable}, func(tx *authdb.Store) error {
 			return tx.Members.Leave(t.Context(), member.OrganizationID, member.UserID)
 		})
+	},
+	"which the admin plugin has": func(t *testing.T) error {
+		_, err := admin.New(t.Context(), authdbtest.New(t), admin.Options{})
+		return err
+	},
+	"(SQLSTATE 25P02)": func(t *testing.T) error {
+		store := authdbtest.New(t)
+		user := authdbtest.User(t, store)
+		return store.InTx(t.Context(), func(tx *authdb.Store) error {
+			_, _ = tx.Users.Create(t.Context(), authdb.CreateUserParams{Email: user.Email})
+			_, err := tx.Users.Get(t.Context(), user.ID)
+			return err
+		})
+	},
+	"commit unexpectedly resulted in rollback": func(t *testing.T) error {
+		store := authdbtest.New(t)
+		user := authdbtest.User(t, store)
+		create := func(tx *authdb.Store) error {
+			_, err := tx.Users.Create(t.Context(), authdb.CreateUserParams{Email: user.Email})
+			return err
+		}
+		if err := store.InTx(t.Context(), func(tx *authdb.Store) error { _ = tx.InTx(t.Context(), create); return nil }); err != nil {
+			t.Errorf("with a savepoint: %v", err)
+		}
+		return store.InTx(t.Context(), func(tx *authdb.Store) error { _ = create(tx); return nil })
 	},
 	"in a transaction": func(t *testing.T) error {
 		store := authdbtest.New(t)
