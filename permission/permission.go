@@ -31,8 +31,9 @@ func (r Roles) Add(role string, more Set) {
 	}
 }
 
-// OrganizationRoles are the roles that the organization plugin has where an application gives it none: owner, admin
-// and member. What it returns is the caller's to change.
+// OrganizationRoles are the roles that the organization plugin has where an application gives it none. owner and admin
+// may create, update and delete a member, team or ac (a role), create and cancel an invitation, and update the
+// organization, which owner alone may delete; member may read ac. What it returns is the caller's to change.
 func OrganizationRoles() Roles {
 	manages := func(organization ...string) Set {
 		return Set{

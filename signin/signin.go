@@ -63,6 +63,7 @@ type Flows struct {
 	// sign-up. Zero: 1.7.25.
 	Version betterauth.Version
 	// Send sends a mail, outside of any transaction. It is what takes time that tells who has an account: let it queue.
+	// nil: [Flows.SignUp] and [Flows.Password] send none, and what is for a mail alone is authdb.ErrInvalidInput.
 	Send func(ctx context.Context, m Mail) error
 
 	RequireEmailVerification bool // emailAndPassword.requireEmailVerification
