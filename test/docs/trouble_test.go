@@ -49,6 +49,18 @@ var troubles = map[string]func(t *testing.T) error{
 		_, err := store.Users.Get(t.Context(), "nobody")
 		return err
 	},
+	"already exists (SQLSTATE 42P05)": func(t *testing.T) error {
+		first, second := connection(t), connection(t)
+		_, _ = authdb.New(first).Users.Get(t.Context(), "prepares the statement")
+		var name string
+		err := first.QueryRow(t.Context(), `SELECT name FROM pg_prepared_statements`, pgx.QueryExecModeExec).Scan(&name)
+		if err != nil {
+			return err
+		}
+		execute(t, second, `PREPARE `+name+` AS SELECT 1`) // as another client of the pooler's connection
+		_, err = authdb.New(second).Users.Get(t.Context(), "nobody")
+		return err
+	},
 	"transaction is not read committed": func(t *testing.T) error {
 		store := authdbtest.New(t)
 		member := authdbtest.Member(t, store)
