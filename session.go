@@ -11,8 +11,8 @@ import (
 	"github.com/zerostarter/authdb/permission"
 )
 
-// How long a session lives unless the caller says otherwise, and how old it must be to be prolonged: Better Auth's
-// expiresIn and updateAge.
+// How long a session lives by default, and how long after its last refresh it is due again: Better Auth's expiresIn
+// and updateAge.
 const (
 	SessionLifetime  = 7 * 24 * time.Hour
 	SessionUpdateAge = 24 * time.Hour
@@ -21,7 +21,7 @@ const (
 // Session is a signed-in browser or client: one row of the session table.
 type Session struct {
 	ID                   string    `json:"id"`
-	ExpiresAt            time.Time `json:"expiresAt"` // from then on the session counts for nothing
+	ExpiresAt            time.Time `json:"expiresAt"` // from then on the session is not live
 	Token                Secret    `json:"-"`         // the secret in the cookie, unique
 	CreatedAt            time.Time `json:"createdAt"`
 	UpdatedAt            time.Time `json:"updatedAt"`
@@ -36,7 +36,7 @@ func (s Session) cursor() Cursor { return Cursor{s.CreatedAt, s.ID} }
 
 func toSession(row dbgen.Session) Session { return Session(row) }
 
-// SessionWithUser is a session and whose it is.
+// SessionWithUser is a session and its user.
 type SessionWithUser struct {
 	Session
 	User User `json:"user"`
@@ -46,29 +46,29 @@ func sessionWithUser(row dbgen.ListSessionsByTokensRow) SessionWithUser {
 	return SessionWithUser{Session(row.Session), User(row.User)}
 }
 
-// Authentication is who is signed in, and as what.
+// Authentication is a live session, its user, and the user's membership and team in the active organization.
 type Authentication struct {
 	Session Session `json:"session"`
 	User    User    `json:"user"`
 	Member  *Member `json:"member"` // in the active organization; nil if none is active or the user is no member of it
 	Team    *Team   `json:"team"`   // the active one; nil unless it is the active organization's and the user is in it
-	// Platform is what the admin plugin says; nil unless the store has [Plugins].
+	// Platform holds the columns of the admin plugin; nil unless the store has [Plugins].
 	Platform *Platform `json:"platform,omitempty"`
-	// Roles are those of Member.Role that the active organization has made for itself, for [permission.Rules.Can]; nil
+	// Roles are the roles in Member.Role that the active organization defined itself, for [permission.Rules.Can]; nil
 	// unless the store has Plugins with DynamicRoles. A row that [permission.Parse] refuses grants nothing.
 	Roles permission.Roles `json:"roles,omitempty"`
 }
 
-// Platform is what the columns of Better Auth's admin plugin say of a user and a session.
+// Platform is what Better Auth's admin plugin keeps about a user and a session.
 type Platform struct {
-	Role           string     `json:"role"`           // one or several, by commas; empty: the plugin's defaultRole
-	Banned         bool       `json:"banned"`         // and the ban is not over, or ImpersonatedBy is
+	Role           string     `json:"role"`           // one or several, separated by commas; empty: the plugin's defaultRole
+	Banned         bool       `json:"banned"`         // the user or ImpersonatedBy is banned now
 	BanReason      string     `json:"banReason"`      // empty if none is given
-	BanExpires     *time.Time `json:"banExpires"`     // of the user; nil if it does not end
+	BanExpires     *time.Time `json:"banExpires"`     // the end of the user's ban; nil if it has none
 	ImpersonatedBy string     `json:"impersonatedBy"` // id of the administrator who acts as the user; empty: nobody does
 }
 
-// platformOf brings what the plugins say to an Authentication.
+// platformOf is authentication with what the plugins say.
 func platformOf(row repo.Authenticated) Authentication {
 	a := authentication(dbgen.AuthenticateSessionRow{
 		Session: row.Session, User: row.User,
@@ -90,7 +90,7 @@ func platformOf(row repo.Authenticated) Authentication {
 	return a
 }
 
-// authentication names no field of the two joined rows, so that a column more of theirs does not compile here.
+// authentication sets member and team by position, so that a new column of theirs does not compile.
 func authentication(row dbgen.AuthenticateSessionRow) Authentication {
 	a := Authentication{Session: Session(row.Session), User: User(row.User)}
 	if row.MemberID != nil {
@@ -109,25 +109,26 @@ func authentication(row dbgen.AuthenticateSessionRow) Authentication {
 
 // RefreshSessionParams say which session to prolong, and by what rule.
 type RefreshSessionParams struct {
-	Token     Secret
-	Lifetime  time.Duration // from now, if it is due, and what it was made for; zero: that of Settings
-	UpdateAge time.Duration // it is due this long after it was prolonged last; zero: that of Settings
+	Token Secret
+	// Lifetime is how long a session that is due lives from now. One made for less is not prolonged. Zero: that of Settings.
+	Lifetime  time.Duration
+	UpdateAge time.Duration // a session is due this long after its last refresh; zero: that of Settings
 }
 
-// RefreshedSession is a live session, and whether it was due.
+// RefreshedSession is a live session, and whether it was prolonged.
 type RefreshedSession struct {
 	Session
-	Refreshed bool `json:"refreshed"` // and was made for the lifetime; the cookie wants a new Max-Age then
+	Refreshed bool `json:"refreshed"` // if true, the cookie needs a new Max-Age
 }
 
-// SetActiveOrganizationParams say what a session of a user is about.
+// SetActiveOrganizationParams name a user's session and the organization to make active in it.
 type SetActiveOrganizationParams struct {
 	UserID         string // whose session it is
 	Token          Secret
 	OrganizationID string // empty: none
 }
 
-// SetActiveTeamParams say what a session of a user is about, within its active organization.
+// SetActiveTeamParams name a user's session and the team of its active organization to make active in it.
 type SetActiveTeamParams struct {
 	UserID string // whose session it is
 	Token  Secret
@@ -141,8 +142,8 @@ type CreateSessionParams struct {
 	ExpiresAt            time.Time // zero: the SessionLifetime of Settings from now
 	IPAddress            string    // empty if not known; at most 255 characters
 	UserAgent            string    // empty if not known; at most 1,024 characters
-	ActiveOrganizationID *string   // not looked at: Authenticate believes no id without a membership
-	ActiveTeamID         *string   // not looked at either
+	ActiveOrganizationID *string   // not checked: Authenticate ignores it without a membership
+	ActiveTeamID         *string   // not checked either
 }
 
 func (p CreateSessionParams) check(op string) error {
@@ -174,11 +175,11 @@ type SessionRepository struct{ door }
 // Create signs a user in: it adds a session with a new token. It returns [ErrReference] if there is no such user,
 // [ErrBanned] or [ErrInvalidInput].
 //
-// A ban is that of Better Auth's admin plugin, if the table of users has its columns. One that is under way is waited
-// for; one that is over is lifted, as the server does, which takes another round trip.
+// Bans are those of Better Auth's admin plugin, if the user table has its columns. Create waits for a ban that is being
+// set, and lifts one that is over, as the server does, in another round trip.
 //
-// A [SessionRepository.DeleteByUser] that is under way comes first, and leaves this session. So that an old password
-// opens none, create the session and then read the password again, in one [Store.InTx]: DeleteByUser waits for that.
+// Create waits for a [SessionRepository.DeleteByUser] that is under way, which does not delete the new session. To keep
+// an old password out, create the session and read the password again in one [Store.InTx]: DeleteByUser waits for it.
 func (r SessionRepository) Create(ctx context.Context, p CreateSessionParams) (Session, error) {
 	const op = "Sessions.Create"
 	if err := p.check(op); err != nil {
@@ -222,8 +223,8 @@ func (r SessionRepository) Get(ctx context.Context, userID, sessionID string) (S
 
 // Authenticate returns the live session with that token, its user, the membership in its active organization and its
 // active team, in one round trip. It returns [ErrNotFound] if the token is unknown, revoked or expired: the caller
-// cannot tell, and need not. On a store of [WithPlugins] it also brings what these say, and returns [ErrBanned] where
-// that is asked for.
+// cannot tell, and need not. On a store [WithPlugins] it also sets Platform and Roles, and returns [ErrBanned] if
+// Plugins.RefuseBanned is set.
 func (r SessionRepository) Authenticate(ctx context.Context, token Secret) (Authentication, error) {
 	const op = "Sessions.Authenticate"
 	if err := check(op, key("token", token)); err != nil {
@@ -237,9 +238,9 @@ func (r SessionRepository) Authenticate(ctx context.Context, token Secret) (Auth
 	return answer(op, row, err, authentication)
 }
 
-// AuthenticateMany is [SessionRepository.Authenticate] for a list, such as the tokens of open connections that are
-// looked at again: in the order of the tokens, each once, without those that are unknown, revoked, expired or, where
-// Authenticate would say so, of who is banned. It returns [ErrInvalidInput].
+// AuthenticateMany is [SessionRepository.Authenticate] for a list of tokens, such as those of open connections. Its
+// answers are in the order of the tokens, each once; a token that Authenticate would refuse is left out. It returns
+// [ErrInvalidInput].
 func (r SessionRepository) AuthenticateMany(ctx context.Context, tokens []Secret) ([]Authentication, error) {
 	const op = "Sessions.AuthenticateMany"
 	if err := check(op, eachOf("token", tokens, maxKey)); err != nil {
@@ -316,9 +317,9 @@ func (r SessionRepository) Count(ctx context.Context, p ListSessionsParams) (int
 // UpdateByToken changes what p says and returns the session. It returns [ErrNotFound] or [ErrInvalidInput]. It sets
 // ExpiresAt as given, also on an expired session.
 //
-// A session that is kept alive so, an hour at a time, has after [SessionLifetime] lasted as long as one that was made
-// for it: from then on [SessionRepository.Refresh], and so a betterauth.Authenticator, prolongs it by all of that. Set
-// the Authenticator's NoRefresh, or make a new session in time.
+// A short session that is kept alive in this way for [SessionLifetime] looks like a long one: from then on
+// [SessionRepository.Refresh], and with it betterauth.Authenticator, prolongs it by a whole lifetime. To prevent that,
+// set the Authenticator's NoRefresh, or make a new session in time.
 func (r SessionRepository) UpdateByToken(ctx context.Context, token Secret, p UpdateSessionParams) (Session, error) {
 	const op = "Sessions.UpdateByToken"
 	if err := check(op, key("token", token), p.ExpiresAt.notNull("expires_at"),
@@ -336,15 +337,15 @@ func (r SessionRepository) UpdateByToken(ctx context.Context, token Secret, p Up
 }
 
 // Refresh prolongs a live session if it is due, at most once per UpdateAge however many ask at once, and returns it as
-// it is then. It never shortens one, and brings back none that was revoked or has expired. It returns [ErrNotFound] if
-// the session is not live, or [ErrInvalidInput].
+// it then is. It never shortens a session, and does not revive one that was revoked or has expired. It returns
+// [ErrNotFound] if the session is not live, or [ErrInvalidInput].
 //
-// Nor does it prolong what was made to end sooner: a session whose ExpiresAt is a second or more short of Lifetime
-// after CreatedAt, such as one without "remember me", which lives for a day, and one by which an administrator
-// impersonates its user (column impersonated_by of Better Auth's admin plugin). A session that was prolonged once is
-// long enough from then on, as is a short one that [SessionRepository.UpdateByToken] has kept alive for Lifetime. Where
-// the other side's expiresIn has grown, sessions from before end when they were made to, unless the other side prolongs
-// them: it knows "remember me" by a cookie alone.
+// It does not prolong a session that was made to end sooner: one whose ExpiresAt is a second or more short of CreatedAt
+// plus Lifetime. A session without "remember me", which lives for a day, is one of these; a session by which an
+// administrator impersonates its user (column impersonated_by of Better Auth's admin plugin) is another. One that was
+// prolonged once, or that [SessionRepository.UpdateByToken] kept alive for Lifetime, is prolonged like any other. When
+// the server's expiresIn grows, older sessions end as they were made to, unless the server prolongs them: it knows
+// "remember me" by a cookie alone.
 func (r SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams) (RefreshedSession, error) {
 	const op = "Sessions.Refresh"
 	if p.Lifetime == 0 {
@@ -366,7 +367,7 @@ func (r SessionRepository) Refresh(ctx context.Context, p RefreshSessionParams) 
 
 // SetActiveOrganization makes an organization the active one of a user's live session and returns the session. The
 // active team stays if it is a team of that organization which the user is in. It returns [ErrNotMember] if the user is
-// no member, [ErrNotFound] if the session is not live or another's, or [ErrInvalidInput].
+// no member, [ErrNotFound] if the session is not live or not the user's, or [ErrInvalidInput].
 func (r SessionRepository) SetActiveOrganization(ctx context.Context, p SetActiveOrganizationParams) (Session, error) {
 	const op = "Sessions.SetActiveOrganization"
 	if err := check(op, id("user_id", p.UserID), key("token", p.Token),
@@ -381,7 +382,7 @@ func (r SessionRepository) SetActiveOrganization(ctx context.Context, p SetActiv
 
 // SetActiveTeam makes a team of the active organization the active one of a user's live session and returns the
 // session. It returns [ErrNotMember] if the user is not in the team or the team is not the active organization's,
-// [ErrNotFound] if the session is not live or another's, or [ErrInvalidInput].
+// [ErrNotFound] if the session is not live or not the user's, or [ErrInvalidInput].
 func (r SessionRepository) SetActiveTeam(ctx context.Context, p SetActiveTeamParams) (Session, error) {
 	const op = "Sessions.SetActiveTeam"
 	if err := check(op, id("user_id", p.UserID), key("token", p.Token),
@@ -425,8 +426,8 @@ func (r SessionRepository) DeleteByTokens(ctx context.Context, tokens []Secret) 
 	return n, translate(op, err)
 }
 
-// DeleteByUser signs a user out everywhere, also out of a session that is being made at that moment, and returns what
-// it signed out, in no order: the tokens are what a cache has to forget. It returns [ErrInvalidInput].
+// DeleteByUser signs a user out everywhere, also from a session that is being made at that moment. It returns the
+// deleted sessions in no order, so that a cache can forget their tokens, or [ErrInvalidInput].
 func (r SessionRepository) DeleteByUser(ctx context.Context, userID string) ([]Session, error) {
 	const op = "Sessions.DeleteByUser"
 	if err := check(op, id("user_id", userID)); err != nil {
@@ -436,7 +437,7 @@ func (r SessionRepository) DeleteByUser(ctx context.Context, userID string) ([]S
 	return answers(op, rows, err, toSession)
 }
 
-// DeleteOthers is DeleteByUser but for the session with that id, which is usually the one that asks.
+// DeleteOthers is DeleteByUser, but keeps the session with that id, usually the caller's own.
 func (r SessionRepository) DeleteOthers(ctx context.Context, userID, sessionID string) ([]Session, error) {
 	const op = "Sessions.DeleteOthers"
 	if err := check(op, id("user_id", userID), id("session_id", sessionID)); err != nil {
@@ -446,9 +447,9 @@ func (r SessionRepository) DeleteOthers(ctx context.Context, userID, sessionID s
 	return answers(op, rows, err, toSession)
 }
 
-// DeleteExpired deletes up to limit sessions that have expired, the oldest first, and returns how many. It waits for
-// nobody, so it may leave some that others are busy with; a session that is refreshed meanwhile stays. To delete all,
-// call it until it returns less than limit. It returns [ErrInvalidInput] unless limit is 1 to 10,000.
+// DeleteExpired deletes up to limit expired sessions, oldest first, and returns how many. It skips rows that others
+// have locked, and a session that is refreshed meanwhile stays. To delete all, call it until it returns less than
+// limit. It returns [ErrInvalidInput] unless limit is 1 to 10,000.
 func (r SessionRepository) DeleteExpired(ctx context.Context, limit int) (int64, error) {
 	const op = "Sessions.DeleteExpired"
 	if err := check(op, batchSize(limit)); err != nil {
