@@ -14,24 +14,24 @@ import (
 
 // AdoptOptions change how a database is taken over.
 type AdoptOptions struct {
-	Superset       bool   // tables, columns, indexes and so on that the migrations do not make are fine
-	Complete       bool   // make what is only missing
-	Fix            bool   // resolve the rows that unique indexes will refuse
-	DryRun         bool   // change nothing, but say what would be changed
-	DrizzleJournal string // a folder of drizzle-kit's migrations, which are noted as applied; empty: none
+	Superset       bool   // accept tables, columns, indexes and so on that the migrations do not make
+	Complete       bool   // make what is missing
+	Fix            bool   // resolve the rows that unique indexes would refuse
+	DryRun         bool   // change nothing, and say what would be changed
+	DrizzleJournal string // a folder of drizzle-kit's migrations, to be noted as applied; empty: none
 }
 
 // Adoption is what Adopt found and did.
 type Adoption struct {
-	Version    int          `json:"version"` // what the catalog proves
-	Family     string       `json:"family"`  // whose names the constraints have
+	Version    int          `json:"version"` // the newest that the catalog proves
+	Family     string       `json:"family"`  // who named the constraints: catalog.FamilyA or B
 	Notes      []string     `json:"notes"`
-	Complete   []string     `json:"complete"`   // the statements by which Complete makes what is missing, in their order
+	Complete   []string     `json:"complete"`   // the statements by which Complete makes what is missing, in order
 	Remedies   []string     `json:"remedies"`   // what is left to a person: SQL, or a sentence
-	Drizzle    []string     `json:"drizzle"`    // lines that the Drizzle schema needs for what Complete and Up make
-	Duplicates []Duplicates `json:"duplicates"` // in the way of migrations to come; without Fix, Up will refuse
+	Drizzle    []string     `json:"drizzle"`    // lines to add to the Drizzle schema for what Complete and Up make
+	Duplicates []Duplicates `json:"duplicates"` // rows in the way of later migrations; without Fix, Up refuses
 	Misplaced  int          `json:"misplaced"`  // credential accounts whose account_id is not the user's id
-	Capitals   int          `json:"capitals"`   // users with capitals in their address, whom Better Auth does not find
+	Capitals   int          `json:"capitals"`   // users whose address has capitals: Better Auth does not find them
 	Fixed      []Fix        `json:"fixed"`
 	Journal    []string     `json:"journal"` // migrations of drizzle-kit that were noted as applied
 	Diff       catalog.Diff `json:"diff"`
@@ -48,11 +48,11 @@ type Fix struct {
 var ErrNothingToAdopt = errors.New("nothing to adopt: the tables are not there; run up")
 
 // Adopt takes over a database that drizzle-kit made, at the newest version that its catalog proves; Up brings the rest.
-// On a database that is taken over already it only looks for, and with Fix resolves, what is in the way of Up.
+// On a database that was taken over already it only looks for what is in the way of Up, and with Fix resolves it.
 //
-// It returns [ErrDrift], with the difference, where the catalog is that of no version, nor would be once it is completed,
-// [ErrNothingToAdopt] or [ErrDirty], all three before anything is changed. Where it ends while it completes, what it has
-// made stays, and the next call goes on from there.
+// Before it changes anything it returns [ErrNothingToAdopt], [ErrDirty] or, if the catalog is that of no version and
+// Complete does not make it so, [ErrDrift] with the difference. If it stops while it completes, what it made stays, and
+// the next call goes on from there.
 func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, error) {
 	a := Adoption{
 		Notes: []string{}, Complete: []string{}, Remedies: []string{}, Drizzle: []string{}, Duplicates: []Duplicates{},
@@ -76,14 +76,14 @@ func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, erro
 	}
 	a.Version = version
 	journaled := opts.DrizzleJournal != ""
-	if err := m.trust(ctx, true, journaled); err != nil { // before it reads a row: a view or a policy runs what it calls
+	if err := m.trust(ctx, true, journaled); err != nil { // before a row is read: a view or a policy may run anybody's code
 		return a, err
 	}
 	if version == 0 {
 		if err := m.prove(ctx, &a, opts); err != nil {
 			return a, err
 		}
-		if err := m.trust(ctx, true, journaled); err != nil { // of what Complete has made, or somebody meanwhile
+		if err := m.trust(ctx, true, journaled); err != nil { // again: Complete, or somebody else, made more
 			return a, err
 		}
 	}
@@ -102,7 +102,7 @@ func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, erro
 	}
 	switch {
 	case opts.Fix && opts.DryRun && len(a.Complete) > 0:
-		a.Notes = append(a.Notes, "which rows --fix changes, it tells once the rest is complete")
+		a.Notes = append(a.Notes, "--fix can say which rows it changes only after --complete has run")
 	case opts.Fix:
 		if a.Fixed, err = m.fix(ctx, opts.DryRun); err != nil {
 			return a, plain(err)
@@ -125,8 +125,8 @@ func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, erro
 	return a, m.set(ctx, a.Version)
 }
 
-// prove finds the version that the catalog is that of, with what later migrations make there already or not. With
-// Complete it makes what is missing first.
+// prove finds the newest version that the catalog holds; parts of later migrations may be there too. With Complete it
+// first makes what is missing.
 func (m *Migrator) prove(ctx context.Context, a *Adoption, opts AdoptOptions) error {
 	before, err := m.live(ctx)
 	if err != nil {
@@ -176,7 +176,7 @@ func (m *Migrator) prove(ctx context.Context, a *Adoption, opts AdoptOptions) er
 		if a.Diff = m.difference(got); opts.Superset {
 			a.Diff = a.Diff.WithoutExtra()
 		}
-		if !a.Diff.Empty() { // somebody else was at work
+		if !a.Diff.Empty() { // somebody else changed it meanwhile
 			return ErrDrift
 		}
 	}
@@ -189,11 +189,11 @@ func (m *Migrator) prove(ctx context.Context, a *Adoption, opts AdoptOptions) er
 	return nil
 }
 
-// driftError says what helps.
+// driftError is ErrDrift with advice.
 func driftError(a *Adoption, opts AdoptOptions) error {
 	var help []string
 	if len(a.Complete) > 0 && !opts.Complete {
-		help = append(help, "adopt --complete makes what is only missing")
+		help = append(help, "adopt --complete makes what is missing")
 	}
 	if len(a.Diff.Extra) > 0 {
 		help = append(help, "--superset accepts what is extra")
@@ -204,8 +204,8 @@ func driftError(a *Adoption, opts AdoptOptions) error {
 	return fmt.Errorf("%w, and nothing was changed: %s", ErrDrift, strings.Join(help, "; "))
 }
 
-// difference is how a catalog differs from that of the first migration. What later ones make is none, unless it is made
-// otherwise or by half.
+// difference compares a catalog with that of the first migration. What later migrations make is no difference, unless it
+// is incomplete or defined differently.
 func (m *Migrator) difference(got []catalog.Fact) catalog.Diff {
 	base := slices.DeleteFunc(m.known(1), func(f catalog.Fact) bool { return f.Name == redundantIndex })
 	latest := catalog.Compare(m.known(m.Latest()), got)
@@ -229,15 +229,17 @@ const (
 	countCapitals  = `SELECT pg_catalog.count(*) FROM SCHEMA."user" WHERE email <> pg_catalog.lower(email)`
 )
 
-// LowerEmails cures what [Adoption] counts as Capitals, but for addresses that two users share.
+// LowerEmails is the SQL that lowers the addresses counted in Capitals of [Adoption], except those that two users would
+// then share.
 const LowerEmails = `UPDATE "user" u SET email = pg_catalog.lower(email) WHERE email <> pg_catalog.lower(email) ` +
 	`AND NOT EXISTS (SELECT FROM "user" o WHERE o.id <> u.id AND pg_catalog.lower(o.email) = pg_catalog.lower(u.email));`
 
-// fixes are the rules by which rows that unique indexes refuse are resolved, in this order. Each returns the id of every
-// row that it changed, and what it did; no row is changed twice. One whose column is not there has nothing to do.
+// fixes are the rules, in order, that resolve rows which unique indexes would refuse. Each returns the ids of the rows
+// that it changed, and what it did; no row is changed twice. A rule whose column does not exist is skipped.
 var fixes = []struct{ table, column, sql string }{
-	// An identity stays with the user who had it first, in the row with a password, else the one updated last. That of a
-	// credential account is its user, whatever it says: Better Auth 1.7 finds a password only under the user's own id.
+	// An identity stays with the user who had it first, in the row with a password, otherwise in the row updated last. The
+	// identity of a credential account is its user, whatever account_id says: Better Auth 1.7 finds a password only under
+	// the user's own id.
 	{"account", "id", `WITH identified AS (
 			SELECT id, provider_id, account_id, user_id, password, created_at, updated_at,
 				CASE WHEN provider_id = 'credential' THEN user_id ELSE account_id END AS identity
@@ -257,7 +259,7 @@ var fixes = []struct{ table, column, sql string }{
 	{"account", "id", `UPDATE SCHEMA."account" SET account_id = user_id
 		WHERE provider_id = 'credential' AND account_id <> user_id
 		RETURNING id, 'account_id set to the user''s id'`},
-	// The oldest membership stays, with every role that one of them had.
+	// The oldest membership stays, with the roles of all.
 	{"member", "id", `WITH roles AS (
 			SELECT organization_id, user_id, role, pg_catalog.min(place) AS place FROM (
 				SELECT m.organization_id, m.user_id, r.role,
@@ -284,7 +286,7 @@ var fixes = []struct{ table, column, sql string }{
 		DELETE FROM SCHEMA."member" m USING ranked
 		WHERE m.id = ranked.id AND ranked.id <> ranked.kept
 		RETURNING m.id, 'deleted, duplicate of ' || ranked.kept`},
-	// The membership with Better Auth 1.7's key stays, else the oldest. The column need not be there yet.
+	// The membership with Better Auth 1.7's key stays, otherwise the oldest. The column need not exist yet.
 	{"team_member", "team_id", `WITH ranked AS (
 			SELECT id, pg_catalog.first_value(id) OVER (PARTITION BY team_id, user_id
 				ORDER BY pg_catalog.to_jsonb(tm) ->> 'membership_key' IS NULL, created_at NULLS LAST, id) AS kept
@@ -293,14 +295,13 @@ var fixes = []struct{ table, column, sql string }{
 		DELETE FROM SCHEMA."team_member" m USING ranked
 		WHERE m.id = ranked.id AND ranked.id <> ranked.kept
 		RETURNING m.id, 'deleted, duplicate of ' || ranked.kept`},
-	// A key that is not made of the row's own team and user is another row's; the statements of migration 4 make the right
-	// one.
+	// A key that is not made of the row's own team and user is another row's; migration 4 makes the right one.
 	{"team_member", "membership_key", `UPDATE SCHEMA."team_member" SET membership_key = NULL
 		WHERE membership_key IN (SELECT membership_key FROM SCHEMA."team_member" GROUP BY membership_key HAVING pg_catalog.count(*) > 1)
 			AND membership_key <> pg_catalog.translate(pg_catalog.rtrim(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
 				'[' || pg_catalog.to_json(team_id)::text || ',' || pg_catalog.to_json(user_id)::text || ']', 'UTF8')), 'base64'), '='), '+/', '-_')
 		RETURNING id, 'membership_key cleared, it was another row''s'`},
-	// The counts of the teams that lost a row. It goes by the rows, so only teams that a deletion made wrong are among them.
+	// The counts of the teams that lost a row, wherever a deletion made the count wrong.
 	{"team", "member_count", `UPDATE SCHEMA."team" SET member_count = (SELECT pg_catalog.count(*) FROM SCHEMA."team_member" m WHERE m.team_id = "team".id)
 		WHERE id = ANY ($1) AND member_count <> (SELECT pg_catalog.count(*) FROM SCHEMA."team_member" m WHERE m.team_id = "team".id)
 		RETURNING id, 'member_count set to the number of its members'`},
@@ -311,7 +312,7 @@ const duplicateTeams = `SELECT pg_catalog.array_agg(DISTINCT team_id) FROM (
 
 var errRollback = errors.New("roll back")
 
-// fix runs the rules in one transaction. Nobody writes to the tables meanwhile, and everybody reads.
+// fix runs the rules in one transaction. Meanwhile others can read the tables but not write to them.
 func (m *Migrator) fix(ctx context.Context, dryRun bool) (done []Fix, err error) {
 	err = pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
 		done = []Fix{}
@@ -319,7 +320,7 @@ func (m *Migrator) fix(ctx context.Context, dryRun bool) (done []Fix, err error)
 			`LOCK TABLE SCHEMA."account", SCHEMA."member", SCHEMA."team", SCHEMA."team_member" IN SHARE ROW EXCLUSIVE MODE`)); err != nil {
 			return lockTimeout(err)
 		}
-		if err := m.trust(ctx, true, false); err != nil { // again: whoever it waited for has hung what there is to hang
+		if err := m.trust(ctx, true, false); err != nil { // again: those it waited for may have hung triggers
 			return err
 		}
 		var teams []string
@@ -353,8 +354,8 @@ func (m *Migrator) fix(ctx context.Context, dryRun bool) (done []Fix, err error)
 	return done, err
 }
 
-// checkReferences refuses where rows of a table that nobody spoke of may have been deleted or changed along: by a deletion,
-// or by an update of a column that the fixes set.
+// checkReferences refuses fixes by which rows of another table were deleted or changed too: through a foreign key that
+// follows a deletion, or an update of a column that the fixes set.
 func (m *Migrator) checkReferences(ctx context.Context, tx pgx.Tx, done []Fix) error {
 	rows, err := tx.Query(ctx, `SELECT conrelid::regclass::text, t.relname, confdeltype IN ('c', 'n', 'd'), confupdtype IN ('c', 'n', 'd')
 			AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = confrelid AND a.attnum = ANY (confkey)

@@ -14,18 +14,17 @@ import (
 	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
-// completion is what makes the tables of another program those of the first migration, as far as that takes nothing
-// away and stops nobody: statements in their order, of which any may be the last that was run. The rest is left to a
-// person, in words or SQL.
+// completion makes the tables of another program those of the first migration, as far as that removes nothing and
+// blocks nobody: statements in order, after any of which it may stop. The rest is left to a person, in words or SQL.
 type completion struct {
-	facts    []catalog.Fact // of the catalog afterwards
-	tables   []string       // that are there before, not views and so on of the same name
+	facts    []catalog.Fact // the catalog afterwards
+	tables   []string       // those that exist before; no views and so on of the same name
 	steps    []step
 	filled   []string // columns with a default that the migrations do not give them
 	remedies []string
 }
 
-// step is a statement, and a query for the ids of rows that it would be refused for.
+// step is a statement, and a query for the ids of the rows that would make it fail.
 type step struct {
 	phase         int
 	sql, obstacle string
@@ -50,7 +49,7 @@ func (c *completion) byHand(format string, args ...any) {
 	c.remedies = append(c.remedies, fmt.Sprintf(format, args...))
 }
 
-// becomes notes what a fact is afterwards.
+// becomes replaces the facts got by want in what the catalog is afterwards.
 func (c *completion) becomes(want catalog.Fact, got ...catalog.Fact) {
 	c.facts = append(catalog.Minus(c.facts, got), want)
 }
@@ -61,7 +60,7 @@ func quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
 func (m *Migrator) complete(got []catalog.Fact) completion {
 	c := completion{facts: got, remedies: otherNames(catalog.Compare(m.known(m.Latest()), got))}
 	if len(c.remedies) > 0 {
-		return c // of what has no name yet, nothing can be said
+		return c // nothing can be planned for tables and columns under other names
 	}
 	for _, f := range got {
 		if f.Kind == "table" {
@@ -122,7 +121,7 @@ func (m *Migrator) complete(got []catalog.Fact) completion {
 			c.byHand("DROP INDEX CONCURRENTLY %s;", n)
 		}
 	}
-	for _, f := range diff.Extra { // what alterColumn made, had it not been ended
+	for _, f := range diff.Extra { // checks that an interrupted alterColumn left
 		table, name, _ := strings.Cut(f.Name, ".")
 		check := notNullCheck.FindStringSubmatch(name)
 		if f.Kind != "constraint" || check == nil || !isNotNull(f, check[1]) || !slices.ContainsFunc(m.known(m.Latest()),
@@ -150,8 +149,8 @@ func isNotNull(f catalog.Fact, name string) bool {
 	return strings.TrimSuffix(f.Def, " NOT VALID") == "CHECK (("+name+" IS NOT NULL))"
 }
 
-// addColumn gives a column that must have a value one by default, and leaves it that: who writes the table knows
-// nothing of the column.
+// addColumn adds a column. A NOT NULL one gets a default and keeps it, since the program that writes the table does not
+// know the column.
 func (c *completion) addColumn(f catalog.Fact, table, name string) {
 	def, parts := f.Def, column.FindStringSubmatch(f.Def)
 	if parts[2] != "" && parts[3] == "" {
@@ -166,8 +165,8 @@ func (c *completion) addColumn(f catalog.Fact, table, name string) {
 	c.becomes(f)
 }
 
-// alterColumn brings NOT NULL and defaults that are missing, and takes away a NOT NULL that is too much. A check that
-// every row passes spares SET NOT NULL the look at them under a lock.
+// alterColumn adds a NOT NULL or a default that is missing, and drops a NOT NULL that should not be there. SET NOT NULL
+// relies on a validated check, so that it does not scan the rows under its lock.
 func (c *completion) alterColumn(d catalog.Change, table, name string) {
 	want, got := column.FindStringSubmatch(d.Want.Def), column.FindStringSubmatch(d.Got.Def)
 	t, n := quote(table), quote(name)
@@ -222,7 +221,7 @@ func (c *completion) addConstraint(f catalog.Fact, table, name string, fresh boo
 	t, n := quote(table), quote(name)
 	kind, columns, _ := strings.Cut(strings.TrimSuffix(f.Def, ")"), " (")
 	switch {
-	case fresh && kind != "FOREIGN KEY": // it comes with the table
+	case fresh && kind != "FOREIGN KEY": // CREATE TABLE has it
 	case fresh:
 		c.do(alters, "ALTER TABLE %s ADD CONSTRAINT %s %s", t, n, f.Def)
 	case kind == "FOREIGN KEY":
@@ -235,7 +234,7 @@ func (c *completion) addConstraint(f catalog.Fact, table, name string, fresh boo
 			}
 			ended := other
 			ended.Def = strings.TrimSuffix(other.Def, " INVALID")
-			if ended == other || shape(ended) != shape(f) { // of no build that was ended
+			if ended == other || shape(ended) != shape(f) { // not left by an interrupted build
 				c.byHand("DROP INDEX CONCURRENTLY %s;", n)
 				return
 			}
@@ -259,7 +258,7 @@ func (c *completion) addIndex(f catalog.Fact, table string) {
 
 var foreignKey = regexp.MustCompile(`^FOREIGN KEY \((\w+)\) REFERENCES "?(\w+)"?\(id\)`)
 
-// orphans is the query for rows that a foreign key refuses: to a table that is yet to be made, all.
+// orphans is the query for rows that a foreign key would refuse; if the table it refers to is yet to be made, for all.
 func (c *completion) orphans(f catalog.Fact, table string) string {
 	key := foreignKey.FindStringSubmatch(f.Def)
 	switch {
@@ -272,7 +271,7 @@ func (c *completion) orphans(f catalog.Fact, table string) string {
 		"SELECT FROM SCHEMA.%s p WHERE p.id = c.%[2]s)", quote(table), quote(key[1]), quote(key[2]))
 }
 
-// shape is what a constraint or an index is but for its name, and a foreign key but for what follows from a deletion.
+// shape describes a constraint or an index without its name, and a foreign key without its ON DELETE.
 func shape(f catalog.Fact) string {
 	table, _, _ := strings.Cut(f.Name, ".")
 	switch f.Kind {
@@ -289,8 +288,8 @@ func shape(f catalog.Fact) string {
 	return ""
 }
 
-// rename gives what has another name than the migrations give it that name, since errors are told apart by names. A
-// unique index becomes the constraint that is wanted.
+// rename gives constraints and indexes the names that the migrations give, since errors are told apart by name. A unique
+// index becomes the constraint that is wanted.
 func (c *completion) rename(diff catalog.Diff) {
 	for _, f := range diff.Missing {
 		i := slices.IndexFunc(diff.Extra, func(e catalog.Fact) bool {
@@ -320,18 +319,18 @@ func (c *completion) rename(diff catalog.Diff) {
 	}
 }
 
-// folded is a name without case, underscores and plural, as generators vary it.
+// folded is a name without what generators vary: case, underscores and plural.
 func folded(name string) string {
 	return strings.TrimSuffix(strings.ToLower(strings.ReplaceAll(name, "_", "")), "s")
 }
 
-const renamed = "the application must know the names at the same moment: they stand in its Drizzle schema, " +
+const renamed = "change the names in the application at the same moment: in its Drizzle schema, " +
 	"or in Better Auth's modelName and fields"
 
-// otherNames are the statements that give tables, or else columns, the names that the migrations give them. The
-// application must know of these at the same moment. A table must have the columns, too, to be taken for another.
+// otherNames returns the statements that rename tables, or, if there are none, columns, to the names that the migrations
+// give. A table counts as another under a different name only if it has its columns.
 func otherNames(diff catalog.Diff) (sql []string) {
-	others := map[string]string{} // by what they are folded to
+	others := map[string]string{} // names by their folded form
 	for _, f := range diff.Extra {
 		table, name, _ := strings.Cut(f.Name, ".")
 		switch f.Kind {
@@ -356,7 +355,7 @@ func otherNames(diff catalog.Diff) (sql []string) {
 		}
 	}
 	if len(sql) > 0 {
-		return append([]string{renamed}, sql...) // and then the columns
+		return append([]string{renamed}, sql...) // the columns come once these are renamed
 	}
 	for _, f := range diff.Missing {
 		table, name, _ := strings.Cut(f.Name, ".")
@@ -370,7 +369,7 @@ func otherNames(diff catalog.Diff) (sql []string) {
 	return sql
 }
 
-// obstacles are sentences on rows that statements would be refused for.
+// obstacles returns a sentence for each statement that rows would make fail.
 func (m *Migrator) obstacles(ctx context.Context, steps []step) ([]string, error) {
 	found := []string{}
 	for _, s := range steps {
@@ -382,7 +381,7 @@ func (m *Migrator) obstacles(ctx context.Context, steps []step) ([]string, error
 			return nil, plain(err)
 		}
 		if n > 0 {
-			found = append(found, fmt.Sprintf("rows are in the way, %d: resolve those that this lists: %s;",
+			found = append(found, fmt.Sprintf("rows in the way: %d; resolve those that this lists: %s;",
 				n, strings.ReplaceAll(s.obstacle, "SCHEMA.", "")))
 		}
 	}
@@ -393,7 +392,7 @@ func (m *Migrator) obstacles(ctx context.Context, steps []step) ([]string, error
 func (m *Migrator) finish(ctx context.Context, steps []step) error {
 	for i, s := range steps {
 		name, wait := fmt.Sprintf("statement %d of %d", i+1, len(steps)), stall
-		if s.phase == fills || s.phase == validates || s.phase == indexes { // which block nobody
+		if s.phase == fills || s.phase == validates || s.phase == indexes { // these block nobody
 			wait = m.opts.LockTimeout
 		}
 		if err := m.patiently(ctx, name, time.Now().Add(m.opts.LockTimeout), wait, func() error {
@@ -405,7 +404,7 @@ func (m *Migrator) finish(ctx context.Context, steps []step) error {
 				return d.run(ctx, s.sql)
 			}))
 		}); err != nil {
-			return fmt.Errorf("%w, at %s What came before it stays, and adopt --complete goes on from there", plain(err), s.sql)
+			return fmt.Errorf("%w, at %s What came before stays; adopt --complete goes on from there", plain(err), s.sql)
 		}
 		m.log.Info("completed", "name", name)
 	}

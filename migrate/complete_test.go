@@ -283,19 +283,19 @@ func TestCompleteGoesOn(t *testing.T) {
 func TestCompleteRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, do, remedy string }{
-		{"a slug that is NULL", `ALTER TABLE organization ALTER slug DROP NOT NULL; UPDATE organization SET slug = NULL`, `rows are in the way, 2: resolve those that this lists: SELECT id FROM "organization" WHERE "slug" IS NULL;`},
+		{"a slug that is NULL", `ALTER TABLE organization ALTER slug DROP NOT NULL; UPDATE organization SET slug = NULL`, `rows in the way: 2; resolve those that this lists: SELECT id FROM "organization" WHERE "slug" IS NULL;`},
 		{
 			"a token that is there twice", `ALTER TABLE session DROP CONSTRAINT session_token_unique;
 				INSERT INTO session (id, token, user_id, expires_at, updated_at) SELECT 's' || n, 'canary', 'u1', now(), now() FROM generate_series(1, 3) n`,
-			`rows are in the way, 1: resolve those that this lists: SELECT pg_catalog.min(id) FROM "session" WHERE (token) IS NOT NULL GROUP BY token HAVING pg_catalog.count(*) > 1;`,
+			`rows in the way: 1; resolve those that this lists: SELECT pg_catalog.min(id) FROM "session" WHERE (token) IS NOT NULL GROUP BY token HAVING pg_catalog.count(*) > 1;`,
 		},
 		{
 			"orphans", `ALTER TABLE team_member DROP CONSTRAINT team_member_user_id_user_id_fk; INSERT INTO team_member (id, team_id, user_id) VALUES ('x', 't1', 'nobody')`,
-			`rows are in the way, 1: resolve those that this lists: SELECT id FROM "team_member" c WHERE "user_id" IS NOT NULL AND NOT EXISTS (SELECT FROM "user" p WHERE p.id = c."user_id");`,
+			`rows in the way: 1; resolve those that this lists: SELECT id FROM "team_member" c WHERE "user_id" IS NOT NULL AND NOT EXISTS (SELECT FROM "user" p WHERE p.id = c."user_id");`,
 		},
 		{
 			"rows of a table that is not there", `DROP TABLE organization CASCADE`,
-			`rows are in the way, 2: resolve those that this lists: SELECT id FROM "team" WHERE "organization_id" IS NOT NULL;`,
+			`rows in the way: 2; resolve those that this lists: SELECT id FROM "team" WHERE "organization_id" IS NOT NULL;`,
 		},
 		{"a column with values that nobody knows", `ALTER TABLE session DROP token`, `ALTER TABLE "session" ADD COLUMN "token" text NOT NULL, with a value for each row`},
 		{"another type", `ALTER TABLE session ALTER user_agent TYPE varchar(255)`, `ALTER TABLE "session" ALTER COLUMN "user_agent" TYPE text;`},

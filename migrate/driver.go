@@ -14,9 +14,9 @@ import (
 	"github.com/zerostarter/authdb/db/migrations"
 )
 
-// driver lets golang-migrate take one step on the connection of a Migrator. The text of a migration, the version and
-// its note are one transaction. A migration that builds or drops an index CONCURRENTLY may be in none: it alone is
-// called dirty while it runs.
+// driver lets golang-migrate take one step on the connection of a Migrator. The text of a migration, the version and the
+// history are one transaction. A migration that builds or drops an index CONCURRENTLY cannot run in one: only such a
+// migration leaves the database dirty while it runs.
 type driver struct {
 	m    *Migrator
 	step migrations.Migration
@@ -29,22 +29,22 @@ type driver struct {
 var _ database.Driver = (*driver)(nil)
 
 var (
-	// What a Migrator does itself.
-	errNotHere = errors.New("migrate: not through golang-migrate")
+	errNotHere = errors.New("migrate: not through golang-migrate") // the Migrator does it
 	errMoved   = errors.New("another program has changed the version meanwhile; nothing was done: try again")
 )
 
-// Open is for golang-migrate's registry, where this driver is not.
+// Open fails: only golang-migrate's registry calls it, and this driver is not registered.
 func (*driver) Open(string) (database.Driver, error) { return nil, errNotHere }
 
-// Drop would drop what is not authdb's.
+// Drop fails: it would drop what is not authdb's.
 func (*driver) Drop() error { return errNotHere }
 
 // Close leaves the connection to the Migrator.
 func (*driver) Close() error { return nil }
 
-// Lock waits for programs that use golang-migrate alone, and keeps them away. Not while an index is built CONCURRENTLY:
-// that would wait for those who wait for this lock in the server, and they for us. They find the database dirty then.
+// Lock waits for programs that use golang-migrate alone, and keeps them away. It does not keep the lock while an index
+// is built CONCURRENTLY: the build would wait for those who wait for this lock inside PostgreSQL, and they for us. They
+// find the database dirty instead.
 func (d *driver) Lock() error {
 	ctx := context.Background()
 	err := d.m.poll(ctx, time.Now().Add(d.m.opts.LockTimeout), d.m.engine)
@@ -54,7 +54,7 @@ func (d *driver) Lock() error {
 	return err
 }
 
-// Unlock gives back what Lock has taken.
+// Unlock releases what Lock took.
 func (d *driver) Unlock() error {
 	if d.step.Index != nil {
 		return nil
@@ -62,7 +62,7 @@ func (d *driver) Unlock() error {
 	return d.m.engineUnlock(context.Background())
 }
 
-// Version returns what the version table says.
+// Version returns the row of the version table.
 func (d *driver) Version() (version int, dirty bool, err error) {
 	version, dirty, err = d.m.Version(context.Background())
 	if version == 0 {
@@ -71,7 +71,7 @@ func (d *driver) Version() (version int, dirty bool, err error) {
 	return version, dirty, err
 }
 
-// SetVersion notes a version. That a migration begins is noted by Run, if at all.
+// SetVersion writes a clean version. A dirty one is written by Run, if at all.
 func (d *driver) SetVersion(version int, dirty bool) error {
 	ctx := context.Background()
 	if max(version, 0) != target(d.step, d.up) {
@@ -90,7 +90,7 @@ func (d *driver) SetVersion(version int, dirty bool) error {
 	if err := d.note(ctx, version); err != nil {
 		return errors.Join(err, tx.Rollback(ctx))
 	}
-	return tx.Commit(ctx) // of the text, too
+	return tx.Commit(ctx) // of the text too
 }
 
 func (d *driver) note(ctx context.Context, version int) error {
@@ -105,7 +105,7 @@ func (d *driver) note(ctx context.Context, version int) error {
 
 // Run runs the text of a migration while the schema of the tables is searched.
 func (d *driver) Run(text io.Reader) error {
-	ctx := context.Background() // a Migrator that is ended finishes what is under way
+	ctx := context.Background() // a Migrator whose context ends finishes what is under way
 	sql, err := io.ReadAll(text)
 	if err != nil {
 		return err
@@ -124,8 +124,8 @@ func (d *driver) Run(text io.Reader) error {
 	return nil
 }
 
-// run runs a text in a transaction, when nobody can hang anything on the tables that it writes to: under locks that no
-// reader and no writer waits for.
+// run runs a text in a transaction, under locks that keep others from hanging triggers on the tables that it writes.
+// Readers and writers do not wait for these locks.
 func (d *driver) run(ctx context.Context, sql string) error {
 	if err := d.m.send(ctx, timeouts("SET LOCAL ", d.wait, d.m.opts.StatementTimeout)); err != nil {
 		return err
@@ -136,7 +136,7 @@ func (d *driver) run(ctx context.Context, sql string) error {
 	return d.m.send(ctx, "SET LOCAL "+d.m.searched()+"; "+sql+"; SET LOCAL "+pinned)
 }
 
-// runAlone runs a text outside of a transaction, and sets back what that needs.
+// runAlone runs a text outside of a transaction, with the database marked dirty.
 func (d *driver) runAlone(ctx context.Context, sql string) error {
 	if err := d.m.trust(ctx, true, false); err != nil {
 		return err
@@ -151,8 +151,8 @@ func (d *driver) runAlone(ctx context.Context, sql string) error {
 	return d.m.alone(ctx, sql, d.wait, func() { d.done = true })
 }
 
-// alone runs a statement outside of a transaction while the schema of the tables is searched, says when it is done, and
-// sets back what that needs.
+// alone runs a statement outside of a transaction while the schema of the tables is searched, calls done when it is
+// done, and restores the session's settings.
 func (m *Migrator) alone(ctx context.Context, sql string, wait time.Duration, done func()) error {
 	if err := m.send(ctx, timeouts("SET ", wait, m.opts.StatementTimeout)+"; SET "+m.searched()); err != nil {
 		return err
@@ -169,7 +169,7 @@ func (m *Migrator) searched() string {
 	return "search_path = " + pgx.Identifier{m.schema}.Sanitize() + ", pg_temp"
 }
 
-// timeouts sets how long a statement waits for a lock, and how long it takes at all.
+// timeouts sets how long a statement may wait for a lock, and how long it may take.
 func timeouts(set string, lock, statement time.Duration) string {
 	return fmt.Sprintf("%slock_timeout = %d; %sstatement_timeout = %d", set, lock.Milliseconds(), set, statement.Milliseconds())
 }
@@ -180,7 +180,7 @@ func (m *Migrator) send(ctx context.Context, sql string) error {
 	return err
 }
 
-// write writes the one row of the version table, as golang-migrate's own driver would; 0 and -1 are no version.
+// write writes the one row of the version table as golang-migrate's own driver does; 0 and -1 are no version.
 func (m *Migrator) write(ctx context.Context, version int, dirty bool) error {
 	sql := "DELETE FROM " + at(m.ledger.versions)
 	if version > 0 || dirty {
@@ -189,8 +189,8 @@ func (m *Migrator) write(ctx context.Context, version int, dirty bool) error {
 	return m.send(ctx, sql)
 }
 
-// migrate is golang-migrate's step. It says whether the text of one that is no transaction is done, which its version
-// may not say.
+// migrate takes golang-migrate's step. alone reports that a text which cannot run in a transaction is done, even if its
+// version could not be written.
 func (m *Migrator) migrate(step migrations.Migration, up bool, wait time.Duration) (alone bool, err error) {
 	source, err := iofs.New(m.files, ".")
 	if err != nil {

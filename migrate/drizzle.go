@@ -9,20 +9,20 @@ import (
 	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
-// A table of the Drizzle schema, and where a column, an index or a remark begins in it.
+// A table of the Drizzle schema, and where a column, an index or a comment begins in it.
 var (
 	drizzleTable = regexp.MustCompile(`(?ms)^export const (\w+) = pgTable\(\n  "(\w+)",\n.*?^\)$`)
 	drizzleTimes = regexp.MustCompile(`^timestamp(?:\((\d)\))? with(out)?`)
 	drizzleEntry = regexp.MustCompile(`^    (?:(?:\w+: \w+|index|uniqueIndex)\("(\w+)"\)|//)`)
 )
 
-// drizzle is what the Drizzle schema must have once Up has run, and may lack by what the catalog says: tables, or lines
-// of them. Columns may have a default that the migrations do not give them (filled), or another type.
+// drizzle returns what the Drizzle schema needs once Up has run and, to judge by the catalog, may lack: whole tables, or
+// lines of them. Columns in filled have a default that the migrations do not give; those in retyped have another type.
 func (m *Migrator) drizzle(got []catalog.Fact, filled []string, retyped []catalog.Fact) []string {
 	text, needed := []string{}, map[string]bool{}
 	for _, f := range catalog.Minus(m.known(m.Latest()), got) {
 		table, name, _ := strings.Cut(f.Name, ".")
-		if f.Kind == "constraint" { // it stands in the line of its column
+		if f.Kind == "constraint" { // it is in its column's line
 			_, name, _ = strings.Cut(f.Def, "(")
 			name, _, _ = strings.Cut(name, ")")
 		}
@@ -36,7 +36,7 @@ func (m *Migrator) drizzle(got []catalog.Fact, filled []string, retyped []catalo
 			if entry := drizzleEntry.FindStringSubmatch(line); entry != nil {
 				name = match[2] + "." + entry[1]
 				take = entry[1] != "" && needed[name]
-			} else if !strings.HasPrefix(line, "      ") { // what begins or ends a list
+			} else if !strings.HasPrefix(line, "      ") { // the begin or end of a list
 				take = whole
 			}
 			if slices.Contains(filled, name) {

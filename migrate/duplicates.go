@@ -9,22 +9,22 @@ import (
 	"github.com/zerostarter/authdb/db/migrations"
 )
 
-// Duplicates counts the rows of a table that a unique index refuses.
+// Duplicates counts the rows of a table that a unique index would refuse.
 type Duplicates struct {
 	Table   string   `json:"table"`
 	Columns []string `json:"columns"`
 	Keys    int      `json:"keys"`    // how many values of the columns have more than one row
-	Surplus int      `json:"surplus"` // how many rows go beyond one for each value
+	Surplus int      `json:"surplus"` // how many rows there are beyond one for each value
 }
 
 // DuplicatesError says that rows are in the way of unique indexes. It holds no value of a row.
 type DuplicatesError struct {
 	Found   []Duplicates
 	Version int  // of the database, now
-	Changed bool // whether it came up while migrations were applied, not before
+	Changed bool // whether migrations were applied before they were found
 }
 
-// Error names the tables, and the query that lists the rows.
+// Error names the tables and the queries that list the rows.
 func (e *DuplicatesError) Error() string {
 	var text strings.Builder
 	text.WriteString("rows are in the way of a unique index; ")
@@ -41,7 +41,7 @@ func (e *DuplicatesError) Error() string {
 	return text.String()
 }
 
-// Query lists the ids of the rows, a line for each value. Every table has an id and a created_at.
+// Query returns SQL that lists the ids of the rows, a line for each value. Every table has an id and a created_at.
 func (d Duplicates) Query() string {
 	columns := `"` + strings.Join(d.Columns, `", "`) + `"`
 	return fmt.Sprintf(`SELECT pg_catalog.array_agg("id" ORDER BY "created_at", "id") FROM "%s" WHERE (%s) IS NOT NULL `+
@@ -51,13 +51,13 @@ func (d Duplicates) Query() string {
 const hasColumns = `SELECT pg_catalog.count(*) = $3 FROM pg_catalog.pg_attribute
 WHERE attrelid = pg_catalog.to_regclass($1)::oid AND attname = ANY ($2::text[]) AND NOT attisdropped`
 
-// has reports whether a table is there, with these columns.
+// has reports whether a table with these columns exists.
 func (m *Migrator) has(ctx context.Context, table string, columns ...string) (there bool, err error) {
 	err = m.conn.QueryRow(ctx, hasColumns, m.in("SCHEMA."+table), columns, len(columns)).Scan(&there)
 	return there, err
 }
 
-// findDuplicates looks for rows that the index will refuse. Of what an earlier migration has yet to make there are none.
+// findDuplicates looks for rows that the index would refuse: none if its table or columns are yet to be made.
 func (m *Migrator) findDuplicates(ctx context.Context, i *migrations.Index) (Duplicates, error) {
 	d := Duplicates{Table: strings.Trim(i.Table, `"`), Columns: strings.Split(strings.Trim(i.Columns, `"`), `", "`)}
 	if there, err := m.has(ctx, i.Table, d.Columns...); err != nil || !there {
@@ -68,7 +68,7 @@ func (m *Migrator) findDuplicates(ctx context.Context, i *migrations.Index) (Dup
 	return d, m.conn.QueryRow(ctx, count).Scan(&d.Keys, &d.Surplus)
 }
 
-// checkDuplicates does so for each unique index between the two versions.
+// checkDuplicates returns a *DuplicatesError if a unique index between the two versions would refuse rows.
 func (m *Migrator) checkDuplicates(ctx context.Context, from, to int) error {
 	found, err := m.duplicates(ctx, from, to)
 	if err == nil && len(found) > 0 {
@@ -97,9 +97,9 @@ func (m *Migrator) duplicates(ctx context.Context, from, to int) ([]Duplicates, 
 const isInvalid = `SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1)::oid
 	AND indrelid = pg_catalog.to_regclass($2)::oid AND NOT indisvalid)`
 
-// dropInvalid drops the index if it is INVALID, which it reports; a valid one of that name, or one on another table, is
-// somebody else's. It waits
-// for the transactions that use the table, but not for longer than wait, and blocks neither reads nor writes meanwhile.
+// dropInvalid drops the index if it is INVALID, and reports whether it was. A valid one of that name, or one on another
+// table, is somebody else's. It waits at most wait for the transactions that use the table, and blocks neither reads nor
+// writes meanwhile.
 func (m *Migrator) dropInvalid(ctx context.Context, i *migrations.Index, wait time.Duration) (invalid bool, err error) {
 	if err := m.conn.QueryRow(ctx, isInvalid, m.in("SCHEMA."+i.Name), m.in("SCHEMA."+i.Table)).Scan(&invalid); err != nil || !invalid {
 		return false, plain(err)

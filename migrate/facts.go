@@ -15,8 +15,7 @@ type change struct {
 	Added   []catalog.Fact `json:"added,omitempty"`
 }
 
-// What each migration does, for those who cannot or need not run it. A test compares it with a scratch schema, and
-// writes it.
+// What each migration does, for when it cannot or need not run. A test writes it, and compares it with a scratch schema.
 //
 //go:embed facts.json
 var factsJSON []byte

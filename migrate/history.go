@@ -11,11 +11,11 @@ import (
 	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
-// ledger names the tables of the migrator: for each schema with tables a version table, as golang-migrate has it, and a
+// ledger names the migrator's tables: for each schema that it migrates a version table, as golang-migrate has it, and a
 // history. They have a schema of their own: in public, drizzle-kit push would ask to drop them.
 type ledger struct{ versions, history string }
 
-// ledgerOf are those of a schema; public's have golang-migrate's usual name.
+// ledgerOf is the ledger of a schema; public's has golang-migrate's usual name.
 func ledgerOf(schema string) ledger {
 	suffix := ""
 	if schema != "public" {
@@ -28,13 +28,14 @@ func ledgerOf(schema string) ledger {
 	return ledger{"schema_migrations" + suffix, "schema_history" + suffix}
 }
 
-// maxName is how long a name may be for PostgreSQL, in bytes.
+// maxName is the longest name in PostgreSQL, in bytes.
 const maxName = 63
 
 // at is a name in the migrator's schema, as SQL.
 func at(name string) string { return pgx.Identifier{catalog.Own, name}.Sanitize() }
 
-// own is what is made where it is missing: never IF NOT EXISTS, which believes what somebody else made meanwhile.
+// own is an object that is made if it is missing. It is not made by IF NOT EXISTS, which accepts what somebody else made
+// meanwhile.
 type own struct{ is, make string }
 
 func makeMissing(ctx context.Context, tx pgx.Tx, list []own) error {
@@ -60,7 +61,7 @@ func (l ledger) owns() []own {
 	}
 }
 
-// is asks by the catalog, which needs no right to the schema.
+// is asks the catalog, which needs no right to the schema.
 func is(schema, table string) string {
 	return `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = ` + literal(schema) + ` AND c.relname = ` + literal(table) + `)`
@@ -84,14 +85,15 @@ func (m *Migrator) remember(ctx context.Context, from, to int) error {
 	return nil
 }
 
-// forget notes that what comes after version is not applied.
+// forget notes that no migration after version is applied.
 func (m *Migrator) forget(ctx context.Context, version int) error {
 	_, err := m.conn.Exec(ctx, "DELETE FROM "+at(m.ledger.history)+" WHERE version > $1", version)
 	return plain(err)
 }
 
-// align makes the history that of a database at version: golang-migrate alone knows none, and a process may end between
-// a migration and its note. What is left out before the newest that it knows came late, and was never applied.
+// align brings the history to version: golang-migrate alone writes none, and a process may end between a migration and
+// its note. It adds only what is newer than the history: an older migration that is missing there came late and was never
+// applied.
 func (m *Migrator) align(ctx context.Context, version int) error {
 	if err := m.forget(ctx, version); err != nil {
 		return err

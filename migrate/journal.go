@@ -44,8 +44,8 @@ func readJournal(folder string) ([]drizzleMigration, error) {
 	return list, nil
 }
 
-// noteJournal tells drizzle-kit 0.31 that its migrations are applied, as its own migrate would have: a row with the
-// file's hash and the journal's time for each that is newer than the newest row. It returns their names.
+// noteJournal tells drizzle-kit 0.31 that its migrations are applied, as its own migrate does: by a row with the file's
+// hash and the journal's time for each migration that is newer than the newest row. It returns their names.
 func (m *Migrator) noteJournal(ctx context.Context, list []drizzleMigration) ([]string, error) {
 	noted := []string{}
 	err := pgx.BeginFunc(ctx, m.conn, func(tx pgx.Tx) error {
@@ -58,7 +58,7 @@ func (m *Migrator) noteJournal(ctx context.Context, list []drizzleMigration) ([]
 		if _, err := tx.Exec(ctx, `LOCK TABLE "drizzle"."__drizzle_migrations" IN ROW EXCLUSIVE MODE`); err != nil {
 			return lockTimeout(err)
 		}
-		if err := m.trust(ctx, true, true); err != nil { // again: the fixes may have waited for others
+		if err := m.trust(ctx, true, true); err != nil { // again: fix may have waited for others
 			return err
 		}
 		var last int64

@@ -1,4 +1,4 @@
-// Package migrate brings a database to the schema of authdb, and tells how far it is from it. It is what cmd/migrate
+// Package migrate brings a database to the schema of authdb, and reports how the two differ. It is what cmd/migrate
 // runs, for programs that migrate when they start:
 //
 //	m, err := migrate.Open(ctx, os.Getenv("DATABASE_URL"), migrate.Options{})
@@ -9,8 +9,8 @@
 //	return m.Up(ctx)
 //
 // golang-migrate applies the files, on the one connection of a [Migrator]. This package adds what it lacks: one
-// migrator at a time without a deadlock, no reader stalled behind a lock that is waited for, a file with its version
-// and its note in one transaction, and the comparison of the catalog with what the migrations make.
+// migrator at a time without deadlocks; no reader queues behind a migration that waits for a lock; a file, its version
+// and its line in the history commit together; and the catalog is compared with what the migrations make.
 package migrate
 
 import (
@@ -31,16 +31,16 @@ import (
 	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
-// pinned is what sessions of the migrator search: PostgreSQL's own schema, so that no function or operator that
-// somebody made elsewhere is called in the place of one of its. The tables are named with their schema, and only the
-// text of a migration is read while that is searched.
+// pinned is the search path of a migrator's session: PostgreSQL's own schema, so that nobody's function or operator is
+// called in place of PostgreSQL's. Tables are named with their schema; only the text of a migration runs while that
+// schema is searched.
 const pinned = "search_path = pg_catalog, pg_temp"
 
-// patient turns off what would end the session while it waits for others.
+// patient turns off the time-outs that would end the session while it waits for others.
 const patient = `SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
 	WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`
 
-// lockKey is the advisory lock that one migrator of a database holds at a time.
+// lockKey is the advisory lock that only one migrator of a database holds at a time.
 const lockKey = 0x61757468_6462 // "authdb"
 
 // DefaultLockTimeout is how long a migrator waits for others and for locks on tables unless its options say otherwise.
@@ -50,32 +50,32 @@ const DefaultLockTimeout = 15 * time.Second
 var (
 	// ErrConnect: the database cannot be reached, or refuses the user.
 	ErrConnect = errors.New("cannot connect")
-	// ErrPooler: the connection leads through a pooler, such as PgBouncer, which would lend the locks and settings of this
-	// session to others. Nothing was set or taken.
-	ErrPooler = errors.New("through a pooler, whose sessions others use too: connect to the server itself; nothing was changed")
+	// ErrPooler: the connection leads through a pooler, such as PgBouncer, which would lend this session's locks and
+	// settings to others. Nothing was set or locked.
+	ErrPooler = errors.New("through a pooler, whose sessions others use too: connect to PostgreSQL itself; nothing was changed")
 	// ErrLockTimeout: another migrator, or a session that holds a lock on a table, took longer than LockTimeout.
 	ErrLockTimeout = errors.New("lock timeout")
-	// ErrDirty: a migration stopped half-way. Repair finds out how far it came.
+	// ErrDirty: a migration stopped half-way. Repair finds out how far it got.
 	ErrDirty = errors.New("the database is dirty: a migration stopped half-way")
-	// ErrForeignTables: the tables are there although no migration made them. Adopt takes them over.
+	// ErrForeignTables: the tables exist although no migration made them. Adopt takes them over.
 	ErrForeignTables = errors.New("the tables are there already, and no migration made them (Drizzle did?): " +
 		"run adopt; nothing was changed")
 	// ErrDrift: the catalog is not what the migrations make.
 	ErrDrift = errors.New("the schema is not what the migrations make")
 	// ErrUnknownVersion: the database is newer than this program, or no migration has that number.
 	ErrUnknownVersion = errors.New("no migration has that number")
-	// ErrNoSchema: what the session's search_path names is not there, so that nothing says where tables belong.
-	ErrNoSchema = errors.New("no schema for the tables: search_path names none that is there")
-	// ErrUndoes: the way to the version undoes migrations, with tables and columns and what is in them.
-	ErrUndoes = errors.New("the way there undoes migrations, with tables and columns and what is in them")
+	// ErrNoSchema: no schema in the session's search_path exists, so nothing says where the tables belong.
+	ErrNoSchema = errors.New("no schema for the tables: search_path names none that exists")
+	// ErrUndoes: to reach the version, migrations would be undone, and tables and columns dropped with their data.
+	ErrUndoes = errors.New("going to that version undoes migrations and drops tables and columns with their data")
 )
 
 var errRunRepair = fmt.Errorf("%w: run repair", ErrDirty)
 
 // Options change how a Migrator works. The zero value suits a deployment.
 type Options struct {
-	InsecureTLS      bool          // reach a remote host without verifying its certificate
-	WaitForDB        time.Duration // how long to try to connect again; zero: once
+	InsecureTLS      bool          // connect to a remote host without verifying its certificate
+	WaitForDB        time.Duration // how long to try to connect; zero: once
 	LockTimeout      time.Duration // zero: DefaultLockTimeout
 	StatementTimeout time.Duration // of each migration; zero: none
 	Log              *slog.Logger  // progress; nil: nowhere
@@ -93,12 +93,12 @@ type Migrator struct {
 
 	conn   *pgx.Conn
 	cfg    *pgx.ConnConfig
-	path   []string // what its sessions would search
-	schema string   // of these, the one that has the tables, or that gets them
+	path   []string // the schemas that its sessions would search
+	schema string   // the one of these that has, or gets, the tables
 	locked bool
 	ledger ledger
-	engine int64 // the lock of golang-migrate's own driver, and so of its CLI and of programs that know nothing of ours
-	opened bool  // the version table is there, and as it should be
+	engine int64 // the advisory lock of golang-migrate's own driver, which its CLI and other programs take
+	opened bool  // the version table exists, and is as it should be
 }
 
 // Open connects to the database that dsn names. It takes no lock and changes nothing. It returns [ErrConnect],
@@ -111,8 +111,8 @@ func Open(ctx context.Context, dsn string, opts Options) (*Migrator, error) {
 	return OpenConfig(ctx, cfg.ConnConfig, opts)
 }
 
-// OpenConfig is [Open] for a configuration of the caller's, of which it takes a copy: with a password that was just
-// fetched, say, or a DialFunc. Its AfterConnect is called first. What [Open] requires of TLS counts here too.
+// OpenConfig is [Open] for the caller's configuration, say with a password that was just fetched, or a DialFunc. It
+// works on a copy, calls the caller's AfterConnect first, and requires the same of TLS as [Open].
 func OpenConfig(ctx context.Context, config *pgx.ConnConfig, opts Options) (*Migrator, error) {
 	cfg := config.Copy()
 	if err := connect.Apply(cfg, opts.InsecureTLS); err != nil {
@@ -156,10 +156,10 @@ func OpenConfig(ctx context.Context, config *pgx.ConnConfig, opts Options) (*Mig
 	return m, nil
 }
 
-// prepare makes a new session that of a migrator. The server ends what it does for one that was killed, where its
-// system can tell. What the session would search is asked once, of the first one, as a store's session would: by a call
-// that nothing can stand in for, as it has no argument. To compile what asks the catalog would take a hundred times as
-// long as to run it.
+// prepare sets up a new session. PostgreSQL is told to end the statements of a migrator that was killed, where its
+// operating system can tell. The first session says what a store's session would search. It is asked by a function
+// without arguments, so that no overload can stand in for it. JIT is off: compiling the catalog's queries would take a
+// hundred times as long as running them.
 func (m *Migrator) prepare(ctx context.Context, conn *pgconn.PgConn) error {
 	pid, err := conn.Exec(ctx, "SELECT pg_catalog.pg_backend_pid()").ReadAll()
 	if err != nil {
@@ -186,8 +186,8 @@ func (m *Migrator) prepare(ctx context.Context, conn *pgconn.PgConn) error {
 	return err
 }
 
-// findSchema decides where the tables are: in the first schema that has a "user", as a statement that names it without
-// one would; or will be.
+// findSchema decides which schema has the tables: the first on the search path with a "user", as for a statement that
+// names no schema; or else the first, which gets them.
 func (m *Migrator) findSchema(ctx context.Context) error {
 	if len(m.path) == 0 {
 		return ErrNoSchema
@@ -212,7 +212,7 @@ func (m *Migrator) in(sql string) string {
 	return strings.ReplaceAll(sql, "SCHEMA.", pgx.Identifier{m.schema}.Sanitize()+".")
 }
 
-// connect tries until WaitForDB is over: a database that starts refuses at first.
+// connect tries until WaitForDB is over: a database that is starting refuses at first.
 func (m *Migrator) connect(ctx context.Context) (*pgx.Conn, error) {
 	end := time.Now().Add(m.opts.WaitForDB)
 	for {
@@ -230,7 +230,7 @@ func (m *Migrator) connect(ctx context.Context) (*pgx.Conn, error) {
 	}
 }
 
-// onceError is an error without lines that repeat: a host that is tried with TLS and without may answer twice alike.
+// onceError is an error without repeated lines: a host that is tried with and without TLS may give the same answer twice.
 type onceError struct{ error }
 
 // Error is the text, in one line.
@@ -285,8 +285,8 @@ func (m *Migrator) engineUnlock(ctx context.Context) error {
 	return err
 }
 
-// poll takes a lock as soon as it is free. A wait in the server would hold a snapshot, which another's CREATE INDEX
-// CONCURRENTLY waits for, a deadlock.
+// poll takes a lock as soon as it is free. To wait inside PostgreSQL would hold a snapshot, and deadlock with a CREATE
+// INDEX CONCURRENTLY that waits for it.
 func (m *Migrator) poll(ctx context.Context, end time.Time, key int64) error {
 	for {
 		var yes bool
@@ -333,8 +333,8 @@ func (m *Migrator) open(ctx context.Context) error {
 // Close ends the connection.
 func (m *Migrator) Close() error { return m.conn.Close(context.Background()) }
 
-// Version returns the newest applied migration, 0 if none is, and whether one stopped half-way: that one then, or the
-// one after it on the way down.
+// Version returns the newest applied migration, 0 if there is none. If dirty, a migration stopped half-way: the one
+// returned, or, on the way down, the one after it.
 func (m *Migrator) Version(ctx context.Context) (version int, dirty bool, err error) {
 	var there bool
 	if err := m.trust(ctx, false, false); err != nil {
@@ -350,7 +350,7 @@ func (m *Migrator) Version(ctx context.Context) (version int, dirty bool, err er
 	return max(version, 0), dirty, err // golang-migrate writes -1 for none
 }
 
-// clean is Version for those who want nothing that stopped half-way.
+// clean is Version, or errRunRepair if the database is dirty.
 func (m *Migrator) clean(ctx context.Context) (int, error) {
 	version, dirty, err := m.Version(ctx)
 	if err == nil && dirty {

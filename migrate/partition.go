@@ -14,21 +14,21 @@ import (
 	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
-// ErrInTheWay says that table session cannot be partitioned as it is, or has another number of partitions already.
+// ErrInTheWay says that table session cannot be partitioned as it is, or already has another number of partitions.
 var ErrInTheWay = errors.New("table session cannot be partitioned")
 
-// maxPartitions is far beyond what is of use.
+// maxPartitions is far beyond what is useful.
 const maxPartitions = 1024
 
-// Partitioning is what PartitionSessions has done.
+// Partitioning is what PartitionSessions did.
 type Partitioning struct {
 	Partitions int   `json:"partitions"`
 	Copied     int64 `json:"copied"`  // rows
-	Changed    int64 `json:"changed"` // writes of others meanwhile, which were copied again
+	Changed    int64 `json:"changed"` // rows that others wrote meanwhile, and that were copied again
 }
 
-// What stands in the way of another table in the place of session, in words. All else is made again: columns, defaults,
-// checks, keys that refer elsewhere, indexes that are no keys, the owner, rights on the table.
+// inTheWay lists, in words, what prevents another table from taking session's place. All else is made again: columns,
+// defaults, checks, foreign keys to other tables, indexes that are no keys, the owner, rights on the table.
 const inTheWay = `WITH session AS (SELECT c.* FROM pg_catalog.pg_class c WHERE c.oid = $1::text::regclass::oid)
 SELECT pg_catalog.pg_describe_object(d.classid, d.objid, 0) || ' depends on it'
 FROM session s JOIN pg_catalog.pg_depend d ON d.deptype = 'n'
@@ -65,8 +65,8 @@ UNION ALL
 SELECT 'constraint ' || k.conname::text FROM session s JOIN pg_catalog.pg_constraint k ON k.conrelid = s.oid AND k.contype = 'x'
 ORDER BY 1`
 
-// remake are the statements that give table $2 what session, $1, has: its keys, but with token in that of the rows; what
-// it refers to; its other indexes; owner, rights and comment. First they take the rights that default privileges gave:
+// remake returns the statements that give table $2 what session, $1, has: its keys, with token added to the primary key;
+// its foreign keys; its other indexes; owner, rights and comment. First they revoke what default privileges granted:
 // whoever may not read session must not read its copy.
 const remake = `WITH session AS (SELECT c.* FROM pg_catalog.pg_class c WHERE c.oid = $1::text::regclass::oid)
 SELECT sql FROM (
@@ -96,25 +96,25 @@ SELECT 5, pg_catalog.format('COMMENT ON TABLE %s IS %L', $2::text, pg_catalog.ob
 //go:embed partition.sql
 var noting string
 
-// partitioner is the work on one database. The names are of the table, of what takes its place, of what has changed
-// meanwhile, and of the function that notes that.
+// partitioner is the work on one database. Its names are those of the table, of the copy that takes its place, of the
+// table of rows that changed meanwhile, and of the function that notes these.
 type partitioner struct {
 	*Migrator
 	old, made, changed, note string
 	did                      Partitioning
 }
 
-// PartitionSessions divides the table session into n hash partitions by token, while others read and write it: its rows
-// are copied beside it, what changes meanwhile is noted by a trigger and copied again, and the copy takes its place under
-// a lock that is asked for as by Up. Where it is so divided already, nothing is done. What was killed begins again. ctx
-// ends it after the rows that are under way; see [Migrator.Cancel].
+// PartitionSessions divides the table session into n hash partitions by token, while others read and write it. It copies
+// the rows, notes by a trigger what changes meanwhile and copies that again, and puts the copy in the table's place under
+// a lock that it takes as Up does. If the table has n partitions already, it does nothing. After a kill it begins anew.
+// When ctx ends, it stops after the rows that are under way; see [Migrator.Cancel].
 //
-// From then on one key less holds: ids of sessions are unique by chance alone, as those that this package and Better Auth
-// make are. It returns [ErrInTheWay] with what is in the way, before anything is changed, [ErrDrift] with what Verify
-// would say, the errors of Up, or what the server said.
+// Afterwards no key makes the ids of sessions unique; those that authdb and Better Auth make are unique by chance.
+// PartitionSessions returns [ErrInTheWay] with what is in the way, before anything is changed, [ErrDrift] with what
+// Verify would say, the errors of Up, or PostgreSQL's.
 func (m *Migrator) PartitionSessions(ctx context.Context, n int) (Partitioning, error) {
 	if n < 2 || n > maxPartitions {
-		return Partitioning{}, fmt.Errorf("%w into %d: from 2 to %d", ErrInTheWay, n, maxPartitions)
+		return Partitioning{}, fmt.Errorf("%w into %d: it takes 2 to %d", ErrInTheWay, n, maxPartitions)
 	}
 	version, err := m.begin(ctx)
 	if err != nil {
@@ -141,7 +141,7 @@ func (m *Migrator) PartitionSessions(ctx context.Context, n int) (Partitioning, 
 	case there > 0:
 		return Partitioning{}, fmt.Errorf("%w again: it has %d partitions", ErrInTheWay, there)
 	}
-	if err := p.clear(ctx); err != nil { // of one that was killed
+	if err := p.clear(ctx); err != nil { // what a killed run left
 		return Partitioning{}, err
 	}
 	if err := p.check(ctx); err != nil {
@@ -153,7 +153,7 @@ func (m *Migrator) PartitionSessions(ctx context.Context, n int) (Partitioning, 
 	return p.did, plain(err)
 }
 
-// sessionPartitions is how many the table has; 0 where it is not divided.
+// sessionPartitions returns how many partitions table session has, or 0.
 func (m *Migrator) sessionPartitions(ctx context.Context) (n int, err error) {
 	err = m.conn.QueryRow(ctx, `SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c
 		JOIN pg_catalog.pg_inherits i ON i.inhparent = c.oid
@@ -179,7 +179,7 @@ func (p *partitioner) check(ctx context.Context) error {
 	return fmt.Errorf("%w while it has: %s", ErrInTheWay, strings.Join(slices.Compact(found), "; "))
 }
 
-// clear takes away what was made beside the table.
+// clear drops what was made beside the table.
 func (p *partitioner) clear(ctx context.Context) error {
 	return p.locked(ctx, "clear", func(tx pgx.Tx) error {
 		return all(ctx, tx, "DROP TABLE IF EXISTS "+p.made, "DROP FUNCTION IF EXISTS "+p.note+"() CASCADE", "DROP TABLE IF EXISTS "+p.changed)
@@ -195,12 +195,12 @@ func all(ctx context.Context, tx pgx.Tx, statements ...string) error {
 	return nil
 }
 
-// locked runs what needs the lock of a table that others use, again and again.
+// locked tries until LockTimeout to do what needs the lock of a table that others use.
 func (p *partitioner) locked(ctx context.Context, name string, do func(tx pgx.Tx) error) error {
 	return p.patiently(ctx, name, time.Now().Add(p.opts.LockTimeout), stall, func() error { return p.briefly(ctx, do) })
 }
 
-// briefly does so once. It gives way long before a deadlock would be looked for.
+// briefly tries once. It gives up long before PostgreSQL would look for a deadlock.
 func (p *partitioner) briefly(ctx context.Context, do func(tx pgx.Tx) error) error {
 	return lockTimeout(pgx.BeginFunc(ctx, p.conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, timeouts("SET LOCAL ", stall, 0)); err != nil {
@@ -211,14 +211,14 @@ func (p *partitioner) briefly(ctx context.Context, do func(tx pgx.Tx) error) err
 }
 
 func (p *partitioner) do(ctx context.Context) error {
-	whole := context.WithoutCancel(ctx) // a statement is ended by Cancel
+	whole := context.WithoutCancel(ctx) // Cancel ends a statement
 	if err := p.locked(whole, "make the partitions", func(tx pgx.Tx) error { return p.prepare(whole, tx) }); err != nil {
 		return err
 	}
 	if err := p.copy(ctx, whole); err != nil {
 		return err
 	}
-	if _, err := p.conn.Exec(whole, "ANALYZE "+p.made); err != nil { // which nobody does by itself for what has partitions
+	if _, err := p.conn.Exec(whole, "ANALYZE "+p.made); err != nil { // autovacuum does not for a partitioned table
 		return err
 	}
 	return p.patiently(ctx, "take its place", time.Now().Add(p.opts.LockTimeout), stall, func() error {
@@ -245,7 +245,7 @@ func (p *partitioner) prepare(ctx context.Context, tx pgx.Tx) error {
 		if err := all(ctx, tx, fmt.Sprintf(`CREATE TABLE %s PARTITION OF %s FOR VALUES WITH (MODULUS %d, REMAINDER %d)`, part, p.made, n, i)); err != nil {
 			return err
 		}
-		if err := p.remake(ctx, tx, part, 1); err != nil { // but for its owner, it has what the whole has
+		if err := p.remake(ctx, tx, part, 1); err != nil { // its owner; the rest comes from the whole
 			return err
 		}
 	}
@@ -255,13 +255,13 @@ func (p *partitioner) prepare(ctx context.Context, tx pgx.Tx) error {
 	if err := all(ctx, tx, strings.NewReplacer("SESSION", p.old, "CHANGED", p.changed, "NOTE", p.note).Replace(noting)); err != nil {
 		return err
 	}
-	if err := p.remake(ctx, tx, p.changed, 0); err != nil { // the tokens of who is signed in
+	if err := p.remake(ctx, tx, p.changed, 0); err != nil { // it has the tokens of live sessions: revoke
 		return err
 	}
 	return p.trust(ctx, true, false)
 }
 
-// remake gives a table what session has, up to a kind of it.
+// remake gives a table the first kinds of what session has.
 func (p *partitioner) remake(ctx context.Context, tx pgx.Tx, table string, kinds int) error {
 	rows, err := tx.Query(ctx, remake, p.old, table, kinds)
 	if err != nil {
@@ -274,7 +274,7 @@ func (p *partitioner) remake(ctx context.Context, tx pgx.Tx, table string, kinds
 	return all(ctx, tx, statements...)
 }
 
-// copy copies the rows by their ids.
+// copy copies the rows in the order of their ids.
 func (p *partitioner) copy(ctx, whole context.Context) error {
 	batch := fmt.Sprintf(`WITH batch AS MATERIALIZED (SELECT * FROM %s WHERE id > $1 ORDER BY id LIMIT 5000),
 		made AS (INSERT INTO %s SELECT * FROM batch ON CONFLICT DO NOTHING)
@@ -292,7 +292,7 @@ func (p *partitioner) copy(ctx, whole context.Context) error {
 	return nil
 }
 
-// catchUp copies once more a part of what has changed since it was copied, and returns how much that was.
+// catchUp copies again some of the rows that changed since they were copied, and returns how many.
 func (p *partitioner) catchUp(ctx, whole context.Context) (n int, err error) {
 	err = p.again(ctx, func(tx pgx.Tx) error {
 		n, err = p.apply(whole, tx)
@@ -301,7 +301,7 @@ func (p *partitioner) catchUp(ctx, whole context.Context) (n int, err error) {
 	return n, err
 }
 
-// again does what others may be in the way of: a user may go while sessions are copied.
+// again repeats do while others are in its way, such as the deletion of a user whose sessions are copied.
 func (p *partitioner) again(ctx context.Context, do func(tx pgx.Tx) error) error {
 	for {
 		err := pgx.BeginFunc(context.WithoutCancel(ctx), p.conn, func(tx pgx.Tx) error {
@@ -323,7 +323,7 @@ func (p *partitioner) again(ctx context.Context, do func(tx pgx.Tx) error) error
 	}
 }
 
-// apply does so in a transaction. A change that is committed later has a note of its own.
+// apply is catchUp in a transaction. A change that commits later has a note of its own.
 func (p *partitioner) apply(ctx context.Context, tx pgx.Tx) (int, error) {
 	rows, err := tx.Query(ctx, "DELETE FROM "+p.changed+" WHERE n = ANY (ARRAY(SELECT n FROM "+p.changed+" ORDER BY n LIMIT 5000)) RETURNING token")
 	if err != nil {
@@ -343,7 +343,7 @@ func (p *partitioner) apply(ctx context.Context, tx pgx.Tx) (int, error) {
 	return len(tokens), err
 }
 
-// replace puts the copy in the place of the table. Who deletes a user has that first, so it is locked first.
+// replace puts the copy in the table's place. It locks user first, as whoever deletes a user does.
 func (p *partitioner) replace(ctx context.Context, tx pgx.Tx) error {
 	if err := all(ctx, tx, p.in(`LOCK TABLE SCHEMA."user", SCHEMA.session IN ACCESS EXCLUSIVE MODE`)); err != nil {
 		return err

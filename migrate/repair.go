@@ -16,9 +16,9 @@ type Repaired struct {
 	Done    []string `json:"done"`
 }
 
-// Repair puts a dirty database right: it finds out from the catalog whether the migration that stopped, on the way up or
-// down, happened, did not, or left an INVALID index, which it drops. One that changes rows only is said not to have
-// happened, since it can be run again. It returns [ErrDirty] with the difference where the catalog is none of these.
+// Repair makes a dirty database clean. The catalog says whether the migration that stopped, on the way up or down,
+// happened, did not happen, or left an INVALID index, which Repair drops. A migration that only changes rows counts as
+// not happened, since it can run again. If the catalog is none of these, Repair returns [ErrDirty] with the difference.
 func (m *Migrator) Repair(ctx context.Context) (Repaired, error) {
 	if err := m.lock(ctx); err != nil {
 		return Repaired{}, err
@@ -28,7 +28,7 @@ func (m *Migrator) Repair(ctx context.Context) (Repaired, error) {
 	if err != nil || !dirty {
 		return r, err
 	}
-	// A migration on its way up left its own number, one on its way down that of the one before, and its note.
+	// A migration on its way up left its own number; on its way down, the number before it, and its line in the history.
 	known, err := m.history(ctx)
 	if err != nil {
 		return r, plain(err)
@@ -47,7 +47,7 @@ func (m *Migrator) Repair(ctx context.Context) (Repaired, error) {
 	}
 	happened, diff := m.happened(got.facts, step.Version)
 	if !diff.Empty() {
-		return r, fmt.Errorf("%w: %s can be neither undone nor finished; the catalog differs from what it makes:\n%s", ErrDirty, step.Name, diff)
+		return r, fmt.Errorf("%w: %s is half done; the catalog differs from what it makes:\n%s", ErrDirty, step.Name, diff)
 	}
 	if step.Index != nil {
 		dropped, err := m.dropInvalid(ctx, step.Index, m.opts.LockTimeout)
@@ -73,8 +73,8 @@ func (m *Migrator) Repair(ctx context.Context) (Repaired, error) {
 	return r, nil
 }
 
-// happened reports whether what a migration makes is in the catalog: all of it or nothing, since its file is one
-// transaction; else it returns the difference. Of other drift and of plugins it knows nothing.
+// happened reports whether what a migration makes is in the catalog. Since its file is one transaction, that is all or
+// nothing; otherwise happened returns the difference. It does not look at other drift, nor at plugins.
 func (m *Migrator) happened(got []catalog.Fact, version int) (bool, catalog.Diff) {
 	made := slices.DeleteFunc(catalog.Minus(m.known(version), m.known(version-1)), func(f catalog.Fact) bool {
 		return f.Name == redundantIndex

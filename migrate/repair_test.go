@@ -346,13 +346,13 @@ func TestRepairThatCannot(t *testing.T) {
 		want  []string
 	}{
 		{"half a file", 2, `ALTER TABLE team ADD member_count integer NOT NULL DEFAULT 0`, 3, []string{
-			"0003_better_auth_1_7_columns can be neither undone nor finished", "missing    column team_member.membership_key text\n",
+			"0003_better_auth_1_7_columns is half done", "missing    column team_member.membership_key text\n",
 		}},
 		{"half a file, otherwise", 2, `ALTER TABLE team ADD member_count integer NOT NULL DEFAULT 0; ALTER TABLE team_member ADD membership_key integer`, 3, []string{
 			"different  column team_member.membership_key integer\n           wanted: text\n",
 		}},
-		{"half of the first", 1, `DROP TABLE invitation`, -1, []string{"0001_baseline can be", "missing    table invitation\n"}},
-		{"half of the table of marks", 15, `DROP INDEX authdb."mark_createdAt_idx"`, 14, []string{"0015_mark can be", "missing    index authdb.mark.mark_createdAt_idx"}},
+		{"half of the first", 1, `DROP TABLE invitation`, -1, []string{"0001_baseline is", "missing    table invitation\n"}},
+		{"half of the table of marks", 15, `DROP INDEX authdb."mark_createdAt_idx"`, 14, []string{"0015_mark is", "missing    index authdb.mark.mark_createdAt_idx"}},
 		{"a migration that nobody knows", 15, "", 99, []string{"no migration has that number: 99"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -22,16 +22,16 @@ const (
 	dependentObjects = "2BP01"
 )
 
-// stall is how long a migration may wait for the lock of a table before it gives way to those who queue behind it.
+// stall is how long a migration waits for a table's lock before it lets those go first who queue behind it.
 const stall = 150 * time.Millisecond
 
-// Up applies every migration that the database lacks; none is no error.
+// Up applies every migration that the database lacks, if any.
 //
-// It returns [ErrDirty], [ErrForeignTables], [ErrNotOurs], [ErrNoTables], a [*DuplicatesError] for rows that a unique
-// index will refuse, all five before anything is changed, [ErrLockTimeout], or what the server said to a migration. A
-// migration that the server refused leaves nothing behind, and those before it stay applied; so do they where what one
-// of them made is not ours ([ErrNotOurs]), as default privileges have it. ctx ends it after the migration that is under
-// way; see [Migrator.Cancel].
+// Before it changes anything it returns [ErrDirty], [ErrForeignTables], [ErrNotOurs], [ErrNoTables] or, for rows that a
+// unique index would refuse, a [*DuplicatesError]. Later it returns [ErrLockTimeout] or PostgreSQL's error for a
+// migration. A migration that fails leaves nothing behind, and those before it stay applied. They also stay when what
+// one of them made is not ours ([ErrNotOurs]), which default privileges can cause. When ctx ends, Up stops after the
+// migration that is under way; see [Migrator.Cancel].
 func (m *Migrator) Up(ctx context.Context) error { return m.UpTo(ctx, m.Latest()) }
 
 // UpBy applies the next n migrations that the database lacks. Its errors are those of Up.
@@ -43,8 +43,8 @@ func (m *Migrator) UpBy(ctx context.Context, n int) error {
 	return m.UpTo(ctx, min(version+n, m.Latest()))
 }
 
-// Down undoes the newest n migrations, or as many as there are, with their tables and columns and what is in them: it
-// asks nobody. Its errors are those of Up.
+// Down undoes the newest n migrations, or as many as there are. It drops their tables and columns with the data in them
+// and does not ask. Its errors are those of Up.
 func (m *Migrator) Down(ctx context.Context, n int) error {
 	version, err := m.begin(ctx)
 	if err != nil {
@@ -53,13 +53,12 @@ func (m *Migrator) Down(ctx context.Context, n int) error {
 	return m.Goto(ctx, max(version-n, 0))
 }
 
-// Goto applies or undoes migrations until version is the newest applied one; 0 undoes all. What it undoes takes tables
-// and columns along, as Down does, and it asks nobody: [Migrator.UpTo] never undoes. Its errors are those of Up, and
-// [ErrUnknownVersion].
+// Goto applies or undoes migrations until version is the newest applied one; 0 undoes all. Like Down it drops tables
+// and columns and does not ask; [Migrator.UpTo] never undoes. Its errors are those of Up, and [ErrUnknownVersion].
 func (m *Migrator) Goto(ctx context.Context, version int) error { return m.move(ctx, version, true) }
 
-// UpTo applies migrations until version is the newest applied one. It returns [ErrUndoes], before anything is changed,
-// where that is behind the database; its other errors are those of Goto.
+// UpTo applies migrations until version is the newest applied one. If the database is newer, it returns [ErrUndoes] and
+// changes nothing; its other errors are those of Goto.
 func (m *Migrator) UpTo(ctx context.Context, version int) error { return m.move(ctx, version, false) }
 
 func (m *Migrator) move(ctx context.Context, version int, undo bool) error {
@@ -77,7 +76,7 @@ func (m *Migrator) move(ctx context.Context, version int, undo bool) error {
 		if err != nil {
 			return plain(err)
 		}
-		if newest(noted) == current { // for which no right is needed
+		if newest(noted) == current { // saying so needs no rights
 			m.log.Info("nothing to do", "version", current)
 			return m.checkTables(ctx, current)
 		}
@@ -102,7 +101,7 @@ func (m *Migrator) move(ctx context.Context, version int, undo bool) error {
 	return m.checkTables(ctx, version)
 }
 
-// begin takes the lock and returns the current version, which must be a clean one.
+// begin takes the lock and returns the current version, which must be clean.
 func (m *Migrator) begin(ctx context.Context) (int, error) {
 	if err := m.lock(ctx); err != nil {
 		return 0, err
@@ -110,7 +109,7 @@ func (m *Migrator) begin(ctx context.Context) (int, error) {
 	return m.clean(ctx)
 }
 
-// checkTarget says why the way from one version to another is not taken.
+// checkTarget returns the error, if any, that forbids the way from one version to another.
 func (m *Migrator) checkTarget(ctx context.Context, current, version int) error {
 	if current != 0 {
 		if _, err := m.step(current); err != nil {
@@ -139,7 +138,8 @@ func (m *Migrator) hasTables(ctx context.Context) (exist bool, err error) {
 	return exist, err
 }
 
-// next takes one step towards version, or over those whose objects are there already, and returns where that led.
+// next takes one step towards version, or passes over migrations whose objects exist already, and returns the new
+// version.
 func (m *Migrator) next(ctx context.Context, current, version int) (int, error) {
 	if current > version {
 		step, err := m.step(current)
@@ -164,7 +164,7 @@ func (m *Migrator) next(ctx context.Context, current, version int) (int, error) 
 		return current, err
 	}
 	if there > current {
-		if err := m.trust(ctx, true, false); err != nil { // of what was looked for: it may be a stranger's
+		if err := m.trust(ctx, true, false); err != nil { // the objects that exist may be a stranger's
 			return current, err
 		}
 		m.log.Info("already there", "from", current+1, "to", there)
@@ -180,8 +180,8 @@ func (m *Migrator) next(ctx context.Context, current, version int) (int, error) 
 	return step.Version, nil
 }
 
-// isShared reports whether another schema of the database is migrated too: what migrations make in authdb's own schema is
-// there for both.
+// isShared reports whether another schema of the database is migrated too. Both use what migrations make in authdb's
+// own schema.
 func (m *Migrator) isShared(ctx context.Context) (shared bool, err error) {
 	err = m.conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = 'authdb' AND c.relkind = 'r' AND pg_catalog.starts_with(c.relname::text, 'schema_migrations') AND c.relname::text <> $1::text)`,
@@ -199,15 +199,15 @@ func (m *Migrator) run(ctx context.Context, step migrations.Migration, up bool) 
 				"the database is at version %d", step.Name, n, target(step, !up)))
 		}
 		if up {
-			if _, err := m.dropInvalid(ctx, step.Index, m.opts.LockTimeout); err != nil { // of a build that was ended
+			if _, err := m.dropInvalid(ctx, step.Index, m.opts.LockTimeout); err != nil { // left by an interrupted build
 				return err
 			}
 		}
-		wait = max(stall, time.Until(end)) // which blocks nobody
+		wait = max(stall, time.Until(end)) // CONCURRENTLY blocks nobody
 	}
 	return m.patiently(ctx, step.Name, end, wait, func() error {
 		alone, err := m.migrate(step, up, wait)
-		if alone && err != nil { // only its note is missing
+		if alone && err != nil { // it ran; only the version is missing
 			err = m.set(context.WithoutCancel(ctx), target(step, up))
 		}
 		if err != nil {
@@ -218,7 +218,7 @@ func (m *Migrator) run(ctx context.Context, step migrations.Migration, up bool) 
 	})
 }
 
-// patiently does what waits for a lock only briefly, since every reader queues behind it, again and again until end.
+// patiently repeats until end what waits for a lock only briefly, since every reader queues behind that wait.
 func (m *Migrator) patiently(ctx context.Context, name string, end time.Time, wait time.Duration, do func() error) error {
 	for {
 		err := do()
@@ -235,8 +235,8 @@ func (m *Migrator) patiently(ctx context.Context, name string, end time.Time, wa
 // writtenTables finds the tables whose rows a migration writes.
 var writtenTables = regexp.MustCompile(`(?m)^(?:INSERT INTO|UPDATE|DELETE FROM) ("\w+")`)
 
-// ready asks in the transaction of a migration whether all is ours still: those before it made tables, and waited for
-// others. It asks under a lock of the tables that it will write to.
+// ready checks, in the transaction of a migration, that all is still ours: earlier migrations made tables and waited for
+// others. It first locks the tables that the migration writes.
 func (m *Migrator) ready(ctx context.Context, step migrations.Migration) error {
 	for _, table := range writtenTables.FindAllStringSubmatch(step.Up+step.Down, -1) {
 		if _, err := m.conn.Exec(ctx, m.in("LOCK TABLE SCHEMA."+table[1]+" IN ROW EXCLUSIVE MODE")); err != nil {
@@ -254,10 +254,10 @@ func target(step migrations.Migration, up bool) int {
 	return step.Version - 1
 }
 
-// settle says what a step that failed has come to. One that the server refused has left nothing, but for an index built
-// or dropped CONCURRENTLY, which may stay as an INVALID one: that is dropped, and the version is what it was.
+// settle cleans up after a failed step and says where it left the database. What PostgreSQL refused left nothing, except
+// that an index built or dropped CONCURRENTLY may stay INVALID: settle drops it and sets the version back.
 func (m *Migrator) settle(ctx context.Context, err error, step migrations.Migration, up bool) error {
-	ctx = context.WithoutCancel(ctx) // or what is left would stay for ever
+	ctx = context.WithoutCancel(ctx) // the clean-up must not be cut short
 	refusal := refusalOf(err)
 	if refusal == nil || m.conn.IsClosed() {
 		return plain(err)
@@ -286,7 +286,7 @@ func (m *Migrator) settle(ctx context.Context, err error, step migrations.Migrat
 	return fmt.Errorf("%s was refused, and the database is at version %d%s: %w", step.Name, version, left, refusal)
 }
 
-// set sets the version, with the history that goes with it, and that the database is clean.
+// set sets a clean version and the history that goes with it.
 func (m *Migrator) set(ctx context.Context, version int) error {
 	return pgx.BeginFunc(ctx, m.conn, func(pgx.Tx) error {
 		if err := m.write(ctx, version, false); err != nil {
@@ -296,8 +296,8 @@ func (m *Migrator) set(ctx context.Context, version int) error {
 	})
 }
 
-// Force says which migration is the newest applied one, without a look at the schema, and that the database is clean;
-// 0 is none. It returns [ErrUnknownVersion]. [Migrator.Repair] looks.
+// Force sets which migration is the newest applied one, 0 for none, and marks the database clean. It does not look at
+// the schema; [Migrator.Repair] does. It returns [ErrUnknownVersion].
 func (m *Migrator) Force(ctx context.Context, version int) error {
 	if version != 0 {
 		if _, err := m.step(version); err != nil {
@@ -313,8 +313,8 @@ func (m *Migrator) Force(ctx context.Context, version int) error {
 	return m.set(ctx, version)
 }
 
-// Drop undoes every migration and removes the version table: what is left of authdb is nothing. What is not authdb's
-// stays. It asks nobody. It returns [ErrDirty] or what the server said.
+// Drop undoes every migration and removes the version table, and with them everything of authdb's. What is not authdb's
+// stays. It does not ask. It returns [ErrDirty] or PostgreSQL's error.
 func (m *Migrator) Drop(ctx context.Context) error {
 	if err := m.Goto(ctx, 0); err != nil {
 		return err
@@ -325,12 +325,12 @@ func (m *Migrator) Drop(ctx context.Context) error {
 	}
 	_, err := m.conn.Exec(ctx, `DROP SCHEMA "authdb"`)
 	if said, ok := errors.AsType[*pgconn.PgError](err); ok && said.Code == dependentObjects {
-		err = nil // somebody keeps something else there
+		err = nil // somebody else keeps something there
 	}
 	return plain(err)
 }
 
-// Cancel ends the statement that another goroutine has under way; the server undoes what it did.
+// Cancel ends the statement that another goroutine has under way; PostgreSQL undoes what it did.
 func (m *Migrator) Cancel(ctx context.Context) error {
 	if err := m.conn.PgConn().CancelRequest(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrConnect, err)
@@ -338,7 +338,7 @@ func (m *Migrator) Cancel(ctx context.Context) error {
 	return nil
 }
 
-// refusalOf returns what the server said to a migration that it did not complete, nil if it may have done.
+// refusalOf returns PostgreSQL's error for a migration that it surely did not complete, or nil.
 func refusalOf(err error) *pgconn.PgError {
 	said, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || said.SeverityUnlocalized != "ERROR" { // FATAL: the connection is gone
@@ -347,12 +347,12 @@ func refusalOf(err error) *pgconn.PgError {
 	return withoutDetail(said)
 }
 
-// withoutDetail leaves out what quotes values of a row.
+// withoutDetail leaves out the fields that quote values of a row.
 func withoutDetail(e *pgconn.PgError) *pgconn.PgError {
 	return &pgconn.PgError{Severity: e.Severity, SeverityUnlocalized: e.SeverityUnlocalized, Code: e.Code, Message: e.Message}
 }
 
-// plain is err without what quotes values of a row.
+// plain is err without the fields that quote values of a row.
 func plain(err error) error {
 	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return withoutDetail(said)
@@ -360,7 +360,7 @@ func plain(err error) error {
 	return err
 }
 
-// lockTimeout tells a lock that the server gave up waiting for.
+// lockTimeout turns PostgreSQL's lock time-out into ErrLockTimeout.
 func lockTimeout(err error) error {
 	if said, ok := errors.AsType[*pgconn.PgError](err); ok && said.Code == lockNotAvailable {
 		return fmt.Errorf("%w: another session holds a lock", ErrLockTimeout)

@@ -12,21 +12,21 @@ const (
 	StateApplied = "applied"
 	StatePending = "pending"
 	StateDirty   = "dirty"   // it stopped half-way
-	StateEdited  = "edited"  // applied, but the file is another now
-	StateLate    = "late"    // it came after a newer one was applied, and so never was
+	StateEdited  = "edited"  // applied, but the file was changed since
+	StateLate    = "late"    // never applied: it came after a newer one was
 	StateMissing = "missing" // applied, but this program has no such file
 )
 
-// MigrationStatus is how far one migration is.
+// MigrationStatus is the state of one migration.
 type MigrationStatus struct {
 	Version   int        `json:"version"`
 	Name      string     `json:"name"`
 	State     string     `json:"state"`
-	SHA256    string     `json:"sha256"`     // of the file; of the one that was applied, where it is missing
-	AppliedAt *time.Time `json:"applied_at"` // nil unless applied, and where golang-migrate alone applied it
+	SHA256    string     `json:"sha256"`     // of the file; if that is missing, of the one that was applied
+	AppliedAt *time.Time `json:"applied_at"` // nil if not applied, or applied by golang-migrate alone
 }
 
-// Status is how far a database is.
+// Status is the state of a database.
 type Status struct {
 	Version    int               `json:"version"`
 	Dirty      bool              `json:"dirty"`
@@ -39,15 +39,15 @@ func (s Status) Pending() bool {
 	return slices.ContainsFunc(s.Migrations, func(m MigrationStatus) bool { return m.State == StatePending })
 }
 
-// Troubled reports whether a migration was edited, came late or is missing: what Up passes over.
+// Troubled reports whether a migration was edited, came late or is missing. Up ignores these.
 func (s Status) Troubled() bool {
 	return slices.ContainsFunc(s.Migrations, func(m MigrationStatus) bool {
 		return m.State == StateEdited || m.State == StateLate || m.State == StateMissing
 	})
 }
 
-// Status returns the state of each migration, oldest first, of those that this program has and those that the database
-// remembers. It waits for nobody and changes nothing.
+// Status returns the state of each migration that this program has or the database remembers, oldest first. It waits for
+// nobody and changes nothing.
 func (m *Migrator) Status(ctx context.Context) (Status, error) {
 	version, dirty, err := m.Version(ctx)
 	if err != nil {
@@ -60,7 +60,7 @@ func (m *Migrator) Status(ctx context.Context) (Status, error) {
 	last := newest(known)
 	if _, err := m.step(version); err != nil && version > 0 {
 		if _, ok := known[version]; !ok {
-			known[version] = applied{} // of a newer program, or another's
+			known[version] = applied{} // a newer program's, or another's
 		}
 	}
 	status := Status{Version: version, Dirty: dirty, Latest: m.Latest(), Migrations: []MigrationStatus{}}
@@ -73,7 +73,7 @@ func (m *Migrator) Status(ctx context.Context) (Status, error) {
 			one.State = StateDirty
 		case s.Version > version:
 			one.State = StatePending
-		case !isKnown && s.Version > last: // nobody took a note of it
+		case !isKnown && s.Version > last: // the history lacks it
 			one.State = StateApplied
 		case !isKnown:
 			one.State = StateLate
@@ -95,7 +95,7 @@ func (m *Migrator) Status(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
-// Plan returns the SQL that Goto would run on the way to version, a migration each, in order.
+// Plan returns the migrations that Goto would run on the way to version, in order.
 func (m *Migrator) Plan(ctx context.Context, version int) ([]PlannedMigration, error) {
 	current, err := m.clean(ctx)
 	if err != nil {
@@ -128,7 +128,7 @@ func (m *Migrator) Plan(ctx context.Context, version int) ([]PlannedMigration, e
 	return plan, nil
 }
 
-// PlannedMigration is what a migration would run.
+// PlannedMigration is a migration and the SQL that it would run.
 type PlannedMigration struct {
 	Version int    `json:"version"`
 	Name    string `json:"name"`

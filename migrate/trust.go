@@ -11,20 +11,19 @@ import (
 	"github.com/zerostarter/authdb/migrate/catalog"
 )
 
-// ErrNotOurs says that something which the migrator relies on, or would run, was made by a role that it does not work
-// for, or may be at any time: whoever makes it acts with the rights of this session. Nothing was changed from then on;
-// between two migrations it comes where the first of them made what is not ours.
+// ErrNotOurs says that a role which the migrator does not trust made, or could make at any time, something that the
+// migrator relies on or would run: that role would act with the rights of this session. Nothing was changed from then
+// on. It comes between two migrations if the first of them made what is not ours.
 var ErrNotOurs = errors.New("what is there was made by somebody else, or may be; nothing more was changed")
 
-// ErrNoTables says that tables are missing: some that the version table says were made, or, to Verify, all.
+// ErrNoTables says that tables are missing: some that the version table says were made or, from Verify, all.
 var ErrNoTables = errors.New("tables are missing")
 
-// trusted are the roles that the migrator works for: its own; superusers; the owner of the database, whoever that is, as
-// the owner of public says it; and those that one of these made it a member of. A stranger's GRANT of a role of his own
-// asks nobody, so it makes nobody trusted; nor does, from PostgreSQL 16 on, the right to administer a role.
-// The owner of the tables' schema is none for that reason: whoever may create one names it as search_path has it.
-// A session that took another role has two: what runs in it may go back to the one that logged in, and so must be
-// trusted by both.
+// trusted are the roles that the migrator works for: its own; superusers; the owner of the database, directly or as owner
+// of public through pg_database_owner; and roles that one of these made it a member of. A stranger can GRANT his own role
+// to anybody, so that makes nobody trusted; nor does, from PostgreSQL 16 on, the right to administer a role. Nor is the
+// owner of the tables' schema trusted as such: whoever may create schemas can give one a name from search_path. After SET
+// ROLE a session has two roles, and code in it can return to the one that logged in, so it must be trusted by both.
 const trusted = `
 WITH RECURSIVE me (oid) AS (
 	SELECT oid FROM pg_catalog.pg_roles WHERE rolname IN (session_user, current_user)
@@ -40,14 +39,14 @@ WITH RECURSIVE me (oid) AS (
 	SELECT oid FROM sure UNION SELECT oid FROM mine GROUP BY oid HAVING pg_catalog.count(*) = (SELECT pg_catalog.count(*) FROM me)
 )`
 
-// objections lists what is not ours, and whether already a look believes it, runs somebody's code or shows somebody's
-// rows. Relied on are the tables that the migrator names, and what a change of their rows leads to: heirs, tables that
-// refer to them, relations in their rules and policies, and so on from there. The tables $2 are an application's too,
-// with triggers of its own; the migrator's, and drizzle-kit's journal, are plain. Who makes a trigger or a rule, nobody
-// notes; so nobody else may have the right to, nor be a member of who has: what it calls may all be PostgreSQL's own, as
-// query_to_xml is. What is used is looked at with what that uses in turn, as far as PostgreSQL notes it: the operators of
-// an index and their functions, the checks of a domain, the types of a row. An event trigger runs whatever table it is,
-// also in the scratch schema of Verify.
+// objections lists what is not ours, and whether merely reading is affected: by trusting it, running somebody's code or
+// showing somebody's rows. The migrator relies on the tables that it names and, from there on, on whatever a change of
+// their rows reaches: children, tables that refer to them, relations in their rules and policies. The tables $2 are the
+// application's too, and may have its triggers; the migrator's, and drizzle-kit's journal, must be plain. PostgreSQL does
+// not record who made a trigger or a rule, so nobody else may have the right to make one, nor be a member of a role that
+// has it: a trigger can do harm with PostgreSQL's own functions alone, such as query_to_xml. What a table uses is
+// followed as far as PostgreSQL records it: an index's operators and their functions, a domain's checks, a row's types.
+// An event trigger runs for any table, also in the scratch schema of Verify.
 const objections = trusted + `, named AS (
 	SELECT c.oid, n.nspname <> $1 OR c.relname <> ALL ($2::text[]) AS plain, n.nspname = 'authdb' AND c.relname <> 'mark' AS looked
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -126,10 +125,10 @@ SELECT pg_catalog.format('event trigger %I runs %s', evtname, pg_catalog.pg_desc
 FROM pg_catalog.pg_event_trigger JOIN pg_catalog.pg_proc p ON p.oid = evtfoid
 WHERE evtenabled <> 'D' AND p.proowner NOT IN (SELECT oid FROM trusted)`
 
-// trust returns [ErrNotOurs] with what is not ours: to the eyes of who only looks at the migrator's own tables and where
-// the others are, or else of who writes. With drizzle, its journal is relied on too. To tables that nobody has made, there
-// is no objection. It asks in the transaction of the connection, if there is one: under the lock of a table whoever was
-// hanging something on it is done, and whoever has no right to does not begin.
+// trust returns [ErrNotOurs] with what is not ours. Unless writes, only what affects reading counts: of the migrator's own
+// tables, and of where the others are. With drizzle, its journal counts too. Tables that do not exist are fine. trust runs
+// in the connection's transaction, if there is one: once that has locked a table, nobody is still adding a trigger to it,
+// and nobody without the right can begin to.
 func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
 	rows, err := m.conn.Query(ctx, objections, m.schema, m.tables(m.Latest()), drizzle,
 		[]string{m.ledger.versions, m.ledger.history, "mark"})
@@ -149,12 +148,12 @@ func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
 		return plain(err)
 	}
 	slices.Sort(found)
-	return fmt.Errorf("%w: %s. Drop it, or ALTER … OWNER TO a role of yours, and look at each trigger that another role could make; "+
+	return fmt.Errorf("%w: %s. Drop it, or ALTER … OWNER TO a role of yours, and check each trigger that another role could make; "+
 		"or log in as the owner, not as a superuser; or name another schema in search_path",
 		ErrNotOurs, strings.Join(slices.Compact(found), "; "))
 }
 
-// tables are the names of those that the migrations up to version make where the application's are.
+// tables returns the names of the tables that the migrations up to version make in the application's schema.
 func (m *Migrator) tables(version int) []string {
 	return slices.DeleteFunc(m.allTables(version), func(name string) bool { return strings.HasPrefix(name, catalog.Own+".") })
 }
@@ -168,8 +167,8 @@ func (m *Migrator) allTables(version int) (names []string) {
 	return names
 }
 
-// CheckTables returns [ErrNoTables] where the version table says that there are tables which are not there, authdb.mark
-// among them. It changes nothing.
+// CheckTables returns [ErrNoTables] if tables are missing that should exist at the version in the version table,
+// authdb.mark among them. It changes nothing.
 func (m *Migrator) CheckTables(ctx context.Context) error {
 	version, _, err := m.Version(ctx)
 	if err != nil {
@@ -178,7 +177,7 @@ func (m *Migrator) CheckTables(ctx context.Context) error {
 	return m.checkTables(ctx, version)
 }
 
-// checkTables returns [ErrNoTables] where a version is a number and nothing else.
+// checkTables returns [ErrNoTables] if the tables of a version are missing.
 func (m *Migrator) checkTables(ctx context.Context, version int) error {
 	if version == 0 {
 		return nil
@@ -193,8 +192,8 @@ func (m *Migrator) checkTables(ctx context.Context, version int) error {
 		"if they are nowhere, force 0 and up", ErrNoTables, version, pgx.Identifier{m.schema}.Sanitize(), strings.Join(missing, ", "))
 }
 
-// surroundings are sentences on who reads and writes beside whom the tables belong to, and on what is found by name
-// beside them. $2 are the schemas that sessions search, $3 the tables.
+// surroundings returns sentences on who else reads and writes the tables, and on what else is found by a name that is
+// searched. $2 are the schemas that sessions search, $3 the tables.
 const surroundings = trusted + `, own AS (
 	SELECT c.oid, c.relname, c.relowner, c.relacl FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	WHERE n.nspname = $1 AND c.relname = ANY ($3::text[]) OR n.nspname = 'authdb' AND c.relname = 'mark'
@@ -206,7 +205,7 @@ const surroundings = trusted + `, own AS (
 	SELECT nspname, a.grantee FROM searched s, pg_catalog.aclexplode(coalesce(s.nspacl, pg_catalog.acldefault('n', s.nspowner))) a
 	WHERE a.privilege_type = 'CREATE' UNION SELECT nspname, nspowner FROM searched
 )
-SELECT pg_catalog.format('in schema %I, which is searched, others may create: %s. What they make is found by name: REVOKE CREATE ON SCHEMA %1$I FROM %2$s',
+SELECT pg_catalog.format('others may create in schema %I, which is searched: %s. What they make is found by name: REVOKE CREATE ON SCHEMA %1$I FROM %2$s',
 	nspname, pg_catalog.string_agg(CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END, ', ' ORDER BY grantee))
 FROM makers WHERE grantee NOT IN (SELECT oid FROM known) GROUP BY nspname
 UNION ALL
@@ -249,8 +248,7 @@ func (m *Migrator) surroundings(ctx context.Context) ([]string, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// remedies say what a fact means that the migrations do not make, and what to do, by its kind and a word of its
-// definition.
+// remedies say what an extra fact means and what to do about it, by its kind and a word of its definition.
 var remedies = []struct{ kind, word, text string }{
 	{"row security", "", "only rows that a policy lets through are there for roles that do not own the table; FORCED: for its owner too. " +
 		"ALTER TABLE … DISABLE ROW LEVEL SECURITY, or connect as a role with BYPASSRLS"},

@@ -15,34 +15,34 @@ import (
 
 // Verification is what Verify found.
 type Verification struct {
-	Version  int          `json:"version"`  // what the schema was compared with
-	Family   string       `json:"family"`   // whose names the constraints have
-	Expected string       `json:"expected"` // where the comparison came from: scratch schema or program
-	Notes    []string     `json:"notes"`    // what differences mean, and what is no difference but worth to know
+	Version  int          `json:"version"`  // the one that the schema was compared with
+	Family   string       `json:"family"`   // who named the constraints: catalog.FamilyA or B
+	Expected string       `json:"expected"` // what it was compared with: scratch schema or program
+	Notes    []string     `json:"notes"`    // what the differences mean, and other things worth knowing
 	Diff     catalog.Diff `json:"diff"`
 }
 
 // VerifyOptions change what counts as drift.
 type VerifyOptions struct {
-	Superset bool // tables, columns, indexes and so on that the migrations do not make are fine
+	Superset bool // accept tables, columns, indexes and so on that the migrations do not make
 }
 
-// What the server says where no scratch schema can be made.
+// What PostgreSQL answers if no scratch schema can be made.
 const (
 	insufficientPrivilege = "42501"
 	readOnly              = "25006"
 )
 
-// redundantIndex is the second unique index on a column that has a unique constraint. ZeroStarter dropped it later;
-// there is nothing that it does.
+// redundantIndex is a second unique index on a column that has a unique constraint. It has no use, and ZeroStarter
+// dropped it later.
 const redundantIndex = "organization.organization_slug_uidx"
 
 const redundantNote = "index " + redundantIndex + " is missing; the unique constraint on that column makes it redundant"
 
-// Verify compares the catalog with what the migrations up to the database's version make; where no migration made the
-// tables, as with Drizzle, with what all of them make. It does so in a scratch schema, inside a transaction that is
-// rolled back, or, where the role may create none or the server is a standby, with what this program was built with. It
-// returns [ErrDrift], with the difference in the Verification, [ErrNoTables] or [ErrDirty].
+// Verify compares the catalog with what the migrations up to the database's version make, or, if no migration made the
+// tables, as with Drizzle, with what all of them make. It runs the migrations in a scratch schema, in a transaction that
+// it rolls back. If the role may not create one, or PostgreSQL is a standby, it goes by what this program was built
+// with. It returns [ErrDrift], with the difference in the Verification, [ErrNoTables] or [ErrDirty].
 func (m *Migrator) Verify(ctx context.Context, opts VerifyOptions) (Verification, error) {
 	version, err := m.clean(ctx)
 	if err != nil {
@@ -107,7 +107,7 @@ func (m *Migrator) verify(ctx context.Context, version int, opts VerifyOptions) 
 	return v, nil
 }
 
-// unfilled notes the extra columns of our tables that every insert must name: authdb knows nothing of them.
+// unfilled returns a note for each extra column of our tables that every insert must name, which authdb's do not.
 func (m *Migrator) unfilled(extra []catalog.Fact) []string {
 	notes := []string{}
 	for _, f := range extra {
@@ -125,10 +125,10 @@ func (m *Migrator) unfilled(extra []catalog.Fact) []string {
 type reading struct {
 	facts   []catalog.Fact
 	family  string
-	retyped []catalog.Fact // columns that are tolerated though they have another type
-	filled  []string       // or a default that is not wanted
+	retyped []catalog.Fact // columns that are tolerated although they have another type
+	filled  []string       // columns that are tolerated although they have a default
 
-	partitions int // of session; 0: it has none
+	partitions int // of session; 0: none
 }
 
 func (r reading) notes() (notes []string) {
@@ -137,19 +137,19 @@ func (r reading) notes() (notes []string) {
 		retyped = append(retyped, f.Name)
 	}
 	if len(retyped) > 0 {
-		notes = append(notes, "times of another type, which serve as well: "+strings.Join(retyped, ", "))
+		notes = append(notes, "times of another type, which works as well: "+strings.Join(retyped, ", "))
 	}
 	if len(r.filled) > 0 {
-		notes = append(notes, "defaults that are not wanted, and do no harm: "+strings.Join(r.filled, ", "))
+		notes = append(notes, "extra defaults, which do no harm: "+strings.Join(r.filled, ", "))
 	}
 	if r.partitions > 0 {
-		notes = append(notes, fmt.Sprintf("session has %d partitions by token: two sessions could have one id, which no key refuses", r.partitions))
+		notes = append(notes, fmt.Sprintf("session has %d partitions by token: no key prevents two sessions with one id", r.partitions))
 	}
 	return notes
 }
 
-// live reads the facts of the schemas that the tables are in, under the names and with the definitions that the
-// migrations give, where the difference is none.
+// live reads the facts of the schemas that the tables are in. Where a name or a definition differs without meaning
+// anything, it is replaced by the migrations'.
 func (m *Migrator) live(ctx context.Context) (r reading, err error) {
 	if r.facts, err = catalog.Read(ctx, m.conn, m.schema, catalog.Own); err != nil {
 		return r, lockTimeout(err)
@@ -166,7 +166,7 @@ func (m *Migrator) expected(ctx context.Context, version int) ([]catalog.Fact, s
 	if said, ok := errors.AsType[*pgconn.PgError](err); ok && (said.Code == insufficientPrivilege || said.Code == readOnly) {
 		return m.known(version), "program", nil
 	}
-	// The schema is no clean one where roles have default privileges, or event triggers do more.
+	// Default privileges and event triggers add to a new schema what no migration makes.
 	known := m.known(version)
 	facts = slices.DeleteFunc(facts, func(f catalog.Fact) bool {
 		return slices.Contains([]string{"grant", "policy", "row security", "rule", "trigger"}, f.Kind) && !slices.Contains(known, f)
@@ -174,15 +174,15 @@ func (m *Migrator) expected(ctx context.Context, version int) ([]catalog.Fact, s
 	return facts, "scratch schema", plain(err)
 }
 
-// scratch runs the migrations in a schema that never exists for anybody else, with another one in the place of authdb's
-// own. An index is built in a transaction there, so not CONCURRENTLY.
+// scratch runs the migrations in a schema that nobody else ever sees, with a second one in place of authdb's own. Indexes
+// are built in the transaction, so not CONCURRENTLY.
 func (m *Migrator) scratch(ctx context.Context, version int) (facts []catalog.Fact, err error) {
 	tx, err := m.conn.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, tx.Rollback(context.WithoutCancel(ctx))) }()
-	schema := "authdb_scratch_" + strings.ToLower(rand.Text()) // which nobody can have made before
+	schema := "authdb_scratch_" + strings.ToLower(rand.Text()) // nobody can have made it before
 	own := schema + "_own"
 	inScratch := strings.NewReplacer("CONCURRENTLY ", "", `"`+catalog.Own+`"`, own)
 	if _, err := tx.Exec(ctx, "CREATE SCHEMA "+schema+"; SET LOCAL search_path = "+schema+", pg_temp"); err != nil {
@@ -199,7 +199,7 @@ func (m *Migrator) scratch(ctx context.Context, version int) (facts []catalog.Fa
 	return catalog.Read(ctx, tx, schema, own)
 }
 
-// known returns what the migrations up to version make, as this program was built with it.
+// known returns what the migrations up to version make, as this program was built with.
 func (m *Migrator) known(version int) []catalog.Fact {
 	facts := []catalog.Fact{}
 	for _, change := range changes() {
@@ -211,9 +211,9 @@ func (m *Migrator) known(version int) []catalog.Fact {
 	return catalog.Sort(facts)
 }
 
-// alreadyThere returns the newest version up to which every object that the migrations after current make is in the
-// database, though no migration made it: Better Auth's own columns, say. It is current where the next migration has
-// something to do, such as to change rows.
+// alreadyThere returns the newest version for which every object that the migrations after current make exists already,
+// such as Better Auth's own columns. It returns current if the next migration has something to do, such as to change
+// rows.
 func (m *Migrator) alreadyThere(ctx context.Context, current, version int) (int, error) {
 	if current == 0 {
 		return 0, nil // an empty schema, or Adopt's business
@@ -225,14 +225,14 @@ func (m *Migrator) alreadyThere(ctx context.Context, current, version int) (int,
 	return m.covered(got.facts, current, version), nil
 }
 
-// covered does so for given facts. A migration can make what the next takes away again, such as an index that becomes
-// a constraint's: the two count together.
+// covered is alreadyThere for given facts. If a migration makes what the next one removes, such as an index that becomes
+// a constraint's, the two count together.
 func (m *Migrator) covered(got []catalog.Fact, current, version int) int {
 	before := m.known(current)
 	for to := current + 1; to <= min(version, current+2); to++ {
 		after := m.known(to)
 		if catalog.Compare(m.known(to-1), after).Empty() {
-			return current // it changes rows, if anything
+			return current // it makes nothing, but may change rows
 		}
 		if added := catalog.Minus(after, before); len(added) > 0 && catalog.Contains(got, added) {
 			return to

@@ -337,7 +337,7 @@ func TestNotes(t *testing.T) {
 	for _, tt := range []struct{ name, do, want, undo string }{
 		{
 			"a schema that others may create in", `GRANT CREATE ON SCHEMA public TO PUBLIC, mallory`,
-			"in schema public, which is searched, others may create: PUBLIC, mallory", `REVOKE CREATE ON SCHEMA public FROM PUBLIC`,
+			"others may create in schema public, which is searched: PUBLIC, mallory", `REVOKE CREATE ON SCHEMA public FROM PUBLIC`,
 		},
 		{
 			"their function", `SET ROLE mallory; CREATE FUNCTION public.to_json(text) RETURNS json LANGUAGE sql AS 'SELECT NULL::json'; RESET ROLE`,
@@ -348,7 +348,7 @@ func TestNotes(t *testing.T) {
 			CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = varchar, FUNCTION = public.same); RESET ROLE`,
 			"operator public.=(name,character varying) of mallory", `DROP OPERATOR public.= (name, varchar); REVOKE CREATE ON SCHEMA public FROM mallory`,
 		},
-		{"their schema, searched first", `CREATE SCHEMA first AUTHORIZATION mallory`, "in schema first, which is searched, others may create: mallory", `DROP SCHEMA first`},
+		{"their schema, searched first", `CREATE SCHEMA first AUTHORIZATION mallory`, "others may create in schema first, which is searched: mallory", `DROP SCHEMA first`},
 		{
 			"schemas that others may make", `DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO mallory', current_database()); END $$`,
 			"others may create schemas: mallory. A schema named like a role that connects is searched before public",

@@ -84,7 +84,7 @@ func down(ctx context.Context, m *migrate.Migrator, c config, args []string, p *
 	if err != nil {
 		return err
 	}
-	if err := c.asked("down undoes migrations, with tables and columns and what is in them"); err != nil {
+	if err := c.asked("down undoes migrations and drops tables and columns with their data"); err != nil {
 		return err
 	}
 	return move(ctx, m, c, p, func(current int) int { return max(current-n, 0) }, func() error { return m.Down(ctx, n) })

@@ -1,4 +1,4 @@
-// Package catalog describes a schema by facts that are the same on every PostgreSQL, and compares two of them.
+// Package catalog describes a schema by facts that are the same on every PostgreSQL version, and compares two schemas.
 package catalog
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Fact is one object of a schema: a table, column, constraint, index or trigger, or what decides who reads and writes
-// the rows of a table: its row security, a policy, a rule, a grant to PUBLIC.
+// Fact is one object of a schema: a table, column, constraint, index or trigger, or something that decides who reads and
+// writes a table's rows: row security, a policy, a rule, a grant to PUBLIC.
 type Fact struct {
 	Kind string `json:"kind"`
-	Name string `json:"name"` // table, or table.object; of authdb's own schema, authdb.table and so on
+	Name string `json:"name"` // table, or table.object; in authdb's own schema with authdb. before it
 	Def  string `json:"definition,omitempty"`
 }
 
@@ -28,8 +28,8 @@ func (f Fact) String() string { return Line(f.Kind + " " + f.Name + " " + f.Def)
 // longest is how many characters of a line are shown.
 const longest = 2000
 
-// Line is text in one line of what can be printed, since names and expressions of a catalog may hold anything: what acts
-// on a terminal is written as in Go, and what is very long is cut.
+// Line is text in one printable line, since a catalog's names and expressions may hold anything: control characters are
+// escaped as in Go, and a very long text is cut.
 func Line(text string) string {
 	var b strings.Builder
 	n := 0
@@ -50,13 +50,11 @@ func (f Fact) key() string { return f.Kind + " " + f.Name }
 
 func compare(a, b Fact) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) }
 
-// query lists the facts of a schema, and of authdb's own; of what the migrator keeps there, only that a crash empties it
-// and what PUBLIC may. Column order is none of
-// them. PostgreSQL 18 keeps NOT NULL as constraints (contype n), which the columns say already. An index that a
-// constraint owns is the constraint's. What is in the first schema, definitions name without a schema, if they are
-// asked for as for a person to read; the table of an index in the other one needs a hand. The owner of a table is a fact
-// where it is not that of "user", or of the version table. A name of the first schema that would pass for one of the
-// other's is quoted.
+// query lists the facts of a schema and of authdb's own; of the migrator's tables there, only whether they are UNLOGGED
+// and what PUBLIC may do. Column order is no fact. PostgreSQL 18's NOT NULL constraints (contype n) are left out, since
+// columns have them, and so is an index that a constraint owns. Pretty-printed definitions name objects of the first
+// schema without it; the table of an index in the other one is fixed by hand. The owner of a table is a fact if it is not
+// that of "user", or of the version table. A name in the first schema that looks like one in the other is quoted.
 const query = `
 WITH tables AS (
 	SELECT c.oid, CASE WHEN pg_catalog.starts_with(c.relname::text, 'authdb') THEN '"' || c.relname::text || '"' ELSE c.relname::text END AS relname,
@@ -152,10 +150,10 @@ type Database interface {
 // Own is the schema of authdb's own tables.
 const Own = "authdb"
 
-// Read returns the facts of a schema and of own, which is [Own] or a schema that stands in for it, sorted. Definitions
-// name neither, so that they compare with another's. No function or operator of another schema than PostgreSQL's own is
-// called: the query is read while nothing else is searched, and runs, since definitions name what is not searched by its
-// schema, while the schema is.
+// Read returns the sorted facts of a schema and of own, which is [Own] or a schema that stands in for it. Definitions
+// name neither, so that they compare with those of other schemas. Only functions and operators of PostgreSQL's own
+// schema are called: the query is parsed while nothing else is searched. It runs while the schema is searched, so that
+// definitions leave out its name.
 func Read(ctx context.Context, db Database, schema, own string) (facts []Fact, err error) {
 	tx, err := db.Begin(ctx)
 	if err != nil {
@@ -190,29 +188,29 @@ func Sort(facts []Fact) []Fact {
 	return facts
 }
 
-// Diff is how a schema differs from what it should be.
+// Diff is how a schema differs from the wanted one.
 type Diff struct {
 	Missing   []Fact   `json:"missing"`
 	Extra     []Fact   `json:"extra"`
 	Different []Change `json:"different"`
 }
 
-// Change is an object that is there, but otherwise.
+// Change is an object whose definition differs.
 type Change struct {
 	Want Fact `json:"want"`
 	Got  Fact `json:"got"`
 }
 
-// Empty reports whether the two are equal.
+// Empty reports whether there is no difference.
 func (d Diff) Empty() bool { return len(d.Missing)+len(d.Extra)+len(d.Different) == 0 }
 
-// WithoutExtra is the same but for what is there beyond what should be.
+// WithoutExtra returns d without Extra.
 func (d Diff) WithoutExtra() Diff {
 	d.Extra = []Fact{}
 	return d
 }
 
-// Brief is the same with one fact for a whole table.
+// Brief returns d with one fact for a whole table.
 func (d Diff) Brief() Diff {
 	d.Missing, d.Extra = tables(d.Missing), tables(d.Extra)
 	return d
@@ -224,7 +222,7 @@ func tables(facts []Fact) []Fact {
 	})
 }
 
-// String is one line for each difference, none for none; for a whole table, one.
+// String returns a line for each difference, and one for a whole table.
 func (d Diff) String() string {
 	var b strings.Builder
 	d = d.Brief()
@@ -263,7 +261,7 @@ func Compare(want, got []Fact) Diff {
 	return d
 }
 
-// Minus returns the facts of a that are not among b, by all that they say.
+// Minus returns the facts of a that are not among b, compared by all fields.
 func Minus(a, b []Fact) []Fact {
 	there := index(b)
 	return slices.DeleteFunc(slices.Clone(a), func(f Fact) bool { return there[f.key()] == f })

@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// The names that a database's constraints have.
+// The programs after whose pattern a database's constraints are named.
 const (
 	FamilyA = "drizzle-kit 0.31" // what the migrations make
 	FamilyB = "drizzle-kit 1.0"
 )
 
-// familyB ends the names of these constraints otherwise; all other names are the same.
+// familyB maps the ends of names to those of drizzle-kit 1.0; all other names are the same.
 var familyB = map[string]string{"_unique": "_key", "_fk": "_fkey"}
 
-// Normalize gives constraints that drizzle-kit 1.0 named the names that the migrations give them, where those are
-// wanted, and says which family it found.
+// Normalize renames constraints of drizzle-kit 1.0 to what the migrations call them, if want has them, and returns which
+// family it found.
 func Normalize(got, want []Fact) (facts []Fact, family string) {
-	names := map[string]string{} // of family B, to those of A
+	names := map[string]string{} // from family B's to A's
 	for _, f := range want {
 		if f.Kind != "constraint" {
 			continue
@@ -42,15 +42,15 @@ func Normalize(got, want []Fact) (facts []Fact, family string) {
 	return facts, family
 }
 
-// What columns of times may be otherwise: with a zone, which a session in UTC does not notice, of milliseconds or finer,
-// and with the present by default, for those who do not name the column.
+// Harmless differences of time columns: a time zone, which a session in UTC does not notice; a precision of milliseconds
+// or finer; and the present as a default, for those who do not name the column.
 var (
 	timestamps = regexp.MustCompile(`^timestamp(?:\([3-6]\))? with(?:out)? time zone`)
 	present    = regexp.MustCompile(` DEFAULT (?:now\(\)|CURRENT_TIMESTAMP|timezone\('utc'::text, now\(\)\)|\(now\(\) AT TIME ZONE 'utc'::text\))$`)
 )
 
-// Tolerate gives columns of times the definitions that are wanted, as far as they differ in what makes none, and returns
-// those that have another type, as they are, and the names of those with a default that is not wanted.
+// Tolerate replaces harmless differences of time columns by the wanted definitions. It also returns the columns that
+// have another type, as they are, and the names of those with an extra default.
 func Tolerate(got, want []Fact) (facts, retyped []Fact, filled []string) {
 	wanted, facts := index(want), make([]Fact, 0, len(got))
 	for _, f := range got {

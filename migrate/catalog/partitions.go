@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// partitionKey is the layout of a session table that is divided; see PartitionSessions of package migrate.
+// partitionKey matches the session table that PartitionSessions of package migrate makes.
 var partitionKey = regexp.MustCompile(`PARTITION BY HASH \(token\) INHERITED BY ([^\s,]+(?:, [^\s,]+)*)`)
 
-// Undivided gives a session table that is divided by token the facts of one that is not, where the difference is none but
-// that its key has the token, too, and says how many partitions it has. What a partition has beyond the whole stays.
+// Undivided replaces the facts of a session table that is partitioned by token by those of a plain one, and returns how
+// many partitions it has. What a partition has beyond the whole table stays.
 func Undivided(got []Fact) (facts []Fact, partitions int) {
 	table, there := index(got)["table session"]
 	found := partitionKey.FindStringSubmatch(table.Def)
@@ -18,7 +18,7 @@ func Undivided(got []Fact) (facts []Fact, partitions int) {
 		return got, 0
 	}
 	parts := strings.Split(found[1], ", ")
-	same := func(f Fact, part string) bool { // as the whole has it
+	same := func(f Fact, part string) bool { // the whole has it too
 		rest := strings.TrimPrefix(f.Name, part)
 		return slices.ContainsFunc(got, func(w Fact) bool {
 			return w.Kind == f.Kind && strings.HasPrefix(w.Name, "session.") && w.Def == f.Def &&
