@@ -61,7 +61,7 @@ type Authentication struct {
 
 // Platform is what Better Auth's admin plugin keeps about a user and a session.
 type Platform struct {
-	Role           string     `json:"role"`           // one or several, separated by commas; empty: the plugin's defaultRole
+	Role           string     `json:"role"`           // one or more, separated by commas; empty: the plugin's defaultRole
 	Banned         bool       `json:"banned"`         // the user or ImpersonatedBy is banned now
 	BanReason      string     `json:"banReason"`      // empty if none is given
 	BanExpires     *time.Time `json:"banExpires"`     // the end of the user's ban; nil if it has none
@@ -110,7 +110,8 @@ func authentication(row dbgen.AuthenticateSessionRow) Authentication {
 // RefreshSessionParams say which session to prolong, and by what rule.
 type RefreshSessionParams struct {
 	Token Secret
-	// Lifetime is how long a session that is due lives from now. One made for less is not prolonged. Zero: that of Settings.
+	// Lifetime is how long a session that is due lives from now. One made for less is not prolonged. Zero: that of
+	// Settings.
 	Lifetime  time.Duration
 	UpdateAge time.Duration // a session is due this long after its last refresh; zero: that of Settings
 }

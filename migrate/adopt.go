@@ -76,7 +76,7 @@ func (m *Migrator) Adopt(ctx context.Context, opts AdoptOptions) (Adoption, erro
 	}
 	a.Version = version
 	journaled := opts.DrizzleJournal != ""
-	if err := m.trust(ctx, true, journaled); err != nil { // before a row is read: a view or a policy may run anybody's code
+	if err := m.trust(ctx, true, journaled); err != nil { // first: reading a view or a policy may run anybody's code
 		return a, err
 	}
 	if version == 0 {
@@ -204,8 +204,8 @@ func driftError(a *Adoption, opts AdoptOptions) error {
 	return fmt.Errorf("%w, and nothing was changed: %s", ErrDrift, strings.Join(help, "; "))
 }
 
-// difference compares a catalog with that of the first migration. What later migrations make is no difference, unless it
-// is incomplete or defined differently.
+// difference compares a catalog with that of the first migration. What later migrations make is no difference, unless
+// it is incomplete or defined differently.
 func (m *Migrator) difference(got []catalog.Fact) catalog.Diff {
 	base := slices.DeleteFunc(m.known(1), func(f catalog.Fact) bool { return f.Name == redundantIndex })
 	latest := catalog.Compare(m.known(m.Latest()), got)

@@ -288,8 +288,8 @@ func shape(f catalog.Fact) string {
 	return ""
 }
 
-// rename gives constraints and indexes the names that the migrations give, since errors are told apart by name. A unique
-// index becomes the constraint that is wanted.
+// rename gives constraints and indexes the names that the migrations give, since errors are told apart by name. A
+// unique index becomes the constraint that is wanted.
 func (c *completion) rename(diff catalog.Diff) {
 	for _, f := range diff.Missing {
 		i := slices.IndexFunc(diff.Extra, func(e catalog.Fact) bool {
@@ -327,8 +327,8 @@ func folded(name string) string {
 const renamed = "change the names in the application at the same moment: in its Drizzle schema, " +
 	"or in Better Auth's modelName and fields"
 
-// otherNames returns the statements that rename tables, or, if there are none, columns, to the names that the migrations
-// give. A table counts as another under a different name only if it has its columns.
+// otherNames returns the statements that rename tables, or, if there are none, columns, to the names that the
+// migrations give. A table counts as another under a different name only if it has its columns.
 func otherNames(diff catalog.Diff) (sql []string) {
 	others := map[string]string{} // names by their folded form
 	for _, f := range diff.Extra {

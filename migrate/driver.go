@@ -14,9 +14,9 @@ import (
 	"github.com/zerostarter/authdb/db/migrations"
 )
 
-// driver lets golang-migrate take one step on the connection of a Migrator. The text of a migration, the version and the
-// history are one transaction. A migration that builds or drops an index CONCURRENTLY cannot run in one: only such a
-// migration leaves the database dirty while it runs.
+// driver lets golang-migrate take one step on the connection of a Migrator. The text of a migration, the version and
+// the history are one transaction. A migration that builds or drops an index CONCURRENTLY cannot run in one: only such
+// a migration leaves the database dirty while it runs.
 type driver struct {
 	m    *Migrator
 	step migrations.Migration

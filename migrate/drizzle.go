@@ -16,8 +16,9 @@ var (
 	drizzleEntry = regexp.MustCompile(`^    (?:(?:\w+: \w+|index|uniqueIndex)\("(\w+)"\)|//)`)
 )
 
-// drizzle returns what the Drizzle schema needs once Up has run and, to judge by the catalog, may lack: whole tables, or
-// lines of them. Columns in filled have a default that the migrations do not give; those in retyped have another type.
+// drizzle returns what the Drizzle schema needs once Up has run and, to judge by the catalog, may lack: whole tables,
+// or lines of them. Columns in filled have a default that the migrations do not give; those in retyped have another
+// type.
 func (m *Migrator) drizzle(got []catalog.Fact, filled []string, retyped []catalog.Fact) []string {
 	text, needed := []string{}, map[string]bool{}
 	for _, f := range catalog.Minus(m.known(m.Latest()), got) {

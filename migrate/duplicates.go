@@ -98,8 +98,8 @@ const isInvalid = `SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrel
 	AND indrelid = pg_catalog.to_regclass($2)::oid AND NOT indisvalid)`
 
 // dropInvalid drops the index if it is INVALID, and reports whether it was. A valid one of that name, or one on another
-// table, is somebody else's. It waits at most wait for the transactions that use the table, and blocks neither reads nor
-// writes meanwhile.
+// table, is somebody else's. It waits at most wait for the transactions that use the table, and blocks neither reads
+// nor writes meanwhile.
 func (m *Migrator) dropInvalid(ctx context.Context, i *migrations.Index, wait time.Duration) (invalid bool, err error) {
 	if err := m.conn.QueryRow(ctx, isInvalid, m.in("SCHEMA."+i.Name), m.in("SCHEMA."+i.Table)).Scan(&invalid); err != nil || !invalid {
 		return false, plain(err)

@@ -15,7 +15,8 @@ type change struct {
 	Added   []catalog.Fact `json:"added,omitempty"`
 }
 
-// What each migration does, for when it cannot or need not run. A test writes it, and compares it with a scratch schema.
+// What each migration does, for when it cannot or need not run. A test writes it, and compares it with a scratch
+// schema.
 //
 //go:embed facts.json
 var factsJSON []byte

@@ -34,8 +34,8 @@ const maxName = 63
 // at is a name in the migrator's schema, as SQL.
 func at(name string) string { return pgx.Identifier{catalog.Own, name}.Sanitize() }
 
-// own is an object that is made if it is missing. It is not made by IF NOT EXISTS, which accepts what somebody else made
-// meanwhile.
+// own is an object that is made if it is missing. It is not made by IF NOT EXISTS, which accepts what somebody else
+// made meanwhile.
 type own struct{ is, make string }
 
 func makeMissing(ctx context.Context, tx pgx.Tx, list []own) error {
@@ -92,8 +92,8 @@ func (m *Migrator) forget(ctx context.Context, version int) error {
 }
 
 // align brings the history to version: golang-migrate alone writes none, and a process may end between a migration and
-// its note. It adds only what is newer than the history: an older migration that is missing there came late and was never
-// applied.
+// its note. It adds only what is newer than the history: an older migration that is missing there came late and was
+// never applied.
 func (m *Migrator) align(ctx context.Context, version int) error {
 	if err := m.forget(ctx, version); err != nil {
 		return err

@@ -230,7 +230,8 @@ func (m *Migrator) connect(ctx context.Context) (*pgx.Conn, error) {
 	}
 }
 
-// onceError is an error without repeated lines: a host that is tried with and without TLS may give the same answer twice.
+// onceError is an error without repeated lines: a host that is tried with and without TLS may give the same answer
+// twice.
 type onceError struct{ error }
 
 // Error is the text, in one line.

@@ -65,9 +65,9 @@ UNION ALL
 SELECT 'constraint ' || k.conname::text FROM session s JOIN pg_catalog.pg_constraint k ON k.conrelid = s.oid AND k.contype = 'x'
 ORDER BY 1`
 
-// remake returns the statements that give table $2 what session, $1, has: its keys, with token added to the primary key;
-// its foreign keys; its other indexes; owner, rights and comment. First they revoke what default privileges granted:
-// whoever may not read session must not read its copy.
+// remake returns the statements that give table $2 what session, $1, has: its keys, with token added to the primary
+// key; its foreign keys; its other indexes; owner, rights and comment. First they revoke what default privileges
+// granted: whoever may not read session must not read its copy.
 const remake = `WITH session AS (SELECT c.* FROM pg_catalog.pg_class c WHERE c.oid = $1::text::regclass::oid)
 SELECT sql FROM (
 SELECT 0 AS n, pg_catalog.format('REVOKE ALL ON %s FROM %s', $2::text,
@@ -104,10 +104,10 @@ type partitioner struct {
 	did                      Partitioning
 }
 
-// PartitionSessions divides the table session into n hash partitions by token, while others read and write it. It copies
-// the rows, notes by a trigger what changes meanwhile and copies that again, and puts the copy in the table's place under
-// a lock that it takes as Up does. If the table has n partitions already, it does nothing. After a kill it begins anew.
-// When ctx ends, it stops after the rows that are under way; see [Migrator.Cancel].
+// PartitionSessions divides the table session into n hash partitions by token, while others read and write it. It
+// copies the rows, notes by a trigger what changes meanwhile and copies that again, and puts the copy in the table's
+// place under a lock that it takes as Up does. If the table has n partitions already, it does nothing. After a kill it
+// begins anew. When ctx ends, it stops after the rows that are under way; see [Migrator.Cancel].
 //
 // Afterwards no key makes the ids of sessions unique; those that authdb and Better Auth make are unique by chance.
 // PartitionSessions returns [ErrInTheWay] with what is in the way, before anything is changed, [ErrDrift] with what

@@ -235,8 +235,8 @@ func (m *Migrator) patiently(ctx context.Context, name string, end time.Time, wa
 // writtenTables finds the tables whose rows a migration writes.
 var writtenTables = regexp.MustCompile(`(?m)^(?:INSERT INTO|UPDATE|DELETE FROM) ("\w+")`)
 
-// ready checks, in the transaction of a migration, that all is still ours: earlier migrations made tables and waited for
-// others. It first locks the tables that the migration writes.
+// ready checks, in the transaction of a migration, that all is still ours: earlier migrations made tables and waited
+// for others. It first locks the tables that the migration writes.
 func (m *Migrator) ready(ctx context.Context, step migrations.Migration) error {
 	for _, table := range writtenTables.FindAllStringSubmatch(step.Up+step.Down, -1) {
 		if _, err := m.conn.Exec(ctx, m.in("LOCK TABLE SCHEMA."+table[1]+" IN ROW EXCLUSIVE MODE")); err != nil {
@@ -254,8 +254,8 @@ func target(step migrations.Migration, up bool) int {
 	return step.Version - 1
 }
 
-// settle cleans up after a failed step and says where it left the database. What PostgreSQL refused left nothing, except
-// that an index built or dropped CONCURRENTLY may stay INVALID: settle drops it and sets the version back.
+// settle cleans up after a failed step and says where it left the database. What PostgreSQL refused left nothing,
+// except that an index built or dropped CONCURRENTLY may stay INVALID: settle drops it and sets the version back.
 func (m *Migrator) settle(ctx context.Context, err error, step migrations.Migration, up bool) error {
 	ctx = context.WithoutCancel(ctx) // the clean-up must not be cut short
 	refusal := refusalOf(err)

@@ -46,8 +46,8 @@ func (s Status) Troubled() bool {
 	})
 }
 
-// Status returns the state of each migration that this program has or the database remembers, oldest first. It waits for
-// nobody and changes nothing.
+// Status returns the state of each migration that this program has or the database remembers, oldest first. It waits
+// for nobody and changes nothing.
 func (m *Migrator) Status(ctx context.Context) (Status, error) {
 	version, dirty, err := m.Version(ctx)
 	if err != nil {

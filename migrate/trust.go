@@ -19,11 +19,12 @@ var ErrNotOurs = errors.New("what is there was made by somebody else, or may be;
 // ErrNoTables says that tables are missing: some that the version table says were made or, from Verify, all.
 var ErrNoTables = errors.New("tables are missing")
 
-// trusted are the roles that the migrator works for: its own; superusers; the owner of the database, directly or as owner
-// of public through pg_database_owner; and roles that one of these made it a member of. A stranger can GRANT his own role
-// to anybody, so that makes nobody trusted; nor does, from PostgreSQL 16 on, the right to administer a role. Nor is the
-// owner of the tables' schema trusted as such: whoever may create schemas can give one a name from search_path. After SET
-// ROLE a session has two roles, and code in it can return to the one that logged in, so it must be trusted by both.
+// trusted are the roles that the migrator works for: its own; superusers; the owner of the database, directly or as
+// owner of public through pg_database_owner; and roles that one of these made it a member of. A stranger can GRANT his
+// own role to anybody, so that makes nobody trusted; nor does, from PostgreSQL 16 on, the right to administer a role.
+// Nor is the owner of the tables' schema trusted as such: whoever may create schemas can give one a name from
+// search_path. After SET ROLE a session has two roles, and code in it can return to the one that logged in, so it must
+// be trusted by both.
 const trusted = `
 WITH RECURSIVE me (oid) AS (
 	SELECT oid FROM pg_catalog.pg_roles WHERE rolname IN (session_user, current_user)
@@ -42,11 +43,11 @@ WITH RECURSIVE me (oid) AS (
 // objections lists what is not ours, and whether merely reading is affected: by trusting it, running somebody's code or
 // showing somebody's rows. The migrator relies on the tables that it names and, from there on, on whatever a change of
 // their rows reaches: children, tables that refer to them, relations in their rules and policies. The tables $2 are the
-// application's too, and may have its triggers; the migrator's, and drizzle-kit's journal, must be plain. PostgreSQL does
-// not record who made a trigger or a rule, so nobody else may have the right to make one, nor be a member of a role that
-// has it: a trigger can do harm with PostgreSQL's own functions alone, such as query_to_xml. What a table uses is
-// followed as far as PostgreSQL records it: an index's operators and their functions, a domain's checks, a row's types.
-// An event trigger runs for any table, also in the scratch schema of Verify.
+// application's too, and may have its triggers; the migrator's, and drizzle-kit's journal, must be plain. PostgreSQL
+// does not record who made a trigger or a rule, so nobody else may have the right to make one, nor be a member of a
+// role that has it: a trigger can do harm with PostgreSQL's own functions alone, such as query_to_xml. What a table
+// uses is followed as far as PostgreSQL records it: an index's operators and their functions, a domain's checks, a
+// row's types. An event trigger runs for any table, also in the scratch schema of Verify.
 const objections = trusted + `, named AS (
 	SELECT c.oid, n.nspname <> $1 OR c.relname <> ALL ($2::text[]) AS plain, n.nspname = 'authdb' AND c.relname <> 'mark' AS looked
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -125,10 +126,10 @@ SELECT pg_catalog.format('event trigger %I runs %s', evtname, pg_catalog.pg_desc
 FROM pg_catalog.pg_event_trigger JOIN pg_catalog.pg_proc p ON p.oid = evtfoid
 WHERE evtenabled <> 'D' AND p.proowner NOT IN (SELECT oid FROM trusted)`
 
-// trust returns [ErrNotOurs] with what is not ours. Unless writes, only what affects reading counts: of the migrator's own
-// tables, and of where the others are. With drizzle, its journal counts too. Tables that do not exist are fine. trust runs
-// in the connection's transaction, if there is one: once that has locked a table, nobody is still adding a trigger to it,
-// and nobody without the right can begin to.
+// trust returns [ErrNotOurs] with what is not ours. Unless writes, only what affects reading counts: of the migrator's
+// own tables, and of where the others are. With drizzle, its journal counts too. Tables that do not exist are fine.
+// trust runs in the connection's transaction, if there is one: once that has locked a table, nobody is still adding a
+// trigger to it, and nobody without the right can begin to.
 func (m *Migrator) trust(ctx context.Context, writes, drizzle bool) error {
 	rows, err := m.conn.Query(ctx, objections, m.schema, m.tables(m.Latest()), drizzle,
 		[]string{m.ledger.versions, m.ledger.history, "mark"})

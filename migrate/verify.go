@@ -40,9 +40,9 @@ const redundantIndex = "organization.organization_slug_uidx"
 const redundantNote = "index " + redundantIndex + " is missing; the unique constraint on that column makes it redundant"
 
 // Verify compares the catalog with what the migrations up to the database's version make, or, if no migration made the
-// tables, as with Drizzle, with what all of them make. It runs the migrations in a scratch schema, in a transaction that
-// it rolls back. If the role may not create one, or PostgreSQL is a standby, it goes by what this program was built
-// with. It returns [ErrDrift], with the difference in the Verification, [ErrNoTables] or [ErrDirty].
+// tables, as with Drizzle, with what all of them make. It runs the migrations in a scratch schema, in a transaction
+// that it rolls back. If the role may not create one, or PostgreSQL is a standby, it goes by what this program was
+// built with. It returns [ErrDrift], with the difference in the Verification, [ErrNoTables] or [ErrDirty].
 func (m *Migrator) Verify(ctx context.Context, opts VerifyOptions) (Verification, error) {
 	version, err := m.clean(ctx)
 	if err != nil {
@@ -174,8 +174,8 @@ func (m *Migrator) expected(ctx context.Context, version int) ([]catalog.Fact, s
 	return facts, "scratch schema", plain(err)
 }
 
-// scratch runs the migrations in a schema that nobody else ever sees, with a second one in place of authdb's own. Indexes
-// are built in the transaction, so not CONCURRENTLY.
+// scratch runs the migrations in a schema that nobody else ever sees, with a second one in place of authdb's own.
+// Indexes are built in the transaction, so not CONCURRENTLY.
 func (m *Migrator) scratch(ctx context.Context, version int) (facts []catalog.Fact, err error) {
 	tx, err := m.conn.Begin(ctx)
 	if err != nil {
@@ -225,8 +225,8 @@ func (m *Migrator) alreadyThere(ctx context.Context, current, version int) (int,
 	return m.covered(got.facts, current, version), nil
 }
 
-// covered is alreadyThere for given facts. If a migration makes what the next one removes, such as an index that becomes
-// a constraint's, the two count together.
+// covered is alreadyThere for given facts. If a migration makes what the next one removes, such as an index that
+// becomes a constraint's, the two count together.
 func (m *Migrator) covered(got []catalog.Fact, current, version int) int {
 	before := m.known(current)
 	for to := current + 1; to <= min(version, current+2); to++ {

@@ -9,7 +9,7 @@ import (
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
-// AdministerUser changes a user on behalf of another, and ends its sessions if it is banned; it returns those.
+// AdministerUser changes a user on behalf of an administrator. A ban ends the user's sessions, which it returns.
 func (r *Repo) AdministerUser(
 	ctx context.Context, name string, p admindb.AdministerUserParams,
 ) (ended []dbgen.Session, err error) {
@@ -28,7 +28,7 @@ func (r *Repo) AdministerUser(
 	return ended, err
 }
 
-// Impersonate makes a session of a user for another.
+// Impersonate makes a session of a user for an administrator.
 func (r *Repo) Impersonate(
 	ctx context.Context, name string, p admindb.ImpersonateParams, lifetime time.Duration,
 ) (row dbgen.Session, err error) {
@@ -44,7 +44,7 @@ func (r *Repo) Impersonate(
 	return row, err
 }
 
-// StopImpersonating ends a session by which the user of another acts, and returns that one.
+// StopImpersonating ends an impersonating session, and returns the administrator's own.
 func (r *Repo) StopImpersonating(
 	ctx context.Context, name string, p admindb.StopImpersonatingParams,
 ) (own dbgen.Session, err error) {

@@ -15,12 +15,12 @@ import (
 	"github.com/zerostarter/authdb/secret"
 )
 
-// CreateAPIKey returns a RefusalError where the owner is not there.
+// CreateAPIKey returns a RefusalError if the owner does not exist.
 func (r *Repo) CreateAPIKey(
 	ctx context.Context, name, configID string, p dbgen.CreateAPIKeyParams,
 ) (row dbgen.Apikey, err error) {
 	given := p
-	given.Key, given.Start = "", nil // which are others on each call
+	given.Key, given.Start = "", nil // they differ on each call
 	name = about(ctx, name, args[string, dbgen.CreateAPIKeyParams]{configID, given})
 	p.ID, p.Now, p.ExpiresAt = r.idOr(p.ID), r.Now(), UTC(p.ExpiresAt)
 	steps := []Step{ask((*queries).CreateAPIKey, p, &row)}
@@ -35,8 +35,7 @@ func (r *Repo) CreateAPIKey(
 	return row, err
 }
 
-// Refusals of an API key: there is no owner for it, there is none, it does not permit what is asked for, it is used too
-// often.
+// Refusals of an API key: its owner or the key itself does not exist, it lacks the permission, it is used too often.
 const (
 	ErrNoOwner      RefusalError = "no owner"
 	ErrInvalidKey   RefusalError = "invalid key"
@@ -44,7 +43,7 @@ const (
 	ErrRateLimited  RefusalError = "rate limited"
 )
 
-// VerifyAPIKey returns the key as it is charged, or a RefusalError, with how long a rate limit lasts.
+// VerifyAPIKey returns the charged key, or a RefusalError with how long a rate limit lasts.
 func (r *Repo) VerifyAPIKey(
 	ctx context.Context, name string, p dbgen.VerifyAPIKeyParams,
 ) (key dbgen.Apikey, wait time.Duration, err error) {
@@ -72,12 +71,12 @@ func (r *Repo) VerifyAPIKey(
 	case errors.Is(err, pgx.ErrNoRows):
 		err = ErrInvalidKey
 	case slices.Contains([]string{InvalidText, UntranslatableCharacter, NumberOutOfRange}, code):
-		err = ErrNoPermission // what the row has for permissions is no JSON that PostgreSQL reads
+		err = ErrNoPermission // PostgreSQL cannot read the row's permissions as JSON
 	}
 	return key, wait, err
 }
 
-// UpdateAPIKey returns the row as it is then.
+// UpdateAPIKey returns the updated row.
 func (r *Repo) UpdateAPIKey(ctx context.Context, name string, p dbgen.UpdateAPIKeyParams) (dbgen.Apikey, error) {
 	name = about(ctx, name, p)
 	p.Now, p.ExpiresAt = r.Now(), UTC(p.ExpiresAt)
@@ -86,7 +85,7 @@ func (r *Repo) UpdateAPIKey(ctx context.Context, name string, p dbgen.UpdateAPIK
 	})
 }
 
-// keysOfGone is what deletes the keys of a user or an organization, if it is no more; nothing without that plugin.
+// keysOfGone deletes the keys of a user or an organization that was deleted; no steps without the plugin.
 func (r *Repo) keysOfGone(id string) []Step {
 	if !r.Plugins.APIKeys {
 		return nil
@@ -94,7 +93,7 @@ func (r *Repo) keysOfGone(id string) []Step {
 	return []Step{ask((*queries).DeleteAPIKeysOfGone, id, new(int64))}
 }
 
-// APIKeys returns a Repo for the table of API keys that is there, or a SchemaError.
+// APIKeys returns a Repo for the table of API keys that the database has, or a SchemaError.
 func (r *Repo) APIKeys(ctx context.Context) (*Repo, error) {
 	columns := map[string]reflect.Kind{}
 	for field := range reflect.TypeFor[dbgen.Apikey]().Fields() {
@@ -119,15 +118,15 @@ func (r *Repo) APIKeys(ctx context.Context) (*Repo, error) {
 
 const owner15 = "apikey.reference_id"
 
-// withUserKeys returns a Repo in whose table of API keys user_id has the owner, and nothing the configuration: that of
-// Better Auth before 1.5.
+// withUserKeys returns a Repo for the table of API keys before Better Auth 1.5: user_id is the owner, and there is no
+// column for the configuration.
 func (r *Repo) withUserKeys() *Repo {
 	on := *r
 	on.userKeys = true
 	return &on
 }
 
-// LikeAPIKeys returns a Repo like r for the table of API keys that other, of APIKeys, is for.
+// LikeAPIKeys returns a Repo like r for the same table of API keys as other, which APIKeys returned.
 func (r *Repo) LikeAPIKeys(other *Repo) *Repo {
 	if other.userKeys {
 		return r.withUserKeys()
@@ -135,13 +134,13 @@ func (r *Repo) LikeAPIKeys(other *Repo) *Repo {
 	return r
 }
 
-// userKeys is a database with that table, for statements that know the one of 1.5.
+// userKeys is a database with that table. It rewrites statements that are written for the table of 1.5.
 type userKeys struct{ DB }
 
 var (
 	configColumn = regexp.MustCompile(`\b(?:\w+\.)?config_id\b`)
 	ownerColumn  = regexp.MustCompile(`\breference_id\b`)
-	userKeyTexts sync.Map // by the text that knows the table of 1.5
+	userKeyTexts sync.Map // rewritten texts, by the original
 )
 
 func (k userKeys) text(sql string) string {

@@ -8,11 +8,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// maxJoint is how many calls one statement answers at most.
+// maxJoint is the most calls that one statement answers.
 const maxJoint = 128
 
-// lanes let a number of lookups of one kind be on their way at once. Who comes then waits for the first that returns:
-// all who wait are answered by one statement, which is sent after they came, by one of them.
+// lanes limit how many lookups of one kind are under way at once. Later callers wait for the first lookup that returns;
+// then one of them answers all who wait by one statement, which is sent after they came.
 type lanes[R any] struct {
 	mu    sync.Mutex
 	free  int
@@ -22,13 +22,13 @@ type lanes[R any] struct {
 // waiter is a call that waits for its turn.
 type waiter[R any] struct {
 	key  string
-	turn chan turn[R] // of one, so that nobody waits for who has gone
-	gone bool         // whose context is over, wherever it stands by then
+	turn chan turn[R] // buffered, so that nobody waits for one who has gone
+	gone bool         // its context is over
 }
 
-// turn is what becomes of a waiter. The zero value is to look for itself.
+// turn is what a waiter is told. The zero value tells it to look by itself.
 type turn[R any] struct {
-	leads    []*waiter[R] // it has a lane, and asks for these, itself the first
+	leads    []*waiter[R] // it has a lane and asks for these, itself first
 	answered bool
 	row      R
 	err      error
@@ -41,8 +41,8 @@ func newLanes[R any](n int) *lanes[R] {
 	return &lanes[R]{free: n}
 }
 
-// lookup is alone, or, where all lanes are taken, a part of joint, whose rows are found by key. If joint fails, each
-// looks for itself, and so has an error of its own.
+// lookup calls alone or, if all lanes are taken, is answered by joint, whose rows are found by key. If joint fails,
+// each caller looks by itself, so that each has its own error.
 func (l *lanes[R]) lookup(
 	ctx context.Context, key string, alone func() (R, error), joint func(keys []string) ([]R, error),
 	keyOf func(*R) string,
@@ -96,13 +96,13 @@ func (l *lanes[R]) passLocked() {
 	all[0].turn <- turn[R]{leads: all}
 }
 
-// back lets waiters wait again, before all others, but for those who have gone.
+// back puts waiters who have not gone back to the front of the queue.
 func (l *lanes[R]) back(all []*waiter[R]) {
 	stay := slices.DeleteFunc(slices.Clone(all), func(w *waiter[R]) bool { return w.gone })
 	l.queue = append(stay, l.queue...)
 }
 
-// leave takes away a waiter whose context is over. If it was to lead, another does.
+// leave removes a waiter whose context is over. If it was to lead, another leads.
 func (l *lanes[R]) leave(w *waiter[R]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -120,8 +120,8 @@ func (l *lanes[R]) leave(w *waiter[R]) {
 	}
 }
 
-// lead asks for all and gives each its turn, also where joint panics. If it was ended by the context, which is that of
-// the first, the others wait for another.
+// lead asks for all and gives each its turn, also if joint panics. It uses the first one's context; if that is over,
+// the others wait for another leader.
 func (l *lanes[R]) lead(
 	ctx context.Context, all []*waiter[R], joint func(keys []string) ([]R, error), keyOf func(*R) string,
 ) {

@@ -17,23 +17,23 @@ import (
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
-// Columns of a table that the generated queries do not know travel with them: whoever asks for them in the context has
-// them added to what a query returns of their table, or to what it inserts and updates. A text is changed once.
+// Columns are columns of a table that the generated queries do not know. If the context asks for them, they are added
+// to what a query returns, inserts or updates in their table. Each text is rewritten once.
 type Columns struct {
 	table         string
-	names, types  []string // in quotes; as the server writes them
-	casts         []string // the types with their schema, of any length
-	oids, bases   []uint32 // of the types, and of what those are domains and arrays of
+	names, types  []string // in quotes; as PostgreSQL writes them
+	casts         []string // the types with their schema, without a length
+	oids, bases   []uint32 // of the types, and of what they are domains and arrays of
 	list, aliased *regexp.Regexp
 	insert        *regexp.Regexp
 	update        *regexp.Regexp
-	reads, writes sync.Map // by the text of a query: the text with the columns
-	parts         sync.Map // by their places: some of the columns, as Columns
+	reads, writes sync.Map // from a query's text to the text with the columns
+	parts         sync.Map // from places to Columns with only those
 	count, texts  atomic.Int64
-	passing       bool // some columns that nobody remembers
+	passing       bool // a part that is not kept in parts
 }
 
-// models are the tables that have columns of others.
+// models are the tables whose extra columns can be asked for.
 var models = map[string]reflect.Type{
 	"user": reflect.TypeFor[dbgen.User](), "session": reflect.TypeFor[dbgen.Session](),
 	"account": reflect.TypeFor[dbgen.Account](), "verification": reflect.TypeFor[dbgen.Verification](),
@@ -42,7 +42,7 @@ var models = map[string]reflect.Type{
 	"invitation": reflect.TypeFor[dbgen.Invitation](),
 }
 
-// NewColumns looks the columns up in the catalog. dests are what their values are scanned into.
+// NewColumns looks the columns up in the catalog. Their values are scanned into dests.
 func (r *Repo) NewColumns(ctx context.Context, table string, names []string, dests []any) (*Columns, error) {
 	model, ok := models[table]
 	if !ok {
@@ -66,7 +66,7 @@ func (r *Repo) NewColumns(ctx context.Context, table string, names []string, des
 	if table != "user" {
 		quoted = `"?` + table + `"?`
 	}
-	// An alias, if any, stands before each column of a list; an own list of an INSERT follows a parenthesis.
+	// An alias, if any, precedes each column of a list. The column list of an INSERT follows a parenthesis.
 	list, aliases := `(^|[\s,])((?:\w+\.)?)`+known[0], ""
 	for _, name := range known[1:] {
 		list += `,\s+(?:\w+\.)?` + name
@@ -129,8 +129,8 @@ func (r *Repo) lookUp(ctx context.Context, c *Columns, names []string, dests []a
 	})
 }
 
-// scans reports whether a value of that type can be read into dest. Of no bytes, pgx says what they lack, or else
-// that it has no way.
+// scans reports whether a value of that type can be read into dest. Given no bytes, pgx complains about them, or else
+// says that it cannot scan the type.
 func scans(conn *pgx.Conn, oid uint32, dest any) bool {
 	if conn == nil {
 		return true
@@ -140,7 +140,7 @@ func scans(conn *pgx.Conn, oid uint32, dest any) bool {
 	return err == nil || !strings.HasPrefix(err.Error(), "cannot scan")
 }
 
-// ColumnName is how the column of a field is called: ActiveTeamID is active_team_id.
+// ColumnName is the column's name of a field: active_team_id for ActiveTeamID.
 func ColumnName(field string) string {
 	var b strings.Builder
 	for i, c := range []rune(field) {
@@ -152,7 +152,7 @@ func ColumnName(field string) string {
 	return b.String()
 }
 
-// startsWord tells the first letter of a word, also of one behind an abbreviation.
+// startsWord reports whether a letter is the first of a word, also after an abbreviation.
 func startsWord(field string, i int) bool {
 	lower := func(at int) bool { return at < len(field) && unicode.IsLower(rune(field[at])) }
 	return lower(i-1) || lower(i+1) && unicode.IsUpper(rune(field[i-1])) || unicode.IsDigit(rune(field[i-1]))
@@ -160,22 +160,22 @@ func startsWord(field string, i int) bool {
 
 type columnsKey struct{}
 
-// asked is what a context asks of columns; before it, what it asked already.
+// asked is what a context asks of columns. before is what it asked earlier.
 type asked struct {
 	before *asked
 	*Columns
-	// The values of one row, its id first, and what becomes of them.
+	// For a read: where the values of one row go, its id first, and what then keeps them.
 	dests  func() (dests []any, keep func())
-	args   []any       // what a write stores, if it is asked for
-	misuse MisuseError // what is wrong with them
+	args   []any       // for a write: the values
+	misuse MisuseError // what is wrong with args
 }
 
-// WithColumns returns a context whose reads bring the columns.
+// WithColumns returns a context whose reads return the columns, too.
 func WithColumns(ctx context.Context, c *Columns, dests func() ([]any, func())) context.Context {
 	return context.WithValue(ctx, columnsKey{}, &asked{before: columnsOf(ctx), Columns: c, dests: dests})
 }
 
-// WithValues returns a context whose writes store those of the columns that use has the places of.
+// WithValues returns a context whose writes store args in the columns at the places in use.
 func WithValues(ctx context.Context, c *Columns, use []int, args []any) context.Context {
 	if len(use) == 0 {
 		return ctx
@@ -191,7 +191,7 @@ func WithValues(ctx context.Context, c *Columns, use []int, args []any) context.
 	return context.WithValue(ctx, columnsKey{}, a)
 }
 
-// maxParts is how many choices of columns are remembered, and maxTexts how many texts with them, of each.
+// maxParts is how many choices of columns are kept, and maxTexts how many texts with each of them.
 const maxParts, maxTexts = 100, 1000
 
 func (c *Columns) part(use []int) *Columns {
@@ -217,7 +217,7 @@ func (c *Columns) part(use []int) *Columns {
 }
 
 func columnsOf(ctx context.Context) *asked {
-	if ctx == nil { // which is refused later
+	if ctx == nil { // it is refused later
 		return nil
 	}
 	a, _ := ctx.Value(columnsKey{}).(*asked)
@@ -270,15 +270,15 @@ type columnedRow struct {
 
 func (r columnedRow) Scan(dest ...any) error { return r.keeps.scan(r.Row, dest, r.more) }
 
-// keeps are what becomes of the values that an attempt has read, if that succeeds.
-type keeps [][]func() // by the rows
+// keeps keep the values that an attempt has read, if it succeeds.
+type keeps [][]func() // by row
 
 type (
 	keepsKey struct{}
 	pageKey  struct{}
 )
 
-// InPage returns a context whose query returns so many rows, and may read one more, of which nothing is kept.
+// InPage returns a context whose query may read one row more than rows. Of that one, nothing is kept.
 func InPage(ctx context.Context, rows int) context.Context {
 	if columnsOf(ctx) == nil {
 		return ctx
@@ -288,7 +288,7 @@ func InPage(ctx context.Context, rows int) context.Context {
 
 func keepsOf(ctx context.Context) *keeps { return ctx.Value(keepsKey{}).(*keeps) }
 
-// keeping is attempt, but what it reads of columns is kept only where it returns no error: a refusal brings no rows.
+// keeping is attempt, but keeps the columns that it reads only if it returns no error: a refusal has no rows.
 func keeping(attempt func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		var read keeps
@@ -315,14 +315,14 @@ func (k *keeps) scan(row pgx.Row, dest []any, more []*asked) error {
 		dest = append(dest, dests...)
 	}
 	err := row.Scan(dest...)
-	if err == nil && len(more) > 0 { // not of a query that only decides
+	if err == nil && len(more) > 0 { // a query that only decides has none
 		*k = append(*k, keeps)
 	}
 	return err
 }
 
-// rewrite returns a statement with the columns that are asked for, and those of them that it returns, in order. Of
-// values that were given twice for a column, the last count. A text that a passing choice has changed is passing, too.
+// rewrite returns a statement with the columns that are asked for, and, in order, those that it returns. If a column
+// was given two values, the last counts. A text that a passing choice has changed is passing, too.
 func (a *asked) rewrite(sql string, args []any, later ...string) (_ string, _ []any, more []*asked, passing bool) {
 	c, values := a.Columns, a.args
 	if a.dests == nil && len(later) > 0 {
@@ -370,11 +370,11 @@ func (c *Columns) cached(m *sync.Map, sql string, passing bool, rewrite func(str
 	return to
 }
 
-// others are columns that were added behind a list: names in quotes, which a generated query has for "user" alone.
+// others matches columns that were added behind a list: names in quotes, which generated queries use for "user" alone.
 var others = regexp.MustCompile(`^(?:, (?:\w+\.)?"[^"]+")*`)
 
-// reading adds the columns to what a query returns: at the end of its own list, with the id of their row; within it, to
-// each list of the table's columns.
+// reading adds the columns to what a query returns: at the end of its own list, with their row's id, and to each list
+// of the table's columns inside of it.
 func (c *Columns) reading(sql string) string {
 	end := listEnd(sql)
 	if end < 0 {
@@ -388,14 +388,14 @@ func (c *Columns) reading(sql string) string {
 			text := ", " + alias + strings.Join(c.names, ", "+alias)
 			switch {
 			case depth(sql, m[4]) > 0:
-				there := others.FindString(sql[m[1]:]) // of other Columns, which may have asked for the same
+				there := others.FindString(sql[m[1]:]) // other Columns may have asked for the same
 				for _, name := range c.names {
 					if !strings.Contains(there+",", ", "+alias+name+",") {
 						edits = append(edits, edit{m[1], ", " + alias + name})
 					}
 				}
 			case m[1] <= end && !found:
-				found = true // the first, where one has two
+				found = true // only the first counts
 				edits = append(edits, edit{end, ", " + alias + "id" + text})
 			}
 		}
@@ -406,15 +406,15 @@ func (c *Columns) reading(sql string) string {
 	return edited(sql, edits)
 }
 
-// renews reports whether a query that inserts sets the columns of a row that is there instead, behind that text.
+// renews reports whether an UPDATE behind that text belongs to an inserting query, for a row that exists already.
 func renews(before string) bool {
 	before = strings.TrimSpace(before)
 	return strings.HasPrefix(before, "-- name: CreateInvitation") && strings.HasSuffix(before, "extended AS (") ||
 		strings.HasPrefix(before, "-- name: LinkAccount") && strings.HasSuffix(before, " DO")
 }
 
-// writing adds the columns to what a query inserts into their table, to what it sets in place of that, and to what a
-// query whose name begins with Update sets there.
+// writing adds the columns to what a query inserts into their table or updates there instead, and to what a query whose
+// name begins with Update sets there.
 func (c *Columns) writing(sql string, params int) string {
 	if len(c.names) == 0 {
 		return sql

@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// about is what a call under a key is about: its method, and a digest of all that it was given. Without a key it is the
-// method.
+// about identifies a call under a key by its method and a digest of all its arguments. Without a key it is the method.
 func about[P any](ctx context.Context, name string, p P) string {
 	if _, named := keyOf(ctx); !named {
 		return name
@@ -22,7 +21,7 @@ func about[P any](ctx context.Context, name string, p P) string {
 	digest(h, reflect.ValueOf(p), varies)
 	for a := columnsOf(ctx); a != nil; a = a.before {
 		if a.dests != nil {
-			continue // what is read changes nothing
+			continue // reads change nothing
 		}
 		_, _ = fmt.Fprintf(h, "%q %q;", a.table, a.names)
 		for _, arg := range a.args {
@@ -34,14 +33,14 @@ func about[P any](ctx context.Context, name string, p P) string {
 	return name + " " + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
 }
 
-// named writes the type of a value that another type might have: of the same fields it can make another text.
+// named writes the type of a value, since two types with the same fields can encode them differently.
 func named(w io.Writer, v reflect.Value) {
 	if v.IsValid() {
 		namedType(w, v.Type())
 	}
 }
 
-// namedType writes a type with the packages of what it is made of, as two may have one name.
+// namedType writes a type with the packages of its parts, since two types may have one name.
 func namedType(w io.Writer, t reflect.Type) {
 	_, _ = fmt.Fprintf(w, "%s %s;", t.PkgPath(), t)
 	if t.Name() != "" {
@@ -56,23 +55,23 @@ func namedType(w io.Writer, t reflect.Type) {
 	}
 }
 
-// args are two arguments of a call as one.
+// args are two arguments as one.
 type args[A, B any] struct {
 	First  A
 	Second B
 }
 
-// varies is what may be another when the same call is made again, as are times: the hash of a password has a new salt.
-// Whether there is one counts.
+// varies matches fields that, like times, may differ when the same call is made again: a password's hash has a new
+// salt. Only whether they are set counts.
 var varies = regexp.MustCompile(`^(Password|AccessToken|RefreshToken|IDToken)$`)
 
-// digest writes a text to w that no other value has, but for times, and what fields with a name of varies hold. It
-// calls no method of the value's.
+// digest writes a text to w that is unique to the value, except for times and for what fields named in varies hold. It
+// calls no method of the value.
 func digest(w io.Writer, v reflect.Value, varies *regexp.Regexp) {
 	_, _ = fmt.Fprintf(w, "%s:", v.Kind())
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface, reflect.Slice, reflect.Map:
-		_, _ = fmt.Fprintf(w, "%t;", v.IsNil()) // which is NULL, and not empty
+		_, _ = fmt.Fprintf(w, "%t;", v.IsNil()) // nil is NULL, not empty
 	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
@@ -86,7 +85,7 @@ func digest(w io.Writer, v reflect.Value, varies *regexp.Regexp) {
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			return
 		}
-		for field, value := range v.Fields() { // two types that functions declare may have one name
+		for field, value := range v.Fields() { // types declared in two functions may have one name
 			_, _ = fmt.Fprintf(w, "%s %q ", field.Name, field.Tag)
 			named(w, value)
 			if varies == nil || !varies.MatchString(field.Name) {

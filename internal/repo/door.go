@@ -17,26 +17,26 @@ const (
 	maxTries   = 10
 	firstPause = 5 * time.Millisecond
 	maxPause   = 500 * time.Millisecond
-	patience   = 5 * time.Second // with a server that cannot be reached
-	lostCause  = time.Minute     // with one that may have applied a write
+	patience   = 5 * time.Second // while PostgreSQL cannot be reached
+	lostCause  = time.Minute     // while a write may have been applied
 )
 
-// try is the door: it calls attempt, which sends something, and again where the server chose it as a victim, has
-// prepared it for a table that has changed since, or certainly applied nothing because the connection was lost, and
-// where a mark tells the attempts apart. The pauses between grow and vary, and end with ctx. In a transaction nothing
-// is repeated: it has failed as a whole.
+// try is the door. It calls attempt, which sends something, and calls it again if PostgreSQL ended it for another's
+// sake, if its prepared statement is older than a change of the table, if the connection was lost and certainly nothing
+// applied, or if a mark tells the attempts apart. The pauses between attempts grow and vary, and end with ctx. In a
+// transaction nothing is repeated: it has failed as a whole.
 func (r *Repo) try(ctx context.Context, name string, m *mark, attempt func(context.Context) error) error {
 	return r.tryTimes(ctx, 0, name, m, attempt)
 }
 
-// tryTimes is try, but for so many attempts that are asked for, however long they take; 0 leaves it to try.
+// tryTimes is try with that many attempts, however long they take; 0 leaves the number to try.
 func (r *Repo) tryTimes(
 	ctx context.Context, times int, name string, m *mark, attempt func(context.Context) error,
 ) error {
 	if err := r.check(ctx); err != nil {
 		return err
 	}
-	name, _, _ = strings.Cut(name, " ") // about may have added to it
+	name, _, _ = strings.Cut(name, " ") // without about's digest
 	if r.traced {
 		ctx = context.WithValue(ctx, methodName{}, name)
 	}
@@ -74,7 +74,7 @@ func (r *Repo) tryTimes(
 	}
 }
 
-// repeats reports whether to do again what ended with err.
+// repeats reports whether what ended with err is to be tried again.
 func repeats(err error) bool {
 	switch err := err.(type) { //nolint:errorlint // as attempt returned it
 	case *FailureError:
@@ -90,7 +90,7 @@ func isContext(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// cause is what is behind an error, which may be authdb's own.
+// cause is the error behind err, also behind one of authdb's own.
 func cause(err error) error {
 	if own, ok := errors.AsType[interface {
 		error
@@ -112,7 +112,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// held is a connection for one attempt, or the handle that stands for it.
+// held is the connection, or the handle in its place, that one attempt uses.
 type held struct {
 	DB
 	conn   *pgx.Conn // nil for a handle of an unknown type
@@ -134,7 +134,7 @@ func (r *Repo) acquire(ctx context.Context) (held, error) {
 	return held{DB: r.sends(r.db), conn: conn}, nil
 }
 
-// sends is what statements go through.
+// sends is db, or what rewrites statements before they reach it.
 func (r *Repo) sends(db DB) DB {
 	if r.userKeys {
 		return userKeys{db}
@@ -148,7 +148,7 @@ func (h held) release() {
 	}
 }
 
-// connOf returns the one connection that db is, or is on; nil for a pool or an unknown type.
+// connOf returns the connection that db is or uses; nil for a pool or an unknown type.
 func connOf(db DB) *pgx.Conn {
 	switch db := db.(type) {
 	case *pgx.Conn:
@@ -180,9 +180,9 @@ func Read[P, R any](
 	return answer, nil
 }
 
-// Snapshot runs steps that change nothing in one round trip (two where a connection has not prepared them yet) and on
-// one snapshot: a read-only REPEATABLE READ transaction that travels along, or the transaction that the Repo is on. On
-// a handle of an unknown type, where a COMMIT could end the caller's transaction, each step has a snapshot of its own.
+// Snapshot runs steps that change nothing in one round trip (two if the connection has not prepared them yet) and on
+// one snapshot: that of a read-only REPEATABLE READ transaction, or of the transaction that the Repo is on. On a handle
+// of an unknown type, where a COMMIT could end the caller's transaction, each step has its own snapshot.
 func (r *Repo) Snapshot(ctx context.Context, name string, steps ...Step) error {
 	return r.try(ctx, name, nil, func(ctx context.Context) error {
 		on, err := r.acquire(ctx)
@@ -202,11 +202,11 @@ func (r *Repo) Snapshot(ctx context.Context, name string, steps ...Step) error {
 	})
 }
 
-// write runs steps in one round trip, as one transaction; in the transaction that the Repo is on, if there is one. name
-// is the method, as a mark shows it; made is the row that the steps make, if that is known.
+// write runs steps in one round trip and one transaction, the Repo's if it is on one. name is the method, as a mark
+// shows it; made is the row that the steps make, if that is known.
 //
-// Where a first call under the same key did it, nothing is done, and done is the id of the row that it made, or what
-// stands for it.
+// If an earlier call under the same key did the write, nothing is done, and done is the id of the row that it made, or
+// what stands for it.
 func (r *Repo) write(ctx context.Context, name string, made Key, steps ...Step) (done string, err error) {
 	r = r.where()
 	m, err := r.newMark(ctx, name, made.ID)
@@ -219,12 +219,12 @@ func (r *Repo) write(ctx context.Context, name string, made Key, steps ...Step) 
 	return r.writeMarked(ctx, m, steps)
 }
 
-// writeOnce is write where the answer to a first call is gone.
+// writeOnce is write for what cannot be answered a second time.
 func (r *Repo) writeOnce(ctx context.Context, name string, made Key, steps ...Step) error {
 	return unanswered(r.write(ctx, name, made, steps...))
 }
 
-// unanswered is the error of a write where the answer to a first call is gone.
+// unanswered is err, or ErrAlreadyDone if an earlier call did the write.
 func unanswered(done string, err error) error {
 	if done != "" {
 		return ErrAlreadyDone
@@ -232,7 +232,7 @@ func unanswered(done string, err error) error {
 	return err
 }
 
-// writeThenRead is write with a last step that reads what a first call answered, too.
+// writeThenRead is write with a last step that reads the answer, also of an earlier call.
 func (r *Repo) writeThenRead(ctx context.Context, name string, read Step, steps ...Step) error {
 	done, err := r.write(ctx, name, Key{}, append(steps, read)...)
 	if done != "" {
@@ -241,7 +241,7 @@ func (r *Repo) writeThenRead(ctx context.Context, name string, read Step, steps 
 	return err
 }
 
-// Update runs a write that returns a row; read, given key, returns the same row later.
+// Update runs a write that returns a row. read with key returns that row again later.
 func Update[P, K, R any](
 	ctx context.Context, r *Repo, name string, query func(*queries, context.Context, P) (R, error), p P,
 	read func(*queries, context.Context, K) (R, error), key K,
@@ -253,7 +253,7 @@ func Update[P, K, R any](
 	return row, err
 }
 
-// Delete runs a write that must meet a row and answers nothing.
+// Delete runs a write that must meet a row.
 func Delete[P any](
 	ctx context.Context, r *Repo, name string, query func(*queries, context.Context, P) (int64, error), p P,
 ) error {
@@ -261,7 +261,7 @@ func Delete[P any](
 	return err
 }
 
-// Count runs a write that says how many rows it met.
+// Count runs a write and returns how many rows it met.
 func Count[P any](
 	ctx context.Context, r *Repo, name string, query func(*queries, context.Context, P) (int64, error), p P,
 ) (n int64, err error) {
@@ -269,7 +269,7 @@ func Count[P any](
 	return n, err
 }
 
-// once is one attempt at a write that leaves no mark. Where steps lock, each sees what others did before the lock was
+// once is one attempt at a write that leaves no mark. What comes after a lock must see what others did before it was
 // had, which needs READ COMMITTED.
 func (r *Repo) once(ctx context.Context, made Key, steps []Step) error {
 	on, err := r.acquire(ctx)
@@ -299,7 +299,7 @@ func (r *Repo) once(ctx context.Context, made Key, steps []Step) error {
 	return err
 }
 
-// endOpen ends what an error left open on a connection, or closes that, as pgx does where a rollback fails.
+// endOpen rolls back what an error left open on a connection or, if that fails, closes the connection, as pgx does.
 func (r *Repo) endOpen(ctx context.Context, conn *pgx.Conn) {
 	if conn == nil || conn.IsClosed() || conn.PgConn().TxStatus() == 'I' {
 		return
@@ -309,5 +309,5 @@ func (r *Repo) endOpen(ctx context.Context, conn *pgx.Conn) {
 	}
 }
 
-// Ping asks the database for nothing.
+// Ping makes a round trip to the database.
 func (r *Repo) Ping(ctx context.Context) error { return r.Snapshot(ctx, "Ping", raw("SELECT 1")) }

@@ -10,28 +10,26 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// RefusalError is the word by which the verdict of a query refuses. The query has changed nothing, but where it is one
-// of those that count.
+// RefusalError is the word by which a verdict refuses. The query has changed nothing, unless the refusal counts.
 type RefusalError string
 
 func (r RefusalError) Error() string { return string(r) }
 
-// ErrWrongCode is a refusal that changes something: it counts the guess.
+// ErrWrongCode is a refusal that counts: it counts the guess.
 const ErrWrongCode RefusalError = "wrong code"
 
-// counts reports whether what was done beside a refusal stays: a guess is counted, and an API key that is good for
-// nothing any more is removed.
+// counts reports whether what was done along with a refusal stays: a guess is counted, a useless API key is removed.
 func (r RefusalError) counts() bool { return r == ErrWrongCode || r == "key expired" || r == "used up" }
 
-// FailureError is an error with what became of what was sent.
+// FailureError is an error, and what became of what was sent.
 type FailureError struct {
 	Lost    *Lost // a write that may have been applied; nil: it was not
 	Applied bool  // a write that was applied; its answer cannot be read
-	NotSent bool  // nothing left for the server
-	Gone    bool  // the connection was lost, for another reason than that a context was over
+	NotSent bool  // nothing was sent
+	Gone    bool  // the connection was lost, but not because a context was over
 
 	err error
-	ctx error // why the context was over, where err does not say it
+	ctx error // why the context was over, if err does not say it
 }
 
 func (f *FailureError) Error() string { return f.err.Error() }
@@ -64,7 +62,7 @@ func Cause(err error) error {
 	return err
 }
 
-// last is the key by which rows that are made together are found.
+// last is the key of the last of the rows that are made together: if it exists, all do.
 func last(table string, ids []string) Key {
 	if len(ids) == 0 {
 		return Key{}
@@ -72,13 +70,13 @@ func last(table string, ids []string) Key {
 	return Key{table, ids[len(ids)-1]}
 }
 
-// Lost is a write whose answer was lost: what is left to find out about it.
+// Lost is a write whose answer was lost, and what can resolve it.
 type Lost struct {
 	Mark string // the mark that it leaves, if any
-	made []Key  // rows that are there if it was applied
+	made []Key  // rows that exist if it was applied
 
-	process uint32    // the server's process that got it; 0 if not known
-	address string    // of the server
+	process uint32    // the PostgreSQL process that got it; 0 if not known
+	address string    // of PostgreSQL
 	at      time.Time // when it was lost
 }
 
@@ -87,9 +85,9 @@ type scanError struct{ error }
 
 func (e scanError) Unwrap() error { return e.error }
 
-// Failed says what became of what conn, nil if not known, was given under ctx. A write that made is to be found by is
-// lost unless something proves that it was not applied. It returns nil, [pgx.ErrNoRows] and a RefusalError as they are:
-// those are answers. What pgx refused to send is a MisuseError.
+// Failed returns err with what became of what was sent on conn (nil if not known) under ctx. It returns the answers
+// nil, [pgx.ErrNoRows] and RefusalError as they are, and a MisuseError for what pgx refused to send. A write is lost
+// unless something proves that it was not applied; the rows in made can then prove that it was.
 func Failed(ctx context.Context, conn *pgx.Conn, err error, writes bool, made ...Key) error {
 	if err == nil || err == pgx.ErrNoRows { //nolint:errorlint // as a query returns it
 		return err
@@ -123,7 +121,7 @@ func Failed(ctx context.Context, conn *pgx.Conn, err error, writes bool, made ..
 
 func address(conn *pgx.Conn) string { return conn.PgConn().Conn().RemoteAddr().String() }
 
-// NotSent is the FailureError of what found no connection.
+// NotSent is the FailureError of an attempt that found no connection.
 func NotSent(ctx context.Context, err error) error {
 	err = Failed(ctx, nil, err, false)
 	if f, ok := err.(*FailureError); ok { //nolint:errorlint // just made
@@ -132,8 +130,8 @@ func NotSent(ctx context.Context, err error) error {
 	return err
 }
 
-// isNotApplied reports whether err, which a write ended with, proves that nothing was applied. What pgx says of an
-// error's safety does not: see TestSafeToRetryIsWrong.
+// isNotApplied reports whether a write's err proves that nothing was applied. pgconn.SafeToRetry does not prove it: see
+// TestSafeToRetryIsWrong.
 func isNotApplied(conn *pgx.Conn, err error) bool {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return isAnswer(pgErr)
@@ -151,33 +149,34 @@ func isNotSent(err error) bool {
 	if _, ok := errors.AsType[preparing](err); ok {
 		return true
 	}
-	return hasType(err, "*pgconn.contextAlreadyDoneError") // of a context that was over; a test fails if it is renamed
+	return hasType(err, "*pgconn.contextAlreadyDoneError") // a context was over; a test fails if pgx renames the type
 }
 
-// preparing is the error of a statement that was being prepared, and so was not run.
+// preparing is the error of a statement that failed while it was prepared, so it did not run.
 type preparing struct{ error }
 
 func (e preparing) Unwrap() error { return e.error }
 
-// isByContext reports whether a context that is over can be why err happened: the server answers a cancelled statement
-// like this, and pgx the next one. Any other answer of the server's is its own.
+// isByContext reports whether a context that is over can be the reason of err: PostgreSQL answers a cancelled statement
+// in this way, and pgx the next one. Any other answer of PostgreSQL's has its own reason.
 func isByContext(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return !ok || pgErr.Code == QueryCanceled
 }
 
 // ShortError says that a trigger of the database left out some of the rows that were to be made together, so that none
-// was.
+// was made.
 type ShortError struct {
 	*FailureError
-	Made string // how many there were, but for that
+	Made string // how many the trigger let through
 }
 
 func (e ShortError) Error() string {
 	return "of the rows, only " + e.Made + " would have been made: a trigger of the database leaves out the others"
 }
 
-// short makes err a ShortError where a query found that rows were left out. No other cast of its fails on such a text.
+// short makes err a ShortError if a query found that rows were left out: its cast to integer fails on a text that no
+// other cast is given.
 func short(err error) error {
 	f, ok := errors.AsType[*FailureError](err)
 	if !ok || pgError(err).Code != InvalidText {

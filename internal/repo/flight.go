@@ -14,11 +14,11 @@ const (
 	beginSnapshot      = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 	beginReadCommitted = "BEGIN ISOLATION LEVEL READ COMMITTED"
 	commit             = "COMMIT"
-	// Changes nothing in a READ COMMITTED transaction and fails in any other, where the level cannot change any more.
+	// Changes nothing in a READ COMMITTED transaction, and fails in any other: its level cannot change any more.
 	requireReadCommitted = "SELECT pg_catalog.set_config('transaction_isolation', 'read committed', true)"
 )
 
-// Queries are all that are generated. Those of admindb know columns of plugins that those of the core may not see.
+// Queries are all generated queries. Those of admindb may use columns of plugins; the core's may not.
 type Queries struct {
 	coreQueries
 	adminQueries
@@ -33,14 +33,14 @@ type (
 
 func newQueries(db dbgen.DBTX) *Queries { return &Queries{*dbgen.New(db), *admindb.New(db)} }
 
-// Step is one statement. Its answer counts only when all steps that were sent with it have succeeded.
+// Step is one statement. Its answer counts only if all steps that were sent with it succeed.
 type Step struct {
 	run  func(ctx context.Context, q *queries) error
-	sql  string // in place of run: a statement without arguments and answer
-	lock bool   // it has no answer but its error
+	sql  string // in place of run: a statement without arguments or answer
+	lock bool   // it answers nothing but its error
 }
 
-// within returns steps with one before and, if asked, one behind them.
+// within returns steps with begin before and end after them.
 func within(begin string, steps []Step, end ...string) []Step {
 	all := append(make([]Step, 0, len(steps)+2), raw(begin))
 	all = append(all, steps...)
@@ -59,7 +59,7 @@ func lock[P any](query func(*queries, context.Context, P) error, p P) Step {
 	return Step{lock: true, run: func(ctx context.Context, q *queries) error { return query(q, ctx, p) }}
 }
 
-// ask is a query whose answer is kept. That there is no row is an answer too, and the flight goes on.
+// ask is a query whose answer is kept. "No rows" is an answer too, and the flight goes on.
 func ask[P, R any](query func(*queries, context.Context, P) (R, error), p P, answer *R) Step {
 	return Step{run: func(ctx context.Context, q *queries) error {
 		got, err := query(q, ctx, p)
@@ -70,13 +70,12 @@ func ask[P, R any](query func(*queries, context.Context, P) (R, error), p P, ans
 	}}
 }
 
-// verdict is a query that says whether it did what it is for, or in a word why not.
+// verdict is a query that decides: it answers an empty word, or the word of its refusal.
 func verdict[P any](query func(*queries, context.Context, P) (string, error), p P) Step {
 	return judge(query, p, new(string), func(outcome string) string { return outcome })
 }
 
-// judge is a verdict whose answer has more than the word. outcome takes the word from it. The answer is kept as that of
-// ask is.
+// judge is a verdict whose answer has more than the word, which outcome takes from it. The answer is kept as with ask.
 func judge[P, R any](
 	query func(*queries, context.Context, P) (R, error), p P, answer *R, outcome func(R) string,
 ) Step {
@@ -103,8 +102,8 @@ func must[P any](query func(*queries, context.Context, P) (int64, error), p P) S
 	}}
 }
 
-// run runs one step by itself, and several as a flight. The answer to a write that commits by itself is read to its
-// end before it counts.
+// run runs one step by itself, and several as a flight. If the step is a write that commits by itself, its answer is
+// read to the end before it counts.
 func (h held) run(ctx context.Context, commits bool, steps []Step) error {
 	if len(steps) > 1 || steps[0].run == nil {
 		return fly(ctx, h, steps)
@@ -112,18 +111,18 @@ func (h held) run(ctx context.Context, commits bool, steps []Step) error {
 	return steps[0].run(ctx, generated(ctx, &alone{held: h, commits: commits}))
 }
 
-// flight is a batch, and what its steps take for a database. A generated query sends and reads in one go, so each is
-// called twice: before the batch is sent it only queues its statement, afterwards it reads the answer.
+// flight is a batch that its steps use as a database. A generated query sends and reads in one call, so each is called
+// twice: before the batch is sent it only queues its statement, afterwards it reads the answer.
 type flight struct {
 	batch   pgx.Batch
-	results pgx.BatchResults // nil before it is sent
+	results pgx.BatchResults // nil before the batch is sent
 	row     row
 }
 
-// errQueued ends the first call of a query.
+// errQueued ends a query's first call.
 var errQueued = errors.New("queued")
 
-// fly sends steps in one round trip and returns the first of their errors: the server's, or else a RefusalError or
+// fly sends steps in one round trip and returns their first error: PostgreSQL's, or else a RefusalError or
 // pgx.ErrNoRows. Outside of an explicit transaction they are one implicit transaction, which ends with them.
 func fly(ctx context.Context, db DB, steps []Step) (first error) {
 	f := &flight{}
@@ -181,7 +180,7 @@ func (f *flight) QueryRow(_ context.Context, sql string, args ...any) pgx.Row {
 	return &f.row
 }
 
-// queues reports whether the batch is not sent yet, and puts a statement into it.
+// queues puts a statement into the batch and returns true, or returns false if the batch was sent.
 func (f *flight) queues(sql string, args []any) bool {
 	if f.results == nil {
 		f.batch.Queue(sql, infinite(args)...)

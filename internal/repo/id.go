@@ -11,16 +11,16 @@ const (
 // session tokens.
 func RandomID() string { return random(idLength, idAlphabet) }
 
-// RandomLetters returns so many of a-zA-Z, all equally likely.
+// RandomLetters returns n characters of a-zA-Z, all equally likely.
 func RandomLetters(n int) string { return random(n, idAlphabet[:52]) }
 
 func random(n int, alphabet string) string {
-	// A byte counts only below the largest multiple, else the first letters would come more often.
+	// Only bytes below the largest multiple count; otherwise the first letters would come more often.
 	usable := 256 - 256%len(alphabet)
 	text := make([]byte, 0, n)
 	var random [idLength + idLength/4]byte
 	for {
-		_, _ = rand.Read(random[:]) // never fails: it ends the program instead
+		_, _ = rand.Read(random[:]) // never fails: it would end the program
 		for _, b := range random {
 			if int(b) < usable {
 				if text = append(text, alphabet[int(b)%len(alphabet)]); len(text) == n {
@@ -31,7 +31,7 @@ func random(n int, alphabet string) string {
 	}
 }
 
-// idOr returns the caller's id of a new row, or else makes one.
+// idOr returns the caller's id for a new row, or makes one.
 func (r *Repo) idOr(id string) string {
 	if id != "" {
 		return id

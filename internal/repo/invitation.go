@@ -6,7 +6,7 @@ import (
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
-// CreateInvitation returns the one invitation that an address has pending afterwards.
+// CreateInvitation returns the only pending invitation that the address then has.
 func (r *Repo) CreateInvitation(
 	ctx context.Context, name string, p dbgen.CreateInvitationParams,
 ) (row dbgen.Invitation, err error) {
@@ -24,10 +24,10 @@ func (r *Repo) CreateInvitation(
 	return row, err
 }
 
-// ErrAlreadyAccepted is the refusal to accept an invitation again, where that has led to a membership.
+// ErrAlreadyAccepted is the refusal to accept an invitation again that has led to a membership.
 const ErrAlreadyAccepted RefusalError = "already accepted"
 
-// AcceptInvitation returns the invitation and the membership that it led to, also with ErrAlreadyAccepted.
+// AcceptInvitation returns the invitation and its membership, also with ErrAlreadyAccepted.
 func (r *Repo) AcceptInvitation(
 	ctx context.Context, name string, p dbgen.AcceptInvitationParams,
 ) (row dbgen.GetAcceptedInvitationRow, err error) {
@@ -70,7 +70,7 @@ func (r *Repo) CancelInvitation(
 	return row, err
 }
 
-// OfRecipient returns what query finds for a user by whose address it goes, if the user has proved that.
+// OfRecipient returns what query finds by the user's address, if the user has verified that.
 func OfRecipient[P, R any](
 	ctx context.Context, r *Repo, name string, query func(*queries, context.Context, P) (R, error), p P,
 	recipient dbgen.CheckRecipientParams,

@@ -12,17 +12,17 @@ import (
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
-// A mark is a row that only one transaction can make: what a write does is done once, in the transaction that makes its
-// mark, however often and however late it is tried. An attempt sends BEGIN, its mark and its statements in one flight
-// and COMMIT, when all is known, in another. So what was lost before the COMMIT was not applied; and after a lost
-// COMMIT the next attempt waits for the one before it, to find its mark or to make it.
+// A mark is a row that only one transaction can make. The write is done in that transaction, so it is done once,
+// however often and however late it is tried. An attempt sends BEGIN, its mark and its statements in one flight and,
+// when all is known, COMMIT in another. So what was lost before the COMMIT was not applied. After a lost COMMIT, the
+// next attempt waits for the one before it, and then finds its mark or makes it.
 type mark struct {
 	id, operation string
-	answer        string // a text that no other call has, and, behind a space, the id of the row that this one makes
+	answer        string // a text unique to this call and, after a space, the id of the row that it makes
 	lost          bool   // an attempt may have been applied
 }
 
-// ErrAlreadyDone is the error of a call whose key stands for a write that was done, and whose answer is gone.
+// ErrAlreadyDone is the error of a call whose key stands for a write that was done, if its answer is gone.
 var ErrAlreadyDone = errors.New("already done")
 
 // KeyError says why a key cannot be used.
@@ -32,7 +32,7 @@ func (e KeyError) Error() string { return string(e) }
 
 type keyName struct{}
 
-// key is a pointer's, so that a context which is printed does not show it.
+// key holds a pointer, so that printing a context does not show the text.
 type key struct{ text *string }
 
 // WithKey returns a context under which each write has that key.
@@ -40,7 +40,7 @@ func WithKey(ctx context.Context, text string) context.Context {
 	return context.WithValue(ctx, keyName{}, key{&text})
 }
 
-// keyOf is the key of a context. One that is nil has none, and is refused later.
+// keyOf returns the key of a context. A nil context has none, and is refused later.
 func keyOf(ctx context.Context) (text string, named bool) {
 	if ctx != nil {
 		if k, ok := ctx.Value(keyName{}).(key); ok {
@@ -50,7 +50,7 @@ func keyOf(ctx context.Context) (text string, named bool) {
 	return "", false
 }
 
-// second returns the context of the second write of a call, which leaves a mark of its own but in an InTx.
+// second returns the context for the second write of a call. It leaves its own mark, except in an InTx.
 func (r *Repo) second(ctx context.Context) context.Context {
 	if text, named := keyOf(ctx); named && r.where().tx == nil {
 		return WithKey(ctx, text+"\x00second")
@@ -58,7 +58,7 @@ func (r *Repo) second(ctx context.Context) context.Context {
 	return ctx
 }
 
-// newMark returns the mark of a write, nil if it leaves none: it has no key, or is part of an InTx that has.
+// newMark returns the mark of a write, or nil if it leaves none: it has no key, or the InTx around it has.
 func (r *Repo) newMark(ctx context.Context, operation, made string) (*mark, error) {
 	if err := r.check(ctx); err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (r *Repo) newMark(ctx context.Context, operation, made string) (*mark, erro
 	}
 	m := &mark{id: RandomID(), operation: operation, answer: RandomID()}
 	if named {
-		digest := sha256.Sum256([]byte(text)) // of any length, and nothing to read in it
+		digest := sha256.Sum256([]byte(text)) // short, and does not show the key
 		m.id = base64.RawURLEncoding.EncodeToString(digest[:])
 	}
 	if made != "" {
@@ -97,15 +97,15 @@ func (r *Repo) takes(m *mark) Step {
 	})
 }
 
-// take makes the mark, if there is one, in the transaction that the Repo is on. It suits every isolation level: a
-// unique index goes by what is there, not by a snapshot.
+// take makes the mark, if there is one, in the Repo's transaction. It works at every isolation level: a unique index
+// goes by committed rows, not by a snapshot.
 func (r *Repo) take(ctx context.Context, m *mark) error {
 	if m == nil {
 		return nil
 	}
 	err := Failed(ctx, connOf(r.db), r.takes(m).run(ctx, newQueries(r.db)), false)
 	if err == nil {
-		m.lost = false // whoever else tried has failed
+		m.lost = false // all other attempts have failed
 	}
 	return err
 }
@@ -115,7 +115,7 @@ func isTaken(err error) bool {
 	return pgErr.Code == UniqueViolation && pgErr.SchemaName == "authdb" && pgErr.TableName == "mark"
 }
 
-// refused is the answer of a write that was refused, or met no row, and yet is not to be done again.
+// refused begins the answer of a write that was refused, or met no row, and must not be done again.
 const refused = "refused: "
 
 // writeMarked is write for a write that leaves a mark.
@@ -153,14 +153,14 @@ func (r *Repo) marked(ctx context.Context, m *mark, steps []Step) error {
 	m.lost = false
 	if lost := fly(ctx, on, end); lost != nil {
 		failed := m.lostBy(Failed(ctx, on.conn, lost, true))
-		r.endOpen(ctx, on.conn) // where the context was over before the COMMIT was sent
+		r.endOpen(ctx, on.conn) // if the context was over before the COMMIT was sent
 		return failed
 	}
 	return err
 }
 
-// Again is ErrAlreadyDone instead of err where a first call under the same key did the write of that name, which may be
-// why there is err.
+// Again returns ErrAlreadyDone instead of err if an earlier call under the same key did the write of that name, which
+// may be the reason of err.
 func (r *Repo) Again(ctx context.Context, name string, err error) error {
 	if _, named := keyOf(ctx); !named {
 		return err
@@ -191,8 +191,8 @@ func (r *Repo) answers(m *mark, refusal RefusalError) Step {
 	return lock((*queries).AnswerMark, dbgen.AnswerMarkParams{ID: m.id, Answer: new(refused + string(refusal))})
 }
 
-// answered is the answer to a call whose mark is there already: empty where an attempt of this call made it, and so has
-// its answers.
+// answered returns the answer to a call whose mark exists already: empty if an attempt of this very call made it, since
+// that has kept its answers.
 func (r *Repo) answered(ctx context.Context, m *mark) (done string, err error) {
 	there, err := Read(ctx, r, m.operation, (*queries).GetMark, m.id)
 	if err != nil {
@@ -221,7 +221,7 @@ func (r *Repo) answered(ctx context.Context, m *mark) (done string, err error) {
 
 func (m *mark) isLost() bool { return m != nil && m.lost }
 
-// unknown returns err, as that of a write that may have been applied where an attempt was lost.
+// unknown returns err. If an attempt was lost, it is the error of a write that may have been applied.
 func (m *mark) unknown(err error) error {
 	if !m.isLost() {
 		return err
@@ -234,7 +234,7 @@ func (m *mark) unknown(err error) error {
 	return f
 }
 
-// lostBy returns err, by which the answer to a COMMIT was lost, as one that the mark can resolve.
+// lostBy returns err, a COMMIT's. If its answer was lost, the mark can resolve it.
 func (m *mark) lostBy(err error) error {
 	if f, ok := err.(*FailureError); ok && f.Lost != nil && m != nil { //nolint:errorlint // as Failed made it
 		f.Lost.Mark = m.id

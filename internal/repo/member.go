@@ -23,8 +23,8 @@ func (r *Repo) CreateMember(
 	return row, err
 }
 
-// CreateMembers makes all rows or none, and returns them in order; limits are the members that the organization of each
-// may have.
+// CreateMembers makes all rows or none, and returns them in order. limits are, for each row, how many members its
+// organization may have.
 func (r *Repo) CreateMembers(
 	ctx context.Context, name string, rows []dbgen.Member, limits []int64,
 ) ([]dbgen.Member, error) {

@@ -11,12 +11,12 @@ import (
 	"github.com/jackc/puddle/v2"
 )
 
-// MisuseError is what was wrong with how the library was called, and what to do.
+// MisuseError says how the library was misused, and what to do.
 type MisuseError struct{ Field, Reason string }
 
 func (e MisuseError) Error() string { return e.Field + ": " + e.Reason }
 
-// ErrClosed is the one misuse that a program meets as it ends.
+// ErrClosed is the only misuse that a correct program may meet, as it ends.
 var ErrClosed = MisuseError{"store", "closed: use it before Close, or open another"}
 
 var (
@@ -27,7 +27,7 @@ var (
 	errNoContext = MisuseError{"ctx", "nil: pass context.Background() where there is none"}
 )
 
-// misuse returns the MisuseError that err is, or that an error of pgx's stands for.
+// misuse returns the MisuseError that err is, or that pgx's error amounts to.
 func misuse(err error) (MisuseError, bool) {
 	switch own, ok := errors.AsType[MisuseError](err); {
 	case ok:
@@ -42,12 +42,12 @@ func misuse(err error) (MisuseError, bool) {
 	return MisuseError{}, false
 }
 
-// isBusy tells the error with which pgconn refuses a connection that is in use. pgx has no exported name for it.
+// isBusy reports whether pgconn refused a connection that is in use. pgx exports no name for that error.
 func isBusy(err error) bool {
 	return hasType(err, "*pgconn.connLockError") && !errors.Is(err, pgconn.ErrConnClosed)
 }
 
-// hasType reports whether there is an error of that type in err, for the types that have no exported name.
+// hasType reports whether err has an error of that type, for types that are not exported.
 func hasType(err error, name string) bool {
 	if err == nil {
 		return false
@@ -55,7 +55,7 @@ func hasType(err error, name string) bool {
 	if fmt.Sprintf("%T", err) == name {
 		return true
 	}
-	switch w := err.(type) { //nolint:errorlint // walks the tree itself
+	switch w := err.(type) { //nolint:errorlint // this walks the tree
 	case interface{ Unwrap() error }:
 		return hasType(w.Unwrap(), name)
 	case interface{ Unwrap() []error }:
@@ -68,7 +68,7 @@ func hasType(err error, name string) bool {
 	return false
 }
 
-// check returns a MisuseError for a Repo or a context that nothing can be sent with.
+// check returns a MisuseError if nothing can be sent with this Repo or context.
 func (r *Repo) check(ctx context.Context) error {
 	switch {
 	case r.db == nil:
@@ -86,7 +86,7 @@ func (r *Repo) check(ctx context.Context) error {
 	return nil
 }
 
-// nonNil is db; nil, too, where it is a nil pointer to something.
+// nonNil returns db, or nil if it is a nil pointer.
 func nonNil(db DB) DB {
 	if v := reflect.ValueOf(db); v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil

@@ -20,7 +20,7 @@ func (r *Repo) CreateOrganization(
 	return dbgen.Organization(row), err
 }
 
-// DeleteOrganization returns the sessions in which the organization was active.
+// DeleteOrganization returns the sessions in which the organization was the active one.
 func (r *Repo) DeleteOrganization(ctx context.Context, name, id string) (sessions []dbgen.Session, err error) {
 	name = about(ctx, name, id)
 	err = r.writeOnce(ctx, name, Key{}, append([]Step{

@@ -12,24 +12,24 @@ import (
 // ErrBehind says that a standby has not replayed a position in time.
 var ErrBehind = errors.New("behind")
 
-// place is how far a server's log is. That of a primary is the end of what it has flushed, since only that is sent to
-// standbys: what is inserted behind it may stay unsent for as long as nothing commits.
+// place is the position in PostgreSQL's log. On a primary it is the end of what was flushed, since only that is sent to
+// standbys: what was inserted after it may stay unsent until something commits.
 const place = `SELECT pg_catalog.pg_is_in_recovery(),
 	coalesce(CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
 		ELSE pg_catalog.pg_current_wal_flush_lsn() END::pg_catalog.text, '0/0'),
 	pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off'`
 
-// flush has whatever was committed before it flushed, also where commits do not wait for that.
+// flush makes PostgreSQL flush all earlier commits, also if synchronous_commit is off.
 const flush = `SELECT pg_catalog.set_config('synchronous_commit', 'local', true),
 	pg_catalog.pg_logical_emit_message(true, 'authdb', ''::pg_catalog.text)::pg_catalog.text`
 
 const (
-	firstLook = 500 * time.Microsecond // between two looks at a standby
+	firstLook = 500 * time.Microsecond // the first pause between two looks at a standby
 	lastLook  = 10 * time.Millisecond
 )
 
-// Position returns how far the log of the server is: at least as far as all that was committed before. On a standby
-// that is what it has replayed.
+// Position returns a position in PostgreSQL's log that is not before any earlier commit. On a standby it is the end of
+// what was replayed.
 func (r *Repo) Position(ctx context.Context) (position uint64, err error) {
 	const name = "Position"
 	if r.where().tx != nil {
@@ -46,8 +46,8 @@ func (r *Repo) Position(ctx context.Context) (position uint64, err error) {
 	return position, err
 }
 
-// WaitFor returns when the server has replayed the position, or is no standby. It returns ErrBehind where it has not by
-// the end of ctx, or of our patience where that has none.
+// WaitFor returns once PostgreSQL has replayed the position, or at once if it is no standby. It returns ErrBehind if
+// ctx ends before that, or, without a deadline, the patience of this package.
 func (r *Repo) WaitFor(ctx context.Context, position uint64) error {
 	const name = "WaitFor"
 	if err := r.check(ctx); err != nil {
@@ -98,7 +98,7 @@ func (r *Repo) look(ctx context.Context, name string) (standby bool, position ui
 	return standby, position, unflushed, err
 }
 
-// parsePosition reads what PostgreSQL writes for a place in its log, such as 16/B374D848.
+// parsePosition parses a position as PostgreSQL writes it, such as 16/B374D848.
 func parsePosition(s string) (uint64, error) {
 	high, low, _ := strings.Cut(s, "/")
 	h, highErr := strconv.ParseUint(high, 16, 32)

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Graph is what a Load brings: the queries of the relations that are asked for.
+// Graph holds the queries of the relations that a Load is asked for.
 type Graph struct{ steps []Step }
 
 // Load runs the queries of g in one round trip and on one snapshot; see [Repo.Snapshot].
@@ -28,15 +28,15 @@ func (g *Graph) add(s Step) {
 	g.steps = append(g.steps, s)
 }
 
-// Many are the rows of a relation, by their parent. Nil, the relation was not asked for.
+// Many are the rows of a relation by parent. It is nil if the relation was not asked for.
 type Many[T any] struct {
 	parent string // of all rows; groups is nil then
 	rows   []T
 	groups map[string][]T
 }
 
-// Of returns the rows of a parent, in the order of the query, or the other way round: nil if they were not asked for,
-// empty if there are none.
+// Of returns the rows of a parent in the order of the query, or reversed: nil if they were not asked for, empty if
+// there are none.
 func (m *Many[T]) Of(parent string) []T {
 	if m == nil {
 		return nil
@@ -89,7 +89,7 @@ func (m *Many[T]) group(rows []T, parent func(*T) string) {
 	for i := range rows {
 		alone = alone && parent(&rows[i]) == m.parent
 	}
-	if alone { // the usual case, which needs no counting
+	if alone { // the usual case needs no counting
 		return
 	}
 	counts := map[string]int{}

@@ -1,7 +1,6 @@
-// Package repo is what SQL cannot do for authdb: the clock, ids and tokens, the way to the database and back, and
-// transactions.
+// Package repo does what SQL cannot do for authdb: the clock, ids and tokens, round trips, and transactions.
 //
-// Whatever is sent passes one door, [Repo.try]. Ids, tokens and times are set before it, once.
+// Whatever is sent passes one door, [Repo.try]. Ids, tokens and times are set once, before it.
 package repo
 
 import (
@@ -41,14 +40,14 @@ type Repo struct {
 	other   *Settings
 	owners  string       // the pattern of the roles of an owner
 	log     *slog.Logger // nil: nowhere
-	misuse  MisuseError  // with what everything is refused; the zero value: nothing is
-	traced  bool         // the name of the method goes along with the context
+	misuse  MisuseError  // refuses everything; the zero value: nothing
+	traced  bool         // the context carries the name of the method
 	strict  *atomic.Bool // the sessions' default isolation is not READ COMMITTED
 	tx      *transaction // nil outside of one
-	begun   bool         // InTx began what the handle is, and ends it
+	begun   bool         // the handle is a transaction that InTx began, and ends
 
 	userKeys bool // see withUserKeys
-	// The lanes of lookups that are coalesced; nil where they are not.
+	// nil unless lookups are coalesced
 	authentications *lanes[dbgen.AuthenticateSessionRow]
 	plugged         *lanes[Authenticated]
 	sessions        *lanes[dbgen.Session]
@@ -56,15 +55,15 @@ type Repo struct {
 	Plugins Plugins
 }
 
-// transaction is what the Repo of a transaction, and of each savepoint in it, knows of it.
+// transaction is what a Repo knows of its transaction. Those of its savepoints share it.
 type transaction struct {
-	level    pgx.TxIsoLevel // as which InTx began it; empty: the caller began it
-	readOnly bool           // InTx began it so
-	key      *string        // that it is under; nil: under none
-	made     []Key          // the rows that it has made so far
+	level    pgx.TxIsoLevel // chosen by InTx; empty: the caller began it
+	readOnly bool           // chosen by InTx
+	key      *string        // nil: it is under none
+	made     []Key          // rows that it has made so far
 }
 
-// Settings are those of the other side; see the type of that name in the root, which has the same fields.
+// Settings are the server's; see the root's type of that name, which has the same fields.
 type Settings struct {
 	CreatorRole                                           string
 	SessionLifetime, SessionUpdateAge, InvitationLifetime time.Duration
@@ -72,15 +71,15 @@ type Settings struct {
 	MaxTeams, MaxTeamMembers                              int
 }
 
-// Config is what a Repo has beside its handle.
+// Config is what New needs beside the handle.
 type Config struct {
 	Settings Settings
 	Sources  Sources
 	Marks    bool         // every write that has no key of its own gets one; see [WithKey]
 	Log      *slog.Logger // what is repeated or dropped; nil: nowhere
-	Misuse   MisuseError  // of this Config; then everything is refused with it
+	Misuse   MisuseError  // what is wrong with this Config; it refuses everything
 	Plugins  Plugins
-	Lanes    int // as which lookups of sessions are coalesced, on what many can use at once; 0: they are not
+	Lanes    int // lookups of sessions at once, beyond which they are coalesced; pools only; 0: never
 }
 
 // New returns a Repo on db.
@@ -102,8 +101,8 @@ func New(db DB, c Config) *Repo {
 	return r
 }
 
-// On returns a Repo that is like r, but on a transaction of the caller's. What r knows of a transaction holds for a
-// savepoint in it, too, but for the rows that were made: a savepoint may be rolled back.
+// On returns a Repo like r on the caller's transaction. If that is a savepoint in r's transaction, it knows what r
+// knows of it, except the rows that were made: a savepoint may be rolled back.
 func (r *Repo) On(tx pgx.Tx) *Repo {
 	on := *r
 	if r.db == nil || nonNil(tx) == nil {
@@ -118,13 +117,13 @@ func (r *Repo) On(tx pgx.Tx) *Repo {
 	return &on
 }
 
-// Tx returns the transaction that the handle is, nil if it is none, and whether InTx ends it.
+// Tx returns the handle if it is a transaction, otherwise nil, and whether InTx ends it.
 func (r *Repo) Tx() (tx pgx.Tx, begun bool) {
 	tx, _ = r.db.(pgx.Tx)
 	return tx, r.begun
 }
 
-// where is r, or, where the caller has begun a transaction on r's connection itself, a Repo that knows of it.
+// where returns r. If the caller has begun a transaction on r's connection, it returns a Repo that knows of it.
 func (r *Repo) where() *Repo {
 	conn := connOf(r.db)
 	if r.tx != nil || conn == nil || conn.IsClosed() || conn.PgConn().TxStatus() == 'I' {
@@ -138,7 +137,7 @@ func (r *Repo) where() *Repo {
 // IsTx reports whether the Repo's handle is a transaction.
 func (r *Repo) IsTx() bool { return r.tx != nil }
 
-// Now is the clock's time as the database gets it.
+// Now is the clock's time as it is sent to the database.
 func (r *Repo) Now() time.Time { return utc(r.sources.Now()) }
 
 // NowOr returns t, or the clock's time plus d where t is zero.
@@ -149,11 +148,10 @@ func (r *Repo) NowOr(t time.Time, d time.Duration) time.Time {
 	return utc(t)
 }
 
-// utc makes t fit a timestamp column: pgx drops the zone of what it writes there, and the other side reads
-// milliseconds.
+// utc makes t fit a timestamp column: pgx drops the zone of what it writes there, and the server reads milliseconds.
 func utc(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-// UTC is t as the database gets it; nil for nil.
+// UTC is t as it is sent to the database; nil for nil.
 func UTC(t *time.Time) *time.Time {
 	if t == nil {
 		return nil
@@ -168,5 +166,5 @@ func deref(s *string) string {
 	return *s
 }
 
-// Settings are those of the other side.
+// Settings returns the server's settings.
 func (r *Repo) Settings() Settings { return *r.other }

@@ -9,8 +9,8 @@ import (
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
-// Key is the primary key of a row that this package made. Its id comes from the client, so it is known even where the
-// database's answer is lost.
+// Key is the primary key of a row that this package made. Its id comes from the client, so it is known even if the
+// answer is lost.
 type Key struct{ TableName, ID string }
 
 // UnresolvedError says why nobody can tell what became of a write.
@@ -20,8 +20,8 @@ func (e UnresolvedError) Error() string { return string(e) }
 
 const resolve = "Resolve"
 
-// Resolve reports whether a lost write was applied. When it returns without an error that stays so: with a mark because
-// it makes the mark itself, otherwise because the server's process that got the write has ended.
+// Resolve reports whether a lost write was applied. If it returns no error, the answer is final: with a mark, because
+// it makes the mark itself; otherwise because the PostgreSQL process that got the write has ended.
 func (r *Repo) Resolve(ctx context.Context, lost *Lost) (applied bool, err error) {
 	if lost.Mark != "" {
 		var there dbgen.AuthdbMark
@@ -32,7 +32,7 @@ func (r *Repo) Resolve(ctx context.Context, lost *Lost) (applied bool, err error
 		err := r.try(ctx, resolve, nil, func(ctx context.Context) error {
 			err := r.once(ctx, Key{}, steps)
 			if f, ok := err.(*FailureError); ok { //nolint:errorlint // as once made it
-				f.Lost = nil // made twice, it is there once
+				f.Lost = nil // giving up a mark twice is giving it up once
 			}
 			return err
 		})
@@ -42,7 +42,7 @@ func (r *Repo) Resolve(ctx context.Context, lost *Lost) (applied bool, err error
 		return false, UnresolvedError("it left no mark and made no row")
 	}
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		// In this order: what ended before the rows are looked for is seen then.
+		// In this order: if the process ended before the rows are looked for, they show what it did.
 		reason, err := r.elsewhere(ctx, lost)
 		if err != nil {
 			return false, err
@@ -67,8 +67,8 @@ func (r *Repo) Resolve(ctx context.Context, lost *Lost) (applied bool, err error
 
 const errUnderWay UnresolvedError = "it is still under way"
 
-// unfinished tells whose the connection is that asks, and whether the process $1 that was lost $2 ago is still there.
-// One that is younger than the loss is another, with the same number. Its age is known to its own role only.
+// unfinished returns the process that answers, whether it is a standby's, and whether the process $1, lost $2 ago,
+// still runs. A process younger than the loss is another one with the same number. Only its own role sees its age.
 const unfinished = `SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), EXISTS (
 	SELECT FROM pg_catalog.pg_stat_activity
 	WHERE pid OPERATOR(pg_catalog.=) $1::bigint AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
@@ -76,7 +76,7 @@ const unfinished = `SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_reco
 			pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) backend_start OPERATOR(pg_catalog.>=) $2::interval)
 )`
 
-// elsewhere returns why a row that is not there may still come; empty if it cannot.
+// elsewhere returns why a missing row may still appear; empty if it cannot.
 func (r *Repo) elsewhere(ctx context.Context, lost *Lost) (reason UnresolvedError, err error) {
 	err = r.try(ctx, resolve, nil, func(ctx context.Context) error {
 		on, err := r.acquire(ctx)
@@ -85,7 +85,7 @@ func (r *Repo) elsewhere(ctx context.Context, lost *Lost) (reason UnresolvedErro
 		}
 		defer on.release()
 		if on.conn == nil || lost.process == 0 {
-			reason = "the server's process is not known"
+			reason = "PostgreSQL's process is not known"
 			return nil
 		}
 		var pid uint32
@@ -109,7 +109,7 @@ func (r *Repo) elsewhere(ctx context.Context, lost *Lost) (reason UnresolvedErro
 	return reason, err
 }
 
-// IsUnresolved reports why, if err is an UnresolvedError.
+// IsUnresolved returns the reason if err is an UnresolvedError.
 func IsUnresolved(err error) (reason string, ok bool) {
 	u, ok := errors.AsType[UnresolvedError](err)
 	return string(u), ok

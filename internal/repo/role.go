@@ -2,17 +2,17 @@ package repo
 
 import "strings"
 
-// Spaces are what JavaScript's trim takes away, which is how Better Auth 1.7 reads a list of roles.
+// Spaces are the characters that JavaScript's trim removes: Better Auth 1.7 trims the roles of a list.
 const Spaces = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" +
 	"\u2028\u2029\u202f\u205f\u3000\ufeff"
 
-// TrimRole takes the white space around a role away.
+// TrimRole removes the Spaces around a role.
 func TrimRole(role string) string { return strings.Trim(role, Spaces) }
 
-// RolePattern is the regular expression, PostgreSQL's, of a list of roles that has one of these.
+// RolePattern is a regular expression of PostgreSQL's that matches a list of roles with one of these.
 func RolePattern(roles ...string) string { return rolePattern("["+Spaces+"]*", roles) }
 
-// ExactRolePattern is RolePattern where blanks around a role count.
+// ExactRolePattern is RolePattern without trimming.
 func ExactRolePattern(roles ...string) string { return rolePattern("", roles) }
 
 func rolePattern(around string, roles []string) string {
@@ -34,5 +34,5 @@ func rolePattern(around string, roles []string) string {
 	return "(^|,)" + around + "(" + quoted.String() + ")" + around + "(,|$)"
 }
 
-// plainPattern decides who is nothing but a member: by Better Auth's own roles, who may not invite.
+// plainPattern matches a list of roles with nothing but member, whom Better Auth's default roles do not let invite.
 const plainPattern = "^[" + Spaces + ",]*(member[" + Spaces + "]*(,[" + Spaces + ",]*|$))*$"

@@ -13,8 +13,8 @@ import (
 	"github.com/zerostarter/authdb/secret"
 )
 
-// What PostgreSQL calls 'infinity' and '-infinity', as Go reads them and sends them back. PostgreSQL counts
-// microseconds: no other time of a row is one of these.
+// PostgreSQL's 'infinity' and '-infinity' as times. PostgreSQL counts microseconds, so no other time of a row equals
+// one of these.
 var (
 	Infinity         = time.Date(9999, time.December, 31, 23, 59, 59, 999_999_999, time.UTC)
 	NegativeInfinity = time.Time{}.Add(1)
@@ -23,7 +23,7 @@ var (
 // alone is a connection for one statement.
 type alone struct {
 	held
-	commits bool // it is a write that commits by itself
+	commits bool // the statement is a write that commits by itself
 	row     row
 }
 
@@ -52,13 +52,13 @@ func (a *alone) query(ctx context.Context, sql string, args []any) (pgx.Rows, er
 	rows, err := a.held.Query(ctx, sql, infinite(args)...)
 	if err != nil && a.commits && a.conn != nil {
 		if a.conn.Config().DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol {
-			err = preparing{err} // in that mode, the statement is on its way when Query returns
+			err = preparing{err} // only the simple protocol has sent it when Query fails
 		}
 	}
 	return rows, err
 }
 
-// infinite is args with the infinities as pgx sends them.
+// infinite replaces the infinities in args by pgx's.
 func infinite(args []any) []any {
 	for i, arg := range args {
 		switch arg {
@@ -71,13 +71,13 @@ func infinite(args []any) []any {
 	return args
 }
 
-// row is the one row of an answer, or why there is none.
+// row is the one row of an answer, or the error in its place.
 type row struct {
 	scanned
 	err error
 }
 
-// Scan reads the answer to its end: a row may come before the server refuses to commit it.
+// Scan reads the answer to its end: a row may arrive before PostgreSQL refuses to commit it.
 func (r *row) Scan(dest ...any) (err error) {
 	if r.err != nil {
 		return r.err
@@ -93,11 +93,11 @@ func (r *row) Scan(dest ...any) (err error) {
 	return err
 }
 
-// scanned are rows of which one that cannot be read does not end the others.
+// scanned are rows that go on after one that cannot be read.
 type scanned struct{ pgx.Rows }
 
-// Scan reads what generated queries scan into, as the server sends it in binary; pgx reads the rest. The text of a row
-// is one allocation, so a string that is kept keeps the others of its row.
+// Scan reads the binary values that generated queries scan; pgx reads the rest. All text of a row is one allocation, so
+// a string that is kept keeps the others of its row.
 func (s scanned) Scan(dest ...any) error {
 	fields, values := s.FieldDescriptions(), s.RawValues()
 	if len(fields) != len(dest) || len(values) != len(dest) {
@@ -118,7 +118,7 @@ func (s scanned) Scan(dest ...any) error {
 	return nil
 }
 
-// toUTC shows an instant that came with a zone as the others are.
+// toUTC sets the zone of a time to UTC, as the other times have.
 func toUTC(dest any) {
 	switch t := dest.(type) {
 	case *time.Time:
@@ -130,11 +130,11 @@ func toUTC(dest any) {
 	}
 }
 
-// cells is where the values of a row are put.
+// cells collects the values of a row.
 type cells struct {
-	size  int // of all text
+	size  int // of all texts
 	text  strings.Builder
-	texts []string // those that may be NULL, and are not
+	texts []string // of nullable columns, where not NULL
 }
 
 func (c *cells) measure(fields []pgconn.FieldDescription, values [][]byte, dest []any) {
@@ -159,7 +159,7 @@ func isText(oid uint32) bool {
 	return oid == pgtype.TextOID || oid == pgtype.VarcharOID || oid == pgtype.BPCharOID
 }
 
-// scan puts a value into dest; not what pgx has to read, or to refuse.
+// scan puts a value into dest, or returns false if pgx must read or refuse it.
 func (c *cells) scan(oid uint32, format int16, value []byte, dest any) bool {
 	switch dest := dest.(type) {
 	case *string:
@@ -207,7 +207,7 @@ func (c *cells) pointer(value []byte) *string {
 	return &c.texts[len(c.texts)-1]
 }
 
-// timeOf is a time in binary, or one that has no number.
+// timeOf decodes a binary time, also an infinity.
 func timeOf(oid uint32, format int16, value []byte) (at time.Time, ok bool) {
 	if oid != pgtype.TimestampOID && oid != pgtype.TimestamptzOID {
 		return at, false
@@ -227,9 +227,9 @@ func timeOf(oid uint32, format int16, value []byte) (at time.Time, ok bool) {
 	return Instant(int64(binary.BigEndian.Uint64(value))), true
 }
 
-const year2000 = 946_684_800 // when PostgreSQL begins to count
+const year2000 = 946_684_800 // the Unix time from which PostgreSQL counts
 
-// Instant is the time that so many microseconds are to PostgreSQL.
+// Instant is the time of a number of microseconds in PostgreSQL's count.
 func Instant(micros int64) time.Time {
 	switch micros {
 	case math.MaxInt64:
@@ -240,7 +240,7 @@ func Instant(micros int64) time.Time {
 	return time.Unix(year2000+micros/1_000_000, micros%1_000_000*1_000).UTC()
 }
 
-// Micros is what [Instant] makes t of.
+// Micros is the inverse of [Instant].
 func Micros(t time.Time) int64 {
 	switch {
 	case t.Equal(Infinity):

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// SchemaError lists what statements rely on and the database does not have, or else has the schema that sessions search
-// before PostgreSQL's own.
+// SchemaError lists what statements rely on and the database lacks, or names the schema that sessions search before
+// PostgreSQL's own.
 type SchemaError struct {
 	Missing []string
 	Before  string
@@ -20,35 +20,35 @@ type SchemaError struct {
 
 func (e SchemaError) Error() string {
 	if e.Before != "" {
-		return "search_path has schema " + e.Before + " before pg_catalog: what anybody makes there runs in place of what " +
-			"is PostgreSQL's. Take pg_catalog out of it, or use Open"
+		return "search_path has schema " + e.Before + " before pg_catalog: what anybody makes there runs in place of " +
+			"PostgreSQL's own. Remove pg_catalog from it, or use Open"
 	}
-	return strings.Join(e.Missing, "; ") + ". If another schema has it, name that in search_path; else run migrate up, " +
-		"or migrate adopt where Drizzle made the tables"
+	return strings.Join(e.Missing, "; ") + ". If another schema has it, name that in search_path; otherwise run migrate up, " +
+		"or migrate adopt if Drizzle made the tables"
 }
 
-// uniqueKeys are those that a statement's outcome rests on, beside that of each id: by their table, in the order of
-// names.
+// uniqueKeys are the unique keys that statements rely on, beside that of each id: by table, each with its columns in
+// the order of their names.
 var uniqueKeys = map[string][]string{
 	"user": {"email"}, "session": {"token"}, "organization": {"slug"}, "account": {"account_id,provider_id"},
 	"member": {"organization_id,user_id"}, "team_member": {"membership_key", "team_id,user_id"},
 }
 
-// broughtBy are the migrations of what the first does not make.
+// broughtBy are the migrations that make what the first does not.
 var broughtBy = map[string]int{
 	"team.member_count": 3, "team_member.membership_key": 3, "team_member (membership_key)": 6,
 	"member (organization_id,user_id)": 7, "team_member (team_id,user_id)": 8, "account (account_id,provider_id)": 9,
 }
 
-// typesOf are what a column may be, by the type of its field.
+// typesOf are the types that a column may have, by the kind of its field.
 var typesOf = map[reflect.Kind][]string{
-	reflect.String: {"text"}, reflect.Bool: {"boolean"}, // others borrow their operators, or have ones that anybody made
+	reflect.String: {"text"}, reflect.Bool: {"boolean"}, // other types borrow their operators, or have anybody's
 	reflect.Int32:  {"integer", "smallint", "bigint"},
 	reflect.Struct: {"timestamp without time zone", "timestamp with time zone"},
 }
 
-// catalogFacts are the columns of tables, with their types, and the columns of their unique keys. The tables are those
-// that a statement finds by the same names.
+// catalogFacts returns the columns of tables with their types, and the columns of their unique keys. It finds the
+// tables by name as a statement does.
 const catalogFacts = `WITH named AS (
 	SELECT name, pg_catalog.to_regclass(CASE name WHEN 'user' THEN '"user"' ELSE name END)::pg_catalog.oid AS oid
 	FROM pg_catalog.unnest($1::text[]) name
@@ -66,17 +66,17 @@ WHERE named.name = 'session' AND pg_catalog.pg_get_partkeydef(c.oid) = 'HASH (to
 UNION ALL
 SELECT '', 'TimeZone', pg_catalog.current_setting('TimeZone')`
 
-// utcZones are the names that a session's zone may have where a column has a time zone: what is written there passes
-// through the session's.
+// utcZones are the zones that a session may have if a column is with time zone: what is written there passes through
+// the session's zone.
 var utcZones = []string{"UTC", "Etc/UTC", "GMT", "Etc/GMT"}
 
-// Plugin is what statements rely on of a plugin of the other side: its columns, by table and column, and their kinds.
+// Plugin is what statements rely on of one of the server's plugins: its columns as table.column, with their kinds.
 type Plugin struct {
 	Name    string
 	Columns map[string]reflect.Kind
 }
 
-// Those that core statements can be asked to rely on.
+// The plugins that core statements can use.
 var (
 	AdminPlugin = Plugin{"the admin plugin", map[string]reflect.Kind{
 		"user.role": reflect.String, "user.banned": reflect.Bool, "user.ban_reason": reflect.String,
@@ -89,11 +89,11 @@ var (
 	ownedKeysPlugin = Plugin{"the API key plugin from 1.5 on", map[string]reflect.Kind{owner15: reflect.String}}
 )
 
-// partitioned is in place of a column where the table is divided by token, with its key.
+// partitioned stands in place of a column in the facts of a table that is partitioned by token, with its primary key.
 const partitioned = "(partitioned)"
 
-// CheckSchema returns a SchemaError with what is missing: columns, their types, unique keys, and sessions that fit
-// them; those of plugins, too, of which the Repo's own always count.
+// CheckSchema returns a SchemaError if columns or unique keys are missing, or types or the session's time zone do not
+// fit. It also checks plugins, and always those of the Repo.
 func (r *Repo) CheckSchema(ctx context.Context, plugins ...Plugin) error {
 	if r.Plugins.Admin {
 		plugins = append(plugins, AdminPlugin)
@@ -106,7 +106,7 @@ func (r *Repo) CheckSchema(ctx context.Context, plugins ...Plugin) error {
 	}
 	tables := slices.Sorted(maps.Keys(models))
 	names := slices.Clone(tables)
-	if r.marks { // to look for it wants a right to its schema
+	if r.marks { // looking for it needs a right to its schema
 		names = append(names, "authdb.mark")
 	}
 	for _, p := range plugins {
@@ -145,7 +145,7 @@ func (r *Repo) CheckSchema(ctx context.Context, plugins ...Plugin) error {
 			}
 		}
 		for _, key := range append([]string{"id"}, uniqueKeys[table]...) {
-			if key == "id" && facts[table][partitioned] != "" { // by another column, which its keys have
+			if key == "id" && facts[table][partitioned] != "" { // its key has the token, too
 				key = facts[table][partitioned]
 			}
 			if facts[table][" "+key] == "" {
@@ -179,7 +179,7 @@ func (r *Repo) CheckSchema(ctx context.Context, plugins ...Plugin) error {
 	return nil
 }
 
-// misfit says what is wrong with the type of a column.
+// misfit says what is wrong with the type of a column; empty if nothing is.
 func misfit(name, is string, kind reflect.Kind, zone string) string {
 	switch {
 	case !slices.Contains(typesOf[kind], is):
@@ -190,7 +190,7 @@ func misfit(name, is string, kind reflect.Kind, zone string) string {
 	return ""
 }
 
-// facts are the types of columns, by table and column; of a unique key, by its columns behind a space, something.
+// facts returns the types of columns by table and column. A unique key is there by its columns after a space.
 func (r *Repo) facts(ctx context.Context, tables []string) (map[string]map[string]string, error) {
 	facts := map[string]map[string]string{}
 	err := r.try(ctx, "CheckSchema", nil, func(ctx context.Context) error {
@@ -205,7 +205,7 @@ func (r *Repo) facts(ctx context.Context, tables []string) (map[string]map[strin
 			return Failed(ctx, on.conn, err, false)
 		}
 		path = slices.DeleteFunc(path, func(schema string) bool { return strings.HasPrefix(schema, "pg_temp_") })
-		if path[0] != "pg_catalog" { // what is asked next would be answered by what is planted there
+		if path[0] != "pg_catalog" { // what was planted there could answer the next query
 			facts[""] = map[string]string{"before": path[0]}
 			return nil
 		}

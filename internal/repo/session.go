@@ -31,7 +31,7 @@ func createSession(p dbgen.CreateSessionParams, row *dbgen.Session) Step {
 	})
 }
 
-// madeSession is the session of a row that has one if it was made.
+// madeSession is the session of a row; the zero value if none was made.
 func madeSession(made dbgen.SignInByPasswordRow) dbgen.Session {
 	if made.ID == nil {
 		return dbgen.Session{}
@@ -43,7 +43,7 @@ func madeSession(made dbgen.SignInByPasswordRow) dbgen.Session {
 	}
 }
 
-// signIn makes sessions, and lifts bans that are over first where there are any.
+// signIn makes sessions. If bans are over, it first lifts them.
 func (r *Repo) signIn(ctx context.Context, name string, made Key, userIDs []string, steps ...Step) (string, error) {
 	done, err := r.write(ctx, name, made, steps...)
 	if errors.Is(err, ErrBanOver) {
@@ -53,7 +53,7 @@ func (r *Repo) signIn(ctx context.Context, name string, made Key, userIDs []stri
 	return done, err
 }
 
-// ErrBanOver is the refusal of a user who is banned until a time that has passed.
+// ErrBanOver is the refusal of a user whose ban has expired but is not lifted yet.
 const ErrBanOver RefusalError = "ban over"
 
 // CreateSessions makes all rows or none, and returns them in order.
@@ -75,7 +75,7 @@ func (r *Repo) CreateSessions(ctx context.Context, name string, rows []dbgen.Ses
 	return rows, short(unanswered(done, err))
 }
 
-// Authenticate returns a live session and what it opens.
+// Authenticate returns a live session, its user, and the membership and team that are active in it.
 func (r *Repo) Authenticate(ctx context.Context, name, token string) (dbgen.AuthenticateSessionRow, error) {
 	return r.authentications.lookup(ctx, token, func() (dbgen.AuthenticateSessionRow, error) {
 		return Read(ctx, r, name, (*queries).AuthenticateSession, dbgen.AuthenticateSessionParams{Token: token, Now: r.Now()})
@@ -84,7 +84,7 @@ func (r *Repo) Authenticate(ctx context.Context, name, token string) (dbgen.Auth
 	}, func(row *dbgen.AuthenticateSessionRow) string { return string(row.Session.Token) })
 }
 
-// AuthenticateAll is Authenticate for each place of a list, in order, without those that are not live.
+// AuthenticateAll is Authenticate for each token of a list, in order, without those that are not live.
 func (r *Repo) AuthenticateAll(
 	ctx context.Context, name string, tokens []string,
 ) ([]dbgen.AuthenticateSessionRow, error) {
@@ -97,13 +97,13 @@ func (r *Repo) AuthenticateAll(
 	return same, err
 }
 
-// Plugins are those of the other side; see the type of that name in the root.
+// Plugins are the server's; see the root's type of that name.
 type Plugins struct{ Admin, RefuseBanned, DynamicRoles, APIKeys bool }
 
-// Authenticate reports whether one of them has a say in who is signed in.
+// Authenticate reports whether one of them matters to who is signed in.
 func (p Plugins) Authenticate() bool { return p.Admin || p.RefuseBanned || p.DynamicRoles }
 
-// Authenticated is what a session opens, with what the plugins say.
+// Authenticated is what Authenticate returns, with what the plugins say.
 type Authenticated = dbgen.AuthenticatePlatformsRolesRow
 
 // AuthenticateWithPlugins is Authenticate with what the plugins say.
@@ -128,7 +128,7 @@ func (r *Repo) AuthenticateWithPlugins(ctx context.Context, name, token string) 
 	return row, err
 }
 
-// authenticatePlatform asks for the columns themselves, which costs half of what looking for them does.
+// authenticatePlatform names the plugin's columns, which costs half as much as finding out whether they exist.
 func (r *Repo) authenticatePlatform(ctx context.Context, name, token string) (row Authenticated, err error) {
 	var found admindb.AuthenticatePlatformRolesRow
 	if r.Plugins.DynamicRoles {
@@ -197,8 +197,8 @@ func (r *Repo) GetSessionByToken(ctx context.Context, name, token string) (dbgen
 	}, func(row *dbgen.Session) string { return string(row.Token) })
 }
 
-// RefreshSession prolongs a session that is due and returns it with whether it was; pgx.ErrNoRows if it is not live. A
-// second is what whoever made it may take from reckoning when it ends to writing when it began.
+// RefreshSession prolongs a session that is due. It returns the session and whether it was prolonged, or pgx.ErrNoRows
+// if it is not live. A session may be a second short: its maker computes ExpiresAt before it writes CreatedAt.
 func (r *Repo) RefreshSession(
 	ctx context.Context, name, token string, lifetime, updateAge time.Duration,
 ) (row dbgen.Session, refreshed bool, err error) {
@@ -234,7 +234,7 @@ func (r *Repo) SetActiveTeam(
 		verdict((*queries).SetActiveTeam, p))
 }
 
-// activate returns the session as change leaves it, while the membership that it relies on cannot go.
+// activate returns the session as change leaves it. The membership that it relies on is locked meanwhile.
 func (r *Repo) activate(
 	ctx context.Context, name string, s dbgen.GetLiveSessionParams, membership, change Step,
 ) (row dbgen.Session, err error) {
@@ -243,7 +243,7 @@ func (r *Repo) activate(
 	return row, err
 }
 
-// DeleteSessionsByUser also ends a sign-in that is under way: it waits for it, and those after it wait for this.
+// DeleteSessionsByUser waits for a sign-in that is under way and ends that session, too. Later sign-ins wait for it.
 func (r *Repo) DeleteSessionsByUser(ctx context.Context, name, userID string) (rows []dbgen.Session, err error) {
 	name = about(ctx, name, userID)
 	err = r.writeOnce(ctx, name, Key{},
@@ -251,7 +251,7 @@ func (r *Repo) DeleteSessionsByUser(ctx context.Context, name, userID string) (r
 	return rows, err
 }
 
-// DeleteOtherSessions is DeleteSessionsByUser but for one.
+// DeleteOtherSessions is DeleteSessionsByUser for all sessions but one.
 func (r *Repo) DeleteOtherSessions(
 	ctx context.Context, name string, p dbgen.DeleteOtherSessionsParams,
 ) (rows []dbgen.Session, err error) {

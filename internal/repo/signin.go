@@ -9,23 +9,23 @@ import (
 	"github.com/zerostarter/authdb/internal/dbgen"
 )
 
-// SecondFactor is how a sign-in asks for one, and what trusts a device instead.
+// SecondFactor says how a sign-in asks for a second factor, and what makes a device trusted instead.
 type SecondFactor struct {
 	ChallengeLifetime, DeviceLifetime time.Duration
 	CountsAttempts                    bool                           // in a row beside the challenge
-	Stored                            func(identifier string) string // what the table has for it
+	Stored                            func(identifier string) string // the identifier as the table has it
 }
 
-// SignedIn is what a sign-in has made.
+// SignedIn is what a sign-in made.
 type SignedIn struct {
 	Session   dbgen.Session
-	Trusted   bool     // a device stood for the second factor
-	Device    string   // the identifier of that device from now on
-	Challenge string   // the identifier of a second factor that is wanted, in place of a session
-	Ended     []string // the tokens of sessions that ended
+	Trusted   bool     // a trusted device took the place of the second factor
+	Device    string   // the new identifier of that device
+	Challenge string   // the identifier under which a second factor is asked for, in place of a session
+	Ended     []string // tokens of sessions that ended
 }
 
-// SignInByPassword makes a session for a user whose password had that hash, or a challenge.
+// SignInByPassword makes a session, or a challenge, for a user whose password still has the hash that was checked.
 func (r *Repo) SignInByPassword(
 	ctx context.Context, name string, p dbgen.SignInByPasswordParams, lifetime time.Duration, f SecondFactor,
 ) (in SignedIn, err error) {
@@ -52,7 +52,7 @@ func (r *Repo) signInByPassword(
 	return judge((*queries).SignInByPassword, p, answer, func(made dbgen.SignInByPasswordRow) string {
 		in.Session = madeSession(made)
 		switch made.Outcome {
-		case "second factor": // which is no refusal: rows are made
+		case "second factor": // no refusal: rows are made
 			in.Challenge = challenge
 			return ""
 		case "trusted":
@@ -63,7 +63,7 @@ func (r *Repo) signInByPassword(
 	})
 }
 
-// NewToken is a random text of at most n characters that is hard to guess.
+// NewToken returns a random text of at most n characters that is hard to guess.
 func (r *Repo) NewToken(n int) string {
 	token := r.sources.Token()
 	return token[:min(n, len(token))]
@@ -83,12 +83,12 @@ func (r *Repo) SignUp(
 	return user, session, err
 }
 
-// SignInProved makes a session for who has proved an address, a user if it is nobody's, and takes away what was there
-// before the proof. A ban refuses the session alone.
+// SignInProved makes a session for whoever proved an address, and a user if nobody has it. It removes what an unproved
+// user had there before. A ban refuses only the session.
 func (r *Repo) SignInProved(
 	ctx context.Context, name string, p dbgen.SignInProvedParams,
 ) (user dbgen.User, in SignedIn, err error) {
-	ctx = r.second(ctx) // the proof was used up before
+	ctx = r.second(ctx) // the first write used up the proof
 	name = about(ctx, name, p)
 	p.ID, p.NewUserID, p.Token, p.Now = r.idOr(""), r.idOr(""), r.sources.Token(), r.Now()
 	p.ExpiresAt = p.Now.Add(r.other.SessionLifetime)
@@ -111,8 +111,8 @@ func (r *Repo) SignInProved(
 	return user, in, unanswered(done, err)
 }
 
-// CreateVerificationOfUser makes a verification about an address and returns whose that is; the zero value if
-// it is nobody's, which is no refusal: a row may be made.
+// CreateVerificationOfUser makes a verification for an address and returns its user. If nobody has the address it
+// returns the zero value, which is no refusal: a row may have been made.
 func (r *Repo) CreateVerificationOfUser(
 	ctx context.Context, name string, p dbgen.CreateVerificationOfUserParams, lifetime time.Duration,
 ) (user dbgen.User, err error) {
@@ -129,7 +129,7 @@ func (r *Repo) CreateVerificationOfUser(
 	return user, err
 }
 
-// ResetPassword uses a verification up and returns the tokens of the sessions that ended.
+// ResetPassword uses up a verification and returns the tokens of the sessions that ended.
 func (r *Repo) ResetPassword(
 	ctx context.Context, name string, p dbgen.ResetPasswordParams,
 ) (ended []string, err error) {
@@ -141,18 +141,18 @@ func (r *Repo) ResetPassword(
 	return row.Ended, err
 }
 
-// ChangePassword makes a session where it ends all others, with what s says of it.
+// ChangePassword changes a password. If it ends all sessions, it makes a new one from s.
 func (r *Repo) ChangePassword(
 	ctx context.Context, name string, p dbgen.ChangePasswordParams, s dbgen.SignInByPasswordParams, f SecondFactor,
 ) (in SignedIn, err error) {
 	given := p
-	given.Current = "" // which is another once it is changed
+	given.Current = "" // the change itself makes it another
 	name = about(ctx, name, given)
 	p.Now = r.Now()
 	var row dbgen.ChangePasswordRow
 	steps := []Step{lock((*queries).LockUser, p.UserID), judge((*queries).ChangePassword, p, &row,
 		func(row dbgen.ChangePasswordRow) string { return row.Outcome })}
-	if p.RevokeSessions { // who is signed in has shown a second factor
+	if p.RevokeSessions { // who is signed in has passed the second factor
 		s.UserID, s.AccountID, s.Password, s.Trusted = p.UserID, p.AccountID, p.Password, true
 		steps = append(steps, r.signInByPassword(s, r.other.SessionLifetime, f, &in))
 	}

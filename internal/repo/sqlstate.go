@@ -38,12 +38,12 @@ const (
 
 	featureNotSupported = "0A000"
 	protocolViolation   = "08P01"
-	// The first characters of those that are about the connection.
+	// The class of errors about the connection.
 	connectionException = "08"
 	operatorShutdown    = "57P0"
 )
 
-// pgError is the server's answer in err, or one with nothing in it.
+// pgError is PostgreSQL's error in err, or an empty one.
 func pgError(err error) *pgconn.PgError {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pgErr
@@ -51,40 +51,40 @@ func pgError(err error) *pgconn.PgError {
 	return &pgconn.PgError{}
 }
 
-// IsVictim reports whether the server failed a transaction for another's sake.
+// IsVictim reports whether PostgreSQL failed a transaction for another's sake.
 func IsVictim(err error) bool {
 	pgErr := pgError(err)
 	return !isFatal(pgErr) && (pgErr.Code == SerializationFailure || pgErr.Code == DeadlockDetected)
 }
 
-// isEvicted reports whether a connection, which may be closed, ended where another would do: a standby refused to
-// write, so that this side closed it, or replays what its session was in the way of, also between two statements.
+// isEvicted reports whether a connection ended, but another would work: a standby refused a write, and so was closed
+// here, or it ended a session that was in the way of its replay, also between two statements.
 func isEvicted(err *pgconn.PgError, closed bool) bool {
 	return closed && err.Code == ReadOnly ||
 		isFatal(err) && (err.Code == SerializationFailure || err.Code == DeadlockDetected)
 }
 
-// IsStalePlan reports whether a table has changed under a prepared statement. pgx prepares it anew.
+// IsStalePlan reports whether a table has changed since a statement was prepared. pgx prepares it anew.
 func IsStalePlan(err error) bool {
 	pgErr := pgError(err)
 	return pgErr.Code == featureNotSupported && pgErr.Routine == "RevalidateCachedQuery"
 }
 
-// IsIsolation reports whether a transaction is not READ COMMITTED; see requireReadCommitted. A function of the
-// caller's that raises the same has a context.
+// IsIsolation reports whether a transaction is not READ COMMITTED; see requireReadCommitted. The same error raised by
+// the caller's function has a context.
 func IsIsolation(err error) bool {
 	pgErr := pgError(err)
 	return pgErr.Code == ActiveTransaction && pgErr.Where == ""
 }
 
-// IsMissing reports whether a table, a column, a schema or a unique key is not there. A function of the caller's that
-// misses one has a context.
+// IsMissing reports whether a table, a column, a schema or a unique key is missing. The same error raised by the
+// caller's function has a context.
 func IsMissing(err error) bool {
 	pgErr := pgError(err)
 	return slices.Contains([]string{"42P01", "42703", "3F000", "42P10"}, pgErr.Code) && pgErr.Where == ""
 }
 
-// IsUnavailable reports whether the server could not be reached, refused a connection for now, or ended one.
+// IsUnavailable reports whether PostgreSQL could not be reached, refused a connection for now, or ended one.
 func IsUnavailable(err error) bool {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return isShutdown(pgErr) && RefusedParameter(err) == "" || pgErr.Code == TooManyConnections
@@ -95,7 +95,7 @@ func IsUnavailable(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, pgconn.ErrConnClosed)
 }
 
-// isShutdown reports whether the server, or a pooler before it, said that it ends the connection.
+// isShutdown reports whether PostgreSQL, or a pooler before it, said that it ends the connection.
 func isShutdown(err *pgconn.PgError) bool {
 	return strings.HasPrefix(err.Code, operatorShutdown) || strings.HasPrefix(err.Code, connectionException)
 }
@@ -109,15 +109,15 @@ func isFatal(err *pgconn.PgError) bool {
 	return severity == "FATAL" || severity == "PANIC"
 }
 
-// isAnswer reports whether the server refused for certain. When it ends the connection it may do so after a commit,
-// while that waits for a standby; but an idle session had not even read it.
+// isAnswer reports whether PostgreSQL certainly refused. An error that ends the connection may come after a commit that
+// waits for a standby; but an idle session had not even read the statement.
 func isAnswer(err *pgconn.PgError) bool {
 	return err.Code != "" && (!isShutdown(err) && !isFatal(err) ||
 		slices.Contains([]string{IdleInTransactionTimeout, IdleSessionTimeout}, err.Code))
 }
 
-// RefusedParameter is the start-up parameter that a pooler does not let through, as PgBouncer words it; empty for any
-// other error. A function of the caller's that raises the same has a context.
+// RefusedParameter returns the start-up parameter that a pooler refuses, by PgBouncer's wording; empty for any other
+// error. The same error raised by the caller's function has a context.
 func RefusedParameter(err error) string {
 	pgErr := pgError(err)
 	text, ok := strings.CutPrefix(pgErr.Message, "unsupported startup parameter")

@@ -6,10 +6,10 @@ import (
 	"unicode"
 )
 
-// Where something stands in the text of a generated query, and how to put something in. It knows quotes, comments and
-// parentheses, and the keywords as sqlc and db/queries write them.
+// This file finds places in the text of a generated query and inserts there. It knows quotes, comments and parentheses,
+// and keywords as sqlc and db/queries write them.
 
-// edit is a text to put in at a place.
+// edit is a text to insert at a place.
 type edit struct {
 	at   int
 	text string
@@ -23,8 +23,8 @@ func edited(sql string, edits []edit) string {
 	return sql
 }
 
-// walk calls f at each byte of sql that is in no quotes and no comment, with how many parentheses are open, until f
-// says no.
+// walk calls f for each byte of sql outside of quotes and comments, with the number of open parentheses, until f
+// returns false.
 func walk(sql string, from int, f func(i, depth int) bool) {
 	depth := 0
 	for i := from; i < len(sql); i++ {
@@ -56,7 +56,7 @@ func walk(sql string, from int, f func(i, depth int) bool) {
 	}
 }
 
-// depth is how many parentheses are open at a place.
+// depth is the number of open parentheses at a place.
 func depth(sql string, at int) (open int) {
 	walk(sql, 0, func(i, depth int) bool {
 		if i >= at {
@@ -68,7 +68,7 @@ func depth(sql string, at int) (open int) {
 	return open
 }
 
-// closing is the place of the parenthesis that closes one opened before from.
+// closing is the place of the parenthesis that closes the one opened before from.
 func closing(sql string, from int) (at int) {
 	walk(sql, from, func(i, depth int) bool {
 		at = i
@@ -77,7 +77,7 @@ func closing(sql string, from int) (at int) {
 	return at
 }
 
-// isWord reports whether a word stands at a place, in capitals as keywords are written here.
+// isWord reports whether a keyword, in capitals, stands at a place.
 func isWord(sql string, at int, word string) bool {
 	return strings.HasPrefix(sql[at:], word) && (at == 0 || !isLetter(sql[at-1])) &&
 		(at+len(word) == len(sql) || !isLetter(sql[at+len(word)]))
@@ -87,7 +87,7 @@ func isLetter(c byte) bool {
 	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
-// selectEnd is the end of the list of a SELECT that stands at from.
+// selectEnd is the end of the list of the SELECT at from.
 func selectEnd(sql string, from int) int {
 	end := len(sql)
 	walk(sql, from, func(i, depth int) bool {
@@ -101,7 +101,7 @@ func selectEnd(sql string, from int) int {
 	return len(strings.TrimRightFunc(sql[:end], unicode.IsSpace))
 }
 
-// listEnd is the end of the list of what a statement returns; -1 if it returns nothing.
+// listEnd is the end of the list that a statement returns; -1 if it returns nothing.
 func listEnd(sql string) int {
 	last, returning := -1, -1
 	walk(sql, 0, func(i, depth int) bool {

@@ -41,8 +41,8 @@ func (r *Repo) DeleteTeam(ctx context.Context, name string, p dbgen.DeleteTeamPa
 	return err
 }
 
-// CreateTeamMembers makes every one of p.UserIds, each there once, a member of a team, or nobody. It returns the
-// rows in that order, also of those who were members already.
+// CreateTeamMembers makes all of p.UserIds, which are distinct, members of a team, or none. It returns the rows in that
+// order, also of those who were members already.
 func (r *Repo) CreateTeamMembers(
 	ctx context.Context, name string, p dbgen.CreateTeamMembersParams,
 ) (rows []dbgen.TeamMember, err error) {

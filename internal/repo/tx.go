@@ -14,19 +14,19 @@ import (
 // fnError is the error of the function that a transaction runs.
 type fnError struct {
 	error
-	closed bool // the transaction's connection was
+	closed bool // the transaction's connection was closed
 }
 
 func (e fnError) Unwrap() error { return e.error }
 
-// TxOptions are what a transaction is to be.
+// TxOptions say how a transaction is to run.
 type TxOptions struct {
 	IsoLevel pgx.TxIsoLevel
 	ReadOnly bool
 	Attempts int
 }
 
-// check returns a MisuseError for what cannot be had, on the Repo that begins.
+// check returns a MisuseError for options that r cannot begin with.
 func (o TxOptions) check(r *Repo) error {
 	levels := []pgx.TxIsoLevel{"", pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable}
 	_, begins := r.db.(beginner)
@@ -51,13 +51,13 @@ func (o TxOptions) check(r *Repo) error {
 
 const notSo = "in a transaction that InTxWith did not begin so"
 
-// InTx calls fn in a transaction, READ COMMITTED unless o says otherwise, and again where nothing was applied for a
-// reason that may pass. On a Repo that is in a transaction it is a savepoint. It says whether an error is fn's own,
-// which is returned unchanged. What only reads leaves no mark.
+// InTx calls fn in a transaction, READ COMMITTED unless o says otherwise. It calls fn again if nothing was applied for
+// a reason that may pass. On a Repo in a transaction it uses a savepoint. own reports whether err is fn's, which is
+// returned unchanged. A read-only transaction leaves no mark.
 func (r *Repo) InTx(ctx context.Context, o TxOptions, fn func(in *Repo) error) (own bool, err error) {
 	const name = "InTx"
 	r = r.where()
-	if _, begins := r.db.(beginner); begins && r.tx != nil { // no savepoint can be had from a connection
+	if _, begins := r.db.(beginner); begins && r.tx != nil { // a connection can make no savepoint
 		return false, ErrInTransaction
 	}
 	if err := r.check(ctx); err != nil {
@@ -100,7 +100,7 @@ func (r *Repo) transact(ctx context.Context, o TxOptions, m *mark, fn func(in *R
 	}
 	made, ended := len(in.tx.made), false
 	defer func() {
-		if !ended { // by a panic, too
+		if !ended { // also after a panic
 			r.rollback(ctx, tx)
 			in.tx.made = in.tx.made[:made]
 		}
@@ -125,9 +125,9 @@ type beginner interface {
 	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
 }
 
-// begin begins a transaction, or a savepoint, and returns the isolation level if it has chosen that.
+// begin begins a transaction or a savepoint. It returns the isolation level if it chose one.
 func (r *Repo) begin(ctx context.Context, o TxOptions) (tx pgx.Tx, level pgx.TxIsoLevel, err error) {
-	if conn := connOf(r.db); conn != nil && conn.PgConn().IsBusy() { // for which pgx would close it
+	if conn := connOf(r.db); conn != nil && conn.PgConn().IsBusy() { // pgx would close it
 		return nil, "", errBusy
 	}
 	db, ok := r.db.(beginner)
@@ -143,15 +143,15 @@ func (r *Repo) begin(ctx context.Context, o TxOptions) (tx pgx.Tx, level pgx.TxI
 	return tx, options.IsoLevel, err
 }
 
-// commit looks first whether there is anything to commit: fn may have kept an error to itself, and a savepoint that is
-// released after it would take the outer transaction along.
+// commit first looks whether it can commit: if fn kept an error to itself, releasing the savepoint would fail the outer
+// transaction, too.
 func (r *Repo) commit(ctx context.Context, tx pgx.Tx, in *Repo) error {
 	conn, alone := tx.Conn(), r.tx == nil
 	writes := alone && !in.tx.readOnly
 	switch {
 	case conn.IsClosed():
 		return NotSent(ctx, pgconn.ErrConnClosed)
-	case conn.PgConn().TxStatus() == 'I': // what became of it, the caller's statement knows
+	case conn.PgConn().TxStatus() == 'I': // a statement of the caller's ended it, one way or the other
 		return &FailureError{err: errEndedIn, Lost: &Lost{made: in.tx.made, at: time.Now()}}
 	case ctx.Err() != nil:
 		return NotSent(ctx, ctx.Err())
@@ -160,7 +160,7 @@ func (r *Repo) commit(ctx context.Context, tx pgx.Tx, in *Repo) error {
 	}
 	err := tx.Commit(ctx)
 	if err != nil && !alone && conn.PgConn().TxStatus() == 'T' {
-		r.drop(ctx, conn) // the savepoint was not released, and pgx would not roll back to it
+		r.drop(ctx, conn) // the savepoint was not released, and pgx would not roll it back
 	}
 	return Failed(ctx, conn, err, writes, in.tx.made...)
 }
@@ -168,9 +168,9 @@ func (r *Repo) commit(ctx context.Context, tx pgx.Tx, in *Repo) error {
 // rollbackTimeout bounds the rollback to a savepoint after its context is over.
 const rollbackTimeout = 5 * time.Second
 
-// rollback ends what begin began. A transaction whose rollback fails ends with its connection. A savepoint would leave
-// what was done since to the outer transaction, so it is rolled back under a context of its own, or takes the
-// connection along.
+// rollback ends what begin began. A transaction whose rollback fails ends with its connection. A savepoint that is not
+// rolled back would leave its writes to the outer transaction, so it has a context of its own, and closes the
+// connection if it fails.
 func (r *Repo) rollback(ctx context.Context, tx pgx.Tx) {
 	if r.tx == nil {
 		open := !tx.Conn().IsClosed()

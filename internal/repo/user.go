@@ -16,8 +16,8 @@ func (r *Repo) CreateUser(ctx context.Context, name string, p dbgen.CreateUserPa
 	return row, err
 }
 
-// CreateUserWithAccount makes both rows or neither; the account's user and stamps are set here. For a credential
-// account it also sets the account's id at its provider, which is the user's.
+// CreateUserWithAccount makes both rows or neither. It sets the account's user and stamps, and the account_id of a
+// credential account, which is the user's id.
 func (r *Repo) CreateUserWithAccount(
 	ctx context.Context, name string, u dbgen.CreateUserParams, a dbgen.CreateAccountParams,
 ) (user dbgen.User, account dbgen.Account, err error) {
@@ -57,7 +57,7 @@ func (r *Repo) CreateUsers(ctx context.Context, name string, rows []dbgen.User) 
 	return rows, short(r.writeOnce(ctx, name, last("user", p.Ids), ask((*queries).CreateUsers, p, &missing)))
 }
 
-// VerifyUserEmail returns the user and the sessions that end. It waits for sign-ins, and those after it wait for this.
+// VerifyUserEmail returns the user and the sessions that end. It waits for sign-ins, and later ones wait for it.
 func (r *Repo) VerifyUserEmail(
 	ctx context.Context, name string, p dbgen.VerifyUserEmailParams,
 ) (row dbgen.User, revoked []dbgen.Session, err error) {
@@ -72,8 +72,8 @@ func (r *Repo) VerifyUserEmail(
 	return row, revoked, err
 }
 
-// DeleteUser deletes a user while nobody can sign in as it or join with it, and returns the sessions it had. Where it
-// refuses, the row tells the organizations in the way.
+// DeleteUser deletes a user, while nobody can sign in as that user or make it a member, and returns its sessions. If it
+// refuses, the row names the organizations that are in the way.
 func (r *Repo) DeleteUser(
 	ctx context.Context, name string, p dbgen.DeleteUserParams,
 ) (row dbgen.DeleteUserRow, sessions []dbgen.Session, err error) {
@@ -90,7 +90,7 @@ func (r *Repo) DeleteUser(
 			UserID: p.ID, SuccessorID: deref(p.SuccessorID),
 		}),
 		lock((*queries).LockUser, p.ID),
-		organizations, // again, now that the user cannot join another
+		organizations, // again: from now on the user cannot join another
 		lock((*queries).LockUserAsIs, deref(p.SuccessorID)),
 		ask((*queries).ListSessionsOfUser, []string{p.ID}, &sessions),
 		judge((*queries).DeleteUser, p, &row, func(row dbgen.DeleteUserRow) string { return row.Outcome }),

@@ -15,15 +15,15 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// known are the types that pgx knows of itself. A map remembers what it has encoded, so one at a time asks it.
+// known are the types that pgx knows by itself. The map caches plans as it encodes, so one caller at a time uses it.
 var known = struct {
 	mu sync.Mutex
 	*pgtype.Map
 }{Map: pgtype.NewMap()}
 
-// fits reports whether a value can be sent and is kept: one of which pgx finds out on the way that it cannot costs the
-// connection, and some others it changes. Of a type that only a connection knows, the former is not asked. base is what
-// the type is a domain or an array of.
+// fits reports whether a value can be sent and is stored unchanged. pgx closes the connection if it finds only while
+// sending that it cannot encode a value, and it changes some others. Encoding is not checked for a type that only a
+// connection knows. base is the type that oid is a domain or an array of.
 func fits(oid, base uint32, arg any) bool {
 	known.mu.Lock()
 	defer known.mu.Unlock()
@@ -42,13 +42,13 @@ func fits(oid, base uint32, arg any) bool {
 	if p, isPointer := arg.(*string); isPointer && p != nil {
 		text, ok = *p, true
 	}
-	if err != nil && ok { // which pgx sends as it is
+	if err != nil && ok { // pgx sends it as it is
 		_, err = kind.Codec.DecodeValue(known.Map, oid, pgtype.TextFormatCode, []byte(text))
 	}
 	return err == nil
 }
 
-// anyOf asks of each value in v, which may be a list.
+// anyOf reports whether is holds for v or, if v is a list, for one of its values.
 func anyOf(v reflect.Value, is func(reflect.Value) bool) bool {
 	switch v.Kind() {
 	case reflect.Invalid:
@@ -68,13 +68,13 @@ func anyOf(v reflect.Value, is func(reflect.Value) bool) bool {
 	return is(v)
 }
 
-// isBadText tells a string that PostgreSQL cannot store.
+// isBadText reports whether v is a string that PostgreSQL cannot store.
 func isBadText(v reflect.Value) bool {
 	return v.Kind() == reflect.String && (strings.IndexByte(v.String(), 0) >= 0 || !utf8.ValidString(v.String()))
 }
 
-// altersText tells a value in which encoding/json would put another character in the place of bytes that are no UTF-8.
-// Of a type that encodes itself, nothing is known.
+// altersText reports whether encoding/json would replace bytes in v that are not UTF-8. It cannot look into a type that
+// encodes itself.
 func altersText(v reflect.Value) bool {
 	if !v.IsValid() {
 		return false
@@ -110,11 +110,11 @@ func altersText(v reflect.Value) bool {
 	return false
 }
 
-// maxName is how many bytes of a name PostgreSQL keeps.
+// maxName is the longest name in PostgreSQL, in bytes.
 const maxName = 63
 
-// isLost tells a value that pgx, or the server on reading it, would make another one of without an error. What a type
-// rounds to is its own.
+// isLost reports whether pgx, or PostgreSQL when it reads the value, would silently change it. Rounding to what the
+// type can hold does not count.
 func isLost(base uint32, v reflect.Value) bool {
 	switch base {
 	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID, pgtype.XIDOID:
@@ -129,7 +129,7 @@ func isLost(base uint32, v reflect.Value) bool {
 	case pgtype.NameOID:
 		text, _ := textOf(pgtype.TextOID, v)
 		return len(text) > maxName
-	case pgtype.UUIDOID: // pgx fills up what is short
+	case pgtype.UUIDOID: // pgx pads a short one
 		return v.Kind() == reflect.Slice && v.Len() != 16 && !v.IsNil()
 	case pgtype.InetOID, pgtype.CIDROID:
 		addr, ok := v.Interface().(netip.Addr)
@@ -138,14 +138,14 @@ func isLost(base uint32, v reflect.Value) bool {
 	return false
 }
 
-// textOf is a value as a value of that type, if it can be one.
+// textOf is the text of a value encoded as that type, if it can be.
 func textOf(oid uint32, v reflect.Value) (string, bool) {
 	text, err := known.Encode(oid, pgtype.TextFormatCode, v.Interface(), nil)
 	return string(text), err == nil
 }
 
-// timed makes the times in an argument fit their column: a timestamp as utc does; a date or a time of day that of the
-// value's own zone, which pgx sends as one or the other.
+// timed makes the times in an argument fit their column: a timestamp as utc does; a date or a time of day as read in
+// the value's own zone.
 func timed(base uint32, arg any) any {
 	switch base {
 	case pgtype.TimestampOID, pgtype.TimestamptzOID:
@@ -168,8 +168,8 @@ func withTimes(arg any, as func(time.Time) time.Time) any {
 	return copied.Interface()
 }
 
-// mapTimes changes the times in v, also those in lists, behind pointers, and in structs such as sql.NullTime. What v
-// shares with the caller it copies.
+// mapTimes changes the times in v, also in lists, behind pointers, and in structs such as sql.NullTime. It copies what
+// v shares with the caller.
 func mapTimes(v reflect.Value, as func(time.Time) time.Time) {
 	switch {
 	case v.Type() == reflect.TypeFor[time.Time]():

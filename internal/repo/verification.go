@@ -20,7 +20,7 @@ func (r *Repo) CreateVerification(
 	return row, err
 }
 
-// ReserveVerification makes the id as Better Auth 1.7 does, so that the two sides exclude each other.
+// ReserveVerification makes the id as Better Auth 1.7 does, so that it and the server exclude each other.
 func (r *Repo) ReserveVerification(ctx context.Context, name string, p dbgen.ReserveVerificationParams) error {
 	name = about(ctx, name, p)
 	digest := sha256.Sum256([]byte("reserve:" + p.Identifier))
@@ -30,7 +30,7 @@ func (r *Repo) ReserveVerification(ctx context.Context, name string, p dbgen.Res
 	return err
 }
 
-// ConsumeVerification waits for whoever changes the value.
+// ConsumeVerification waits for those who change the value.
 func (r *Repo) ConsumeVerification(
 	ctx context.Context, name string, p dbgen.ConsumeVerificationParams,
 ) (dbgen.Verification, error) {
@@ -42,10 +42,10 @@ func (r *Repo) ConsumeVerification(
 	return dbgen.Verification(gone), err
 }
 
-// ErrInTransaction is the refusal to do in the caller's transaction what a rollback must not undo.
+// ErrInTransaction is the refusal to do in the caller's transaction what no rollback may undo.
 const ErrInTransaction RefusalError = "in a transaction"
 
-// ConsumeCode takes the guesses at a code one after the other, so that each is counted.
+// ConsumeCode takes guesses at a code one by one, so that each is counted.
 func (r *Repo) ConsumeCode(ctx context.Context, name string, p dbgen.ConsumeCodeParams, inTx bool) error {
 	name = about(ctx, name, args[dbgen.ConsumeCodeParams, bool]{p, inTx})
 	if !inTx && r.where().IsTx() {

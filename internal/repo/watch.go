@@ -10,13 +10,13 @@ import (
 
 type methodName struct{}
 
-// Method is the name of the method that a context is of, as a tracer gets it; empty outside of one.
+// Method returns the name of the method that a context was made in, as a tracer gets it; empty outside of methods.
 func Method(ctx context.Context) string {
 	name, _ := ctx.Value(methodName{}).(string)
 	return name
 }
 
-// hasTracer reports whether somebody can ask for Method.
+// hasTracer reports whether a tracer can call Method.
 func hasTracer(db DB) bool {
 	if pool, ok := db.(*pgxpool.Pool); ok {
 		return pool.Config().ConnConfig.Tracer != nil
@@ -25,8 +25,8 @@ func hasTracer(db DB) bool {
 	return conn != nil && conn.Config().Tracer != nil
 }
 
-// logRepeat tells that an attempt has failed, and that there will be another. It shows nothing of err but its code: a
-// message may hold values of rows.
+// logRepeat logs that an attempt failed and another follows. It shows only err's code: its message may hold values of
+// rows.
 func (r *Repo) logRepeat(ctx context.Context, name string, attempt int, err error) {
 	if r.log == nil {
 		return
@@ -47,10 +47,10 @@ func (r *Repo) logRepeat(ctx context.Context, name string, attempt int, err erro
 		slog.String("reason", reason), slog.String("sqlstate", pgError(inner).Code))
 }
 
-// drop closes a connection whose state is not known any more.
+// drop closes a connection whose state is unknown.
 func (r *Repo) drop(ctx context.Context, conn *pgx.Conn) {
 	r.logDrop(ctx, conn)
-	_ = conn.Close(ctx) // the error that matters came before
+	_ = conn.Close(ctx) // the error that matters came earlier
 }
 
 func (r *Repo) logDrop(ctx context.Context, conn *pgx.Conn) {

@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Fact is one object of a schema: a table, column, constraint, index or trigger, or something that decides who reads and
-// writes a table's rows: row security, a policy, a rule, a grant to PUBLIC.
+// Fact is one object of a schema: a table, column, constraint, index or trigger, or something that decides who reads
+// and writes a table's rows: row security, a policy, a rule, a grant to PUBLIC.
 type Fact struct {
 	Kind string `json:"kind"`
 	Name string `json:"name"` // table, or table.object; in authdb's own schema with authdb. before it
@@ -53,8 +53,8 @@ func compare(a, b Fact) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Com
 // query lists the facts of a schema and of authdb's own; of the migrator's tables there, only whether they are UNLOGGED
 // and what PUBLIC may do. Column order is no fact. PostgreSQL 18's NOT NULL constraints (contype n) are left out, since
 // columns have them, and so is an index that a constraint owns. Pretty-printed definitions name objects of the first
-// schema without it; the table of an index in the other one is fixed by hand. The owner of a table is a fact if it is not
-// that of "user", or of the version table. A name in the first schema that looks like one in the other is quoted.
+// schema without it; the table of an index in the other one is fixed by hand. The owner of a table is a fact if it is
+// not that of "user", or of the version table. A name in the first schema that looks like one in the other is quoted.
 const query = `
 WITH tables AS (
 	SELECT c.oid, CASE WHEN pg_catalog.starts_with(c.relname::text, 'authdb') THEN '"' || c.relname::text || '"' ELSE c.relname::text END AS relname,

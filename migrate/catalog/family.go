@@ -14,8 +14,8 @@ const (
 // familyB maps the ends of names to those of drizzle-kit 1.0; all other names are the same.
 var familyB = map[string]string{"_unique": "_key", "_fk": "_fkey"}
 
-// Normalize renames constraints of drizzle-kit 1.0 to what the migrations call them, if want has them, and returns which
-// family it found.
+// Normalize renames constraints of drizzle-kit 1.0 to what the migrations call them, if want has them, and returns
+// which family it found.
 func Normalize(got, want []Fact) (facts []Fact, family string) {
 	names := map[string]string{} // from family B's to A's
 	for _, f := range want {
@@ -42,8 +42,8 @@ func Normalize(got, want []Fact) (facts []Fact, family string) {
 	return facts, family
 }
 
-// Harmless differences of time columns: a time zone, which a session in UTC does not notice; a precision of milliseconds
-// or finer; and the present as a default, for those who do not name the column.
+// Harmless differences of time columns: a time zone, which a session in UTC does not notice; a precision of
+// milliseconds or finer; and the present as a default, for those who do not name the column.
 var (
 	timestamps = regexp.MustCompile(`^timestamp(?:\([3-6]\))? with(?:out)? time zone`)
 	present    = regexp.MustCompile(` DEFAULT (?:now\(\)|CURRENT_TIMESTAMP|timezone\('utc'::text, now\(\)\)|\(now\(\) AT TIME ZONE 'utc'::text\))$`)

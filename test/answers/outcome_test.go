@@ -273,7 +273,7 @@ func TestResolveSaysWhy(t *testing.T) {
 	}
 	for reason, s := range map[string]*authdb.Store{
 		"asked at another address":          authdb.New(openPool(t, cfg)),
-		"the server's process is not known": authdb.New(struct{ authdb.DB }{o.pool}),
+		"PostgreSQL's process is not known": authdb.New(struct{ authdb.DB }{o.pool}),
 		"":                                  o.Store,
 	} {
 		got, err := s.Resolve(t.Context(), err)
