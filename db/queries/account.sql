@@ -35,7 +35,8 @@ LIMIT (SELECT @row_limit::integer);
 SELECT pg_catalog.count(*) FROM account WHERE user_id = @user_id;
 
 -- name: LinkAccount :one
--- Again for the same user, it takes the newer tokens and adds the scopes; another user's identity stays as it is.
+-- If the user has the identity already, the newer tokens replace the older ones and the scopes are added. An identity
+-- of another user stays as it is.
 WITH linked AS (
     INSERT INTO account (id, account_id, provider_id, user_id, access_token, refresh_token, id_token,
         access_token_expires_at, refresh_token_expires_at, scope, created_at, updated_at)
@@ -86,8 +87,8 @@ UPDATE account SET password = @password::text, updated_at = @now
 WHERE user_id = @user_id AND provider_id = 'credential' AND account_id = @user_id;
 
 -- name: DeleteAccount :one
--- Not the last that signs in: a credential without a password does not. The lock on the one that stays is against a
--- server that deletes it at the same moment.
+-- Not the last account that can sign in; a credential without a password cannot. The one that stays is locked, in case
+-- the server deletes it at the same moment.
 WITH verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM account a WHERE a.id = @id AND a.user_id = @user_id) THEN 'not found'

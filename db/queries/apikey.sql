@@ -1,5 +1,5 @@
 -- name: CreateAPIKey :one
--- The owner stays until the key is there. The configuration has a default, and before 1.5 no column.
+-- The owner is locked until the key exists. config_id has a default; before 1.5 there is no such column.
 INSERT INTO apikey (id, name, start, reference_id, prefix, key, refill_interval, refill_amount, enabled,
     rate_limit_enabled, rate_limit_time_window, rate_limit_max, request_count, remaining, expires_at, created_at,
     updated_at, permissions, metadata)
@@ -12,14 +12,14 @@ WHERE EXISTS (SELECT 1 FROM "user" u WHERE u.id = @reference_id AND NOT @of_orga
 RETURNING *;
 
 -- name: SetAPIKeyConfig :one
--- Of one that CreateAPIKey has just made.
+-- For a key that CreateAPIKey has just made.
 UPDATE apikey SET config_id = @config_id, updated_at = @now WHERE id = @id
 RETURNING *;
 
 -- name: VerifyAPIKey :one
--- Calls with one key follow each other: each decides on the row as the one before left it, and in the same statement
--- charges or removes it. A window begins anew after one without a request, and a refill is to amount - 1, as on the
--- server. Who is refused is charged nothing.
+-- Calls with one key follow each other: each decides on the row as the one before left it, and charges or removes it in
+-- the same statement. As on the server, a window begins anew after one without a request, and a refill sets remaining
+-- to amount - 1. A refused call is charged nothing.
 WITH held AS (
     SELECT * FROM apikey k WHERE k.key = @key::text LIMIT 1 FOR UPDATE
 ), seen AS (
@@ -121,7 +121,7 @@ WHERE reference_id = @reference_id
   AND (@config_id::text = '' OR coalesce(nullif(config_id, ''), 'default') = @config_id);
 
 -- name: DeleteAPIKeysOfGone :execrows
--- Those of a user or an organization that is no more: nothing, where what it follows has refused.
+-- The keys of a user or an organization that was just deleted; none if that was refused.
 DELETE FROM apikey
 WHERE reference_id = @reference_id
   AND NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = @reference_id)

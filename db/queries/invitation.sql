@@ -1,7 +1,7 @@
 -- name: CreateInvitation :one
--- Of what an address has pending, the newest that could be accepted is the one that goes on; all others are closed.
--- Owners invite anybody; whoever is nothing but a member invites members; all others invite all but owners. FOR SHARE:
--- the inviter must not be demoted at the same moment by a server that takes no lock.
+-- Of an address's pending invitations, the newest that could be accepted is extended; all others are closed. Owners
+-- invite anybody, plain members invite members, all others invite anybody but owners. FOR SHARE: the server, which
+-- takes no lock, must not demote the inviter at the same moment.
 WITH good AS (
     SELECT i.id, i.inviter_id, i.role, i.created_at FROM invitation i
     JOIN member m ON m.organization_id = i.organization_id AND m.user_id = i.inviter_id
@@ -83,7 +83,7 @@ ORDER BY id
 FOR NO KEY UPDATE;
 
 -- name: LockPendingInvitationsOfUser :exec
--- What a user and a successor have pending where the user is a member.
+-- The pending invitations of a user and a successor in the organizations of the user.
 SELECT i.id FROM invitation i
 WHERE i.organization_id = ANY(ARRAY(SELECT m.organization_id FROM member m WHERE m.user_id = @user_id))
   AND i.email IN (
@@ -97,9 +97,10 @@ FOR NO KEY UPDATE;
 SELECT id FROM invitation WHERE id = @id FOR NO KEY UPDATE;
 
 -- name: AcceptInvitation :one
--- What else the address has pending in the organization is closed. Organization, role and teams come from the row alone;
--- teams that are gone are passed over, as Better Auth does. The inviter must still be one who could send it; see
--- CreateInvitation. A membership that another server adds meanwhile is locked (DO UPDATE), since the seats rest on it.
+-- The address's other pending invitations to the organization are closed. Organization, role and teams come from the
+-- row alone; teams that no longer exist are ignored, as by Better Auth. The inviter must still be allowed to send it;
+-- see CreateInvitation. A membership that the server adds meanwhile is locked (DO UPDATE), since the seats depend on
+-- it.
 WITH invited AS (
     SELECT i.organization_id, pg_catalog.lower(i.email) = pg_catalog.lower(u.email) AS is_recipient,
         u.email_verified AS is_verified,
@@ -238,7 +239,7 @@ FROM invitation i JOIN "user" u ON u.id = i.inviter_id
 WHERE i.id = @id AND i.organization_id = @organization_id;
 
 -- name: CheckRecipient :one
--- Says why there is nothing. The queries by a recipient ask again, for an address that is changed in between.
+-- Says why a recipient gets nothing. The queries by recipient check again, in case the address changes in between.
 SELECT CASE
     WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = @user_id) THEN 'not found'
     WHEN NOT @allow_unverified::boolean
@@ -247,7 +248,7 @@ SELECT CASE
 END::text AS outcome;
 
 -- name: GetInvitationByRecipient :one
--- The recipient knows the id from the link; the address keeps everybody else out.
+-- The recipient has the id from the link; the address keeps everybody else out.
 SELECT sqlc.embed(i), sqlc.embed(o), sqlc.embed(u)
 FROM "user" recipient
 JOIN invitation i ON pg_catalog.lower(i.email) = pg_catalog.lower(recipient.email)

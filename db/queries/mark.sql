@@ -1,9 +1,9 @@
 -- name: TakeMark :exec
--- Of all that have this id one gets it, however late the others come.
+-- Only one call gets the mark of an id, however late the others come.
 INSERT INTO authdb.mark (id, operation, answer, created_at) VALUES (@id, @operation, @answer::text, @now);
 
 -- name: GiveUpMark :exec
--- A mark without an answer: what had that id can never be applied.
+-- A mark without an answer: the write of that id can never be applied.
 INSERT INTO authdb.mark (id, operation, created_at) VALUES (@id, 'given up', @now) ON CONFLICT DO NOTHING;
 
 -- name: GetMark :one
@@ -13,7 +13,7 @@ SELECT * FROM authdb.mark WHERE id = @id;
 UPDATE authdb.mark SET answer = @answer WHERE id = @id;
 
 -- name: DeleteExpiredMarks :execrows
--- SKIP LOCKED waits for nobody: what another purge deletes is gone without this one.
+-- SKIP LOCKED: another purge deletes the rows that it has locked.
 DELETE FROM authdb.mark WHERE id = ANY(ARRAY(
     SELECT due.id FROM authdb.mark due
     WHERE due.created_at < @before::timestamp
@@ -23,7 +23,7 @@ DELETE FROM authdb.mark WHERE id = ANY(ARRAY(
 ));
 
 -- name: RowExists :one
--- Whatever organization or user the row belongs to: it was made here, and returns nothing.
+-- In any scope: the row was made here, and nothing of it is returned.
 SELECT (CASE @table_name::text
     WHEN 'user' THEN EXISTS (SELECT 1 FROM "user" r WHERE r.id = @id)
     WHEN 'session' THEN EXISTS (SELECT 1 FROM session r WHERE r.id = @id)

@@ -1,7 +1,7 @@
 -- name: CreateMember :one
--- What the address has pending is closed, as by AcceptInvitation: it would be a way back. A server that knew capitals
--- may have left some in an address; invitations have none. IS NOT DISTINCT FROM: to be found by the address, since an
--- organization may have very many.
+-- The address's pending invitations are closed, as by AcceptInvitation: they would be a way back in. A user's address
+-- may have capitals, from an older server; an invitation's has none. IS NOT DISTINCT FROM makes the index on the
+-- address the one that is used, since an organization may have very many invitations.
 WITH verdict AS (
     SELECT CASE
         WHEN (SELECT pg_catalog.count(*) FROM (
@@ -26,8 +26,8 @@ WITH verdict AS (
 SELECT outcome FROM verdict;
 
 -- name: CreateMembers :one
--- A limit of 0 is none. The members are counted once for each organization that has one. Planned on each call: by how
--- many there are.
+-- A limit of 0 is none. Members are counted once for each organization that has a limit. Planned on each call, by how
+-- many rows there are.
 WITH wanted AS (
     SELECT pg_catalog.unnest(@ids::text[]) AS id, pg_catalog.unnest(@organization_ids::text[]) AS organization_id,
         pg_catalog.unnest(@user_ids::text[]) AS user_id, pg_catalog.unnest(@roles::text[]) AS role,
@@ -121,7 +121,7 @@ ORDER BY m.created_at DESC, m.id DESC
 LIMIT (SELECT @row_limit::integer);
 
 -- name: CountMembers :one
--- The users are read for a search alone. Planned on each call: by what is asked for.
+-- Users are read only for a search. Planned on each call, by what is asked for.
 SELECT pg_catalog.count(*) FROM member m
 WHERE m.organization_id = @organization_id
   AND (sqlc.narg('role')::text IS NULL OR sqlc.narg('role')::text IN (
@@ -136,14 +136,14 @@ WHERE m.organization_id = @organization_id
 SELECT pg_catalog.count(*) FROM member WHERE user_id = @user_id;
 
 -- name: LockMembership :exec
--- Against a removal that is under way.
+-- Waits for a removal that is under way.
 SELECT m.id FROM member m
 WHERE m.organization_id = @organization_id AND m.user_id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[])))
 ORDER BY m.id
 FOR KEY SHARE;
 
 -- name: LockMembershipOfOrganization :exec
--- Against a removal, and a deletion of the organization, that is under way.
+-- Waits for a removal, or a deletion of the organization, that is under way.
 SELECT m.id FROM organization o JOIN member m ON m.organization_id = o.id
 WHERE m.organization_id = @organization_id AND m.user_id = @user_id
 FOR KEY SHARE;
@@ -155,11 +155,11 @@ WHERE m.organization_id = (SELECT i.organization_id FROM invitation i WHERE i.id
 FOR KEY SHARE;
 
 -- name: LockMembersOfUser :exec
--- Waits for whoever is about to give the user a team or an active organization.
+-- Waits for those who are giving the user a team or an active organization.
 SELECT m.id FROM member m WHERE m.user_id = @user_id ORDER BY m.id FOR UPDATE;
 
 -- name: LockMember :exec
--- Waits for whoever is about to give the member a team or an active organization.
+-- Waits for those who are giving the member a team or an active organization.
 SELECT m.id FROM member m
 WHERE m.organization_id = @organization_id
   AND m.id = coalesce((SELECT sqlc.narg('id')::text), (
@@ -167,7 +167,7 @@ WHERE m.organization_id = @organization_id
 FOR UPDATE;
 
 -- name: UpdateMember :one
--- FOR SHARE: the owner who stays must not be removed at the same moment by a server that takes no lock.
+-- FOR SHARE: the server, which takes no lock, must not remove the owner who stays at the same moment.
 WITH target AS (
     SELECT m.id, m.role FROM member m WHERE m.id = @id AND m.organization_id = @organization_id
 ), verdict AS (
@@ -199,7 +199,7 @@ WITH target AS (
 SELECT outcome FROM verdict;
 
 -- name: DeleteMember :one
--- What the address has pending goes along, or who was removed would come back by it.
+-- The address's pending invitations are closed too, or the removed member could come back by one.
 WITH target AS (
     SELECT m.id, m.user_id, m.role FROM member m
     WHERE m.organization_id = @organization_id

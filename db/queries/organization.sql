@@ -44,8 +44,8 @@ LIMIT (SELECT @row_limit::integer);
 SELECT pg_catalog.count(*) FROM organization;
 
 -- name: LockOrganization :exec
--- One operation of authdb on an organization's members, teams and invitations at a time. A row that only refers to the
--- organization does not wait for this.
+-- Lets one operation of authdb at a time work on an organization's members, teams and invitations. Inserting a row that
+-- only refers to the organization does not wait for this.
 SELECT id FROM organization WHERE id = @organization_id
 FOR NO KEY UPDATE;
 
@@ -55,13 +55,13 @@ ORDER BY id
 FOR NO KEY UPDATE;
 
 -- name: LockOrganizationsOfUser :exec
--- In order, so that two of these do not wait for each other.
+-- In order, so that two of these do not deadlock.
 SELECT id FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = @user_id)
 ORDER BY id
 FOR NO KEY UPDATE;
 
 -- name: LockOrganizationsOfUserToDelete :exec
--- Also against whoever is about to make one active or to join.
+-- Also waits for those who are joining one or making it active.
 SELECT id FROM organization WHERE id IN (SELECT m.organization_id FROM member m WHERE m.user_id = @user_id)
 ORDER BY id
 FOR UPDATE;
@@ -71,7 +71,7 @@ SELECT id FROM organization WHERE id = (SELECT i.organization_id FROM invitation
 FOR NO KEY UPDATE;
 
 -- name: LockOrganizationToDelete :exec
--- Also against whoever is about to make it active or to join.
+-- Also waits for those who are joining it or making it active.
 SELECT id FROM organization WHERE id = @id
 FOR UPDATE;
 

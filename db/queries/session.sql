@@ -1,6 +1,6 @@
 -- name: CreateSession :one
--- Nobody whom Better Auth's admin plugin bars gets one. Who has its columns is locked, so that a ban under way is waited
--- for; they need not be there.
+-- None for a user whom Better Auth's admin plugin has banned. If the plugin's columns exist, the user is locked, which
+-- waits for a ban that is being set.
 WITH holder AS (
     SELECT pg_catalog.to_jsonb(u.*) AS held FROM "user" u
     WHERE u.id = @user_id AND pg_catalog.to_jsonb(u.*) -> 'banned'::text IS NOT NULL
@@ -22,7 +22,7 @@ WITH holder AS (
 SELECT verdict.outcome, created.* FROM verdict LEFT JOIN created ON true;
 
 -- name: CreateSessions :one
--- CreateSession for each place in a list, or none.
+-- CreateSession for every place in a list, or none.
 WITH holder AS (
     SELECT pg_catalog.to_jsonb(u.*) AS held FROM "user" u
     WHERE u.id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[])))
@@ -63,7 +63,7 @@ SELECT * FROM session WHERE token = @token::text;
 SELECT * FROM session WHERE token = @token::text AND user_id = @user_id AND expires_at > @now;
 
 -- name: AuthenticateSession :one
--- Memberships are read, not believed: a session opens no organization or team that its user has left.
+-- Memberships are read from their tables: a session opens no organization or team that its user has left.
 SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count
@@ -76,7 +76,7 @@ WHERE s.token = @token::text
   AND s.expires_at > @now;
 
 -- name: AuthenticateSessions :many
--- AuthenticateSession for each place in a list.
+-- AuthenticateSession for every place in a list.
 SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count
@@ -90,8 +90,8 @@ WHERE s.expires_at > @now
 ORDER BY wanted.place;
 
 -- name: AuthenticatePlatforms :many
--- AuthenticateSessions with what the columns of the admin plugin say, where they are there. Who acts as another goes by the
--- bans of both.
+-- AuthenticateSessions with the admin plugin's columns, if they exist. An impersonated session is banned if either user
+-- is.
 SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
@@ -116,7 +116,7 @@ WHERE s.expires_at > @now
 ORDER BY wanted.place;
 
 -- name: AuthenticatePlatformsRoles :many
--- AuthenticatePlatforms with those of the user's roles that the active organization has made for itself.
+-- AuthenticatePlatforms with those of the user's roles that the active organization defined itself.
 SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
@@ -148,7 +148,7 @@ WHERE s.expires_at > @now
 ORDER BY wanted.place;
 
 -- name: ListSessionsByTokens :many
--- The place of each token comes along: looking it up for each session would take the square of their number.
+-- Each token brings its place: looking it up for each session would take time quadratic in their number.
 SELECT sqlc.embed(s), sqlc.embed(u)
 FROM pg_catalog.unnest(ARRAY(SELECT pg_catalog.unnest(@tokens::text[]))) WITH ORDINALITY wanted (token, place)
 JOIN session s ON s.token = wanted.token
@@ -185,9 +185,9 @@ WHERE token = @token::text
 RETURNING *;
 
 -- name: RefreshSession :one
--- Never an insert, so that a revoked session stays revoked. Due by its expiry, as Better Auth has it; so no refresh
--- shortens a session, and of many at once one writes. One that was made for less than the lifetime ends as it was made
--- to, as do those of the admin plugin that impersonate, whose column need not be there.
+-- Never an insert, so that a revoked session stays revoked. A session is due by its expiry, as in Better Auth, so no
+-- refresh shortens one, and of many at once one writes. A session that was made for less than the lifetime is not
+-- prolonged, nor one that impersonates; the admin plugin's column for that need not exist.
 WITH refreshed AS (
     UPDATE session SET expires_at = @expires_at, updated_at = @now
     WHERE token = @token::text
@@ -206,7 +206,7 @@ SELECT * FROM session WHERE token = @token::text AND expires_at > @now;
 SELECT id FROM session WHERE token = @token::text AND user_id = @user_id AND expires_at > @now FOR NO KEY UPDATE;
 
 -- name: SetActiveOrganization :one
--- The active team stays only where it is the organization's and the user is in it.
+-- The active team stays only if it is the organization's and the user is in it.
 WITH target AS (
     SELECT s.id FROM session s
     WHERE s.token = @token::text
@@ -288,8 +288,7 @@ WHERE user_id = @user_id
 RETURNING *;
 
 -- name: DeleteExpiredSessions :execrows
--- SKIP LOCKED waits for nobody, and it looks at each row again once it is locked: one that was refreshed meanwhile
--- stays.
+-- SKIP LOCKED waits for nobody. Each row is checked again once it is locked, so one that was refreshed meanwhile stays.
 DELETE FROM session WHERE token = ANY(ARRAY(
     SELECT due.token FROM session due
     WHERE due.expires_at <= (SELECT @now::timestamp)
@@ -299,14 +298,14 @@ DELETE FROM session WHERE token = ANY(ARRAY(
 ));
 
 -- name: ClearActiveOrganization :many
--- By the members, not by the active id, which no index serves.
+-- By the members: no index has the active id.
 UPDATE session s SET active_organization_id = NULL, active_team_id = NULL, updated_at = @now
 WHERE s.user_id = ANY(ARRAY(SELECT m.user_id FROM member m WHERE m.organization_id = @organization_id))
   AND s.active_organization_id = @organization_id
 RETURNING *;
 
 -- name: ListSessionsOfUser :many
--- All of them, since deleting the user signs out all of them.
+-- All, since deleting the user ends all.
 SELECT * FROM session WHERE user_id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[])));
 
 -- name: ListSessionsByUsers :many
@@ -315,7 +314,7 @@ WHERE user_id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[]))) AND (NOT
 ORDER BY created_at, id;
 
 -- name: PickSessionsByUsers :many
--- By rank, not by LATERAL as elsewhere: Citus has none towards a distributed table.
+-- By rank, not by LATERAL as elsewhere: Citus allows no LATERAL to a distributed table.
 SELECT ranked.id, ranked.expires_at, ranked.token, ranked.created_at, ranked.updated_at, ranked.ip_address,
     ranked.user_agent, ranked.user_id, ranked.active_organization_id, ranked.active_team_id
 FROM (

@@ -1,6 +1,6 @@
 -- name: GetSignIn :one
--- Whose address it is, and the password. Better Auth 1.7 goes by the account that has the user's id for its account_id,
--- those before by any.
+-- The user of an address, and the password's hash. Better Auth 1.7 reads only the account whose account_id is the
+-- user's id, earlier versions any.
 SELECT sqlc.embed(u), coalesce(a.id, '')::text AS account_id, coalesce(a.password, '')::text AS password
 FROM "user" u
 LEFT JOIN account a ON a.id = (
@@ -11,7 +11,7 @@ LEFT JOIN account a ON a.id = (
 WHERE u.email = @email;
 
 -- name: GetPassword :one
--- GetSignIn for who is signed in.
+-- GetSignIn for a user who is signed in.
 SELECT sqlc.embed(u), coalesce(a.id, '')::text AS account_id, coalesce(a.password, '')::text AS password
 FROM "user" u
 LEFT JOIN account a ON a.id = (
@@ -22,9 +22,9 @@ LEFT JOIN account a ON a.id = (
 WHERE u.id = @user_id;
 
 -- name: SignInByPassword :one
--- CreateSession for who has shown a password, while it is still that. The user is locked first, as where a password is
--- set, and then the account. A second factor that is wanted makes a challenge for the server to go on with, in place of
--- the session; a trusted device stands for it, and is another from then on.
+-- CreateSession for a user who gave the right password, if it was not changed since. The user is locked first, as when
+-- a password is set, then the account. If a second factor is wanted, a challenge, with which the server goes on, is
+-- made in place of the session. A trusted device is as good as a second factor, and gets a new identifier.
 WITH holder AS (
     SELECT u.id, u.email_verified, pg_catalog.to_jsonb(u.*) AS held FROM "user" u WHERE u.id = @user_id
     FOR SHARE
@@ -74,8 +74,8 @@ SELECT id FROM "user" WHERE email = @email
 FOR UPDATE;
 
 -- name: SignInProved :one
--- CreateSession for who has proved an address, or a new user with it. What is there of before the proof is whoever's:
--- Better Auth 1.7 takes all of it away, 1.6 the password and the sessions.
+-- CreateSession for the user of an address that was just proved, or for a new one. What an unproved user had before may
+-- be a squatter's: Better Auth 1.7 removes all of it, 1.6 the password and the sessions.
 WITH holder AS (
     SELECT u.id, u.email_verified, pg_catalog.to_jsonb(u.*) AS held FROM "user" u WHERE u.email = @email
 ), newcomer AS (
@@ -119,8 +119,8 @@ SELECT verdict.outcome, coalesce((SELECT holder.id FROM holder), '')::text AS ho
 FROM verdict LEFT JOIN created ON true;
 
 -- name: CreateVerificationOfUser :one
--- CreateVerification about an address, with the id of whose it is where no value is given; if it is nobody's, only where
--- that is wanted.
+-- CreateVerification for an address; without a value, it gets the id of the address's user. For an address that nobody
+-- has only if anybody is set.
 WITH created AS (
     INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
     SELECT @id, @identifier::text, coalesce(sqlc.narg('value')::text, u.id), @expires_at, made.at, made.at
@@ -132,7 +132,7 @@ WITH created AS (
 SELECT u.* FROM "user" u WHERE u.email = @email;
 
 -- name: ResetPassword :one
--- The user is locked before: nobody signs in meanwhile. The verification is used up as ConsumeVerification does.
+-- The user is locked before, so nobody signs in meanwhile. The verification is used up as by ConsumeVerification.
 WITH newest AS (
     SELECT v.id FROM verification v
     WHERE v.identifier = @identifier::text
@@ -172,8 +172,8 @@ WITH newest AS (
 SELECT verdict.outcome, ARRAY(SELECT ended.token FROM ended)::text[] AS ended FROM verdict;
 
 -- name: ChangePassword :one
--- From the one that was shown, if it is still that. Where the sessions end, another is made, so a ban counts. The user is
--- locked before.
+-- Only if the password is still the current one that was given. If the sessions end, a new one is made, so a ban
+-- counts. The user is locked before.
 WITH target AS (
     SELECT a.id FROM account a WHERE a.id = @account_id AND a.user_id = @user_id AND a.password = @current::text
     FOR NO KEY UPDATE

@@ -55,11 +55,11 @@ WITH counted AS (
 SELECT pg_catalog.count(*) FROM counted;
 
 -- name: LockTeam :exec
--- Waits for whoever is about to join the team or to make it active.
+-- Waits for those who are joining the team or making it active.
 SELECT id FROM team WHERE id = @id AND organization_id = @organization_id FOR UPDATE;
 
 -- name: LockTeamToJoin :exec
--- Against Better Auth 1.7, which reserves a seat by counting it.
+-- Better Auth 1.7 reserves a seat by updating the team's count.
 SELECT id FROM team WHERE id = @id AND organization_id = @organization_id FOR NO KEY UPDATE;
 
 -- name: LockTeamsOfInvitation :exec
@@ -72,8 +72,8 @@ ORDER BY t.id
 FOR NO KEY UPDATE;
 
 -- name: DeleteTeam :one
--- The list of an invitation is rewritten as text, each team between two commas of its own: Citus has array_to_string for
--- no column of what is changed.
+-- An invitation's list is edited as text, each team between two commas of its own: Citus cannot use array_to_string on
+-- a column of the table that is updated.
 WITH verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (

@@ -2,8 +2,8 @@
 -- so that no tenant reaches another's teams.
 
 -- name: CreateTeamMembers :one
--- What it rests on is locked here, also what has come since the locks before it: memberships, seats that are there, and
--- those that another server adds meanwhile (DO UPDATE). So nothing is left to check behind it.
+-- Everything that the verdict depends on is locked here, also what came after the earlier locks: memberships, existing
+-- seats, and seats that the server adds meanwhile (DO UPDATE). So nothing remains to be checked afterwards.
 WITH members AS (
     SELECT m.user_id FROM member m
     WHERE m.organization_id = @organization_id AND m.user_id = ANY(ARRAY(SELECT pg_catalog.unnest(@user_ids::text[])))
@@ -120,7 +120,7 @@ SELECT pg_catalog.count(*) FROM team_member tm JOIN team t ON t.id = tm.team_id
 WHERE tm.team_id = @team_id AND t.organization_id = @organization_id;
 
 -- name: LockTeamMember :exec
--- Waits for whoever is about to make the team active.
+-- Waits for those who are making the team active.
 SELECT tm.id FROM team_member tm
 WHERE tm.id = coalesce((SELECT sqlc.narg('id')::text), (
     SELECT c.id FROM team_member c
@@ -129,7 +129,7 @@ WHERE tm.id = coalesce((SELECT sqlc.narg('id')::text), (
 FOR UPDATE;
 
 -- name: LockTeamMembership :exec
--- Against a removal, and a deletion of the team or the organization, that is under way. In the order of those.
+-- Waits for a removal, or a deletion of the team or the organization, that is under way. Locks in their order.
 SELECT tm.id FROM organization o
 JOIN member m ON m.organization_id = o.id
 JOIN team t ON t.organization_id = o.id

@@ -4,8 +4,8 @@ VALUES (@id, @name, @email, @email_verified, @image, @now::timestamp, @now)
 RETURNING *;
 
 -- name: CreateUsers :one
--- varchar stands for a text that may be NULL; see sqlc.yaml. Where a trigger leaves rows out, the text that is no integer
--- takes the others back, here and in the like.
+-- varchar stands for a text that may be NULL; see sqlc.yaml. If a trigger left rows out, the cast of a text to integer
+-- fails and undoes the others, here and in similar queries.
 WITH created AS (
     INSERT INTO "user" (id, name, email, email_verified, image, created_at, updated_at)
     SELECT pg_catalog.unnest(@ids::text[]), pg_catalog.unnest(@names::text[]), pg_catalog.unnest(@emails::text[]),
@@ -36,14 +36,14 @@ ORDER BY created_at DESC, id DESC
 LIMIT (SELECT @row_limit::integer);
 
 -- name: CountUsers :one
--- Planned on each call: an index has them all, but not which are verified.
+-- Planned on each call: an index has all users, but not which are verified.
 SELECT pg_catalog.count(*) FROM "user"
 WHERE (sqlc.narg('verified')::boolean IS NULL OR email_verified = sqlc.narg('verified')::boolean);
 
 -- name: SearchUsers :many
--- Each key by an index of its own, in the order of their bytes: chr(1114111) is the last character there is. The names of
--- the address and of the other are two, since an address is in lower case by the other server's rules. Planned on each
--- call: by how many a prefix is likely to meet.
+-- Each key has an index of its own, in byte order: chr(1114111) is the last character. Address and name are two
+-- parameters, since an address is lowered by the server's rules. Planned on each call, by how many rows a prefix is
+-- likely to meet.
 SELECT u.* FROM "user" u
 WHERE u.id IN (
     (SELECT e.id FROM "user" e
@@ -70,9 +70,9 @@ WHERE id = @id
 RETURNING *;
 
 -- name: SetUserEmail :one
--- An address that the user has and has not proved is proved by VerifyUserEmail alone, which takes away what a squatter
--- left. What the former address has pending is closed, or it would be a way back for who joins by the new one, is
--- removed, and takes the former again. It is counted so that it is locked before the user, as everywhere.
+-- The user's present, unproved address is proved only by VerifyUserEmail, which removes what a squatter left. The
+-- former address's pending invitations are closed: otherwise a user could join by the new address, be removed, take the
+-- former one again and come back. They are counted, which locks them before the user, as everywhere.
 WITH former AS (
     SELECT u.email FROM "user" u WHERE u.id = @id AND @email::text <> ALL(ARRAY[u.email, pg_catalog.lower(u.email)])
       AND (sqlc.narg('former')::text IS NULL OR sqlc.narg('former') = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]))
@@ -94,8 +94,8 @@ WHERE u.id = @id
 RETURNING *;
 
 -- name: VerifyUserEmail :one
--- An address changed meanwhile stays unverified. Whoever signed up with an address that was not theirs loses every way
--- in, as with Better Auth 1.7.25 (revokeUnprovenAccountAccess).
+-- An address that was changed meanwhile stays unverified. Whoever signed up with somebody else's address loses every
+-- way in, as with Better Auth 1.7.25 (revokeUnprovenAccountAccess).
 WITH target AS (
     SELECT u.id, u.email_verified FROM "user" u
     WHERE u.id = @id AND @email::text = ANY(ARRAY[u.email, pg_catalog.lower(u.email)])
@@ -112,13 +112,13 @@ WITH target AS (
 SELECT outcome FROM verdict;
 
 -- name: LockUser :exec
--- Keeps everything away that refers to the user, such as a sign-in. The only lock of this strength on a row that
--- others refer to; each operation that takes an organization's lock takes that one first.
+-- Keeps away every insert of a row that refers to the user, such as a sign-in. It is the only lock of this strength on
+-- a row that others refer to; an operation that also locks an organization locks that first.
 SELECT id FROM "user" WHERE id = @id
 FOR UPDATE;
 
 -- name: LockUserAsIs :exec
--- Keeps the user, and the address.
+-- Keeps the user and the address as they are.
 SELECT id FROM "user" WHERE id = @id FOR KEY SHARE;
 
 -- name: LockUserAccounts :exec
@@ -126,8 +126,8 @@ SELECT id FROM "user" WHERE id = @id
 FOR NO KEY UPDATE;
 
 -- name: DeleteUser :one
--- What the addresses of the user and of the successor have pending in the organizations is closed: it would be a way
--- back.
+-- Pending invitations of the user's and the successor's addresses to the organizations are closed: they would be a way
+-- back in.
 WITH sole AS (
     SELECT m.organization_id FROM member m
     WHERE m.user_id = @id

@@ -1,5 +1,5 @@
 -- name: CreateVerification :one
--- It is the newest of its identifier, also where the clock of whoever made another was ahead.
+-- It becomes the newest of its identifier, even if the clock that made another one was ahead.
 INSERT INTO verification (id, identifier, value, expires_at, created_at, updated_at)
 SELECT @id, @identifier::text, @value::text, @expires_at, made.at, made.at
 FROM (SELECT greatest(@now::timestamp, pg_catalog.max(v.created_at) + interval '1 millisecond') AS at
@@ -10,7 +10,8 @@ RETURNING *;
 SELECT * FROM verification WHERE id = @id;
 
 -- name: GetVerificationByIdentifier :one
--- Newest first, expiry second: a value that a newer one replaced does not come back when the newer one ends.
+-- The newest is chosen before its expiry is checked: a value that was replaced does not come back when the newer one
+-- expires.
 SELECT v.* FROM verification v
 WHERE v.id = (
     SELECT newest.id FROM verification newest
@@ -62,8 +63,8 @@ WITH reserved AS (
 SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM reserved) THEN 'reserved' ELSE '' END::text AS outcome;
 
 -- name: ConsumeVerification :one
--- As Better Auth does: the newest counts, and takes the older ones along, also where it has expired and proves nothing.
--- EXISTS has it locked before it is deleted, which would hide it.
+-- As in Better Auth, the newest counts and the older ones are deleted with it, even if it has expired and proves
+-- nothing. EXISTS locks it before it is deleted, which would hide it.
 WITH newest AS (
     SELECT v.id, v.value FROM verification v
     WHERE v.identifier = @identifier::text
@@ -89,7 +90,7 @@ FOR UPDATE;
 
 -- name: ConsumeCode :one
 -- The value is a code, a colon and the number of wrong guesses so far. FOR UPDATE: the newest may have been made, and
--- guessed at, since the lock on the older ones was asked for.
+-- guessed at, while this waited for the lock on older ones.
 WITH newest AS (
     SELECT v.id, v.value, pg_catalog.regexp_replace(v.value, ':[0-9]{1,6}$', '') AS code,
         coalesce(substring(v.value FROM ':([0-9]{1,6})$'), '0')::integer AS attempts
@@ -120,8 +121,8 @@ WITH newest AS (
 SELECT outcome FROM verdict;
 
 -- name: DeleteExpiredVerifications :execrows
--- As for sessions. What an expired one had replaced goes with it, so that it does not count again; OFFSET 0 has it
--- looked up by its identifier.
+-- As for sessions. What an expired one had replaced goes too, so that it does not count again; OFFSET 0 makes
+-- PostgreSQL look it up by identifier.
 DELETE FROM verification WHERE id = ANY(ARRAY(
     SELECT past.id
     FROM (
@@ -140,7 +141,7 @@ DELETE FROM verification WHERE id = ANY(ARRAY(
 ));
 
 -- name: DeleteVerification :execrows
--- With what it had replaced; see DeleteExpiredVerifications.
+-- And what it had replaced; see DeleteExpiredVerifications.
 DELETE FROM verification WHERE id = ANY(ARRAY(
     SELECT past.id
     FROM (SELECT named.id, named.identifier, named.created_at FROM verification named WHERE named.id = @id) gone

@@ -48,7 +48,7 @@ type AuthenticatePlatformRow struct {
 	Permissions     []string
 }
 
-// AuthenticateSession with the columns of the plugin. Who acts as another goes by the bans of both.
+// AuthenticateSession with the plugin's columns. An impersonated session is banned if either user is.
 func (q *Queries) AuthenticatePlatform(ctx context.Context, arg AuthenticatePlatformParams) (AuthenticatePlatformRow, error) {
 	row := q.db.QueryRow(ctx, authenticatePlatform, arg.Now, arg.Token)
 	var i AuthenticatePlatformRow
@@ -136,7 +136,7 @@ type AuthenticatePlatformRolesRow struct {
 	Permissions     []string
 }
 
-// AuthenticatePlatform with those of the user's roles that the active organization has made for itself.
+// AuthenticatePlatform with those of the user's roles that the active organization defined itself.
 func (q *Queries) AuthenticatePlatformRoles(ctx context.Context, arg AuthenticatePlatformRolesParams) (AuthenticatePlatformRolesRow, error) {
 	row := q.db.QueryRow(ctx, authenticatePlatformRoles, arg.Now, arg.Spaces, arg.Token)
 	var i AuthenticatePlatformRolesRow

@@ -51,7 +51,7 @@ type AdministerUserParams struct {
 	BanExpires  *time.Time
 }
 
-// Sets a role or a ban, with which all sessions end.
+// Sets a role or a ban; a ban ends all sessions.
 func (q *Queries) AdministerUser(ctx context.Context, arg AdministerUserParams) (string, error) {
 	row := q.db.QueryRow(ctx, administerUser,
 		arg.ID,
@@ -80,7 +80,7 @@ type LiftBansParams struct {
 	Ids []string
 }
 
-// Those that are over, as the server does when their users sign in.
+// Lifts bans that are over, as the server does when their users sign in.
 func (q *Queries) LiftBans(ctx context.Context, arg LiftBansParams) error {
 	_, err := q.db.Exec(ctx, liftBans, arg.Now, arg.Ids)
 	return err
@@ -96,7 +96,7 @@ type LockUserAndActorParams struct {
 	ActorID string
 }
 
-// Keeps sign-ins of the user away, and the roles of who acts as they are.
+// Keeps sign-ins of the user away, and the administrator's roles as they are.
 func (q *Queries) LockUserAndActor(ctx context.Context, arg LockUserAndActorParams) error {
 	_, err := q.db.Exec(ctx, lockUserAndActor, arg.ID, arg.ActorID)
 	return err

@@ -105,8 +105,8 @@ type DeleteAccountParams struct {
 	AllowLast bool
 }
 
-// Not the last that signs in: a credential without a password does not. The lock on the one that stays is against a
-// server that deletes it at the same moment.
+// Not the last account that can sign in; a credential without a password cannot. The one that stays is locked, in case
+// the server deletes it at the same moment.
 func (q *Queries) DeleteAccount(ctx context.Context, arg DeleteAccountParams) (string, error) {
 	row := q.db.QueryRow(ctx, deleteAccount, arg.ID, arg.UserID, arg.AllowLast)
 	var outcome string
@@ -301,7 +301,8 @@ type LinkAccountParams struct {
 	Now                   time.Time
 }
 
-// Again for the same user, it takes the newer tokens and adds the scopes; another user's identity stays as it is.
+// If the user has the identity already, the newer tokens replace the older ones and the scopes are added. An identity
+// of another user stays as it is.
 func (q *Queries) LinkAccount(ctx context.Context, arg LinkAccountParams) (string, error) {
 	row := q.db.QueryRow(ctx, linkAccount,
 		arg.ID,

@@ -44,7 +44,7 @@ type CreateAPIKeyParams struct {
 	OfOrganization      bool
 }
 
-// The owner stays until the key is there. The configuration has a default, and before 1.5 no column.
+// The owner is locked until the key exists. config_id has a default; before 1.5 there is no such column.
 func (q *Queries) CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (Apikey, error) {
 	row := q.db.QueryRow(ctx, createAPIKey,
 		arg.ID,
@@ -140,7 +140,7 @@ WHERE reference_id = $1
   AND NOT EXISTS (SELECT 1 FROM organization o WHERE o.id = $1)
 `
 
-// Those of a user or an organization that is no more: nothing, where what it follows has refused.
+// The keys of a user or an organization that was just deleted; none if that was refused.
 func (q *Queries) DeleteAPIKeysOfGone(ctx context.Context, referenceID string) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteAPIKeysOfGone, referenceID)
 	if err != nil {
@@ -334,7 +334,7 @@ type SetAPIKeyConfigParams struct {
 	ID       string
 }
 
-// Of one that CreateAPIKey has just made.
+// For a key that CreateAPIKey has just made.
 func (q *Queries) SetAPIKeyConfig(ctx context.Context, arg SetAPIKeyConfigParams) (Apikey, error) {
 	row := q.db.QueryRow(ctx, setAPIKeyConfig, arg.ConfigID, arg.Now, arg.ID)
 	var i Apikey
@@ -549,9 +549,9 @@ type VerifyAPIKeyRow struct {
 	Metadata            *string
 }
 
-// Calls with one key follow each other: each decides on the row as the one before left it, and in the same statement
-// charges or removes it. A window begins anew after one without a request, and a refill is to amount - 1, as on the
-// server. Who is refused is charged nothing.
+// Calls with one key follow each other: each decides on the row as the one before left it, and charges or removes it in
+// the same statement. As on the server, a window begins anew after one without a request, and a refill sets remaining
+// to amount - 1. A refused call is charged nothing.
 func (q *Queries) VerifyAPIKey(ctx context.Context, arg VerifyAPIKeyParams) (VerifyAPIKeyRow, error) {
 	row := q.db.QueryRow(ctx, verifyAPIKey,
 		arg.Key,

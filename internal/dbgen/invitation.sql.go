@@ -103,9 +103,10 @@ type AcceptInvitationParams struct {
 	MemberID        string
 }
 
-// What else the address has pending in the organization is closed. Organization, role and teams come from the row alone;
-// teams that are gone are passed over, as Better Auth does. The inviter must still be one who could send it; see
-// CreateInvitation. A membership that another server adds meanwhile is locked (DO UPDATE), since the seats rest on it.
+// The address's other pending invitations to the organization are closed. Organization, role and teams come from the
+// row alone; teams that no longer exist are ignored, as by Better Auth. The inviter must still be allowed to send it;
+// see CreateInvitation. A membership that the server adds meanwhile is locked (DO UPDATE), since the seats depend on
+// it.
 func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationParams) (string, error) {
 	row := q.db.QueryRow(ctx, acceptInvitation,
 		arg.Now,
@@ -186,7 +187,7 @@ type CheckRecipientParams struct {
 	AllowUnverified bool
 }
 
-// Says why there is nothing. The queries by a recipient ask again, for an address that is changed in between.
+// Says why a recipient gets nothing. The queries by recipient check again, in case the address changes in between.
 func (q *Queries) CheckRecipient(ctx context.Context, arg CheckRecipientParams) (string, error) {
 	row := q.db.QueryRow(ctx, checkRecipient, arg.UserID, arg.AllowUnverified)
 	var outcome string
@@ -317,9 +318,9 @@ type CreateInvitationParams struct {
 	ID               string
 }
 
-// Of what an address has pending, the newest that could be accepted is the one that goes on; all others are closed.
-// Owners invite anybody; whoever is nothing but a member invites members; all others invite all but owners. FOR SHARE:
-// the inviter must not be demoted at the same moment by a server that takes no lock.
+// Of an address's pending invitations, the newest that could be accepted is extended; all others are closed. Owners
+// invite anybody, plain members invite members, all others invite anybody but owners. FOR SHARE: the server, which
+// takes no lock, must not demote the inviter at the same moment.
 func (q *Queries) CreateInvitation(ctx context.Context, arg CreateInvitationParams) (string, error) {
 	row := q.db.QueryRow(ctx, createInvitation,
 		arg.OrganizationID,
@@ -443,7 +444,7 @@ type GetInvitationByRecipientRow struct {
 	User         User
 }
 
-// The recipient knows the id from the link; the address keeps everybody else out.
+// The recipient has the id from the link; the address keeps everybody else out.
 func (q *Queries) GetInvitationByRecipient(ctx context.Context, arg GetInvitationByRecipientParams) (GetInvitationByRecipientRow, error) {
 	row := q.db.QueryRow(ctx, getInvitationByRecipient, arg.ID, arg.UserID, arg.AllowUnverified)
 	var i GetInvitationByRecipientRow
@@ -1042,7 +1043,7 @@ type LockPendingInvitationsOfUserParams struct {
 	SuccessorID string
 }
 
-// What a user and a successor have pending where the user is a member.
+// The pending invitations of a user and a successor in the organizations of the user.
 func (q *Queries) LockPendingInvitationsOfUser(ctx context.Context, arg LockPendingInvitationsOfUserParams) error {
 	_, err := q.db.Exec(ctx, lockPendingInvitationsOfUser, arg.UserID, arg.SuccessorID)
 	return err

@@ -23,7 +23,7 @@ type ListJWKSRow struct {
 	ExpiresAt time.Time
 }
 
-// The keys by which the JWT plugin signs, newest first, without what it signs with. Before 1.4 none expires.
+// The public keys of the JWT plugin, newest first. Before 1.4 none expires.
 func (q *Queries) ListJWKS(ctx context.Context, rowLimit int32) ([]ListJWKSRow, error) {
 	rows, err := q.db.Query(ctx, listJWKS, rowLimit)
 	if err != nil {

@@ -39,7 +39,7 @@ type DeleteExpiredMarksParams struct {
 	RowLimit int32
 }
 
-// SKIP LOCKED waits for nobody: what another purge deletes is gone without this one.
+// SKIP LOCKED: another purge deletes the rows that it has locked.
 func (q *Queries) DeleteExpiredMarks(ctx context.Context, arg DeleteExpiredMarksParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteExpiredMarks, arg.Before, arg.RowLimit)
 	if err != nil {
@@ -73,7 +73,7 @@ type GiveUpMarkParams struct {
 	Now time.Time
 }
 
-// A mark without an answer: what had that id can never be applied.
+// A mark without an answer: the write of that id can never be applied.
 func (q *Queries) GiveUpMark(ctx context.Context, arg GiveUpMarkParams) error {
 	_, err := q.db.Exec(ctx, giveUpMark, arg.ID, arg.Now)
 	return err
@@ -98,7 +98,7 @@ type RowExistsParams struct {
 	ID        string
 }
 
-// Whatever organization or user the row belongs to: it was made here, and returns nothing.
+// In any scope: the row was made here, and nothing of it is returned.
 func (q *Queries) RowExists(ctx context.Context, arg RowExistsParams) (bool, error) {
 	row := q.db.QueryRow(ctx, rowExists, arg.TableName, arg.ID)
 	var found bool
@@ -117,7 +117,7 @@ type TakeMarkParams struct {
 	Now       time.Time
 }
 
-// Of all that have this id one gets it, however late the others come.
+// Only one call gets the mark of an id, however late the others come.
 func (q *Queries) TakeMark(ctx context.Context, arg TakeMarkParams) error {
 	_, err := q.db.Exec(ctx, takeMark,
 		arg.ID,

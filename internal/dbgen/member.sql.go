@@ -30,7 +30,7 @@ type CountMembersParams struct {
 	Email          *string
 }
 
-// The users are read for a search alone. Planned on each call: by what is asked for.
+// Users are read only for a search. Planned on each call, by what is asked for.
 func (q *Queries) CountMembers(ctx context.Context, arg CountMembersParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countMembers,
 		arg.OrganizationID,
@@ -89,9 +89,9 @@ type CreateMemberParams struct {
 	Now            time.Time
 }
 
-// What the address has pending is closed, as by AcceptInvitation: it would be a way back. A server that knew capitals
-// may have left some in an address; invitations have none. IS NOT DISTINCT FROM: to be found by the address, since an
-// organization may have very many.
+// The address's pending invitations are closed, as by AcceptInvitation: they would be a way back in. A user's address
+// may have capitals, from an older server; an invitation's has none. IS NOT DISTINCT FROM makes the index on the
+// address the one that is used, since an organization may have very many invitations.
 func (q *Queries) CreateMember(ctx context.Context, arg CreateMemberParams) (string, error) {
 	row := q.db.QueryRow(ctx, createMember,
 		arg.OrganizationID,
@@ -150,8 +150,8 @@ type CreateMembersParams struct {
 	Now             time.Time
 }
 
-// A limit of 0 is none. The members are counted once for each organization that has one. Planned on each call: by how
-// many there are.
+// A limit of 0 is none. Members are counted once for each organization that has a limit. Planned on each call, by how
+// many rows there are.
 func (q *Queries) CreateMembers(ctx context.Context, arg CreateMembersParams) (string, error) {
 	row := q.db.QueryRow(ctx, createMembers,
 		arg.Ids,
@@ -232,7 +232,7 @@ type DeleteMemberParams struct {
 	Now              time.Time
 }
 
-// What the address has pending goes along, or who was removed would come back by it.
+// The address's pending invitations are closed too, or the removed member could come back by one.
 func (q *Queries) DeleteMember(ctx context.Context, arg DeleteMemberParams) (string, error) {
 	row := q.db.QueryRow(ctx, deleteMember,
 		arg.OrganizationID,
@@ -716,7 +716,7 @@ type LockMemberParams struct {
 	UserID         *string
 }
 
-// Waits for whoever is about to give the member a team or an active organization.
+// Waits for those who are giving the member a team or an active organization.
 func (q *Queries) LockMember(ctx context.Context, arg LockMemberParams) error {
 	_, err := q.db.Exec(ctx, lockMember, arg.OrganizationID, arg.ID, arg.UserID)
 	return err
@@ -726,7 +726,7 @@ const lockMembersOfUser = `-- name: LockMembersOfUser :exec
 SELECT m.id FROM member m WHERE m.user_id = $1 ORDER BY m.id FOR UPDATE
 `
 
-// Waits for whoever is about to give the user a team or an active organization.
+// Waits for those who are giving the user a team or an active organization.
 func (q *Queries) LockMembersOfUser(ctx context.Context, userID string) error {
 	_, err := q.db.Exec(ctx, lockMembersOfUser, userID)
 	return err
@@ -744,7 +744,7 @@ type LockMembershipParams struct {
 	UserIds        []string
 }
 
-// Against a removal that is under way.
+// Waits for a removal that is under way.
 func (q *Queries) LockMembership(ctx context.Context, arg LockMembershipParams) error {
 	_, err := q.db.Exec(ctx, lockMembership, arg.OrganizationID, arg.UserIds)
 	return err
@@ -778,7 +778,7 @@ type LockMembershipOfOrganizationParams struct {
 	UserID         string
 }
 
-// Against a removal, and a deletion of the organization, that is under way.
+// Waits for a removal, or a deletion of the organization, that is under way.
 func (q *Queries) LockMembershipOfOrganization(ctx context.Context, arg LockMembershipOfOrganizationParams) error {
 	_, err := q.db.Exec(ctx, lockMembershipOfOrganization, arg.OrganizationID, arg.UserID)
 	return err
@@ -942,7 +942,7 @@ type UpdateMemberParams struct {
 	Role             *string
 }
 
-// FOR SHARE: the owner who stays must not be removed at the same moment by a server that takes no lock.
+// FOR SHARE: the server, which takes no lock, must not remove the owner who stays at the same moment.
 func (q *Queries) UpdateMember(ctx context.Context, arg UpdateMemberParams) (string, error) {
 	row := q.db.QueryRow(ctx, updateMember,
 		arg.ID,

@@ -355,8 +355,8 @@ SELECT id FROM organization WHERE id = $1
 FOR NO KEY UPDATE
 `
 
-// One operation of authdb on an organization's members, teams and invitations at a time. A row that only refers to the
-// organization does not wait for this.
+// Lets one operation of authdb at a time work on an organization's members, teams and invitations. Inserting a row that
+// only refers to the organization does not wait for this.
 func (q *Queries) LockOrganization(ctx context.Context, organizationID string) error {
 	_, err := q.db.Exec(ctx, lockOrganization, organizationID)
 	return err
@@ -377,7 +377,7 @@ SELECT id FROM organization WHERE id = $1
 FOR UPDATE
 `
 
-// Also against whoever is about to make it active or to join.
+// Also waits for those who are joining it or making it active.
 func (q *Queries) LockOrganizationToDelete(ctx context.Context, id string) error {
 	_, err := q.db.Exec(ctx, lockOrganizationToDelete, id)
 	return err
@@ -400,7 +400,7 @@ ORDER BY id
 FOR NO KEY UPDATE
 `
 
-// In order, so that two of these do not wait for each other.
+// In order, so that two of these do not deadlock.
 func (q *Queries) LockOrganizationsOfUser(ctx context.Context, userID string) error {
 	_, err := q.db.Exec(ctx, lockOrganizationsOfUser, userID)
 	return err
@@ -412,7 +412,7 @@ ORDER BY id
 FOR UPDATE
 `
 
-// Also against whoever is about to make one active or to join.
+// Also waits for those who are joining one or making it active.
 func (q *Queries) LockOrganizationsOfUserToDelete(ctx context.Context, userID string) error {
 	_, err := q.db.Exec(ctx, lockOrganizationsOfUserToDelete, userID)
 	return err

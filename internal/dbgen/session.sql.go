@@ -60,8 +60,8 @@ type AuthenticatePlatformsRow struct {
 	Permissions     []string
 }
 
-// AuthenticateSessions with what the columns of the admin plugin say, where they are there. Who acts as another goes by the
-// bans of both.
+// AuthenticateSessions with the admin plugin's columns, if they exist. An impersonated session is banned if either user
+// is.
 func (q *Queries) AuthenticatePlatforms(ctx context.Context, arg AuthenticatePlatformsParams) ([]AuthenticatePlatformsRow, error) {
 	rows, err := q.db.Query(ctx, authenticatePlatforms, arg.Now, arg.Tokens)
 	if err != nil {
@@ -173,7 +173,7 @@ type AuthenticatePlatformsRolesRow struct {
 	Permissions     []string
 }
 
-// AuthenticatePlatforms with those of the user's roles that the active organization has made for itself.
+// AuthenticatePlatforms with those of the user's roles that the active organization defined itself.
 func (q *Queries) AuthenticatePlatformsRoles(ctx context.Context, arg AuthenticatePlatformsRolesParams) ([]AuthenticatePlatformsRolesRow, error) {
 	rows, err := q.db.Query(ctx, authenticatePlatformsRoles, arg.Now, arg.Spaces, arg.Tokens)
 	if err != nil {
@@ -258,7 +258,7 @@ type AuthenticateSessionRow struct {
 	TeamMemberCount *int32
 }
 
-// Memberships are read, not believed: a session opens no organization or team that its user has left.
+// Memberships are read from their tables: a session opens no organization or team that its user has left.
 func (q *Queries) AuthenticateSession(ctx context.Context, arg AuthenticateSessionParams) (AuthenticateSessionRow, error) {
 	row := q.db.QueryRow(ctx, authenticateSession, arg.Token, arg.Now)
 	var i AuthenticateSessionRow
@@ -324,7 +324,7 @@ type AuthenticateSessionsRow struct {
 	TeamMemberCount *int32
 }
 
-// AuthenticateSession for each place in a list.
+// AuthenticateSession for every place in a list.
 func (q *Queries) AuthenticateSessions(ctx context.Context, arg AuthenticateSessionsParams) ([]AuthenticateSessionsRow, error) {
 	rows, err := q.db.Query(ctx, authenticateSessions, arg.Tokens, arg.Now)
 	if err != nil {
@@ -383,7 +383,7 @@ type ClearActiveOrganizationParams struct {
 	OrganizationID string
 }
 
-// By the members, not by the active id, which no index serves.
+// By the members: no index has the active id.
 func (q *Queries) ClearActiveOrganization(ctx context.Context, arg ClearActiveOrganizationParams) ([]Session, error) {
 	rows, err := q.db.Query(ctx, clearActiveOrganization, arg.Now, arg.OrganizationID)
 	if err != nil {
@@ -481,8 +481,8 @@ type CreateSessionRow struct {
 	ActiveTeamID         *string
 }
 
-// Nobody whom Better Auth's admin plugin bars gets one. Who has its columns is locked, so that a ban under way is waited
-// for; they need not be there.
+// None for a user whom Better Auth's admin plugin has banned. If the plugin's columns exist, the user is locked, which
+// waits for a ban that is being set.
 func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) (CreateSessionRow, error) {
 	row := q.db.QueryRow(ctx, createSession,
 		arg.UserID,
@@ -561,7 +561,7 @@ type CreateSessionsRow struct {
 	Missing int32
 }
 
-// CreateSession for each place in a list, or none.
+// CreateSession for every place in a list, or none.
 func (q *Queries) CreateSessions(ctx context.Context, arg CreateSessionsParams) (CreateSessionsRow, error) {
 	row := q.db.QueryRow(ctx, createSessions,
 		arg.Ids,
@@ -594,8 +594,7 @@ type DeleteExpiredSessionsParams struct {
 	RowLimit int32
 }
 
-// SKIP LOCKED waits for nobody, and it looks at each row again once it is locked: one that was refreshed meanwhile
-// stays.
+// SKIP LOCKED waits for nobody. Each row is checked again once it is locked, so one that was refreshed meanwhile stays.
 func (q *Queries) DeleteExpiredSessions(ctx context.Context, arg DeleteExpiredSessionsParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteExpiredSessions, arg.Now, arg.RowLimit)
 	if err != nil {
@@ -942,7 +941,7 @@ type ListSessionsByTokensRow struct {
 	User    User
 }
 
-// The place of each token comes along: looking it up for each session would take the square of their number.
+// Each token brings its place: looking it up for each session would take time quadratic in their number.
 func (q *Queries) ListSessionsByTokens(ctx context.Context, tokens []string) ([]ListSessionsByTokensRow, error) {
 	rows, err := q.db.Query(ctx, listSessionsByTokens, tokens)
 	if err != nil {
@@ -1084,7 +1083,7 @@ const listSessionsOfUser = `-- name: ListSessionsOfUser :many
 SELECT id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id FROM session WHERE user_id = ANY(ARRAY(SELECT pg_catalog.unnest($1::text[])))
 `
 
-// All of them, since deleting the user signs out all of them.
+// All, since deleting the user ends all.
 func (q *Queries) ListSessionsOfUser(ctx context.Context, userIds []string) ([]Session, error) {
 	rows, err := q.db.Query(ctx, listSessionsOfUser, userIds)
 	if err != nil {
@@ -1155,7 +1154,7 @@ type PickSessionsByUsersParams struct {
 	RowLimit int32
 }
 
-// By rank, not by LATERAL as elsewhere: Citus has none towards a distributed table.
+// By rank, not by LATERAL as elsewhere: Citus allows no LATERAL to a distributed table.
 func (q *Queries) PickSessionsByUsers(ctx context.Context, arg PickSessionsByUsersParams) ([]Session, error) {
 	rows, err := q.db.Query(ctx, pickSessionsByUsers,
 		arg.Newest,
@@ -1214,9 +1213,9 @@ type RefreshSessionParams struct {
 	Nearly    time.Time
 }
 
-// Never an insert, so that a revoked session stays revoked. Due by its expiry, as Better Auth has it; so no refresh
-// shortens a session, and of many at once one writes. One that was made for less than the lifetime ends as it was made
-// to, as do those of the admin plugin that impersonate, whose column need not be there.
+// Never an insert, so that a revoked session stays revoked. A session is due by its expiry, as in Better Auth, so no
+// refresh shortens one, and of many at once one writes. A session that was made for less than the lifetime is not
+// prolonged, nor one that impersonates; the admin plugin's column for that need not exist.
 func (q *Queries) RefreshSession(ctx context.Context, arg RefreshSessionParams) (bool, error) {
 	row := q.db.QueryRow(ctx, refreshSession,
 		arg.ExpiresAt,
@@ -1268,7 +1267,7 @@ type SetActiveOrganizationParams struct {
 	OrganizationID *string
 }
 
-// The active team stays only where it is the organization's and the user is in it.
+// The active team stays only if it is the organization's and the user is in it.
 func (q *Queries) SetActiveOrganization(ctx context.Context, arg SetActiveOrganizationParams) (string, error) {
 	row := q.db.QueryRow(ctx, setActiveOrganization,
 		arg.Token,

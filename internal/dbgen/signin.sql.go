@@ -52,8 +52,8 @@ type ChangePasswordRow struct {
 	Ended   []string
 }
 
-// From the one that was shown, if it is still that. Where the sessions end, another is made, so a ban counts. The user is
-// locked before.
+// Only if the password is still the current one that was given. If the sessions end, a new one is made, so a ban
+// counts. The user is locked before.
 func (q *Queries) ChangePassword(ctx context.Context, arg ChangePasswordParams) (ChangePasswordRow, error) {
 	row := q.db.QueryRow(ctx, changePassword,
 		arg.AccountID,
@@ -90,8 +90,8 @@ type CreateVerificationOfUserParams struct {
 	Anybody    bool
 }
 
-// CreateVerification about an address, with the id of whose it is where no value is given; if it is nobody's, only where
-// that is wanted.
+// CreateVerification for an address; without a value, it gets the id of the address's user. For an address that nobody
+// has only if anybody is set.
 func (q *Queries) CreateVerificationOfUser(ctx context.Context, arg CreateVerificationOfUserParams) (User, error) {
 	row := q.db.QueryRow(ctx, createVerificationOfUser,
 		arg.Email,
@@ -137,7 +137,7 @@ type GetPasswordRow struct {
 	Password  string
 }
 
-// GetSignIn for who is signed in.
+// GetSignIn for a user who is signed in.
 func (q *Queries) GetPassword(ctx context.Context, arg GetPasswordParams) (GetPasswordRow, error) {
 	row := q.db.QueryRow(ctx, getPassword, arg.AnyAccountID, arg.UserID)
 	var i GetPasswordRow
@@ -177,8 +177,8 @@ type GetSignInRow struct {
 	Password  string
 }
 
-// Whose address it is, and the password. Better Auth 1.7 goes by the account that has the user's id for its account_id,
-// those before by any.
+// The user of an address, and the password's hash. Better Auth 1.7 reads only the account whose account_id is the
+// user's id, earlier versions any.
 func (q *Queries) GetSignIn(ctx context.Context, arg GetSignInParams) (GetSignInRow, error) {
 	row := q.db.QueryRow(ctx, getSignIn, arg.AnyAccountID, arg.Email)
 	var i GetSignInRow
@@ -292,7 +292,7 @@ type ResetPasswordRow struct {
 	Ended   []string
 }
 
-// The user is locked before: nobody signs in meanwhile. The verification is used up as ConsumeVerification does.
+// The user is locked before, so nobody signs in meanwhile. The verification is used up as by ConsumeVerification.
 func (q *Queries) ResetPassword(ctx context.Context, arg ResetPasswordParams) (ResetPasswordRow, error) {
 	row := q.db.QueryRow(ctx, resetPassword,
 		arg.Identifier,
@@ -390,9 +390,9 @@ type SignInByPasswordRow struct {
 	ActiveTeamID         *string
 }
 
-// CreateSession for who has shown a password, while it is still that. The user is locked first, as where a password is
-// set, and then the account. A second factor that is wanted makes a challenge for the server to go on with, in place of
-// the session; a trusted device stands for it, and is another from then on.
+// CreateSession for a user who gave the right password, if it was not changed since. The user is locked first, as when
+// a password is set, then the account. If a second factor is wanted, a challenge, with which the server goes on, is
+// made in place of the session. A trusted device is as good as a second factor, and gets a new identifier.
 func (q *Queries) SignInByPassword(ctx context.Context, arg SignInByPasswordParams) (SignInByPasswordRow, error) {
 	row := q.db.QueryRow(ctx, signInByPassword,
 		arg.UserID,
@@ -507,8 +507,8 @@ type SignInProvedRow struct {
 	ActiveTeamID         *string
 }
 
-// CreateSession for who has proved an address, or a new user with it. What is there of before the proof is whoever's:
-// Better Auth 1.7 takes all of it away, 1.6 the password and the sessions.
+// CreateSession for the user of an address that was just proved, or for a new one. What an unproved user had before may
+// be a squatter's: Better Auth 1.7 removes all of it, 1.6 the password and the sessions.
 func (q *Queries) SignInProved(ctx context.Context, arg SignInProvedParams) (SignInProvedRow, error) {
 	row := q.db.QueryRow(ctx, signInProved,
 		arg.Email,

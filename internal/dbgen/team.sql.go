@@ -103,8 +103,8 @@ type DeleteTeamParams struct {
 	Now            time.Time
 }
 
-// The list of an invitation is rewritten as text, each team between two commas of its own: Citus has array_to_string for
-// no column of what is changed.
+// An invitation's list is edited as text, each team between two commas of its own: Citus cannot use array_to_string on
+// a column of the table that is updated.
 func (q *Queries) DeleteTeam(ctx context.Context, arg DeleteTeamParams) (string, error) {
 	row := q.db.QueryRow(ctx, deleteTeam,
 		arg.ID,
@@ -311,7 +311,7 @@ type LockTeamParams struct {
 	OrganizationID string
 }
 
-// Waits for whoever is about to join the team or to make it active.
+// Waits for those who are joining the team or making it active.
 func (q *Queries) LockTeam(ctx context.Context, arg LockTeamParams) error {
 	_, err := q.db.Exec(ctx, lockTeam, arg.ID, arg.OrganizationID)
 	return err
@@ -326,7 +326,7 @@ type LockTeamToJoinParams struct {
 	OrganizationID string
 }
 
-// Against Better Auth 1.7, which reserves a seat by counting it.
+// Better Auth 1.7 reserves a seat by updating the team's count.
 func (q *Queries) LockTeamToJoin(ctx context.Context, arg LockTeamToJoinParams) error {
 	_, err := q.db.Exec(ctx, lockTeamToJoin, arg.ID, arg.OrganizationID)
 	return err

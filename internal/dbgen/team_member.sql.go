@@ -92,8 +92,8 @@ type CreateTeamMembersParams struct {
 
 // team_member has no organization_id: every query but the user's own list reads the team with its organization,
 // so that no tenant reaches another's teams.
-// What it rests on is locked here, also what has come since the locks before it: memberships, seats that are there, and
-// those that another server adds meanwhile (DO UPDATE). So nothing is left to check behind it.
+// Everything that the verdict depends on is locked here, also what came after the earlier locks: memberships, existing
+// seats, and seats that the server adds meanwhile (DO UPDATE). So nothing remains to be checked afterwards.
 func (q *Queries) CreateTeamMembers(ctx context.Context, arg CreateTeamMembersParams) (string, error) {
 	row := q.db.QueryRow(ctx, createTeamMembers,
 		arg.OrganizationID,
@@ -669,7 +669,7 @@ type LockTeamMemberParams struct {
 	OrganizationID string
 }
 
-// Waits for whoever is about to make the team active.
+// Waits for those who are making the team active.
 func (q *Queries) LockTeamMember(ctx context.Context, arg LockTeamMemberParams) error {
 	_, err := q.db.Exec(ctx, lockTeamMember,
 		arg.ID,
@@ -694,7 +694,7 @@ type LockTeamMembershipParams struct {
 	UserID string
 }
 
-// Against a removal, and a deletion of the team or the organization, that is under way. In the order of those.
+// Waits for a removal, or a deletion of the team or the organization, that is under way. Locks in their order.
 func (q *Queries) LockTeamMembership(ctx context.Context, arg LockTeamMembershipParams) error {
 	_, err := q.db.Exec(ctx, lockTeamMembership, arg.TeamID, arg.UserID)
 	return err

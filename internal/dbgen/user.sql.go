@@ -15,7 +15,7 @@ SELECT pg_catalog.count(*) FROM "user"
 WHERE ($1::boolean IS NULL OR email_verified = $1::boolean)
 `
 
-// Planned on each call: an index has them all, but not which are verified.
+// Planned on each call: an index has all users, but not which are verified.
 func (q *Queries) CountUsers(ctx context.Context, verified *bool) (int64, error) {
 	row := q.db.QueryRow(ctx, countUsers, verified)
 	var count int64
@@ -80,8 +80,8 @@ type CreateUsersParams struct {
 	Now            time.Time
 }
 
-// varchar stands for a text that may be NULL; see sqlc.yaml. Where a trigger leaves rows out, the text that is no integer
-// takes the others back, here and in the like.
+// varchar stands for a text that may be NULL; see sqlc.yaml. If a trigger left rows out, the cast of a text to integer
+// fails and undoes the others, here and in similar queries.
 func (q *Queries) CreateUsers(ctx context.Context, arg CreateUsersParams) (int32, error) {
 	row := q.db.QueryRow(ctx, createUsers,
 		arg.Ids,
@@ -188,8 +188,8 @@ type DeleteUserRow struct {
 	OrganizationIds []string
 }
 
-// What the addresses of the user and of the successor have pending in the organizations is closed: it would be a way
-// back.
+// Pending invitations of the user's and the successor's addresses to the organizations are closed: they would be a way
+// back in.
 func (q *Queries) DeleteUser(ctx context.Context, arg DeleteUserParams) (DeleteUserRow, error) {
 	row := q.db.QueryRow(ctx, deleteUser,
 		arg.ID,
@@ -344,8 +344,8 @@ SELECT id FROM "user" WHERE id = $1
 FOR UPDATE
 `
 
-// Keeps everything away that refers to the user, such as a sign-in. The only lock of this strength on a row that
-// others refer to; each operation that takes an organization's lock takes that one first.
+// Keeps away every insert of a row that refers to the user, such as a sign-in. It is the only lock of this strength on
+// a row that others refer to; an operation that also locks an organization locks that first.
 func (q *Queries) LockUser(ctx context.Context, id string) error {
 	_, err := q.db.Exec(ctx, lockUser, id)
 	return err
@@ -365,7 +365,7 @@ const lockUserAsIs = `-- name: LockUserAsIs :exec
 SELECT id FROM "user" WHERE id = $1 FOR KEY SHARE
 `
 
-// Keeps the user, and the address.
+// Keeps the user and the address as they are.
 func (q *Queries) LockUserAsIs(ctx context.Context, id string) error {
 	_, err := q.db.Exec(ctx, lockUserAsIs, id)
 	return err
@@ -396,9 +396,9 @@ type SearchUsersParams struct {
 	NamePrefix  string
 }
 
-// Each key by an index of its own, in the order of their bytes: chr(1114111) is the last character there is. The names of
-// the address and of the other are two, since an address is in lower case by the other server's rules. Planned on each
-// call: by how many a prefix is likely to meet.
+// Each key has an index of its own, in byte order: chr(1114111) is the last character. Address and name are two
+// parameters, since an address is lowered by the server's rules. Planned on each call, by how many rows a prefix is
+// likely to meet.
 func (q *Queries) SearchUsers(ctx context.Context, arg SearchUsersParams) ([]User, error) {
 	rows, err := q.db.Query(ctx, searchUsers, arg.EmailPrefix, arg.RowLimit, arg.NamePrefix)
 	if err != nil {
@@ -457,9 +457,9 @@ type SetUserEmailParams struct {
 	Former        *string
 }
 
-// An address that the user has and has not proved is proved by VerifyUserEmail alone, which takes away what a squatter
-// left. What the former address has pending is closed, or it would be a way back for who joins by the new one, is
-// removed, and takes the former again. It is counted so that it is locked before the user, as everywhere.
+// The user's present, unproved address is proved only by VerifyUserEmail, which removes what a squatter left. The
+// former address's pending invitations are closed: otherwise a user could join by the new address, be removed, take the
+// former one again and come back. They are counted, which locks them before the user, as everywhere.
 func (q *Queries) SetUserEmail(ctx context.Context, arg SetUserEmailParams) (User, error) {
 	row := q.db.QueryRow(ctx, setUserEmail,
 		arg.Email,
@@ -543,8 +543,8 @@ type VerifyUserEmailParams struct {
 	Now        time.Time
 }
 
-// An address changed meanwhile stays unverified. Whoever signed up with an address that was not theirs loses every way
-// in, as with Better Auth 1.7.25 (revokeUnprovenAccountAccess).
+// An address that was changed meanwhile stays unverified. Whoever signed up with somebody else's address loses every
+// way in, as with Better Auth 1.7.25 (revokeUnprovenAccountAccess).
 func (q *Queries) VerifyUserEmail(ctx context.Context, arg VerifyUserEmailParams) (string, error) {
 	row := q.db.QueryRow(ctx, verifyUserEmail,
 		arg.ID,

@@ -51,7 +51,7 @@ type ConsumeCodeParams struct {
 }
 
 // The value is a code, a colon and the number of wrong guesses so far. FOR UPDATE: the newest may have been made, and
-// guessed at, since the lock on the older ones was asked for.
+// guessed at, while this waited for the lock on older ones.
 func (q *Queries) ConsumeCode(ctx context.Context, arg ConsumeCodeParams) (string, error) {
 	row := q.db.QueryRow(ctx, consumeCode,
 		arg.Identifier,
@@ -99,8 +99,8 @@ type ConsumeVerificationRow struct {
 	UpdatedAt  time.Time
 }
 
-// As Better Auth does: the newest counts, and takes the older ones along, also where it has expired and proves nothing.
-// EXISTS has it locked before it is deleted, which would hide it.
+// As in Better Auth, the newest counts and the older ones are deleted with it, even if it has expired and proves
+// nothing. EXISTS locks it before it is deleted, which would hide it.
 func (q *Queries) ConsumeVerification(ctx context.Context, arg ConsumeVerificationParams) (ConsumeVerificationRow, error) {
 	row := q.db.QueryRow(ctx, consumeVerification, arg.Now, arg.Identifier, arg.Value)
 	var i ConsumeVerificationRow
@@ -142,7 +142,7 @@ type CreateVerificationParams struct {
 	Now        time.Time
 }
 
-// It is the newest of its identifier, also where the clock of whoever made another was ahead.
+// It becomes the newest of its identifier, even if the clock that made another one was ahead.
 func (q *Queries) CreateVerification(ctx context.Context, arg CreateVerificationParams) (Verification, error) {
 	row := q.db.QueryRow(ctx, createVerification,
 		arg.ID,
@@ -187,8 +187,8 @@ type DeleteExpiredVerificationsParams struct {
 	RowLimit int32
 }
 
-// As for sessions. What an expired one had replaced goes with it, so that it does not count again; OFFSET 0 has it
-// looked up by its identifier.
+// As for sessions. What an expired one had replaced goes too, so that it does not count again; OFFSET 0 makes
+// PostgreSQL look it up by identifier.
 func (q *Queries) DeleteExpiredVerifications(ctx context.Context, arg DeleteExpiredVerificationsParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteExpiredVerifications, arg.Now, arg.RowLimit)
 	if err != nil {
@@ -210,7 +210,7 @@ DELETE FROM verification WHERE id = ANY(ARRAY(
 ))
 `
 
-// With what it had replaced; see DeleteExpiredVerifications.
+// And what it had replaced; see DeleteExpiredVerifications.
 func (q *Queries) DeleteVerification(ctx context.Context, id string) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteVerification, id)
 	if err != nil {
@@ -264,7 +264,8 @@ type GetVerificationByIdentifierParams struct {
 	Now        time.Time
 }
 
-// Newest first, expiry second: a value that a newer one replaced does not come back when the newer one ends.
+// The newest is chosen before its expiry is checked: a value that was replaced does not come back when the newer one
+// expires.
 func (q *Queries) GetVerificationByIdentifier(ctx context.Context, arg GetVerificationByIdentifierParams) (Verification, error) {
 	row := q.db.QueryRow(ctx, getVerificationByIdentifier, arg.Identifier, arg.Now)
 	var i Verification

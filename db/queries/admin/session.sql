@@ -1,5 +1,5 @@
 -- name: AuthenticatePlatform :one
--- AuthenticateSession with the columns of the plugin. Who acts as another goes by the bans of both.
+-- AuthenticateSession with the plugin's columns. An impersonated session is banned if either user is.
 SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count,
@@ -16,7 +16,7 @@ WHERE s.token = @token::text
   AND s.expires_at > @now;
 
 -- name: AuthenticatePlatformRoles :one
--- AuthenticatePlatform with those of the user's roles that the active organization has made for itself.
+-- AuthenticatePlatform with those of the user's roles that the active organization defined itself.
 SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count,

@@ -1,15 +1,15 @@
 -- name: LiftBans :exec
--- Those that are over, as the server does when their users sign in.
+-- Lifts bans that are over, as the server does when their users sign in.
 UPDATE "user" SET banned = false, ban_reason = NULL, ban_expires = NULL, updated_at = @now
 WHERE id = ANY(ARRAY(SELECT pg_catalog.unnest(@ids::text[]))) AND banned AND ban_expires < @now;
 
 -- name: LockUserAndActor :exec
--- Keeps sign-ins of the user away, and the roles of who acts as they are.
+-- Keeps sign-ins of the user away, and the administrator's roles as they are.
 SELECT id FROM "user" WHERE id = ANY(ARRAY[@id::text, @actor_id::text]) ORDER BY id
 FOR UPDATE;
 
 -- name: AdministerUser :one
--- Sets a role or a ban, with which all sessions end.
+-- Sets a role or a ban; a ban ends all sessions.
 WITH verdict AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = @id) THEN 'not found'
