@@ -1,4 +1,4 @@
-// Package bridge lends what the root package keeps to itself to the packages of plugins beside it.
+// Package bridge lends unexported parts of the root package to the packages of plugins beside it.
 package bridge
 
 import (
@@ -9,13 +9,13 @@ import (
 
 // The root package sets these. A store is an *authdb.Store.
 var (
-	// Repo is the way of a store to its database.
+	// Repo returns the Repo of a store.
 	Repo func(store any) *repo.Repo
-	// Plugins are those that sessions go by, an authdb.SessionRepository or a pointer to one; of others it is not known.
+	// Plugins returns the plugins that sessions has if it is an authdb.SessionRepository or a pointer to one.
 	Plugins func(sessions any) (p repo.Plugins, known bool)
-	// Error is the *authdb.Error for what a Repo returned in op, or nil. refusals are the plugin's own.
+	// Error returns the *authdb.Error for what a Repo returned in op, or nil. refusals are the plugin's own.
 	Error func(op string, err error, refusals map[repo.RefusalError]error) error
-	// Check is the *authdb.Error for the first fault, or nil.
+	// Check returns the *authdb.Error for the first fault, or nil.
 	Check func(op string, faults ...Fault) error
 	// Key checks an id or another key that rows are looked up by.
 	Key func(field, s string) Fault
@@ -29,7 +29,7 @@ var (
 	Duration func(field string, d time.Duration) Fault
 )
 
-// Fault is what is wrong with one argument; without a Reason, nothing.
+// Fault is what is wrong with one argument; nothing is if Reason is empty.
 type Fault struct {
 	Field, Reason string
 	Lookup        bool // the argument is a key that no row can have

@@ -8,14 +8,14 @@ import (
 	"strconv"
 )
 
-// cacheDir is where downloads and made clusters are kept between runs. What lies there is executed, so nobody else may
-// write there. Root's is outside of its home, which the server's user cannot enter.
+// cacheDir is where downloads and clusters are kept between runs. What is there is executed, so nobody else may write
+// there. Root's is outside of its home, which the server's user cannot enter.
 func cacheDir() (string, error) {
 	dir := "/var/tmp/authdb-postgres"
 	if os.Geteuid() != 0 {
 		user, err := os.UserCacheDir()
 		dir = filepath.Join(user, "authdb")
-		if err != nil || os.MkdirAll(dir, 0o755) != nil { // in a container, the home may be none or another's
+		if err != nil || os.MkdirAll(dir, 0o755) != nil { // a container may have no home, or another user's
 			dir = filepath.Join(os.TempDir(), "authdb-cache-"+strconv.Itoa(os.Geteuid()))
 		}
 	}
@@ -35,7 +35,7 @@ func cacheDir() (string, error) {
 		return "", fmt.Errorf("%s: not a directory that belongs to this user alone", dir)
 	}
 	if os.Geteuid() == 0 {
-		return dir, os.Chmod(dir, 0o755) // whatever the umask
+		return dir, os.Chmod(dir, 0o755) // the umask may have removed bits
 	}
 	return dir, nil
 }

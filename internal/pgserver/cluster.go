@@ -16,10 +16,10 @@ import (
 
 const clusterLimit = 1 << 30
 
-// initdbArgs let in whoever reaches the socket, and nobody else without a password.
+// initdbArgs let in everybody who reaches the socket, and nobody else without a password.
 var initdbArgs = []string{"-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"}
 
-// cluster makes the data directory, unless it is there: one that was made to its end, by this very server.
+// cluster makes the data directory unless there is a complete one by the same version.
 func (l *launcher) cluster(ctx context.Context) error {
 	made := filepath.Join(l.dir, "made-by")
 	if by, err := os.ReadFile(made); err == nil && string(by) == l.version {
@@ -31,7 +31,7 @@ func (l *launcher) cluster(ctx context.Context) error {
 	return os.WriteFile(made, []byte(l.version), 0o600)
 }
 
-// makeCluster makes the data directory. initdb is most of the time of a start, so its result is kept as a tar file.
+// makeCluster makes the data directory. initdb takes most of the time of a start, so its result is kept as a tar file.
 func (l *launcher) makeCluster(ctx context.Context) error {
 	data, kept := filepath.Join(l.dir, dataName), l.keptCluster()
 	if kept != "" && restore(kept, data) == nil {
@@ -42,7 +42,7 @@ func (l *launcher) makeCluster(ctx context.Context) error {
 		return err
 	}
 	args := append([]string{"-D", data}, initdbArgs...)
-	if !sockets { // by which the password could be set later
+	if !sockets { // no socket to set the password by later
 		file := filepath.Join(l.dir, "password")
 		if err := os.WriteFile(file, []byte(l.password), 0o600); err != nil {
 			return err
@@ -52,32 +52,32 @@ func (l *launcher) makeCluster(ctx context.Context) error {
 	}
 	_, err := l.run(ctx, "initdb", args...)
 	if isNameless(err) && !l.as.other {
-		l.as.namespace = true // in which the caller has one
+		l.as.namespace = true // in a namespace the caller has a name
 		if _, again := l.run(ctx, "initdb", args...); again == nil {
 			err = nil
 		}
 		l.as.namespace = false
 	}
 	if isNameless(err) {
-		err = fmt.Errorf("this user has no name, which PostgreSQL asks for: put a line for uid %d into /etc/passwd, "+
+		err = fmt.Errorf("this user has no name, which PostgreSQL needs: put a line for uid %d into /etc/passwd, "+
 			"or let DATABASE_URL name a server: %w", os.Geteuid(), err)
 	}
 	if err != nil {
 		return err
 	}
 	if kept != "" {
-		_ = store(data, kept) // only the next start is slower
+		_ = store(data, kept) // if it fails, only the next start is slower
 	}
 	return nil
 }
 
-// isNameless tells what initdb says to a user without a line in /etc/passwd, as containers make them.
+// isNameless reports whether initdb complained of a user without a line in /etc/passwd, as containers have them.
 func isNameless(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "could not look up effective user ID")
 }
 
-// keptCluster names the tar file for this very server, or is "" when there is no place for one, or another user could
-// write into what is kept: every server to come would have it. initdb writes the time zone into the cluster.
+// keptCluster names the tar file for these binaries and this time zone, which initdb writes into the cluster. It is ""
+// if there is no place for one, or if another user could change it, and with it every later server.
 func (l *launcher) keptCluster() string {
 	cache, err := cacheDir()
 	if err != nil || !sockets || l.as.other {
@@ -111,10 +111,10 @@ func restore(kept, data string) error {
 	return unpack(io.NewSectionReader(file, 0, size), data, clusterLimit)
 }
 
-// castagnoli is what processors have an instruction for.
+// castagnoli is the polynomial that processors have an instruction for.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// store renames a complete file, with a sum of it at its end, into place; of several processes the last one wins.
+// store writes a complete file with its sum at the end and renames it into place; of several processes the last wins.
 func store(data, kept string) error {
 	file, err := os.CreateTemp(filepath.Dir(kept), "cluster-*.part")
 	if err != nil {

@@ -9,15 +9,14 @@ import (
 // Crash says how a server ends without a shutdown.
 type Crash string
 
-// The ways to crash: Immediate is pg_ctl's mode, Kill takes the server's process away and leaves it to its children to
-// notice.
+// The ways to crash: Immediate is pg_ctl's mode; Kill kills the main process, which its children then notice.
 const (
 	Immediate Crash = "immediate"
 	Kill      Crash = "kill"
 )
 
-// Crash ends a private server without a shutdown and starts it again on the same data, which it recovers first. All
-// that the operating system was given to write counts as written.
+// Crash ends a private server without a shutdown and starts it again on the same data, which it first recovers. Nothing
+// is lost that was handed to the operating system.
 func (s *Server) Crash(ctx context.Context, how Crash) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -27,13 +26,13 @@ func (s *Server) Crash(ctx context.Context, how Crash) error {
 	return s.restart(ctx)
 }
 
-// End is the first half of Crash: the server stays away, until [Server.Follow] makes a standby of it.
+// End is the first half of Crash: the server stays down until [Server.Follow] makes it a standby.
 func (s *Server) End(ctx context.Context, how Crash) error {
 	if s.External() {
 		return errors.New("this server is somebody else's")
 	}
 	select {
-	case <-s.proc.done: // its number may be another's by now
+	case <-s.proc.done: // another process may have its pid by now
 		return errors.New("this server has ended")
 	default:
 	}

@@ -16,9 +16,10 @@ const (
 	socketPath = 103 // bytes; Linux allows 107, macOS 103
 )
 
-// makeDir makes the server's directory: short, because it holds the socket, and open to nobody else, because whoever
-// reaches the socket is trusted. It stays this user's. Where the server runs as another one, that gets two directories in
-// it, in which this process opens nothing: a name there may lead anywhere. The log is opened once, and handed on open.
+// makeDir makes the server's directory. Its name is short, because it holds the socket; nobody else may enter it,
+// because whoever reaches the socket is trusted. It belongs to this user. If the server runs as another user, two
+// directories in it belong to that one. This process opens nothing there, since a link may lead anywhere: the log is
+// opened here and handed on open.
 func (l *launcher) makeDir() (err error) {
 	if l.dir, err = l.newDir(); err != nil {
 		return err
@@ -74,7 +75,7 @@ func (l *launcher) newDir() (string, error) {
 
 func (l *launcher) removeDir() error {
 	if l.log != nil {
-		_, _ = l.log.Close(), l.held.Close() // only read from here on
+		_, _ = l.log.Close(), l.held.Close() // they were only read
 	}
 	if l.opts.Kept != "" {
 		return nil
@@ -82,8 +83,8 @@ func (l *launcher) removeDir() error {
 	return os.RemoveAll(l.dir)
 }
 
-// tempRoots are where directories of servers may be: where nobody else can put another in their place, and PostgreSQL
-// takes the name for that of one directory of sockets, not of several.
+// tempRoots are where servers' directories may be: places that nobody else can replace, and names that PostgreSQL takes
+// for one directory of sockets, not for a list.
 func tempRoots() (roots []string) {
 	for _, dir := range []string{os.TempDir(), "/var/tmp", "/tmp"} {
 		dir, err := filepath.Abs(dir)
@@ -97,9 +98,9 @@ func tempRoots() (roots []string) {
 	return roots
 }
 
-// steady says that nobody but root and this user can rename what is in dir, or on the way to it, which has no links.
+// steady reports whether only root and this user can rename what is in dir or on the way to it, without links.
 func steady(dir string) bool {
-	if !sockets { // on Windows, each user has such directories of their own
+	if !sockets { // on Windows, each user has a temporary directory
 		return true
 	}
 	for ; ; dir = filepath.Dir(dir) {
@@ -113,7 +114,7 @@ func steady(dir string) bool {
 	}
 }
 
-// tempRoot is the first that the server can reach and whose sockets have a name short enough.
+// tempRoot is the first of tempRoots that the server can reach and whose sockets have short enough names.
 func tempRoot(as account) (string, error) {
 	longest := len("/"+dirPrefix+"4294967295/"+socketName+"/.s.PGSQL.65535") + 1
 	for _, root := range tempRoots() {
@@ -127,7 +128,7 @@ func tempRoot(as account) (string, error) {
 	return os.TempDir(), nil
 }
 
-// reachable says that another user may pass through every directory on the way to dir.
+// reachable reports whether another user may pass through every directory on the way to dir.
 func reachable(dir string, as account) bool {
 	if !as.other {
 		_, err := os.Stat(dir)

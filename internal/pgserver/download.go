@@ -67,7 +67,7 @@ func (p npmPackage) install(ctx context.Context, cache string, opts Options) err
 
 const sizesName = "sizes.sha256"
 
-// isIntact says that no file of a download is missing or cut, as a full disk or a cleaner of old files leaves them.
+// isIntact reports whether no file of a download is missing or cut, as after a full disk or a clean-up of old files.
 func isIntact(dir string) bool {
 	want, err := os.ReadFile(filepath.Join(dir, sizesName))
 	if err != nil {
@@ -103,7 +103,7 @@ func sweepDownloads(cache string) {
 	}
 }
 
-// runs tells a platform that the binaries were not built for from other failures.
+// runs returns an error that says so if the binaries were not built for this platform.
 func runs(ctx context.Context, bin string) error {
 	out, err := exec.CommandContext(ctx, program(bin, "postgres"), "--version").CombinedOutput()
 	if err == nil || ctx.Err() != nil {

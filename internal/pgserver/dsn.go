@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// The DSNs of private servers name port and sslmode, so that PGPORT and PGSSLMODE do not reach them, and against what else
-// is set, the parameter that undoes it. Older programs than those who set it need not know that.
+// The DSNs of private servers name port and sslmode, so that PGPORT and PGSSLMODE have no effect. For every other
+// variable that is set they name the parameter that undoes it; only if it is set, since older programs may not know it.
 
 func socketDSN(dir string, port int) string {
 	host := strings.ReplaceAll(escape(filepath.Join(dir, socketName)), "%2F", "/")

@@ -49,7 +49,7 @@ func get(ctx context.Context, url string) (io.ReadCloser, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	// The sum is of the file as it is, so nothing may unpack it on the way.
+	// The sum is that of the packed file, so nothing may unpack it on the way.
 	request.Header.Set("Accept-Encoding", "identity")
 	transport, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
@@ -69,7 +69,7 @@ func get(ctx context.Context, url string) (io.ReadCloser, int64, error) {
 	return response.Body, response.ContentLength, nil
 }
 
-// meter tells how far a download is.
+// meter reports the progress of a download.
 type meter struct {
 	opts       Options
 	size, done int64 // size is -1 when the server does not say it

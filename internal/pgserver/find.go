@@ -26,8 +26,8 @@ var localGlobs = []string{
 	`C:\Program Files\PostgreSQL\*\bin`,
 }
 
-// findLocal returns the directory of the server's binaries, or "": $PGBIN, else the initdb in PATH, else the newest of
-// the globs. It does not ask pg_config, which client packages install without a server.
+// findLocal returns the directory of the server's binaries: $PGBIN, otherwise that of the initdb in PATH, otherwise the
+// newest of the globs, otherwise "". It does not ask pg_config, which client packages install without a server.
 func findLocal(globs []string) (string, error) {
 	if dir := os.Getenv("PGBIN"); dir != "" {
 		if !hasServer(dir) {

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// keptName is the file that says where the programs of a server are that outlives the process that made it.
+// keptName is the file in a kept server's directory that says where its programs are.
 const keptName = "kept"
 
 func (s *Server) noteKept() error {
 	return os.WriteFile(filepath.Join(s.dir, keptName), []byte(s.bin), 0o600)
 }
 
-// StopKept stops the servers that this user has kept, with [Options.Keep], removes their directories, and returns those.
+// StopKept stops this user's servers that were kept by [Options.Keep], removes their directories, and returns these.
 func StopKept(ctx context.Context) (stopped []string, err error) {
 	for _, dir := range serverDirs() {
 		if bin, ok := keptIn(dir); ok {
@@ -30,7 +30,7 @@ func StopKept(ctx context.Context) (stopped []string, err error) {
 	return stopped, err
 }
 
-// keptIn says where the programs of a directory of this user's are, into which nobody else can write.
+// keptIn returns where the programs of a kept server are. dir must be this user's, and nobody else may write into it.
 func keptIn(dir string) (bin string, ok bool) {
 	info, err := os.Lstat(dir)
 	if err != nil || !info.IsDir() || owner(info) != os.Geteuid() {
@@ -40,7 +40,7 @@ func keptIn(dir string) (bin string, ok bool) {
 	return string(text), err == nil && hasServer(string(text))
 }
 
-// stopKept lets the server's user stop it, who can signal nobody else's process, and waits until nobody uses the log.
+// stopKept stops a server as its own user, who can signal nobody else's process, and waits until nobody uses the log.
 func stopKept(ctx context.Context, dir, bin string) error {
 	const patience = 10 * time.Second
 	data, err := os.Lstat(filepath.Join(dir, dataName))
@@ -64,7 +64,7 @@ func stopKept(ctx context.Context, dir, bin string) error {
 			return os.RemoveAll(dir)
 		}
 		if time.Since(begin) > patience {
-			return fmt.Errorf("the server of %s does not end: %w", dir, errors.Join(ctx.Err(), stopErr))
+			return fmt.Errorf("the server in %s does not end: %w", dir, errors.Join(ctx.Err(), stopErr))
 		}
 	}
 }

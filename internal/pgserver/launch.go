@@ -26,12 +26,12 @@ type launcher struct {
 	as      account
 	opts    Options
 	dir     string
-	log     *os.File // the server has it, too, and may give up the mark on it
-	held    *os.File // the log once more, with a mark of this process's alone
+	log     *os.File // shared with the server, which may drop the lock on it
+	held    *os.File // the log again, with a lock of this process alone
 	port    int
 	tcp     bool
 
-	password string // of this server alone, for who comes by TCP
+	password string // of this server alone, for TCP
 }
 
 // launch starts a private server from the binaries in bin.
@@ -63,7 +63,7 @@ func launch(ctx context.Context, bin string, opts Options) (s *Server, err error
 	return s, err
 }
 
-// probe runs the server's binary once, which shows whether it runs at all, and as whom.
+// probe runs the server's binary once to see whether it runs, and as which user.
 func (l *launcher) probe(ctx context.Context) error {
 	l.as = serverAccount()
 	first := l.askVersion(ctx)
@@ -83,12 +83,12 @@ func (l *launcher) askVersion(ctx context.Context) error {
 	return err
 }
 
-// refused says that the other user could not be assumed, or cannot reach the binary.
+// refused reports whether this process may not become the other user, or that user cannot reach the binary.
 func refused(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL)
 }
 
-// run runs one of the programs to its end and returns its output, which is part of the error too.
+// run runs one of the programs and returns its output, which its error also has.
 func (l *launcher) run(ctx context.Context, name string, args ...string) (string, error) {
 	return l.runFile(ctx, program(l.bin, name), args...)
 }
@@ -109,11 +109,11 @@ func (l *launcher) runFile(ctx context.Context, file string, args ...string) (st
 	return text, nil
 }
 
-// sockets says that there are Unix sockets, whose directory keeps others out.
+// sockets says whether there are Unix sockets, whose directory keeps others out.
 const sockets = runtime.GOOS != "windows"
 
-// environ leaves out the variables that would reconfigure a private server; messages are in English. Another user, who
-// can read it, gets nothing of this one's but what programs need to run.
+// environ leaves out the variables that would reconfigure a private server, and makes messages English. Another user,
+// who can read the environment, gets only what programs need to run.
 func environ(as account) []string {
 	var env []string
 	for _, v := range os.Environ() {
@@ -126,8 +126,8 @@ func environ(as account) []string {
 	return append(env, "LC_ALL=C")
 }
 
-// indent is the last lines of a program's output, for the end of an error: another user's program may have written them,
-// so none acts on the terminal.
+// indent returns the last lines of a program's output for the end of an error, without control characters: another
+// user's program may have written them.
 func indent(text string) string {
 	const most = 15
 	if text = strings.TrimSpace(text); text == "" {

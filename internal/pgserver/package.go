@@ -55,7 +55,7 @@ var packages = map[string]npmPackage{
 	},
 }
 
-// thisPackage is that of this platform; major is empty for the newest, or such as -14.
+// thisPackage is the package for this platform; major is empty for the newest version, or like "-14".
 func thisPackage(major string) (npmPackage, error) {
 	platform := runtime.GOOS + "/" + runtime.GOARCH + major
 	p, ok := packages[platform]

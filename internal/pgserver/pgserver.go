@@ -1,5 +1,5 @@
-// Package pgserver gives tests and demos a real PostgreSQL on any machine that has Go: the server that DATABASE_URL
-// names, else a private one from the binaries installed here, else a private one from a pinned download.
+// Package pgserver gives tests and demos a real PostgreSQL on any machine that has Go: the one that DATABASE_URL names,
+// otherwise a private server from the binaries installed here, otherwise one from a pinned download.
 package pgserver
 
 import (
@@ -18,10 +18,10 @@ var ErrNoPostgres = errors.New(
 type Options struct {
 	TCP      bool         // also listen on a free port of 127.0.0.1, with a password, which is in the DSN
 	Keep     bool         // the server outlives this process; SIGINT to its PID stops it
-	Private  bool         // a server of its own also where DATABASE_URL names one
-	Kept     string       // the name under which its files stay for the next start; empty: they go when it stops
-	Settings []string     // such as wal_level=replica, over those of a server whose data are worth nothing
-	Progress func(string) // told in words what a slow step is doing; nil: silent
+	Private  bool         // start a private server even if DATABASE_URL names one
+	Kept     string       // the name under which its files stay for the next start; empty: Stop removes them
+	Settings []string     // such as wal_level=replica, over those of a throw-away server
+	Progress func(string) // gets a sentence on each slow step; nil: silent
 }
 
 func (o Options) say(format string, args ...any) {
@@ -30,11 +30,11 @@ func (o Options) say(format string, args ...any) {
 	}
 }
 
-// Start returns a PostgreSQL: the one that DATABASE_URL names, unless opts ask for a private one, else a private one
-// from local binaries, else a private one from a pinned download. ctx bounds the start only.
+// Start returns a PostgreSQL: the one that DATABASE_URL names, unless opts ask for a private one; otherwise a private
+// one from local binaries, or from a pinned download. ctx bounds only the start.
 //
-// The environment variable AUTHDB_POSTGRES restricts it to one of the private ways: local or download; download-14
-// and its like are older versions.
+// The environment variable AUTHDB_POSTGRES restricts it to one kind of private server: local or download; download-14
+// and so on are older versions.
 func Start(ctx context.Context, opts Options) (*Server, error) {
 	only := os.Getenv("AUTHDB_POSTGRES")
 	major, isDownload := strings.CutPrefix(only, "download")

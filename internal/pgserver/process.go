@@ -7,7 +7,7 @@ import (
 	"runtime"
 )
 
-// account is whom a private server runs as, because PostgreSQL refuses to run as root. The zero account is the caller.
+// account is the user that a private server runs as: PostgreSQL refuses to run as root. The zero account is the caller.
 type account struct {
 	uid, gid  int
 	other     bool // uid and gid are another user's
@@ -39,7 +39,7 @@ func spawn(cmd *exec.Cmd) (*process, error) {
 	return p, <-started
 }
 
-// kill ends it, unless it has ended: then its number may be another's.
+// kill ends the process, unless it has ended: then another may have its pid.
 func (p *process) kill() {
 	select {
 	case <-p.done:

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// attributes put the child in a session of its own, out of reach of the terminal's Ctrl-C, and the terminal, into which it
-// could type as its owner, out of the child's; and end it with its parent. Root without the right to become another user, and a user without a name, show themselves to the
-// child as nobody, in a namespace.
+// attributes put the child in its own session, where the terminal's Ctrl-C does not reach it and it cannot type into
+// the terminal as its owner, and end it with its parent. If root may not become another user, or the user has no name,
+// the child sees itself as nobody, in a namespace.
 func attributes(as account) *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Credential: as.credential(), Setsid: true, Pdeathsig: syscall.SIGQUIT}
 	if as.namespace {
@@ -20,7 +20,7 @@ func attributes(as account) *syscall.SysProcAttr {
 	return attr
 }
 
-// daemon is the server's command. It ends with its parent unless it is to be kept.
+// daemon is the server's command. Unless kept, it ends with its parent.
 func daemon(as account, keep bool, name string, args ...string) (*exec.Cmd, error) {
 	cmd := exec.Command(name, args...)
 	cmd.SysProcAttr = attributes(as)
@@ -30,7 +30,7 @@ func daemon(as account, keep bool, name string, args ...string) (*exec.Cmd, erro
 	return cmd, nil
 }
 
-// leashed says that the process of a server that is not kept is not the server's own.
+// leashed says whether the child of this process is a leash around the server, and not the server, unless it is kept.
 const leashed = false
 
 func nobody() int {

@@ -7,14 +7,14 @@ import (
 	"syscall"
 )
 
-// attributes put the child in a session of its own, out of reach of the terminal's Ctrl-C, and the terminal, into which it
-// could type as its owner, out of the child's.
+// attributes put the child in its own session, where the terminal's Ctrl-C does not reach it and it cannot type into
+// the terminal as its owner.
 func attributes(as account) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: as.credential(), Setsid: true}
 }
 
-// leash stops the server when its standard input ends, and ends when the server does. The server gets no part of that
-// pipe. A child that sh starts in the background has no standard input of its own, hence descriptor 3.
+// leash stops the server when its standard input ends, and ends when the server does. The server does not get that
+// pipe. sh gives a background child no standard input, hence descriptor 3.
 const leash = `exec 3<&0
 "$@" </dev/null 3<&- &
 server=$!
@@ -26,8 +26,7 @@ status=$?
 kill $watch 2>/dev/null
 exit $status`
 
-// daemon is the server's command. It ends with its parent unless it is to be kept: the end of the parent is the end of
-// the pipe whose other side the parent holds.
+// daemon is the server's command. Unless kept, it ends with its parent, whose end closes the pipe.
 func daemon(as account, keep bool, name string, args ...string) (*exec.Cmd, error) {
 	if keep {
 		cmd := exec.Command(name, args...)
@@ -40,5 +39,5 @@ func daemon(as account, keep bool, name string, args ...string) (*exec.Cmd, erro
 	return cmd, err
 }
 
-// leashed says that the process of a server that is not kept is not the server's own.
+// leashed says whether the child of this process is a leash around the server, and not the server, unless it is kept.
 const leashed = true

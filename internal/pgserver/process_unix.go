@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// serverAccount is the caller, or for root the user postgres, else nobody.
+// serverAccount is the caller or, for root, the user postgres or nobody.
 func serverAccount() account {
 	if os.Geteuid() != 0 {
 		return account{}
@@ -37,15 +37,15 @@ func (a account) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
 }
 
-// helper is a command that ends soon, and with its context.
+// helper is a short command that ends with its context.
 func helper(ctx context.Context, as account, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = attributes(as)
 	return cmd
 }
 
-// requestStop signals the server, which is a child of this process: what the data directory says of it counts for
-// nothing, since the server's user writes there. Where the child is a leash, pg_ctl signals, as that user.
+// requestStop signals the server, a child of this process. It does not read the pid from the data directory, where the
+// server's user writes. If the child is a leash, pg_ctl signals as that user.
 func requestStop(s *Server, mode string) {
 	if leashed && !s.by.opts.Keep {
 		askPgCtl(s, mode)
@@ -55,10 +55,10 @@ func requestStop(s *Server, mode string) {
 	if mode == string(Immediate) {
 		signal = syscall.SIGQUIT
 	}
-	_ = s.proc.cmd.Process.Signal(signal) // one that is gone needs none
+	_ = s.proc.cmd.Process.Signal(signal) // if it fails, the process has ended
 }
 
-// killGroup reaches the server's own children too; the process is the leader of its session, and so of its group.
+// killGroup kills the server's children too: it leads its session, and so its process group.
 func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
 
 func owner(info fs.FileInfo) int {

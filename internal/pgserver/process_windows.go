@@ -10,7 +10,7 @@ import (
 
 func serverAccount() account { return account{} }
 
-// helper is a command that ends soon, and with its context.
+// helper is a short command that ends with its context.
 func helper(ctx context.Context, _ account, name string, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, name, args...)
 }
@@ -22,7 +22,7 @@ func daemon(_ account, _ bool, name string, args ...string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// requestStop leaves it to pg_ctl, because Windows has no signals.
+// requestStop uses pg_ctl, because Windows has no signals.
 func requestStop(s *Server, mode string) { askPgCtl(s, mode) }
 
 func killGroup(p *os.Process) { _ = p.Kill() }

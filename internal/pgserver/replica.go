@@ -12,9 +12,9 @@ import (
 // Replicates are the settings of a server that can have a standby.
 var Replicates = []string{"wal_level=replica", "max_wal_senders=8", "wal_keep_size=256MB"}
 
-// Standby starts a standby that follows the server, which must be private and have the settings of [Replicates]. The
-// server is shut down and started again meanwhile, so that its files can be copied: a download has no pg_basebackup. The
-// standby has the server's settings; it is stopped by itself.
+// Standby starts a standby that follows the server, which must be private and have the settings of [Replicates]. It
+// shuts the server down to copy its files, since a download has no pg_basebackup, and starts it again. The standby has
+// the server's settings; stop it separately.
 func (s *Server) Standby(ctx context.Context) (standby *Server, err error) {
 	if s.External() || !sockets {
 		return nil, errors.New("only a private server that is reached by a socket can have a standby")
@@ -48,8 +48,8 @@ func (s *Server) Standby(ctx context.Context) (standby *Server, err error) {
 	return standby, err
 }
 
-// copyCluster makes the data directory a standby's, a copy of that of a server which is down. It does so as the
-// server's user: what is in its directory may lead anywhere.
+// copyCluster makes a standby's data directory from that of a server which is down. It copies as the server's user,
+// since links in its directory may lead anywhere.
 func (l *launcher) copyCluster(ctx context.Context, from string) error {
 	data := filepath.Join(l.dir, dataName)
 	if err := errors.Join(os.Mkdir(data, 0o700), l.handOver(data)); err != nil {

@@ -33,7 +33,7 @@ var settings = []string{
 	"-c", "max_connections=200",
 }
 
-// serve starts the server on the cluster. A free port can be taken before the server binds it: then another is tried.
+// serve starts the server on the cluster. If somebody takes the free port before the server binds it, it tries another.
 func (l *launcher) serve(ctx context.Context) (s *Server, err error) {
 	l.opts.say("starting the server")
 	for range portAttempts {
@@ -83,7 +83,7 @@ func (l *launcher) serveOnce(ctx context.Context) (*Server, error) {
 	return s, nil
 }
 
-// setPassword gives the superuser the password without which TCP lets in nobody.
+// setPassword gives the superuser the password that TCP asks for.
 func (l *launcher) setPassword(ctx context.Context, dsn string) error {
 	conn, err := pgconn.Connect(ctx, dsn)
 	if err != nil {
@@ -143,6 +143,6 @@ func (l *launcher) logTail() string {
 		return "" // without a log there is nothing to add
 	}
 	tail := make([]byte, min(info.Size(), most))
-	n, _ := l.log.ReadAt(tail, info.Size()-int64(len(tail))) // it may have become shorter
+	n, _ := l.log.ReadAt(tail, info.Size()-int64(len(tail))) // it may be shorter by now
 	return indent(string(tail[:n]))
 }

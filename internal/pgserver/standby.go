@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// Follow makes a server that has ended a standby of another one: with a copy of its data, and at the address that it had.
-// Both are private ones without TCP, and their settings allow it: wal_level=replica and max_wal_senders. It needs
+// Follow makes a server that has ended a standby of primary, with a copy of its data, at the server's former address.
+// Both must be private, without TCP, and have the settings wal_level=replica and max_wal_senders. It needs
 // pg_basebackup, which a download does not have.
 func (s *Server) Follow(ctx context.Context, primary *Server) error {
 	switch {

@@ -27,7 +27,7 @@ func (s *Server) stop() error {
 	return nil
 }
 
-// shutDown asks the server to end in pg_ctl's mode, and says whether it did in time.
+// shutDown asks the server to end in a mode of pg_ctl, and reports whether it did in time.
 func (s *Server) shutDown(mode string, patience time.Duration) bool {
 	requestStop(s, mode)
 	select {
@@ -38,7 +38,7 @@ func (s *Server) shutDown(mode string, patience time.Duration) bool {
 	}
 }
 
-// askPgCtl lets the server's user stop it, who can signal nobody else's process.
+// askPgCtl stops the server as its own user, who can signal nobody else's process.
 func askPgCtl(s *Server, mode string) {
 	_, _ = s.by.run(context.Background(), "pg_ctl", "stop", "-W", "-D", filepath.Join(s.dir, dataName), "-m", mode)
 }

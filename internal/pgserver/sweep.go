@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// youth protects a directory whose log is not there yet, or not marked.
+// youth protects a new directory whose log does not exist yet, or is not locked.
 const youth = time.Minute
 
-// sweep removes the directories of servers whose process was killed before it could.
+// sweep removes the directories of servers whose starting process was killed before it could.
 func sweep() {
 	for _, dir := range serverDirs() {
 		if abandoned(dir) {
@@ -20,12 +20,12 @@ func sweep() {
 	}
 }
 
-// serverDirs are what is named like a server's directory, where such may be.
+// serverDirs are the entries named like a server's directory in the places where these may be.
 func serverDirs() (dirs []string) {
 	roots := tempRoots()
 	slices.Sort(roots)
 	for _, root := range slices.Compact(roots) {
-		entries, _ := os.ReadDir(root) // where nothing can be read, nothing of ours is
+		entries, _ := os.ReadDir(root) // an unreadable one has none of ours
 		for _, entry := range entries {
 			if strings.HasPrefix(entry.Name(), dirPrefix) {
 				dirs = append(dirs, filepath.Join(root, entry.Name()))
@@ -35,8 +35,8 @@ func serverDirs() (dirs []string) {
 	return dirs
 }
 
-// abandoned says that a directory is this user's, and neither the process that made it nor a server uses its log, also
-// in another container, where pids are others.
+// abandoned reports whether a directory is this user's, and neither the process that made it nor a server uses its log.
+// Unlike pids, that also holds for those in another container.
 func abandoned(dir string) bool {
 	info, err := os.Lstat(dir)
 	if err != nil || !info.IsDir() || owner(info) != os.Geteuid() || time.Since(info.ModTime()) < youth {

@@ -58,6 +58,6 @@ func unpackFile(root *os.Root, name string, mode os.FileMode, content io.Reader)
 		return err
 	}
 	_, err = io.Copy(file, content)
-	// Chmod, because the umask may have taken bits away.
+	// Chmod, because the umask may have removed bits.
 	return errors.Join(err, file.Chmod(mode), file.Close())
 }

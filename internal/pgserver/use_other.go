@@ -7,7 +7,7 @@ import (
 	"runtime"
 )
 
-// markInUse has nothing to do: Windows renames no file that is open.
+// markInUse does nothing: Windows renames no open file.
 func markInUse(*os.File) error { return nil }
 
 func inUse(f *os.File) bool {

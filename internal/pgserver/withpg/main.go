@@ -1,5 +1,5 @@
-// Command withpg runs a command with DATABASE_URL naming a PostgreSQL, which it starts first unless DATABASE_URL is
-// set already, and stops afterwards:
+// Command withpg runs a command with a PostgreSQL in DATABASE_URL. Unless DATABASE_URL is set already, it starts one
+// first and stops it afterwards:
 //
 //	go run ./internal/pgserver/withpg -- go test ./...
 //
@@ -46,7 +46,7 @@ func main() {
 func withServer(args []string) (code int, err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	var step atomic.Value // what a slow start is at
+	var step atomic.Value // what a slow start is doing
 	step.Store("starting PostgreSQL")
 	started := term.Wait(func(so time.Duration) { fmt.Fprintf(os.Stderr, "withpg: %s, %s so far\n", step.Load(), so) })
 	server, err := pgserver.Start(ctx, pgserver.Options{Progress: func(text string) { step.Store(text) }})
