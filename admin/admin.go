@@ -1,12 +1,12 @@
 // Package admin does what Better Auth's admin plugin does (measured on 1.3.34, 1.4.22, 1.5.6, 1.6.34 and 1.7.25): it
-// bans and unbans users, sets their roles, and makes sessions by which an administrator acts as another. The columns
-// are the application's; authdb has no migration for them.
+// bans and unbans users, sets their roles, and makes sessions by which an administrator acts as a user. The application
+// makes the columns; authdb has no migration for them.
 //
 //	users, err := admin.New(ctx, store, admin.Options{}) // when the program starts
 //	ended, err := users.Ban(ctx, admin.BanParams{UserID: id, By: who.User.ID, Reason: "spam"})
 //
-// That nobody who is banned signs in, authdb sees to without this package, and authdb.WithPlugins brings role and ban
-// with each request. To end a user's sessions, call Sessions.DeleteByUser; to remove one, Users.Delete.
+// Without this package, too, authdb lets no banned user sign in, and authdb.WithPlugins returns role and ban with each
+// request. To end a user's sessions, call Sessions.DeleteByUser; to remove a user, Users.Delete.
 package admin
 
 import (
@@ -26,13 +26,13 @@ import (
 // The limits of what is stored, in characters.
 const maxRole, maxReason = 1024, 1024
 
-// Options are those of the plugin. The zero value has its defaults.
+// Options are the plugin's. The zero value has its defaults.
 type Options struct {
-	// Rules are the plugin's roles, default role and version; Platform is understood.
+	// Rules are the plugin's roles, default role and version; Platform is implied.
 	Rules permission.Rules
-	// UserIDs is adminUserIds: who may do everything, whatever the role.
+	// UserIDs is adminUserIds: users who may do everything, whatever their role.
 	UserIDs []string
-	// Roles is adminRoles: those that nobody may impersonate; nil: admin.
+	// Roles is adminRoles: users with one of these cannot be impersonated; nil: admin.
 	Roles []string
 	// ImpersonateAdmins is allowImpersonatingAdmins.
 	ImpersonateAdmins bool
@@ -40,7 +40,7 @@ type Options struct {
 	ImpersonationLifetime time.Duration
 }
 
-// Users are a store's users with the columns of the plugin. It is safe for concurrent use where the store is.
+// Users are a store's users with the columns of the plugin. It is safe for concurrent use if the store is.
 type Users struct {
 	store   *authdb.Store
 	options Options
@@ -57,14 +57,14 @@ type columns struct {
 // User is a user with the columns of the plugin.
 type User struct {
 	authdb.User
-	Role       string     `json:"role"`       // one or several, by commas; empty: the default role
-	Banned     bool       `json:"banned"`     // and the ban is not over
+	Role       string     `json:"role"`       // one or more, separated by commas; empty: the default role
+	Banned     bool       `json:"banned"`     // now: an expired ban does not count
 	BanReason  string     `json:"banReason"`  // empty if none is given
-	BanExpires *time.Time `json:"banExpires"` // nil if it does not end
+	BanExpires *time.Time `json:"banExpires"` // the end of the ban; nil if it has none
 }
 
-// New returns the users of a store: once, when the program starts. It returns [authdb.ErrSchema] where the database
-// lacks a column of the plugin, and [authdb.ErrInvalidInput].
+// New returns the users of a store. Call it once, when the program starts. It returns [authdb.ErrSchema] if the
+// database lacks a column of the plugin, or [authdb.ErrInvalidInput].
 func New(ctx context.Context, store *authdb.Store, o Options) (*Users, error) {
 	const op = "admin.New"
 	if err := bridge.Check(op, bridge.Duration("impersonation_lifetime", o.ImpersonationLifetime)); err != nil {
@@ -93,20 +93,19 @@ func (u *Users) On(store *authdb.Store) *Users {
 	return &on
 }
 
-// BanParams say whom to ban.
+// BanParams describe a ban.
 type BanParams struct {
 	UserID  string
-	By      string    // who acts, by id; empty: nobody is asked for a right to it
+	By      string    // id of the administrator; empty: no permission is checked
 	Reason  string    // empty: the server's "No reason"
-	Expires time.Time // until when; zero: for good
+	Expires time.Time // zero: never
 }
 
-// Ban bans a user and ends all its sessions, which it returns. A sign-in that is under way is waited for. Of a user who
-// is banned already, reason and end are replaced, as from 1.7 on. It returns [authdb.ErrNotFound],
+// Ban bans a user, ends all its sessions and returns these. It waits for a sign-in that is under way. If the user is
+// banned already, it replaces reason and end, as the server does from 1.7 on. It returns [authdb.ErrNotFound],
 // [authdb.ErrNotPermitted] if By is the user, is banned or lacks the permission user:ban, or [authdb.ErrInvalidInput].
 //
-// Sessions by which the user acts as others stay; on a store of [authdb.WithPlugins] with RefuseBanned they open
-// nothing.
+// Sessions by which the user impersonates others stay; a store [authdb.WithPlugins] with RefuseBanned refuses them.
 func (u *Users) Ban(ctx context.Context, p BanParams) ([]authdb.Session, error) {
 	const op = "admin.Ban"
 	if err := bridge.Check(op, bridge.Key("user_id", p.UserID), bridge.Text("by", p.By, maxRole),
@@ -129,14 +128,14 @@ func (u *Users) Ban(ctx context.Context, p BanParams) ([]authdb.Session, error) 
 	return sessions, nil
 }
 
-// UnbanParams say whom to ban no longer.
+// UnbanParams name a user whose ban to end.
 type UnbanParams struct {
 	UserID string
-	By     string // who acts, by id; empty: nobody is asked for a right to it
+	By     string // id of the administrator; empty: no permission is checked
 }
 
-// Unban ends a ban; that there is none is no error. It returns [authdb.ErrNotFound], [authdb.ErrNotPermitted] if By
-// is banned or lacks the permission user:ban, or [authdb.ErrInvalidInput].
+// Unban ends a ban, if there is one. It returns [authdb.ErrNotFound], [authdb.ErrNotPermitted] if By is banned or lacks
+// the permission user:ban, or [authdb.ErrInvalidInput].
 func (u *Users) Unban(ctx context.Context, p UnbanParams) error {
 	const op = "admin.Unban"
 	if err := bridge.Check(op, bridge.Key("user_id", p.UserID), bridge.Text("by", p.By, maxRole)); err != nil {
@@ -148,16 +147,16 @@ func (u *Users) Unban(ctx context.Context, p UnbanParams) error {
 	return bridge.Error(op, err, nil)
 }
 
-// SetRoleParams say which roles a user gets.
+// SetRoleParams name a user and its new roles.
 type SetRoleParams struct {
 	UserID string
-	By     string // who acts, by id; empty: nobody is asked for a right to it
+	By     string // id of the administrator; empty: no permission is checked
 	Roles  []string
 }
 
-// SetRole gives a user these roles in place of those before. It returns [authdb.ErrNotFound], [authdb.ErrNotPermitted]
-// if By is banned or lacks the permission user:set-role, or [authdb.ErrInvalidInput] for no role, one with a comma or
-// blanks around it, which the server would not find, and one that is not among the Rules' Roles, if those are given.
+// SetRole replaces a user's roles. It returns [authdb.ErrNotFound], [authdb.ErrNotPermitted] if By is banned or lacks
+// the permission user:set-role, or [authdb.ErrInvalidInput] for no role, for one that is not among the Rules' Roles, if
+// those are given, and for one with a comma or with blanks around it, which the server would not find.
 func (u *Users) SetRole(ctx context.Context, p SetRoleParams) error {
 	const op = "admin.SetRole"
 	role := strings.Join(p.Roles, ",")
@@ -179,7 +178,7 @@ func (u *Users) SetRole(ctx context.Context, p SetRoleParams) error {
 	return bridge.Error(op, err, nil)
 }
 
-// administer is a change of a user by another, whom an action must be permitted to.
+// administer returns the parameters of a change that needs a permission of the administrator by.
 func (u *Users) administer(userID, by, action string) admindb.AdministerUserParams {
 	return admindb.AdministerUserParams{
 		ID: userID, ActorID: by, Trusted: by == "" || slices.Contains(u.options.UserIDs, by),
@@ -187,12 +186,12 @@ func (u *Users) administer(userID, by, action string) admindb.AdministerUserPara
 	}
 }
 
-// permitted are the roles to which an action on users is.
+// permitted returns the roles that may do an action on users.
 func (u *Users) permitted(action string) []string {
 	return append([]string{}, u.options.Rules.Granting(permission.Set{"user": {action}})...)
 }
 
-// Get returns a user, [authdb.ErrNotFound] or [authdb.ErrInvalidInput].
+// Get returns a user. It returns [authdb.ErrNotFound] or [authdb.ErrInvalidInput].
 func (u *Users) Get(ctx context.Context, userID string) (User, error) {
 	ctx = u.columns.Read(ctx)
 	row, err := u.store.Users.Get(ctx, userID)
@@ -202,7 +201,7 @@ func (u *Users) Get(ctx context.Context, userID string) (User, error) {
 	return u.with(ctx, row), nil
 }
 
-// List is Users.List of the store.
+// List is the store's Users.List.
 func (u *Users) List(ctx context.Context, p authdb.ListUsersParams) (authdb.Page[User], error) {
 	ctx = u.columns.Read(ctx)
 	page, err := u.store.Users.List(ctx, p)
@@ -212,7 +211,7 @@ func (u *Users) List(ctx context.Context, p authdb.ListUsersParams) (authdb.Page
 	return authdb.Page[User]{Items: u.each(ctx, page.Items), Next: page.Next}, nil
 }
 
-// Search is Users.Search of the store.
+// Search is the store's Users.Search.
 func (u *Users) Search(ctx context.Context, p authdb.SearchUsersParams) ([]User, error) {
 	ctx = u.columns.Read(ctx)
 	found, err := u.store.Users.Search(ctx, p)
@@ -230,7 +229,7 @@ func (u *Users) each(ctx context.Context, rows []authdb.User) []User {
 	return users
 }
 
-// with adds the columns that ctx has brought to a row.
+// with adds the columns that were read under ctx to a row.
 func (u *Users) with(ctx context.Context, row authdb.User) User {
 	c, _ := u.columns.Of(ctx, row.ID)
 	user := User{User: row, BanExpires: c.BanExpires}
@@ -244,18 +243,18 @@ func (u *Users) with(ctx context.Context, row authdb.User) User {
 	return user
 }
 
-// ImpersonateParams say who acts as whom.
+// ImpersonateParams say who acts as which user.
 type ImpersonateParams struct {
 	UserID    string
-	By        string // who acts, by id
+	By        string // id of the administrator
 	IPAddress string // empty if not known; at most 255 characters
 	UserAgent string // empty if not known; at most 1,024 characters
 }
 
-// Impersonate returns a new session of a user by which another acts, for an hour, unless Options say otherwise; it is
-// never prolonged. The session of who acts stays: the browser keeps its token in the cookie that
-// betterauth.Cookies.AdminSessionCookie makes. It returns [authdb.ErrNotFound], [authdb.ErrNotPermitted] if By is
-// banned or lacks the permission user:impersonate, or the user is an administrator, [authdb.ErrBanned] if the user is
+// Impersonate returns a new session of a user by which an administrator acts. It lives for an hour, unless Options say
+// otherwise, and is never prolonged. The administrator's own session stays: the browser keeps its token in the cookie
+// of betterauth.Cookies.AdminSessionCookie. It returns [authdb.ErrNotFound], [authdb.ErrNotPermitted] if By is banned
+// or lacks the permission user:impersonate, or if the user is an administrator, [authdb.ErrBanned] if the user is
 // banned, or [authdb.ErrInvalidInput].
 func (u *Users) Impersonate(ctx context.Context, p ImpersonateParams) (authdb.Session, error) {
 	const op = "admin.Impersonate"
@@ -281,14 +280,14 @@ func (u *Users) Impersonate(ctx context.Context, p ImpersonateParams) (authdb.Se
 	return authdb.Session(row), nil
 }
 
-// StopParams say which session ends, and whose it was.
+// StopParams name the session that ends, and the administrator's.
 type StopParams struct {
 	Token      authdb.Secret // of the session of [Users.Impersonate]
-	AdminToken authdb.Secret // of the session of who acts, as betterauth.Cookies.AdminSession has it
+	AdminToken authdb.Secret // of the administrator's own, from betterauth.Cookies.AdminSession
 }
 
-// StopImpersonating ends the session of [Users.Impersonate] and returns that of who acts. It returns
-// [authdb.ErrNotFound] if the one is not of the other's making, or that is not live: then nothing ends.
+// StopImpersonating ends the session of [Users.Impersonate] and returns the administrator's own. If the administrator
+// did not make that session, or the own one is not live, nothing ends and it returns [authdb.ErrNotFound].
 func (u *Users) StopImpersonating(ctx context.Context, p StopParams) (authdb.Session, error) {
 	const op = "admin.StopImpersonating"
 	if err := bridge.Check(op, bridge.Key("token", string(p.Token)),

@@ -1,22 +1,22 @@
-// Package apikey makes and verifies API keys as Better Auth's plugin of that name does, in its table and beside its
-// servers (1.3 to 1.7; the plugin is a package of its own, @better-auth/api-key, from 1.5 on). The table is the
-// application's to make; no migration of authdb does.
+// Package apikey makes and verifies API keys as Better Auth's plugin of that name does, in its table and beside the
+// server (1.3 to 1.7; from 1.5 on the plugin is the package @better-auth/api-key). The application makes the table; no
+// migration of authdb does.
 //
 //	keys, err := apikey.New(ctx, store, apikey.Options{}) // finds the table, or says what it lacks
 //
 //	made, err := keys.Create(ctx, apikey.CreateParams{OwnerID: user.ID, Permissions: permission.Set{"files": {"read"}}})
-//	show(string(made.Secret)) // this once: the row has a hash of it
+//	show(string(made.Secret)) // only now: the row has a hash of it
 //
 //	key, err := keys.Verify(ctx, sent, permission.Set{"files": {"read"}})
 //	switch {
 //	case errors.Is(err, apikey.ErrRateLimited): // and so on
 //	}
 //
-// [Authenticator] is middleware for net/http that does so.
+// [Authenticator] is middleware for net/http that does the same.
 //
-// A verify is one statement and one round trip, that locks the row of the key: however many arrive at once, no more
-// pass than the key has left or its rate limit allows, and what somebody changes meanwhile counts. docs/better-auth.md
-// lists where that is not what a server does.
+// Verify is one statement and one round trip, and locks the row of the key: however many requests arrive at once, no
+// more pass than the key has left or its rate limit allows, and a change made meanwhile counts. docs/better-auth.md
+// lists where the server does otherwise.
 package apikey
 
 import (
@@ -34,30 +34,30 @@ import (
 	"github.com/zerostarter/authdb/permission"
 )
 
-// Why [Keys.Verify] refuses a key. Each is of an [*authdb.Error]; [Code] is what the server calls it.
+// Why [Keys.Verify] refuses a key. Each comes in an [*authdb.Error]; [Code] returns the server's name for it.
 var (
-	// ErrInvalidKey: there is no such key, or it is of another configuration.
+	// ErrInvalidKey: there is no such key, or it belongs to another configuration.
 	ErrInvalidKey = errors.New("invalid API key")
 	// ErrDisabled: somebody has disabled it.
 	ErrDisabled = errors.New("API key disabled")
-	// ErrExpired: it has expired, and is deleted now.
+	// ErrExpired: it has expired, and is now deleted.
 	ErrExpired = errors.New("API key expired")
-	// ErrNotPermitted: its permissions lack something that is asked for.
+	// ErrNotPermitted: its permissions lack something that is wanted.
 	ErrNotPermitted = errors.New("API key does not permit it")
-	// ErrUsageExceeded: nothing remains of it. Without a refill to come it is deleted now.
+	// ErrUsageExceeded: it has no uses left. If it is never refilled, it is now deleted.
 	ErrUsageExceeded = errors.New("API key used up")
-	// ErrRateLimited: it was used too often. The error is a [*RateLimitError] too.
+	// ErrRateLimited: it was used too often. The error is also a [*RateLimitError].
 	ErrRateLimited = errors.New("API key rate limited")
 )
 
-// RateLimitError is an [ErrRateLimited].
+// RateLimitError is an [ErrRateLimited] that says when to try again.
 type RateLimitError struct {
-	RetryAfter time.Duration // until the limit ends, if the key is left alone until then; in whole milliseconds
+	RetryAfter time.Duration // until the limit ends, if the key is not used until then; in whole milliseconds
 }
 
 func (e *RateLimitError) Error() string { return ErrRateLimited.Error() }
 
-// Unwrap is [ErrRateLimited].
+// Unwrap returns [ErrRateLimited].
 func (e *RateLimitError) Unwrap() error { return ErrRateLimited }
 
 var refusals = map[repo.RefusalError]error{
@@ -65,15 +65,15 @@ var refusals = map[repo.RefusalError]error{
 	repo.ErrNoPermission: ErrNotPermitted, "used up": ErrUsageExceeded, "usage exceeded": ErrUsageExceeded,
 }
 
-// Key is one row of the table of API keys. A nil that stands for a default of the plugin means that.
+// Key is one row of the table of API keys. Where nil has a default in the plugin, nil means that default.
 type Key struct {
 	ID                  string        `json:"id"`
 	ConfigID            string        `json:"configId"` // the plugin's configuration; "default" before 1.5
 	Name                *string       `json:"name"`
-	Start               *string       `json:"start"`          // what the key begins with, to recognize it by
+	Start               *string       `json:"start"`          // the key's first characters, to recognize it by
 	ReferenceID         string        `json:"referenceId"`    // the owner: a user or, if so configured, an organization
 	Prefix              *string       `json:"prefix"`         // of the key
-	Key                 authdb.Secret `json:"-"`              // the hash of the key, by which it is found
+	Key                 authdb.Secret `json:"-"`              // the hash by which the key is found
 	RefillInterval      *int32        `json:"refillInterval"` // milliseconds
 	RefillAmount        *int32        `json:"refillAmount"`
 	LastRefillAt        *time.Time    `json:"lastRefillAt"`
@@ -81,8 +81,8 @@ type Key struct {
 	RateLimitEnabled    *bool         `json:"rateLimitEnabled"`    // nil: true
 	RateLimitTimeWindow *int32        `json:"rateLimitTimeWindow"` // milliseconds; nil: no limit
 	RateLimitMax        *int32        `json:"rateLimitMax"`        // nil: no limit
-	RequestCount        *int32        `json:"requestCount"`        // since there was none for a window
-	Remaining           *int32        `json:"remaining"`           // nil: any number
+	RequestCount        *int32        `json:"requestCount"`        // since a window without a request
+	Remaining           *int32        `json:"remaining"`           // uses left; nil: no limit
 	LastRequest         *time.Time    `json:"lastRequest"`
 	ExpiresAt           *time.Time    `json:"expiresAt"` // nil: never
 	CreatedAt           time.Time     `json:"createdAt"`
@@ -100,30 +100,30 @@ func (k Key) Permits(wanted permission.Set) bool {
 	return err == nil && permission.Rules{Roles: permission.Roles{"key": set}}.Can("key", wanted)
 }
 
-// Options are those of one configuration of the plugin, which has to say the same.
+// Options are those of one configuration of the plugin, and must agree with it.
 type Options struct {
-	// ConfigID is the configuration whose keys count and are made. Empty: keys of any count, and those that are made are
-	// of "default".
+	// ConfigID is the configuration of the keys that are made and accepted. Empty: keys of any configuration are accepted,
+	// and "default" is the one of new keys.
 	ConfigID string
-	// Organizations says that keys are owned by organizations: references "organization". Otherwise by users.
+	// Organizations says that organizations own the keys (references "organization"), and not users.
 	Organizations bool
-	// RateLimit is of keys that are made without one. Zero: 10 requests a day, the plugin's own.
+	// RateLimit is the limit of keys that are made without one. Zero: 10 requests a day, the plugin's own.
 	RateLimit RateLimit
 	// NoRateLimit turns limits off, whatever the keys say: rateLimit.enabled false.
 	NoRateLimit bool
-	// Prefix is of keys that are made without one: defaultPrefix.
+	// Prefix is the prefix of keys that are made without one: defaultPrefix.
 	Prefix string
-	// Plain stores the keys themselves in place of a hash: disableKeyHashing. Whoever reads the table has them.
+	// Plain stores the keys themselves in place of a hash: disableKeyHashing. Whoever can read the table has them.
 	Plain bool
 }
 
-// RateLimit lets a key pass Max times, and again once it was left alone for a Window.
+// RateLimit lets a key pass Max times, and again once it was not used for a Window.
 type RateLimit struct {
 	Max    int
 	Window time.Duration // in whole milliseconds, at most 2,147,483,647 of them
 }
 
-// Refill sets what remains of a key to Amount with the first use after each Interval.
+// Refill sets the uses left of a key to Amount at the first use after each Interval.
 type Refill struct {
 	Amount   int
 	Interval time.Duration // in whole milliseconds, at most 2,147,483,647 of them
@@ -135,8 +135,8 @@ type Keys struct {
 	Options
 }
 
-// New looks for the table and returns the keys in it, of the form before 1.5, with user_id, as well as that with
-// reference_id and config_id. Where something is missing, it is [authdb.ErrSchema], and the Reason of the
+// New looks for the table and returns the keys in it. The table may have the form before 1.5, with user_id, or that
+// with reference_id and config_id. New returns [authdb.ErrSchema] if something is missing; the Reason of the
 // [*authdb.Error] lists it.
 func New(ctx context.Context, store *authdb.Store, o Options) (*Keys, error) {
 	const op = "apikey.New"
@@ -154,19 +154,19 @@ func New(ctx context.Context, store *authdb.Store, o Options) (*Keys, error) {
 	return &Keys{r, o}, nil
 }
 
-// On returns the same keys on a store of a transaction, such as that of [authdb.Store.InTx].
+// On returns the same keys on the store of a transaction, such as that of [authdb.Store.InTx].
 func (k *Keys) On(tx *authdb.Store) *Keys {
 	return &Keys{bridge.Repo(tx).LikeAPIKeys(k.repo), k.Options}
 }
 
-// CreateParams are what a new key is to be.
+// CreateParams describe a new key.
 type CreateParams struct {
 	ID          string // empty: a new one
 	OwnerID     string // the user, or with [Options.Organizations] the organization
 	Name        string // empty: none; the plugin takes at most 32 characters
 	Prefix      string // at most 32 of a-zA-Z0-9_-; empty: that of [Options]
 	ExpiresAt   *time.Time
-	Remaining   *int // how often it can be used; nil: any number of times
+	Remaining   *int // how often it can be used; nil: no limit
 	Refill      *Refill
 	RateLimit   *RateLimit // nil: that of [Options]
 	NoRateLimit bool
@@ -174,15 +174,15 @@ type CreateParams struct {
 	Metadata    *string        // JSON; nil: null
 }
 
-// Created is a new key, and the only time that it is known.
+// Created is a new key. Its Secret is known only here.
 type Created struct {
 	Key
 	Secret authdb.Secret `json:"-"` // what its owner sends
 }
 
-// Create makes a key of 64 random letters behind its prefix. It returns [authdb.ErrReference] if there is no such
-// owner, [authdb.ErrConflict] if another key has the id, and [authdb.ErrInvalidInput]. A second call under
-// [authdb.Once] is [authdb.ErrAlreadyDone]: nobody knows the key then.
+// Create makes a key of 64 random letters after its prefix. It returns [authdb.ErrReference] if there is no such owner,
+// [authdb.ErrConflict] if another key has the id, or [authdb.ErrInvalidInput]. A second call under [authdb.Once]
+// returns [authdb.ErrAlreadyDone], since nobody knows the key any more.
 func (k *Keys) Create(ctx context.Context, p CreateParams) (Created, error) {
 	const op = "APIKeys.Create"
 	if p.Prefix == "" {
@@ -217,13 +217,13 @@ func (k *Keys) Create(ctx context.Context, p CreateParams) (Created, error) {
 	return Created{Key(row), authdb.Secret(secret)}, nil
 }
 
-// As the plugin has them, unless its options say otherwise.
+// The plugin's defaults.
 const (
 	keyLength   = 64
 	startLength = 6
 )
 
-// stored is what the row has of a key.
+// stored returns the form in which the row has a key.
 func (k *Keys) stored(key authdb.Secret) string {
 	if k.Plain {
 		return string(key)
@@ -232,18 +232,18 @@ func (k *Keys) stored(key authdb.Secret) string {
 	return base64.RawURLEncoding.EncodeToString(digest[:])
 }
 
-// Verify uses a key once, and returns it as it is then. With wanted it has to permit all that; an empty Set that is not
-// nil is permitted to none, nor is a resource without actions. The reasons to refuse, in this order: [ErrInvalidKey],
-// [ErrDisabled], [ErrExpired], [ErrNotPermitted], [ErrUsageExceeded], [ErrRateLimited]. Who is refused is charged
-// nothing, and the time does not count as its last use.
+// Verify uses a key once, and returns it as it then is. The key must permit everything in wanted, if that is not nil;
+// no key permits an empty Set, nor a resource without actions. Verify returns the first of these that applies:
+// [ErrInvalidKey], [ErrDisabled], [ErrExpired], [ErrNotPermitted], [ErrUsageExceeded], [ErrRateLimited]. A refused key
+// is not charged, and the attempt does not count as its last use.
 //
-// Permissions in the row that are no JSON end a transaction of the caller's. A second call under [authdb.Once] is
-// [authdb.ErrAlreadyDone]. Where the answer is lost, [authdb.ErrCommitUnknown], the key may have been charged.
+// A row whose permissions are not JSON fails the caller's transaction. A second call under [authdb.Once] returns
+// [authdb.ErrAlreadyDone]. If the answer is lost ([authdb.ErrCommitUnknown]), the key may have been charged.
 func (k *Keys) Verify(ctx context.Context, key authdb.Secret, wanted permission.Set) (Key, error) {
 	const op = "APIKeys.Verify"
 	asked, faulty := encoded(wanted)
 	if faulty.Reason != "" {
-		asked = new("{}") // no key has that
+		asked = new("{}") // no key permits that
 	}
 	if bridge.Required("key", string(key), maxKey).Reason != "" {
 		return Key{}, bridge.Error(op, repo.ErrInvalidKey, refusals)
@@ -261,7 +261,7 @@ func (k *Keys) Verify(ctx context.Context, key authdb.Secret, wanted permission.
 	return Key(row), nil
 }
 
-// Get returns the key with that id, if it is that owner's, else [authdb.ErrNotFound].
+// Get returns the key with that id if it is the owner's, or [authdb.ErrNotFound].
 func (k *Keys) Get(ctx context.Context, ownerID, id string) (Key, error) {
 	const op = "APIKeys.Get"
 	if err := bridge.Check(op, bridge.Key("owner_id", ownerID), bridge.Key("id", id)); err != nil {
@@ -281,7 +281,7 @@ type ListParams struct {
 	Limit   int // rows in a page, at most [authdb.MaxLimit]; zero: [authdb.DefaultLimit]
 }
 
-// List returns a page of an owner's keys, in the order of created_at and id, those that have expired too, or
+// List returns a page of an owner's keys, expired ones too, in the order of created_at and id. It returns
 // [authdb.ErrInvalidInput].
 func (k *Keys) List(ctx context.Context, p ListParams) (authdb.Page[Key], error) {
 	const op = "APIKeys.List"
@@ -334,7 +334,7 @@ type UpdateParams struct {
 	Metadata         authdb.Change[string]         // JSON
 }
 
-// Update changes a key of an owner and returns it. What is not named stays as whoever verifies meanwhile leaves it. It
+// Update changes an owner's key and returns it. What p does not set stays, also as a Verify changes it meanwhile. It
 // returns [authdb.ErrNotFound] or [authdb.ErrInvalidInput].
 func (k *Keys) Update(ctx context.Context, ownerID, id string, p UpdateParams) (Key, error) {
 	const op = "APIKeys.Update"
@@ -368,7 +368,7 @@ func (k *Keys) Update(ctx context.Context, ownerID, id string, p UpdateParams) (
 	return Key(updated), bridge.Error(op, err, nil)
 }
 
-// Revoke deletes a key of an owner, or returns [authdb.ErrNotFound].
+// Revoke deletes an owner's key. It returns [authdb.ErrNotFound].
 func (k *Keys) Revoke(ctx context.Context, ownerID, id string) error {
 	const op = "APIKeys.Revoke"
 	if err := bridge.Check(op, bridge.Key("owner_id", ownerID), bridge.Key("id", id)); err != nil {
@@ -379,8 +379,8 @@ func (k *Keys) Revoke(ctx context.Context, ownerID, id string) error {
 	}), nil)
 }
 
-// RevokeAll deletes the keys of an owner and returns how many there were. [authdb.Plugins] let Users.Delete and
-// Organizations.Delete do so. It returns [authdb.ErrInvalidInput].
+// RevokeAll deletes an owner's keys and returns how many there were. With [authdb.Plugins], Users.Delete and
+// Organizations.Delete do that, too. It returns [authdb.ErrInvalidInput].
 func (k *Keys) RevokeAll(ctx context.Context, ownerID string) (int64, error) {
 	const op = "APIKeys.RevokeAll"
 	if err := bridge.Check(op, bridge.Key("owner_id", ownerID)); err != nil {

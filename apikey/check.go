@@ -14,7 +14,7 @@ import (
 	"github.com/zerostarter/authdb/permission"
 )
 
-// Limits of texts, in characters. The index on keys has no room for longer ones where they are stored as they are.
+// Limits of texts, in characters. The index on keys has no room for longer ones, if they are stored without hashing.
 const (
 	maxText     = 255
 	maxKey      = 512
@@ -37,7 +37,7 @@ func text(field string, s *string, limit int) bridge.Fault {
 	return bridge.Text(field, *s, limit)
 }
 
-// document checks JSON that may be absent.
+// document checks JSON that may be nil.
 func document(s *string) bridge.Fault {
 	if f := text("metadata", s, maxDocument); f.Reason != "" || s == nil || json.Valid([]byte(*s)) {
 		return f
@@ -45,7 +45,7 @@ func document(s *string) bridge.Fault {
 	return bridge.Fault{Field: "metadata", Reason: "malformed"}
 }
 
-// encoded is a set as the column has it; nil for nil. PostgreSQL reads no JSON with a NUL.
+// encoded returns a set as the column has it; nil for nil. PostgreSQL cannot read JSON with a NUL.
 func encoded(set permission.Set) (*string, bridge.Fault) {
 	if set == nil {
 		return nil, bridge.Fault{}
@@ -63,7 +63,7 @@ func encoded(set permission.Set) (*string, bridge.Fault) {
 	return new(string(raw)), bridge.Fault{}
 }
 
-// instant checks a time that may be absent.
+// instant checks a time that may be nil.
 func instant(field string, t *time.Time) bridge.Fault {
 	if t == nil {
 		return bridge.Fault{}
@@ -107,7 +107,7 @@ func (r *RateLimit) fault() bridge.Fault {
 	return span("rate_limit", r.Max, r.Window)
 }
 
-// columns are the milliseconds and the number; both nil for nil.
+// columns returns the milliseconds and the amount; both nil for nil.
 func (r *Refill) columns() (interval, amount *int32) {
 	if r == nil {
 		return nil, nil

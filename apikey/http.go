@@ -12,19 +12,19 @@ import (
 	"github.com/zerostarter/authdb/permission"
 )
 
-// Authenticator finds out by which API key a request is sent: the one beside betterauth's, which goes by the session
-// cookie. Each request that it lets pass has used its key once. It is safe for concurrent use.
+// Authenticator authenticates requests by API key, as betterauth's does by session cookie. Each request that it lets
+// pass uses its key once. It is safe for concurrent use.
 type Authenticator struct {
 	Keys *Keys
-	// Header is the option apiKeyHeaders; empty: x-api-key.
+	// Header is the plugin's option apiKeyHeaders; empty: x-api-key.
 	Header string
-	// OnError answers a request that is refused, and may log why; nil: [WriteError].
+	// OnError answers a refused request, and may log why; nil: [WriteError].
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// Require is middleware that serves requests with a key that permits what is wanted, as [Keys.Verify] has it: next
-// finds the key by [FromContext]. It refuses others with the status and the body of the server, and all with 503 if the
-// database cannot say. Answers vary by the header, and say so.
+// Require is middleware that serves requests whose key permits everything in wanted; see [Keys.Verify]. next finds the
+// key by [FromContext]. Require refuses others with the server's status and body, and everybody with 503 if the
+// database cannot answer. It adds the key's header to Vary.
 func (a *Authenticator) Require(wanted permission.Set, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key, err := a.Authenticate(w, r, wanted)
@@ -36,8 +36,8 @@ func (a *Authenticator) Require(wanted permission.Set, next http.Handler) http.H
 	})
 }
 
-// Else is Require for requests that send a key, and lets others go on to the other handler, such as one behind the
-// middleware of betterauth. One that sends a key which is refused is refused, whatever cookies it has.
+// Else is Require for requests that send a key; other requests go to the handler other, such as one behind betterauth's
+// middleware. A request whose key is refused is refused, whatever cookies it has.
 func (a *Authenticator) Else(wanted permission.Set, next, other http.Handler) http.Handler {
 	keyed := a.Require(wanted, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -50,8 +50,8 @@ func (a *Authenticator) Else(wanted permission.Set, next, other http.Handler) ht
 	})
 }
 
-// Authenticate is what the middleware does: it verifies the key of a request, and adds to the header Vary of its
-// answer. A request without a key has [ErrInvalidKey], as one with a key shorter than the plugin makes them.
+// Authenticate does what the middleware does: it verifies the key of a request, and adds its header to Vary. It returns
+// [ErrInvalidKey] also for a request without a key, and for a key shorter than the plugin's.
 func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request, wanted permission.Set) (Key, error) {
 	w.Header().Add("Vary", a.header())
 	sent := r.Header.Get(a.header())
@@ -76,7 +76,7 @@ func (a *Authenticator) refuse(w http.ResponseWriter, r *http.Request, err error
 	WriteError(w, err)
 }
 
-// answers are the server's, of 1.7.
+// answers are those of a 1.7 server.
 var answers = []struct {
 	err           error
 	code, message string
@@ -90,7 +90,7 @@ var answers = []struct {
 	{ErrRateLimited, "RATE_LIMITED", "Rate limit exceeded.", http.StatusTooManyRequests},
 }
 
-// Code is what the server answers for an error of [Keys.Verify], such as KEY_DISABLED; empty for other errors.
+// Code returns the server's code for an error of [Keys.Verify], such as KEY_DISABLED; empty for other errors.
 func Code(err error) string {
 	for _, a := range answers {
 		if errors.Is(err, a.err) {
@@ -100,8 +100,8 @@ func Code(err error) string {
 	return ""
 }
 
-// WriteError answers a request that was refused as a server of 1.6 and 1.7 does, with Retry-After where the key is rate
-// limited. Any other error is status 503, and nothing of why.
+// WriteError answers a refused request as a server of 1.6 and 1.7 does, with Retry-After if the key is rate limited.
+// For any other error the status is 503, without a reason.
 func WriteError(w http.ResponseWriter, err error) {
 	type details struct {
 		TryAgainIn int64 `json:"tryAgainIn"` // milliseconds
@@ -129,14 +129,14 @@ func WriteError(w http.ResponseWriter, err error) {
 
 type contextKey struct{}
 
-// NewContext returns a context that says which key a request was sent with, for [FromContext], as a test of a handler
-// needs it. The middleware asks all the same.
+// NewContext returns a context with a key for [FromContext], as a test of a handler needs it. The middleware does not
+// rely on it.
 func NewContext(ctx context.Context, key Key) context.Context {
-	return context.WithValue(ctx, contextKey{}, &key) // of a value, %#v would print what is in it
+	return context.WithValue(ctx, contextKey{}, &key) // %#v would print the fields of a value
 }
 
-// FromContext returns the key that a request was sent with, as the middleware has found it. Nobody is signed in by it:
-// betterauth's FromContext tells nothing of it.
+// FromContext returns the key that the middleware found in a request. A key signs nobody in: betterauth's FromContext
+// does not see it.
 func FromContext(ctx context.Context) (Key, bool) {
 	if key, ok := ctx.Value(contextKey{}).(*Key); ok {
 		return *key, true

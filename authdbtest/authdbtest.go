@@ -1,5 +1,5 @@
-// Package authdbtest helps to test code that uses authdb against a real PostgreSQL: [New] gives a test a store on a
-// database of its own, and a factory per table makes the rows that the test is not about.
+// Package authdbtest helps to test code that uses authdb on a real PostgreSQL: [New] gives a test a store on its own
+// database, and a factory for each table makes the rows that the test is not about.
 //
 //	func TestInvite(t *testing.T) {
 //		store := authdbtest.New(t)
@@ -7,10 +7,10 @@
 //		...
 //	}
 //
-// Tables of the tests' own go into the template, by [WithSchema].
+// [WithSchema] adds the tests' own tables to the template.
 //
-// The server is the one that DATABASE_URL names, whose role must be allowed to create databases. Without it, one
-// starts from the PostgreSQL installed on the machine, or from a download that is kept; it ends with the test process.
+// The PostgreSQL is the one that DATABASE_URL names, whose role must be allowed to create databases. Without it, the
+// one installed on the machine is started, or a download that is kept; it ends with the test process.
 package authdbtest
 
 import (
@@ -22,8 +22,8 @@ import (
 	"github.com/zerostarter/authdb/internal/testdb"
 )
 
-// New returns a store on a fresh, migrated database that no other test sees, and closes it when the test ends; its Pool is
-// there for DDL of the test's own. It fails the test if there is no PostgreSQL, or if a connection is still in use some
+// New returns a store on a fresh, migrated database that no other test sees, and closes it when the test ends. Its Pool
+// can run the test's own DDL. New fails the test if there is no PostgreSQL, or if a connection is still in use some
 // seconds after the test has ended.
 func New(t testing.TB, opts ...authdb.Option) *authdb.Store {
 	t.Helper()
@@ -32,7 +32,7 @@ func New(t testing.TB, opts ...authdb.Option) *authdb.Store {
 
 func open(t testing.TB, dsn string, opts []authdb.Option) *authdb.Store {
 	t.Helper()
-	// A test server need not speak TLS, wherever it runs.
+	// A PostgreSQL for tests need not have TLS, wherever it runs.
 	store, err := authdb.Open(t.Context(), dsn, append([]authdb.Option{authdb.WithInsecureTLS()}, opts...)...)
 	if err != nil {
 		t.Fatalf("authdbtest: %v", err)
@@ -41,7 +41,7 @@ func open(t testing.TB, dsn string, opts []authdb.Option) *authdb.Store {
 	return store
 }
 
-// patience is how long a test may go on using the connections of its store when it has ended.
+// patience is how long a test may go on using its store's connections after it has ended.
 const patience = 10 * time.Second
 
 func closeIn(t testing.TB, closeStore func(), patience time.Duration) {
@@ -58,8 +58,8 @@ func closeIn(t testing.TB, closeStore func(), patience time.Duration) {
 	}
 }
 
-// DSN returns the DSN of a fresh, migrated database, for tests that open it themselves. On the server of DATABASE_URL
-// the database is dropped when the test ends, but kept and named in the log when it failed.
+// DSN returns the DSN of a fresh, migrated database, for tests that open it themselves. If DATABASE_URL is set, the
+// database is dropped when the test ends, or kept and named in the log if the test failed.
 func DSN(t testing.TB) string {
 	t.Helper()
 	return dsn(t, testdb.Migrated)

@@ -10,17 +10,17 @@ import (
 	"github.com/zerostarter/authdb"
 )
 
-// Each factory makes one row and fails the test if it cannot. What the test cares about it sets in edit functions; the
+// Each factory makes one row, and fails the test if it cannot. The test sets what it cares about in edit functions; the
 // rest is made up, including the rows that the new one belongs to.
 
-// User makes a user, whose address is proved.
+// User makes a user with a verified address.
 func User(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateUserParams)) authdb.User {
 	t.Helper()
 	p := authdb.CreateUserParams{Name: "User " + unique(), Email: unique() + "@example.com", EmailVerified: true}
 	return create(t, s.Users.Create, p, edit, nil)
 }
 
-// Session makes a live session; of a new user unless UserID is set.
+// Session makes a live session, of a new user unless UserID is set.
 func Session(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateSessionParams)) authdb.Session {
 	t.Helper()
 	return create(t, s.Sessions.Create, authdb.CreateSessionParams{}, edit, func(p *authdb.CreateSessionParams) {
@@ -28,7 +28,7 @@ func Session(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateSessionPa
 	})
 }
 
-// Account makes an account at the provider "github"; of a new user unless UserID is set.
+// Account makes an account at the provider "github", of a new user unless UserID is set.
 func Account(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateAccountParams)) authdb.Account {
 	t.Helper()
 	p := authdb.CreateAccountParams{ProviderID: "github", AccountID: unique()}
@@ -46,7 +46,7 @@ func Verification(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateVeri
 	return create(t, s.Verifications.Create, p, edit, nil)
 }
 
-// Organization makes an organization; owned by a new user unless OwnerID is set.
+// Organization makes an organization, owned by a new user unless OwnerID is set.
 func Organization(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateOrganizationParams)) authdb.Organization {
 	t.Helper()
 	p := authdb.CreateOrganizationParams{Name: "Organization " + unique(), Slug: unique()}
@@ -55,7 +55,7 @@ func Organization(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateOrga
 	})
 }
 
-// Member makes a plain member; of a new organization unless OrganizationID is set, and a new user unless UserID is.
+// Member makes a plain member, of a new organization unless OrganizationID is set and a new user unless UserID is.
 func Member(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateMemberParams)) authdb.Member {
 	t.Helper()
 	return create(t, s.Members.Create, authdb.CreateMemberParams{}, edit, func(p *authdb.CreateMemberParams) {
@@ -64,7 +64,7 @@ func Member(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateMemberPara
 	})
 }
 
-// Team makes a team; of a new organization unless OrganizationID is set.
+// Team makes a team, of a new organization unless OrganizationID is set.
 func Team(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateTeamParams)) authdb.Team {
 	t.Helper()
 	p := authdb.CreateTeamParams{Name: "Team " + unique()}
@@ -73,8 +73,8 @@ func Team(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateTeamParams))
 	})
 }
 
-// TeamMember makes a team member; of a new team unless TeamID and OrganizationID are set, and of a new user, who becomes
-// a member of the organization too, unless UserID is.
+// TeamMember makes a team member, of a new team unless TeamID and OrganizationID are set, and of a new user unless
+// UserID is. The new user becomes a member of the organization, too.
 func TeamMember(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateTeamMemberParams)) authdb.TeamMember {
 	t.Helper()
 	return create(t, s.TeamMembers.Create, authdb.CreateTeamMemberParams{}, edit, func(p *authdb.CreateTeamMemberParams) {
@@ -88,7 +88,7 @@ func TeamMember(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateTeamMe
 	})
 }
 
-// Invitation makes a pending invitation; to a new organization from its owner, or to OrganizationID from a new member,
+// Invitation makes a pending invitation, to a new organization from its owner, or to OrganizationID from a new member
 // unless InviterID is set too.
 func Invitation(t testing.TB, s *authdb.Store, edit ...func(*authdb.CreateInvitationParams)) authdb.Invitation {
 	t.Helper()

@@ -7,12 +7,12 @@ import (
 	"github.com/zerostarter/authdb/internal/testdb"
 )
 
-// Schema is authdb's schema with tables of the tests' own beside it; see [WithSchema].
+// Schema is authdb's schema and the tests' own tables; see [WithSchema].
 type Schema struct{ template *testdb.Template }
 
-// WithSchema returns a Schema on which each of sql has been run, in order: what the tests need beside authdb's tables,
-// such as the content of migration files. A text may hold several statements. They run once, on the template that each
-// database is copied from, and not once for each test:
+// WithSchema returns a Schema with what the texts in sql make, in order, such as the content of migration files. A text
+// may have several statements. They run once, on the template that each database is copied from, not once for each
+// test:
 //
 //	//go:embed schema.sql
 //	var schemaSQL string
@@ -24,8 +24,7 @@ type Schema struct{ template *testdb.Template }
 //		...
 //	}
 //
-// Nothing is run before the first New or DSN. Those of other processes with the same sql, on the server of DATABASE_URL,
-// share the template, which stays there.
+// They run at the first New or DSN. Processes with the same sql and DATABASE_URL share the template, which stays there.
 func WithSchema(sql ...string) *Schema { return &Schema{testdb.NewTemplate(sql...)} }
 
 // New is [New] with the tables of the Schema.

@@ -1,6 +1,6 @@
 // Package permission says whether roles permit something, as the organization and the admin plugin of Better Auth do
-// (measured on 1.3.34, 1.4.22, 1.5.6, 1.6.34 and 1.7.25). It asks no database: a role is a column of the membership or
-// of the user; that of the membership in the active organization comes with authdb's Sessions.Authenticate.
+// (measured on 1.3.34, 1.4.22, 1.5.6, 1.6.34 and 1.7.25). It uses no database: roles are in a column of the membership
+// or the user. authdb's Sessions.Authenticate returns the membership in the active organization.
 //
 //	rules := permission.Rules{}
 //	if !rules.Can(auth.Member.Role, permission.Set{"member": {"create"}}) {
@@ -15,13 +15,13 @@ import (
 	"strings"
 )
 
-// Set is actions by resource: what a role grants, or what is asked for.
+// Set is actions by resource: what a role grants, or what is wanted.
 type Set map[string][]string
 
-// Roles are what each role grants, by its name.
+// Roles maps the name of each role to what it grants.
 type Roles map[string]Set
 
-// Add lets a role grant more, which it may be new for.
+// Add lets a role, which may be new, grant more.
 func (r Roles) Add(role string, more Set) {
 	if r[role] == nil {
 		r[role] = Set{}
@@ -31,9 +31,9 @@ func (r Roles) Add(role string, more Set) {
 	}
 }
 
-// OrganizationRoles are the roles that the organization plugin has where an application gives it none. owner and admin
-// may create, update and delete a member, team or ac (a role), create and cancel an invitation, and update the
-// organization, which owner alone may delete; member may read ac. What it returns is the caller's to change.
+// OrganizationRoles returns the organization plugin's own roles. owner and admin may create, update and delete a member,
+// team or ac (a role), create and cancel an invitation, and update the organization, which owner alone may delete. member
+// may read ac. The caller may change the result.
 func OrganizationRoles() Roles {
 	manages := func(organization ...string) Set {
 		return Set{
@@ -47,8 +47,8 @@ func OrganizationRoles() Roles {
 	}
 }
 
-// PlatformRoles are the roles that the admin plugin has where an application gives it none: admin and user, as of 1.7.
-// 1.6 has no set-phone, and earlier versions no set-email. What it returns is the caller's to change.
+// PlatformRoles returns the admin plugin's own roles, as of 1.7: admin and user. 1.6 has no set-phone, and earlier
+// versions no set-email. The caller may change the result.
 func PlatformRoles() Roles {
 	return Roles{
 		"admin": {
@@ -66,24 +66,23 @@ var organizationRoles, platformRoles = OrganizationRoles(), PlatformRoles()
 
 // Rules are how roles are judged. The zero value is the organization plugin of 1.7 without options.
 type Rules struct {
-	// Roles are those that the application gives the plugin; nil: the plugin's own. As there, those that are given
-	// replace its own.
+	// Roles are those that the application gives the plugin, in place of its own; nil: the plugin's own.
 	Roles Roles
-	// Platform judges users by the admin plugin, not members by the organization plugin: blanks around a role count, and
-	// no role is DefaultRole.
+	// Platform judges users by the admin plugin, not members by the organization plugin: blanks around a role count, and a
+	// user without a role has DefaultRole.
 	Platform bool
 	// DefaultRole is the admin plugin's option of that name; empty: "user".
 	DefaultRole string
-	// Minor is the version 1.x of Better Auth whose answers are wanted, from 3; zero: 7. Before 7, blanks around a
-	// member's role count. Before 6, an empty list of actions is granted by whoever has the resource. Before 5, a role of
-	// the table organization_role that is named like one of Roles is left out; from 5 on it adds to that.
+	// Minor is the x of the Better Auth version 1.x whose answers are wanted, from 3; zero: 7. Before 7, blanks around a
+	// member's role count. Before 6, a role with the resource grants an empty list of actions. Before 5, a role in the
+	// table organization_role that has the name of one of Roles is ignored; from 5 on it adds to that one.
 	Minor int
 }
 
-// Can reports whether one of the roles, separated by commas, grants the whole of what is wanted: every action on every
-// resource. Rights of several roles do not add up. Unknown roles grant nothing, names are case-sensitive, and nothing
-// wanted is nothing granted. dynamic are the organization's rows of the table organization_role, if the application has
-// dynamic access control, each read by [Parse].
+// Can reports whether one of the roles, separated by commas, grants all that is wanted: every action on every resource.
+// Rights of several roles do not add up. Unknown roles grant nothing, names are case-sensitive, and an empty wanted is
+// never granted. dynamic are the organization's rows of the table organization_role, if the application has dynamic
+// access control, each read by [Parse].
 func (r Rules) Can(roles string, wanted Set, dynamic ...Roles) bool {
 	if roles == "" && r.Platform {
 		if roles = r.DefaultRole; roles == "" {
@@ -104,8 +103,8 @@ func (r Rules) Can(roles string, wanted Set, dynamic ...Roles) bool {
 	return false
 }
 
-// Granting returns the names of the roles that grant all that is wanted, in no order: those by which [Rules.Can] says
-// yes.
+// Granting returns, in no order, the names of the roles that grant all that is wanted: those for which [Rules.Can]
+// returns true.
 func (r Rules) Granting(wanted Set, dynamic ...Roles) (names []string) {
 	for _, roles := range append([]Roles{r.configured()}, dynamic...) {
 		for role := range roles {
@@ -123,7 +122,7 @@ func (s Set) has(resource string) bool {
 	return ok
 }
 
-// blanks are what JavaScript's trim takes away.
+// blanks are the characters that JavaScript's trim removes.
 const blanks = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" +
 	"\u2028\u2029\u202f\u205f\u3000\ufeff"
 
@@ -165,8 +164,8 @@ func (r Rules) grants(role string, dynamic []Roles, wanted Set) bool {
 	return true
 }
 
-// ErrMalformed is a permission column that is no JSON object of lists of strings. A server of 1.6 and 1.7 answers every
-// check in that organization with status 500 then; its text shows nothing of the column.
+// ErrMalformed says that a permission column is not a JSON object of lists of strings. A server of 1.6 and 1.7 then
+// answers every check in that organization with status 500. The error shows nothing of the column.
 var ErrMalformed = errors.New("permission: malformed")
 
 // Parse reads the column permission of the table organization_role, or returns [ErrMalformed].

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// ClientIP returns what the server writes as the address of who sent the lines of a header, such as
-// r.Header["X-Forwarded-For"]; empty where it is not known. The server believes what it is sent: so should only who is
-// behind a proxy that sets the header.
+// ClientIP returns the client's address as the server takes it from the lines of a header, such as
+// r.Header["X-Forwarded-For"]; empty if it is not known. The server trusts the header: use it only behind a proxy that
+// sets it.
 //
-// Of a list, 1.3 to 1.5 take the first address. From 1.6 on, no address of a list counts, but with TrustedProxies the
-// last one that is none of them. From 1.4 on, an IPv6 address is written as its network of 64 bits.
+// From a list, 1.3 to 1.5 take the first address. From 1.6 on, a list counts only with TrustedProxies, and then its
+// last address that is none of these. From 1.4 on, an IPv6 address is written as its network of 64 bits.
 func (f *Flows) ClientIP(lines ...string) string {
 	list := strings.Split(strings.Join(lines, ","), ",")
 	for i := range list {
@@ -39,7 +39,7 @@ func (f *Flows) ClientIP(lines ...string) string {
 	return ""
 }
 
-// written is an address as the server writes it.
+// written returns an address as the server writes it.
 func (f *Flows) written(s string) string {
 	ip, ok := parseIP(s)
 	switch {
@@ -50,7 +50,7 @@ func (f *Flows) written(s string) string {
 	case ip.Unmap().Is4():
 		return ip.Unmap().String()
 	}
-	network, _ := ip.Prefix(64) // never fails of an IPv6 address
+	network, _ := ip.Prefix(64) // never fails for an IPv6 address
 	return network.Addr().StringExpanded()
 }
 

@@ -13,26 +13,26 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// PasswordParams are an address and a password, and who sends them.
+// PasswordParams are an address, a password, and who sent them.
 type PasswordParams struct {
 	Email    string // in any case
 	Password authdb.Secret
-	// DontRememberMe makes a session of a day, whose cookies last until the browser closes: betterauth.Cookies.Cookie
-	// without a lifetime, and DontRememberCookie.
+	// DontRememberMe makes a session of a day. Its cookies, betterauth.Cookies.Cookie without a lifetime and
+	// DontRememberCookie, last until the browser closes.
 	DontRememberMe bool
-	Device         authdb.Secret // what betterauth.Cookies.TrustedDevice returns of the request
+	Device         authdb.Secret // from betterauth.Cookies.TrustedDevice of the request
 	Client         Client
 }
 
 // Password signs a user in, as /sign-in/email does, in two round trips, with the hash between them outside of any
-// transaction. It returns, in this order, [authdb.ErrInvalidInput] if that is no address, [ErrInvalidCredentials] after
-// the time of a hash, also where nobody has the address, [authdb.ErrEmailNotVerified] where RequireEmailVerification
-// wants it, after a mail where SendOnSignIn does, [authdb.ErrBanned], and a [*SecondFactorError] if the user has
-// two_factor_enabled and the request no trusted device. It returns [betterauth.ErrBusy], and from 1.7 on
-// [betterauth.ErrPasswordTooLong].
+// transaction. It returns the first of these that applies: [authdb.ErrInvalidInput] if Email is no address;
+// [ErrInvalidCredentials], after the time of a hash, also if nobody has the address; [authdb.ErrEmailNotVerified] if
+// RequireEmailVerification is set, after a mail if SendOnSignIn is set; [authdb.ErrBanned]; a [*SecondFactorError] if
+// the user has two_factor_enabled and the request no trusted device. It may also return [betterauth.ErrBusy], and from
+// 1.7 on [betterauth.ErrPasswordTooLong].
 //
-// The password counts as it is when the session is made: one that is changed meanwhile opens none. So do a ban and the
-// second factor. A ban that is over is lifted, which takes another round trip.
+// Password, ban and second factor count as they are when the session is made: a password that was changed meanwhile
+// makes none. A ban that is over is lifted, in another round trip.
 func (f *Flows) Password(ctx context.Context, p PasswordParams) (SignedIn, error) {
 	const op = "signin.Password"
 	email, malformed := address("email", p.Email)
@@ -75,7 +75,7 @@ func (f *Flows) Password(ctx context.Context, p PasswordParams) (SignedIn, error
 	return done, nil
 }
 
-// lifetime is that of a session.
+// lifetime returns a new session's.
 func (f *Flows) lifetime(isBrief bool) time.Duration {
 	if isBrief {
 		return BriefLifetime
@@ -83,7 +83,7 @@ func (f *Flows) lifetime(isBrief bool) time.Duration {
 	return f.repo().Settings().SessionLifetime
 }
 
-// verify takes the time of a hash also where there is none.
+// verify takes the time of a hash also if there is none.
 func (f *Flows) verify(ctx context.Context, op, hash string, password authdb.Secret) error {
 	var stored *authdb.Secret
 	if hash != "" {
@@ -99,7 +99,7 @@ func (f *Flows) verify(ctx context.Context, op, hash string, password authdb.Sec
 	return err
 }
 
-// device returns the identifier that must be there for a device to be trusted, or that it is, before 1.4, without one.
+// device returns the identifier of the verification that a trusted device needs. Before 1.4 it needs none: isTrusted.
 func (f *Flows) device(userID string, value authdb.Secret) (identifier authdb.Secret, isTrusted bool) {
 	if f.Cookies == nil || value == "" {
 		return "", false
@@ -122,7 +122,7 @@ func (f *Flows) secondFactor() repo.SecondFactor {
 	return s
 }
 
-// SignUpParams are a new user, and who sends them.
+// SignUpParams are a new user, and who sent them.
 type SignUpParams struct {
 	Name           string // at most 255 characters
 	Email          string // stored in lower case; at most 254 characters
@@ -135,16 +135,16 @@ type SignUpParams struct {
 // SignedUp is a new user.
 type SignedUp struct {
 	User authdb.User
-	// Session is nil where RequireEmailVerification or DisableAutoSignIn want none.
+	// Session is nil if RequireEmailVerification or DisableAutoSignIn is set.
 	Session *authdb.Session
 }
 
-// SignUp adds a user with a password, and signs it in, as /sign-up/email does, in one round trip behind the hash; and
-// sends the mail that proves the address. It returns [authdb.ErrEmailTaken], [authdb.ErrInvalidInput], the errors of
-// [betterauth.Hasher], or that of Send, when all is done.
+// SignUp adds a user with a password and signs it in, as /sign-up/email does, in one round trip after the hash. Then it
+// sends the mail that verifies the address. It returns [authdb.ErrEmailTaken], [authdb.ErrInvalidInput], the errors of
+// [betterauth.Hasher] or, when all else is done, that of Send.
 //
-// Where a session is not made in any case, a user that is made up stands for [authdb.ErrEmailTaken] from 1.6 on, and
-// from 1.5 on with RequireEmailVerification: it does not tell who has an account.
+// If no session is to be made, SignUp does not reveal who has an account: from 1.6 on, and from 1.5 on with
+// RequireEmailVerification, it returns an invented user in place of [authdb.ErrEmailTaken].
 func (f *Flows) SignUp(ctx context.Context, p SignUpParams) (SignedUp, error) {
 	const op = "signin.SignUp"
 	email, malformed := address("email", p.Email)
@@ -190,14 +190,14 @@ func (f *Flows) signUp(
 	row, session, err := f.repo().SignUp(ctx, op, user, account, dbgen.CreateSessionParams{
 		IPAddress: &p.Client.IPAddress, UserAgent: &p.Client.UserAgent,
 	}, f.lifetime(p.DontRememberMe))
-	if err != nil { // the user's row came back before the account was refused
+	if err != nil { // the answer has the user's row even if the account was refused
 		return SignedUp{}, bridge.Error(op, err, nil)
 	}
 	return SignedUp{authdb.User(row), new(authdb.Session(session))}, nil
 }
 
-// RequestPasswordReset sends a MailReset, as /request-password-reset does, in one round trip. It does nothing where
-// nobody has the address. It returns [authdb.ErrInvalidInput], or the error of Send.
+// RequestPasswordReset sends a MailReset, as /request-password-reset does, in one round trip. If nobody has the
+// address, it does nothing. It returns [authdb.ErrInvalidInput], or the error of Send.
 func (f *Flows) RequestPasswordReset(ctx context.Context, email string) error {
 	const op = "signin.RequestPasswordReset"
 	token := f.repo().NewToken(24)
@@ -210,8 +210,8 @@ func (f *Flows) RequestPasswordReset(ctx context.Context, email string) error {
 	return f.Send(ctx, Mail{Kind: MailReset, To: email, UserID: user.ID, Token: authdb.Secret(token)})
 }
 
-// request makes a verification about an address, which it returns as it is stored, with whose it is; the zero value if
-// it is nobody's.
+// request makes a verification for an address. It returns the address as stored, and its user, the zero value if nobody
+// has it.
 func (f *Flows) request(
 	ctx context.Context, op, to string, p dbgen.CreateVerificationOfUserParams, lifetime time.Duration,
 ) (email string, user authdb.User, err error) {
@@ -224,20 +224,19 @@ func (f *Flows) request(
 	return email, authdb.User(row), bridge.Error(op, err, nil)
 }
 
-// ResetPasswordParams are what came of a MailReset.
+// ResetPasswordParams are the token of a MailReset and the new password.
 type ResetPasswordParams struct {
 	Token       authdb.Secret
 	NewPassword authdb.Secret
 }
 
-// ResetPassword uses a reset up and sets the password, or gives the user its first, as /reset-password does, in two
-// round trips with the hash between them. It returns the tokens of the sessions that ended: all of the user's where
-// RevokeSessionsOnReset says so, and none otherwise. It returns [ErrInvalidToken], or the errors of
-// [betterauth.Hasher].
+// ResetPassword uses up a reset and sets the user's password, possibly the first one, as /reset-password does, in two
+// round trips with the hash between them. It returns the tokens of the sessions that ended: all of the user's if
+// RevokeSessionsOnReset is set, otherwise none. It returns [ErrInvalidToken], or the errors of [betterauth.Hasher].
 func (f *Flows) ResetPassword(ctx context.Context, p ResetPasswordParams) (ended []authdb.Secret, err error) {
 	const op = "signin.ResetPassword"
 	identifier := f.stored(f.version().ResetPassword(string(p.Token)))
-	// Before the hash, as there: it is dear.
+	// Before the hash, which is expensive, as on the server.
 	row, err := f.Store.Verifications.GetByIdentifier(ctx, identifier)
 	if errors.Is(err, authdb.ErrNotFound) {
 		return nil, f.again(ctx, op, fail(op, ErrInvalidToken))
@@ -260,15 +259,15 @@ func (f *Flows) ResetPassword(ctx context.Context, p ResetPasswordParams) (ended
 type ChangePasswordParams struct {
 	UserID       string
 	Current, New authdb.Secret
-	// RevokeOthers ends all sessions and makes another: set its cookie.
+	// RevokeOthers ends all sessions and makes a new one: set its cookie.
 	RevokeOthers bool
 	Client       Client // of the new session
 }
 
-// ChangePassword sets another password, as /change-password does, in two round trips with two hashes between them. The
-// Session of what it returns is zero unless p has RevokeOthers. It returns [ErrNoPassword], [ErrInvalidCredentials]
-// where Current is another, also by then, [authdb.ErrBanned] where a session would be made, [authdb.ErrNotFound], or
-// the errors of [betterauth.Hasher].
+// ChangePassword sets a new password, as /change-password does, in two round trips with two hashes between them. The
+// Session that it returns is zero unless RevokeOthers is set. It returns [ErrNoPassword], [ErrInvalidCredentials] if
+// Current is not the password, or no longer is when it is changed, [authdb.ErrBanned] if a session would be made,
+// [authdb.ErrNotFound], or the errors of [betterauth.Hasher].
 func (f *Flows) ChangePassword(ctx context.Context, p ChangePasswordParams) (SignedIn, error) {
 	const op = "signin.ChangePassword"
 	if err := bridge.Check(op, append(p.Client.faults(), bridge.Key("user_id", p.UserID))...); err != nil {

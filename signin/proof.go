@@ -16,8 +16,9 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// SendVerification sends a MailVerification to who has the address and has not proved it, as /send-verification-email
-// does, in one round trip. It does nothing for others. It returns [authdb.ErrInvalidInput], or the error of Send.
+// SendVerification sends a MailVerification to an address that a user has and has not verified, as
+// /send-verification-email does, in one round trip. For any other address it does nothing. It returns
+// [authdb.ErrInvalidInput], or the error of Send.
 func (f *Flows) SendVerification(ctx context.Context, email string) error {
 	const op = "signin.SendVerification"
 	email, malformed := address("email", email)
@@ -38,7 +39,7 @@ func (f *Flows) sendVerification(ctx context.Context, u authdb.User) error {
 	return f.sendToken(ctx, Mail{Kind: MailVerification, To: u.Email, UserID: u.ID}, betterauth.MailToken{Email: u.Email})
 }
 
-// sendToken signs a mail token for a mail and sends it.
+// sendToken signs a mail token and sends it.
 func (f *Flows) sendToken(ctx context.Context, m Mail, t betterauth.MailToken) (err error) {
 	if err := bridge.Check("signin.Send", needs("cookies", f.Cookies != nil)); err != nil {
 		return err
@@ -53,18 +54,18 @@ func (f *Flows) sendToken(ctx context.Context, m Mail, t betterauth.MailToken) (
 // VerifiedEmail is what became of an address.
 type VerifiedEmail struct {
 	User authdb.User
-	// Pending: what was proved is that the user has the former address. A MailVerification to the other one is sent.
+	// Pending: the user has confirmed by the former address, and a MailVerification was sent to the new one.
 	Pending bool
 }
 
 // VerifyEmail does what the token of a MailVerification or MailChange says, as /verify-email does, in one round trip.
-// It proves the address, and leaves accounts and sessions; or, of a change of address, it sends the second token, or
-// changes the address. It makes no session. A token works until it expires, as long as the user has the address that it
-// says. It returns [ErrInvalidToken], with [betterauth.ErrMailTokenExpired] where that is why, [authdb.ErrEmailTaken],
-// or the error of Send.
+// It verifies the address and leaves accounts and sessions; or, for a change of address, it sends the second token, or
+// changes the address. It makes no session. A token works until it expires, while the user has the address in it. It
+// returns [ErrInvalidToken], which is also [betterauth.ErrMailTokenExpired] for a token that came too late,
+// [authdb.ErrEmailTaken], or the error of Send.
 //
-// Whether an address that was changed is proved: from 1.7 on it is as the former was, and before it is. A session of
-// somebody else who follows the link is the caller's to refuse.
+// Before 1.7 a changed address is verified; from 1.7 on, only if the former one was. If somebody else who is signed in
+// follows the link, the caller must refuse that.
 func (f *Flows) VerifyEmail(ctx context.Context, token authdb.Secret) (VerifiedEmail, error) {
 	const op = "signin.VerifyEmail"
 	if err := bridge.Check(op, needs("cookies", f.Cookies != nil)); err != nil {
@@ -87,13 +88,13 @@ func (f *Flows) VerifyEmail(ctx context.Context, token authdb.Secret) (VerifiedE
 		done.User, err = f.confirmChange(ctx, op, t)
 	case t.RequestType == betterauth.ChangeEmailVerification:
 		done.User, err = f.changeEmail(ctx, op, t)
-	default: // which would change the address to one that nobody has proved
+	default: // it would change the address to an unverified one
 		err = fail(op, ErrInvalidToken)
 	}
 	return done, err
 }
 
-// stale makes that nothing was found an ErrInvalidToken.
+// stale turns ErrNotFound into ErrInvalidToken.
 func stale(op string, err error) error {
 	if errors.Is(err, authdb.ErrNotFound) {
 		return fail(op, ErrInvalidToken)
@@ -119,7 +120,7 @@ func (f *Flows) confirmChange(ctx context.Context, op string, t betterauth.MailT
 	})
 }
 
-// changeEmail changes an address that is still the one of the token.
+// changeEmail changes an address that is still the token's.
 func (f *Flows) changeEmail(ctx context.Context, op string, t betterauth.MailToken) (authdb.User, error) {
 	var isProved *bool
 	if f.before(7) {
@@ -131,17 +132,17 @@ func (f *Flows) changeEmail(ctx context.Context, op string, t betterauth.MailTok
 	return authdb.User(row), stale(op, bridge.Error(op, err, nil))
 }
 
-// RequestEmailChangeParams are the address that a user who is signed in wants.
+// RequestEmailChangeParams are the new address that a signed-in user wants.
 type RequestEmailChangeParams struct {
 	UserID   string
 	NewEmail string
 }
 
 // RequestEmailChange begins a change of address, as /change-email does, in one round trip: by a MailChange to the
-// address that the user has, where it is proved and ConfirmEmailChange is set, and else by a MailVerification to the
-// new one. Where UpdateUnverifiedEmail is set, and before 1.4, an address that is not proved is changed at once, which
-// takes another round trip. If somebody has the new address, it does nothing, and does not tell. It returns
-// [authdb.ErrInvalidInput], also if it is the user's already, [authdb.ErrNotFound], or the error of Send.
+// present address, if that is verified and ConfirmEmailChange is set, otherwise by a MailVerification to the new one.
+// If UpdateUnverifiedEmail is set, and before 1.4, an unverified address is changed at once, in another round trip. If
+// somebody has the new address, it does nothing, and does not say so. It returns [authdb.ErrInvalidInput], also if the
+// user has the new address already, [authdb.ErrNotFound], or the error of Send.
 func (f *Flows) RequestEmailChange(ctx context.Context, p RequestEmailChangeParams) error {
 	const op = "signin.RequestEmailChange"
 	email, malformed := address("new_email", p.NewEmail)
@@ -185,9 +186,9 @@ func (f *Flows) RequestEmailChange(ctx context.Context, p RequestEmailChangePara
 	return f.sendToken(ctx, m, t)
 }
 
-// SendCode sends a MailCode of six digits by which the address signs in, as /email-otp/send-verification-otp does with
-// the type sign-in, in one round trip. Where DisableSignUp is set, it does nothing if nobody has the address. It
-// returns [authdb.ErrInvalidInput], or the error of Send.
+// SendCode sends a MailCode of six digits to sign in with, as /email-otp/send-verification-otp does with the type
+// sign-in, in one round trip. If DisableSignUp is set and nobody has the address, it does nothing. It returns
+// [authdb.ErrInvalidInput], or the error of Send.
 func (f *Flows) SendCode(ctx context.Context, email string) error {
 	const op = "signin.SendCode"
 	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
@@ -205,7 +206,7 @@ func (f *Flows) SendCode(ctx context.Context, email string) error {
 	return f.Send(ctx, Mail{Kind: MailCode, To: to, UserID: user.ID, Token: code})
 }
 
-// code is a code as the table has it.
+// code returns a code as the table has it.
 func (f *Flows) code(code authdb.Secret) authdb.Secret {
 	if f.HashCodes {
 		return betterauth.HashedIdentifier(code)
@@ -213,19 +214,19 @@ func (f *Flows) code(code authdb.Secret) authdb.Secret {
 	return code
 }
 
-// CodeParams are a guess at a code, and who sends it.
+// CodeParams are a guess at a code, and who sent it.
 type CodeParams struct {
 	Email  string
 	Code   authdb.Secret
-	Name   string // of the user, where nobody has the address yet; at most 255 characters
+	Name   string // of the new user, if nobody has the address; at most 255 characters
 	Client Client
 }
 
-// SignInByCode signs in who has an address by a code of SendCode or of the server, as /sign-in/email-otp does, in two
-// round trips. It proves the address: see [Flows.SignInByLink]. It returns [ErrInvalidCode],
-// [authdb.ErrTooManyAttempts] after three guesses, [ErrSignUpDisabled], [authdb.ErrBanned] or
-// [authdb.ErrInvalidInput]. A second factor is not asked for, as there. It is not for a store in a transaction, which
-// would forget the guess: [authdb.ErrInTransaction].
+// SignInByCode signs in the user of an address by a code of SendCode or of the server, as /sign-in/email-otp does, in
+// two round trips. It verifies the address: see [Flows.SignInByLink]. It returns [ErrInvalidCode],
+// [authdb.ErrTooManyAttempts] after three guesses, [ErrSignUpDisabled], [authdb.ErrBanned] or [authdb.ErrInvalidInput].
+// Like the server it asks for no second factor. On a store in a transaction, whose rollback would forget the guess, it
+// returns [authdb.ErrInTransaction].
 func (f *Flows) SignInByCode(ctx context.Context, p CodeParams) (SignedIn, error) {
 	const op = "signin.SignInByCode"
 	email, malformed := address("email", p.Email)
@@ -254,14 +255,14 @@ type link struct {
 
 const magicLink = "magic-link"
 
-// SendLinkParams are for whom a link is.
+// SendLinkParams say for whom a link is.
 type SendLinkParams struct {
 	Email string
-	Name  string // of the user, where nobody has the address yet; at most 255 characters
+	Name  string // of the new user, if nobody has the address; at most 255 characters
 }
 
-// SendLink sends a MailLink by which the address signs in, as /sign-in/magic-link does, in one round trip, whether
-// somebody has the address or not. It returns [authdb.ErrInvalidInput], or the error of Send.
+// SendLink sends a MailLink to sign in with, as /sign-in/magic-link does, in one round trip, whether or not somebody
+// has the address. It returns [authdb.ErrInvalidInput], or the error of Send.
 func (f *Flows) SendLink(ctx context.Context, p SendLinkParams) error {
 	const op = "signin.SendLink"
 	email, malformed := address("email", p.Email)
@@ -284,10 +285,10 @@ func (f *Flows) SendLink(ctx context.Context, p SendLinkParams) error {
 	return f.Send(ctx, Mail{Kind: MailLink, To: email, Token: token})
 }
 
-// isTyped reports whether the verification of a link says that it is one, since 1.7.7.
+// isTyped reports whether the identifier of a link says that it is one, as since 1.7.7.
 func (f *Flows) isTyped() bool { return f.version().MagicLink("") != "" }
 
-// link is the identifier of a link as the table has it.
+// link returns the identifier of a link as the table has it.
 func (f *Flows) link(token authdb.Secret) authdb.Secret {
 	if f.HashLinks {
 		token = betterauth.HashedIdentifier(token)
@@ -295,26 +296,25 @@ func (f *Flows) link(token authdb.Secret) authdb.Secret {
 	return f.stored(f.version().MagicLink(string(token)))
 }
 
-// LinkParams are what came of a MailLink, and who follows it.
+// LinkParams are the token of a MailLink, and who follows it.
 type LinkParams struct {
 	Token  authdb.Secret
 	Client Client
 }
 
-// SignInByLink signs in who has an address by a link of SendLink or of the server, as /magic-link/verify does, in two
-// round trips. It returns [ErrInvalidToken], [ErrSignUpDisabled] or [authdb.ErrBanned]. A second factor is not asked
-// for, as there.
+// SignInByLink signs in the user of an address by a link of SendLink or of the server, as /magic-link/verify does, in
+// two round trips. It returns [ErrInvalidToken], [ErrSignUpDisabled] or [authdb.ErrBanned]. Like the server it asks for
+// no second factor.
 //
-// It proves the address. If that was not proved before, whoever made the accounts and sessions of the user had not
-// proved it either, and they go: from 1.7 on all, in 1.6 the password and the sessions, before nothing. So does
-// SignInByCode. If nobody has the address, a user is made, unless DisableSignUp is set. A ban refuses the session; the
-// address is proved all the same.
+// It verifies the address, also if a ban refuses the session. If the address was unverified, a squatter may have made
+// the user's accounts and sessions, and they are deleted, as by SignInByCode: from 1.7 on all, in 1.6 the password and
+// the sessions, before 1.6 nothing. If nobody has the address, a user is made, unless DisableSignUp is set.
 func (f *Flows) SignInByLink(ctx context.Context, p LinkParams) (SignedIn, error) {
 	const op = "signin.SignInByLink"
 	if err := bridge.Check(op, p.Client.faults()...); err != nil {
 		return SignedIn{}, err
 	}
-	// Before 1.7.7 the token is an identifier like those of all else that is verified.
+	// Before 1.7.7 the token itself is the identifier, and must not be that of another kind of verification.
 	if strings.Trim(string(p.Token), letters) != "" {
 		return SignedIn{}, fail(op, ErrInvalidToken)
 	}
@@ -333,7 +333,7 @@ func (f *Flows) SignInByLink(ctx context.Context, p LinkParams) (SignedIn, error
 
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
-// prove signs in who has proved an address.
+// prove signs in whoever has proved an address.
 func (f *Flows) prove(ctx context.Context, op, email, name string, c Client) (SignedIn, error) {
 	user, in, err := f.repo().SignInProved(ctx, op, dbgen.SignInProvedParams{
 		Email: email, Name: name, SignUp: !f.DisableSignUp, RevokeAccounts: !f.before(7), RevokePassword: !f.before(6),

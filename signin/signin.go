@@ -14,16 +14,16 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// What a flow refuses, beside [authdb.ErrBanned], [authdb.ErrEmailNotVerified], [authdb.ErrEmailTaken],
+// The refusals of a flow, beside [authdb.ErrBanned], [authdb.ErrEmailNotVerified], [authdb.ErrEmailTaken],
 // [authdb.ErrTooManyAttempts], [authdb.ErrInvalidInput] and the errors of [betterauth.Hasher].
 var (
-	// ErrInvalidCredentials: nobody has the address, or not that password, or none.
+	// ErrInvalidCredentials: nobody has the address, or its user has another password or none.
 	ErrInvalidCredentials = errors.New("invalid e-mail or password")
-	// ErrSecondFactor: the password is right, and a second factor is wanted. It comes with a [SecondFactorError].
+	// ErrSecondFactor: the password is right, and a second factor is needed. The error is also a [*SecondFactorError].
 	ErrSecondFactor = errors.New("second factor needed")
-	// ErrInvalidToken: a token is unknown, used up or expired, or says what is no longer so.
+	// ErrInvalidToken: a token is unknown, used up or expired, or the user no longer has the address in it.
 	ErrInvalidToken = errors.New("invalid token")
-	// ErrInvalidCode: a code is another, which counts as a guess, or unknown, used up or expired.
+	// ErrInvalidCode: a code is wrong, which counts as a guess, or unknown, used up or expired.
 	ErrInvalidCode = errors.New("invalid code")
 	// ErrSignUpDisabled: nobody has the address, and [Flows.DisableSignUp] is set.
 	ErrSignUpDisabled = errors.New("sign-up disabled")
@@ -31,21 +31,22 @@ var (
 	ErrNoPassword = errors.New("no password")
 )
 
-// refusals are what the verdicts of this package's statements mean.
+// refusals maps the words of this package's verdicts to errors.
 var refusals = map[repo.RefusalError]error{
 	"wrong password": ErrInvalidCredentials, "invalid token": ErrInvalidToken, "nobody": ErrSignUpDisabled,
 }
 
-// SecondFactorError is an [ErrSecondFactor] with what the web application goes on with: give the browser
-// [betterauth.Cookies.SecondFactorCookie] of the two, and [betterauth.Cookies.DontRememberCookie] where the user is not
-// to be remembered, and lead it to where that asks for the factor. The server then makes the session.
+// SecondFactorError is an [ErrSecondFactor] with what the web application needs to go on. Give the browser
+// [betterauth.Cookies.SecondFactorCookie] of the two fields, and [betterauth.Cookies.DontRememberCookie] if the user is
+// not to be remembered, and redirect it to where the application asks for the factor. The server then makes the
+// session.
 type SecondFactorError struct {
 	UserID    string
 	Challenge authdb.Secret
 	Lifetime  time.Duration
 }
 
-// Error tells nothing of the user.
+// Error reveals nothing of the user.
 func (e *SecondFactorError) Error() string {
 	return "authdb: signin.Password: " + ErrSecondFactor.Error()
 }
@@ -53,16 +54,16 @@ func (e *SecondFactorError) Error() string {
 // Unwrap returns [ErrSecondFactor].
 func (e *SecondFactorError) Unwrap() error { return ErrSecondFactor }
 
-// Flows are sign-in and its like as a Better Auth server does them, on the same rows. Its fields are the server's
-// options; they have to agree. It is safe for concurrent use, and must not be changed after its first use.
+// Flows sign people in and up as a Better Auth server does, on the same rows. Its fields are the server's options, and
+// must agree with them. It is safe for concurrent use, and must not be changed after its first use.
 type Flows struct {
 	Store   *authdb.Store
-	Cookies *betterauth.Cookies // of the server's secret; it signs mail tokens and trusted devices
-	Hasher  *betterauth.Hasher  // nil: one with Better Auth's limits, for all such Flows of the program
-	// Version is the server's, which goes by it in what an address proves, in codes and links, and in the errors of a
-	// sign-up. Zero: 1.7.25.
+	Cookies *betterauth.Cookies // with the server's secret; signs mail tokens and trusted devices
+	Hasher  *betterauth.Hasher  // nil: one with Better Auth's limits, shared by all such Flows of the program
+	// Version is the server's. It decides what verifying an address deletes, the form of codes and links, and the errors
+	// of a sign-up. Zero: 1.7.25.
 	Version betterauth.Version
-	// Send sends a mail, outside of any transaction. It is what takes time that tells who has an account: let it queue.
+	// Send sends a mail, outside of any transaction. Let it only queue: the time that it takes reveals who has an account.
 	// nil: [Flows.SignUp] and [Flows.Password] send none, and what is for a mail alone is authdb.ErrInvalidInput.
 	Send func(ctx context.Context, m Mail) error
 
@@ -72,7 +73,7 @@ type Flows struct {
 	SendOnSignIn             bool // emailVerification.sendOnSignIn
 	SendOnSignUp             bool // emailVerification.sendOnSignUp; RequireEmailVerification does, too
 	UpdateUnverifiedEmail    bool // user.changeEmail.updateEmailWithoutVerification
-	ConfirmEmailChange       bool // user.changeEmail.sendChangeEmailConfirmation is there
+	ConfirmEmailChange       bool // user.changeEmail.sendChangeEmailConfirmation is set
 	DisableSignUp            bool // disableSignUp of the plugins magic-link and email-otp
 	HashIdentifiers          bool // verification.storeIdentifier is "hashed"
 	HashCodes                bool // storeOTP of email-otp is "hashed"
@@ -88,22 +89,22 @@ type MailKind string
 // The kinds of [Mail].
 const (
 	MailVerification MailKind = "verification" // a token for VerifyEmail or the server's /verify-email
-	MailChange       MailKind = "change"       // the same, to the address that the user is about to leave
+	MailChange       MailKind = "change"       // the same, to the address that the user wants to give up
 	MailReset        MailKind = "reset"        // a token for ResetPassword or the server's /reset-password
 	MailCode         MailKind = "code"         // a code for SignInByCode or the server's /sign-in/email-otp
 	MailLink         MailKind = "link"         // a token for SignInByLink or the server's /magic-link/verify
 )
 
-// Mail is what to send to whom.
+// Mail is a mail to send.
 type Mail struct {
 	Kind   MailKind
 	To     string
-	UserID string // empty: it is nobody's address yet, or, of a link, not looked at
+	UserID string // empty if nobody has the address, and for a link, which does not look
 	Token  authdb.Secret
-	NewTo  string // of a MailChange, the address that the user wants
+	NewTo  string // for a MailChange, the address that the user wants
 }
 
-// Client is what a session says of who signs in.
+// Client is what a session stores about who signed in.
 type Client struct {
 	IPAddress string // as ClientIP returns it; empty if not known; at most 255 characters
 	UserAgent string // as sent; empty if not known; at most 16,384 characters
@@ -115,17 +116,18 @@ func (c Client) faults() []bridge.Fault {
 	}
 }
 
-// SignedIn is who has signed in, and by which session.
+// SignedIn is a user and the session of the sign-in.
 type SignedIn struct {
 	User    authdb.User
 	Session authdb.Session
-	// Device is the value for betterauth.Cookies.TrustedDeviceCookie; empty where none stood for a second factor.
+	// Device is the value for betterauth.Cookies.TrustedDeviceCookie; empty unless a trusted device replaced the second
+	// factor.
 	Device authdb.Secret
-	// Ended are the tokens of sessions that ended, in no order: what a cache has to forget.
+	// Ended are the tokens of sessions that ended, in no order, for caches to forget.
 	Ended []authdb.Secret
 }
 
-// Lifetimes are Better Auth's, unless its options say otherwise.
+// Better Auth's default lifetimes.
 const (
 	ResetLifetime  = time.Hour
 	CodeLifetime   = 5 * time.Minute
@@ -134,12 +136,11 @@ const (
 	BriefLifetime  = 24 * time.Hour      // of a session without "remember me"
 )
 
-// isAddress is the form of an address as the server has it (zod 4.6.7: v4/core/regexes.js). It holds no letters but
-// those of ASCII.
+// isAddress is the server's form of an address (zod 4.6.7: v4/core/regexes.js). All its letters are ASCII.
 var isAddress = regexp.MustCompile(
 	`^(?:[A-Za-z0-9_'+\-]+\.)*[A-Za-z0-9_'+\-]*[A-Za-z0-9_+-]@(?:[A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$`).MatchString
 
-// maxAddress is what an index takes.
+// maxAddress is the most that an index can hold.
 const maxAddress = 2048
 
 // address checks an address and returns it as it is stored.
@@ -162,7 +163,7 @@ func (f *Flows) hasher() *betterauth.Hasher {
 	return &defaultHasher
 }
 
-// before reports whether the server is of a version before 1.minor.
+// before reports whether the server's version is before 1.minor.
 func (f *Flows) before(minor int) bool { return f.version()[0] == 1 && f.version()[1] < minor }
 
 func (f *Flows) version() betterauth.Version {
@@ -172,7 +173,7 @@ func (f *Flows) version() betterauth.Version {
 	return f.Version
 }
 
-// stored is an identifier as the table has it.
+// stored returns an identifier as the table has it.
 func (f *Flows) stored(identifier authdb.Secret) authdb.Secret {
 	if f.HashIdentifiers {
 		return betterauth.HashedIdentifier(identifier)
@@ -193,7 +194,7 @@ func fail(op string, kind error) error {
 	return bridge.Error(op, repo.RefusalError("failed"), map[repo.RefusalError]error{"failed": kind})
 }
 
-// again is err, or ErrAlreadyDone where a first call under the same key of Once is why.
+// again returns err, or ErrAlreadyDone if an earlier call under the same key of Once is the reason.
 func (f *Flows) again(ctx context.Context, op string, err error) error {
 	if said := f.repo().Again(ctx, op, err); said != err { //nolint:errorlint // err itself, or another
 		return bridge.Error(op, said, nil)
@@ -201,7 +202,7 @@ func (f *Flows) again(ctx context.Context, op string, err error) error {
 	return err
 }
 
-// secrets are texts as what they are.
+// secrets converts texts.
 func secrets(texts []string) []authdb.Secret {
 	all := make([]authdb.Secret, len(texts))
 	for i, text := range texts {
