@@ -11,9 +11,9 @@ import (
 	"syscall"
 )
 
-// NoStore is middleware for handlers that set or clear a session cookie themselves, as for signing in and out, if they
-// are not inside [Authenticator.Require] or [Authenticator.Optional], which do as much: an answer with a cookie of c is
-// private and stored by no cache, whatever next says of caching. Around a whole mux it covers every handler.
+// NoStore is middleware for handlers that set or clear a session cookie themselves, as when signing in and out: an
+// answer with a cookie of c is private and stored by no cache, whatever next says about caching.
+// [Authenticator.Require] and [Authenticator.Optional] do the same. Around a mux, NoStore covers every handler.
 func (c *Cookies) NoStore(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w, a := c.guard(w, "")
@@ -22,12 +22,12 @@ func (c *Cookies) NoStore(next http.Handler) http.Handler {
 	})
 }
 
-// notForCaches makes what is answered with h private, for this time only.
+// notForCaches makes an answer with the header h private and not to be stored.
 func notForCaches(h http.Header) {
 	for key, values := range h {
 		switch name := textproto.CanonicalMIMEHeaderKey(key); {
-		case key == "Cache-Control" && slices.Equal(values, private): // so that a header is written to once
-		// CDN-Cache-Control (RFC 9213) and those of Cloudflare, Vercel and others go before Cache-Control.
+		case key == "Cache-Control" && slices.Equal(values, private): // so that the header is changed once
+		// CDN-Cache-Control (RFC 9213) and those of Cloudflare, Vercel and others override Cache-Control.
 		case strings.HasSuffix(name, "Cache-Control"), slices.Contains(cacheHeaders, name):
 			delete(h, key)
 		}
@@ -37,21 +37,21 @@ func notForCaches(h http.Header) {
 	}
 }
 
-// private is the Cache-Control of an answer for who asked alone. There are caches that heed only one of the two.
+// private is the Cache-Control of an answer for one client alone. Some caches heed only one of the two words.
 var private = []string{"private, no-store"}
 
-// cacheHeaders say how long some cache may store an answer, beside those whose names end in Cache-Control.
+// cacheHeaders tell some cache how long to store an answer, beside those whose names end in Cache-Control.
 var cacheHeaders = []string{"Expires", "Pragma", "Surrogate-Control", "Edge-Control", "X-Accel-Expires"}
 
-// answer is a ResponseWriter that sees to the header before each write and when the handler is done: what is outside
-// may write it at any of them, and the handler has no more say then.
+// answer is a ResponseWriter that corrects the header before each write and when the handler is done. Any of these may
+// send the header, after which the handler cannot change it.
 type answer struct {
 	http.ResponseWriter
 	cookies *Cookies
-	vary    string // what the answer depends on
+	vary    string // the header fields that the answer depends on
 }
 
-// settle makes the header what it must be. It costs a look at each of its keys.
+// settle corrects the header. It looks at each of its keys.
 func (a *answer) settle() {
 	h := a.Header()
 	if a.cookies.sets(h) {
@@ -60,7 +60,7 @@ func (a *answer) settle() {
 	addVary(h, a.vary)
 }
 
-// sets tells whether a header sets or clears one of the other side's cookies, the session's or another.
+// sets reports whether a header sets or clears one of the server's cookies, the session's or another.
 func (c *Cookies) sets(h http.Header) bool {
 	for key, lines := range h {
 		if len(key) != len("Set-Cookie") || !strings.EqualFold(key, "Set-Cookie") {
@@ -75,11 +75,11 @@ func (c *Cookies) sets(h http.Header) bool {
 	return false
 }
 
-// addVary adds what is missing in Vary of names, which are joined by commas.
+// addVary adds to Vary those of names, separated by commas, that it lacks.
 func addVary(h http.Header, names string) {
 	for name := range strings.SplitSeq(names, ", ") {
 		if name != "" && !varies(h["Vary"], name) {
-			h["Vary"] = append(slices.Clip(h["Vary"]), name) // which may be another's
+			h["Vary"] = append(slices.Clip(h["Vary"]), name) // others may share the slice
 		}
 	}
 }
@@ -101,7 +101,7 @@ func (a *answer) WriteHeader(status int) {
 	a.ResponseWriter.WriteHeader(status)
 }
 
-// Write writes the header first, if that is still to do.
+// Write first writes the header, unless that was done.
 func (a *answer) Write(p []byte) (int, error) {
 	a.settle()
 	return a.ResponseWriter.Write(p)
@@ -113,8 +113,8 @@ func (a *answer) WriteString(s string) (int, error) {
 	return io.WriteString(a.ResponseWriter, s)
 }
 
-// ReadFrom is for [io.Copy]. To read may change the header, so each part is written by itself, but of a file, which is
-// sent without copying it where the writer below can: there the first part is what has the header written.
+// ReadFrom is for [io.Copy]. Reading may change the header, so each part is written by itself. A file is sent without
+// copying, if the writer below can, after a first part that sends the header.
 func (a *answer) ReadFrom(src io.Reader) (int64, error) {
 	file := src
 	if part, ok := src.(*io.LimitedReader); ok {
@@ -123,7 +123,7 @@ func (a *answer) ReadFrom(src io.Reader) (int64, error) {
 	if _, ok := file.(syscall.Conn); !ok {
 		return io.Copy(struct{ io.Writer }{a}, src)
 	}
-	const first = 512 // as many as net/http looks at to tell a Content-Type
+	const first = 512 // what net/http looks at to find a Content-Type
 	n, err := io.Copy(struct{ io.Writer }{a}, io.LimitReader(src, first))
 	if err != nil || n < first {
 		return n, err
@@ -132,16 +132,16 @@ func (a *answer) ReadFrom(src io.Reader) (int64, error) {
 	return n + rest, err
 }
 
-// FlushError is for [http.ResponseController], which would pass it by and flush below.
+// FlushError is for [http.ResponseController], which otherwise would flush the writer below.
 func (a *answer) FlushError() error {
 	a.settle()
 	return http.NewResponseController(a.ResponseWriter).Flush()
 }
 
-// Unwrap is for [http.ResponseController] too: what it does there writes no header.
+// Unwrap is for [http.ResponseController], too: what that does below writes no header.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// Push answers as [http.Pusher] says where the writer below is none.
+// Push is for [http.Pusher]. If the writer below is none, it returns the error that this documents.
 func (a *answer) Push(target string, o *http.PushOptions) error {
 	if p, ok := a.ResponseWriter.(http.Pusher); ok {
 		return p.Push(target, o)
@@ -149,7 +149,7 @@ func (a *answer) Push(target string, o *http.PushOptions) error {
 	return http.ErrNotSupported
 }
 
-// CloseNotify is what old code asks for, http.CloseNotifier. It never tells where the writer below does not.
+// CloseNotify is for old code that uses http.CloseNotifier. If the writer below is none, its channel never sends.
 func (a *answer) CloseNotify() <-chan bool {
 	if n, ok := a.ResponseWriter.(interface{ CloseNotify() <-chan bool }); ok {
 		return n.CloseNotify()
@@ -157,7 +157,7 @@ func (a *answer) CloseNotify() <-chan bool {
 	return nil
 }
 
-// flusher and hijacker are for handlers that do otherwise where a writer is none.
+// flusher and hijacker are separate, since handlers ask whether a writer is one.
 type (
 	flusher  struct{ a *answer }
 	hijacker struct{ a *answer }
@@ -166,14 +166,14 @@ type (
 // Flush is FlushError without the error.
 func (f flusher) Flush() { _ = f.a.FlushError() }
 
-// Hijack also makes the header what it must be, if the handler wants to write it by hand.
+// Hijack also corrects the header, in case the handler writes it by hand.
 func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	h.a.settle()
 	return h.a.ResponseWriter.(http.Hijacker).Hijack()
 }
 
-// guard returns a writer that can do what w can, and its answer, for settle to be called when the handler is done: the
-// header may be written only then, as where the handler wrote nothing or panicked, or what is outside holds it back.
+// guard returns a writer that can do what w can, and its answer. The caller calls its settle when the handler is done,
+// since the header may be sent only then: the handler wrote nothing, panicked, or what is outside held the header back.
 func (c *Cookies) guard(w http.ResponseWriter, vary string) (http.ResponseWriter, *answer) {
 	a := &answer{ResponseWriter: w, cookies: c, vary: vary}
 	_, flushes := w.(http.Flusher)

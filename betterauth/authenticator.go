@@ -18,7 +18,7 @@ import (
 type Sessions interface {
 	Authenticate(ctx context.Context, token authdb.Secret) (authdb.Authentication, error)
 	Refresh(ctx context.Context, p authdb.RefreshSessionParams) (authdb.RefreshedSession, error)
-	Settings() authdb.Settings // how long sessions live, and when they are prolonged
+	Settings() authdb.Settings // says how long sessions live, and when they are due
 }
 
 var _ Sessions = (*authdb.SessionRepository)(nil)
@@ -26,70 +26,69 @@ var _ Sessions = (*authdb.SessionRepository)(nil)
 // Bearer says which tokens in a header Authorization: Bearer sign a request in.
 type Bearer int
 
-// What Better Auth's bearer plugin takes (1.7.25: dist/plugins/bearer/index.mjs).
+// What Better Auth's bearer plugin accepts (1.7.25: dist/plugins/bearer/index.mjs).
 const (
 	// BearerOff: none, as on a server without the plugin.
 	BearerOff Bearer = iota
 	// BearerSigned: the value of the cookie, percent-encoded or not, as the server sends it in set-auth-token. That is
 	// the plugin with requireSignature.
 	BearerSigned
-	// BearerPlain: also the token alone. Then whoever can read the session table can act as anybody. That is the
-	// plugin's default.
+	// BearerPlain: also the token alone, the plugin's default. Then whoever can read the session table can act as anybody.
 	BearerPlain
 )
 
-// Authenticator finds out who sent a request, as a Better Auth server does: by the session cookie or a bearer token,
-// whose session it prolongs when that is due. [Authenticator.Require] and [Authenticator.Optional] are middleware for
-// any router; [Authenticator.Authenticate] is what they do, for use without them. Its fields must not be changed once
-// it is in use; it is then safe for concurrent use.
+// Authenticator finds out who sent a request, as a Better Auth server does: by the session cookie or a bearer token. It
+// prolongs the session when that is due. [Authenticator.Require] and [Authenticator.Optional] are middleware for any
+// router; [Authenticator.Authenticate] does the same without middleware. An Authenticator is safe for concurrent use,
+// if its fields are not changed once it is in use.
 type Authenticator struct {
 	Sessions Sessions // a store's Sessions
 	Cookies  *Cookies
 	Bearer   Bearer // zero: cookies only
 
-	// Standby is asked in place of Sessions, which must lead to its primary; nil: none is. It is asked once it has the
-	// position that the request carries, see [Cookies.PositionCookie]. Sessions is asked where it has not come so far within
-	// StandbyPatience, where it knows no such session, as right after a sign-in, and where it fails. So it may lag, and be
-	// gone: a session that was revoked, or a membership that ended, counts for as long as it lags, but to whom a position
-	// is given. Sessions are prolonged by Sessions alone. It must have the [authdb.WithPlugins] of Sessions, or who is
-	// banned comes in by it: a store with others than the store of Sessions is not asked.
+	// Standby, if not nil, is asked before Sessions, which must be on its primary. It is asked once it has reached the
+	// position that the request carries; see [Cookies.PositionCookie]. Sessions is asked if that takes longer than
+	// StandbyPatience, if the standby does not have the session, as right after a sign-in, or if it fails. So a standby
+	// may lag or be gone. While it lags, a session that was revoked or a membership that ended still counts, except for
+	// clients with a position. Only Sessions prolongs sessions. A Standby whose [authdb.WithPlugins] differ from those of
+	// Sessions is not asked, since it could let banned users in.
 	Standby *authdb.Store
 	// StandbyPatience is how long a request waits for Standby; zero: 100 ms.
 	StandbyPatience time.Duration
 
-	// NoRefresh leaves it to others to prolong sessions: to the other side, as its session.disableSessionRefresh does, or
-	// to a program that keeps short ones alive by [authdb.SessionRepository.UpdateByToken].
+	// NoRefresh prolongs no session, like the server's session.disableSessionRefresh. It is for services that leave that
+	// to the server, or to a program that keeps short sessions alive by [authdb.SessionRepository.UpdateByToken].
 	NoRefresh bool
 	// Now is the clock that says whether a session is due; nil: time.Now.
 	Now func() time.Time
 
 	// OnError answers a request that [Authenticator.Require] or [Authenticator.Optional] refuses, and may log why; nil:
-	// [WriteError]. The error is [ErrUnauthenticated] or that of the database. [FromContext] tells of nobody, whatever
-	// other middleware around it found.
+	// [WriteError]. The error is [ErrUnauthenticated] or the database's. In OnError, [FromContext] finds nobody, whatever
+	// middleware around this one found.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
-	// OnRefreshError is told why a live session could not be prolonged. The request goes on, and the next one tries
-	// again. nil: nobody is told.
+	// OnRefreshError is called with the reason why a live session could not be prolonged; nil: nothing is called. The
+	// request goes on, and the next one tries again.
 	OnRefreshError func(r *http.Request, err error)
 }
 
-// Require is middleware that serves who is signed in: next finds out who that is by [FromContext]. It refuses others
-// with status 401, and all with 503 if the database cannot say. It panics if Sessions or Cookies is nil.
+// Require is middleware that serves signed-in users; next finds out by [FromContext] who that is. It refuses others
+// with status 401, and everybody with 503 if the database cannot answer. It panics if Sessions or Cookies is nil.
 //
-// Each answer has Cookie in its header Vary, and Authorization where bearer tokens count. One that has a cookie of
-// Cookies, since a session was prolonged or next set it, has Cache-Control: private, no-store, and no header that tells
-// a cache otherwise. Both hold whatever next sets, and when: they are seen to before each write and when next is done,
-// so that middleware outside may hold the header back. For that, next gets a ResponseWriter around the one that was
-// there; it can do what that one can.
+// Each answer has Cookie in its header Vary, and Authorization if bearer tokens count. An answer with a cookie of
+// Cookies, because a session was prolonged or next set it, has Cache-Control: private, no-store, and no header that
+// tells a cache otherwise. Both hold whatever next sets, and when: the header is corrected before each write and when
+// next is done, also if middleware outside holds it back. For that, next gets a ResponseWriter around the original one,
+// which can do what that can.
 //
-// Inside middleware of the same Authenticator, or its NewContext, it asks nothing again, but sees to the header all the
-// same. What another one found counts for nothing.
+// Inside middleware of the same Authenticator, or its NewContext, it does not ask again, but still corrects the header.
+// It ignores what another Authenticator found.
 func (a *Authenticator) Require(next http.Handler) http.Handler { return a.handler(next, false) }
 
-// Optional is Require, but serves those too who are not signed in, or no more. [FromContext] tells them. While the
-// database cannot say, it refuses everybody with a cookie or token that was signed, with status 503.
+// Optional is Require, but also serves those who are not signed in, or no longer; [FromContext] tells. While the
+// database cannot answer, it refuses everybody with a genuine cookie or token with status 503.
 func (a *Authenticator) Optional(next http.Handler) http.Handler { return a.handler(next, true) }
 
-// RequirePermission is Require, but serves only whom [Can] allows all that is wanted; it refuses others with
+// RequirePermission is Require, but serves only users for whom [Can] returns true; it refuses others with
 // [ErrForbidden], status 403.
 func (a *Authenticator) RequirePermission(rules permission.Rules, wanted permission.Set, next http.Handler) http.Handler {
 	return a.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -101,9 +100,9 @@ func (a *Authenticator) RequirePermission(rules permission.Rules, wanted permiss
 	}))
 }
 
-// Can reports whether the roles of who is signed in grant all that is wanted: those in the active organization, or with
-// rules of the platform those of the user. The organization's own roles count, and the user's are known, where the
-// store has [authdb.WithPlugins]; without it they grant nothing.
+// Can reports whether who's roles grant all that is wanted: the roles in the active organization or, if rules.Platform
+// is set, the user's. Roles that the organization defined, and those of the user, are known only if the store has
+// [authdb.WithPlugins]; without it they grant nothing.
 func Can(who authdb.Authentication, rules permission.Rules, wanted permission.Set) bool {
 	switch {
 	case rules.Platform:
@@ -123,14 +122,14 @@ func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler 
 		vary = "Authorization, Cookie"
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w, answer := a.Cookies.guard(w, vary) // also within a's own: the cookie may be there, and a cache in between
+		w, answer := a.Cookies.guard(w, vary) // also inside a's own middleware: a cache may be in between
 		defer answer.settle()
 		outer, known := r.Context().Value(contextKey{}).(*result)
 		if known && outer.by == a && outer.signedIn {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if known { // by another, whose word does not count here, nor where an error is told
+		if known { // another's result counts neither here nor in OnError
 			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, &result{by: a}))
 		}
 		found, err := a.Authenticate(w, r)
@@ -145,15 +144,15 @@ func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler 
 	})
 }
 
-// Authenticate returns who sent the request. If the session is due, it is prolonged, and where it came by cookie, that
-// is set again on w, with Cache-Control: private, no-store and without what would tell caches otherwise. Nothing else
-// is done to w: without the middleware, it is for the caller to say Vary: Cookie, and not to set those headers again. A
-// session without "remember me" is never due, nor one that was made for less than the lifetime: see
+// Authenticate returns who sent the request. If the session is due, it prolongs it. If the token came by cookie, it
+// then sets the cookie again on w, with Cache-Control: private, no-store and without headers that tell caches
+// otherwise. It does nothing else to w: without the middleware, the caller must add Vary: Cookie, and not set those
+// headers again. A session without "remember me" is never due, nor one that was made for less than the lifetime: see
 // [authdb.SessionRepository.Refresh]. It returns [ErrNoCookie], [ErrMalformedCookie], [ErrForgedCookie] or
 // [ErrNoSession], each of which is [ErrUnauthenticated], or the error of Sessions.
 //
-// A bearer token goes before the cookie, unless it is malformed or forged: then the cookie counts, as on the other
-// side. No cookie is cleared, since a replica that lags behind would sign people out: see [Cookies.Clear].
+// A bearer token counts before the cookie; as on the server, the cookie counts if the token is malformed or forged. No
+// cookie is cleared, since a standby that lags behind would sign people out: see [Cookies.Clear].
 func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (authdb.Authentication, error) {
 	token, byCookie, err := a.token(r)
 	if err != nil {
@@ -182,8 +181,8 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (au
 		}
 		return found, nil
 	}
-	prolonged := refreshed.ExpiresAt.After(found.Session.ExpiresAt) // here or by another; one that impersonates is not
-	// Not the whole row: the membership in found belongs to the organization that was active before.
+	prolonged := refreshed.ExpiresAt.After(found.Session.ExpiresAt) // here or by another; never if impersonating
+	// Not the whole row: found's membership is in the organization that was active when it was read.
 	found.Session.ExpiresAt, found.Session.UpdatedAt = refreshed.ExpiresAt, refreshed.UpdatedAt
 	if byCookie && prolonged {
 		notForCaches(w.Header())
@@ -192,7 +191,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (au
 	return found, nil
 }
 
-// byStandby is what the standby says, where that can be believed.
+// byStandby returns what the standby found; ok is false if Sessions must be asked.
 func (a *Authenticator) byStandby(r *http.Request, token authdb.Secret) (found authdb.Authentication, ok bool) {
 	if a.Standby == nil {
 		return found, false
@@ -210,7 +209,7 @@ func (a *Authenticator) byStandby(r *http.Request, token authdb.Secret) (found a
 	return found, err == nil
 }
 
-// token returns the session token that the request sends, and whether it does so by cookie.
+// token returns the session token of the request, and whether it came by cookie.
 func (a *Authenticator) token(r *http.Request) (token authdb.Secret, byCookie bool, err error) {
 	token, bearerErr := a.bearer(r)
 	if bearerErr == nil {
@@ -239,8 +238,8 @@ func (a *Authenticator) bearer(r *http.Request) (authdb.Secret, error) {
 	return a.Cookies.Verify(value)
 }
 
-// isDue is Better Auth's rule, expiresAt - expiresIn + updateAge <= now (1.7.25: dist/api/routes/session.mjs), for the
-// sessions that Refresh prolongs at all.
+// isDue is Better Auth's rule, expiresAt - expiresIn + updateAge <= now (1.7.25: dist/api/routes/session.mjs), for
+// sessions that Refresh may prolong.
 func (a *Authenticator) isDue(r *http.Request, s authdb.Session) bool {
 	now, other := time.Now, a.Sessions.Settings()
 	if a.Now != nil {
@@ -261,11 +260,10 @@ func (a *Authenticator) refuse(w http.ResponseWriter, r *http.Request, err error
 	WriteError(w, err)
 }
 
-// WriteError answers a request that was refused: [ErrUnauthenticated] with status 401 and the body that Better Auth
-// itself sends, {"message":"Unauthorized","code":"UNAUTHORIZED"}, [ErrForbidden] and [authdb.ErrBanned] with status 403,
-// anything else with status 503, and bodies of the same form, and Retry-After: 1 where it is [ErrBusy]. It says nothing
-// of why. A 401 of the middleware has WWW-Authenticate: Bearer where the [Authenticator] takes bearer tokens; for
-// cookies there is no such scheme.
+// WriteError answers a refused request. [ErrUnauthenticated] is status 401 with Better Auth's own body,
+// {"message":"Unauthorized","code":"UNAUTHORIZED"}; [ErrForbidden] and [authdb.ErrBanned] are 403, anything else is
+// 503, with bodies of the same form; [ErrBusy] has Retry-After: 1. It does not say why. A 401 of the middleware has
+// WWW-Authenticate: Bearer if the [Authenticator] takes bearer tokens; cookies have no such scheme.
 func WriteError(w http.ResponseWriter, err error) {
 	status, body := http.StatusServiceUnavailable, `{"message":"Service Unavailable","code":"SERVICE_UNAVAILABLE"}`
 	switch {
@@ -288,22 +286,22 @@ func WriteError(w http.ResponseWriter, err error) {
 
 type contextKey struct{}
 
-// result is what an Authenticator found, which counts for itself alone. A context has a pointer to it, which fmt prints
-// as an address: of a value, %#v would print the token.
+// result is what an Authenticator found; it counts for that Authenticator alone. A context has a pointer to it, which
+// fmt prints as an address: %#v would print the token of a value.
 type result struct {
 	by       *Authenticator // nil: the function NewContext
 	signedIn bool
 	authdb.Authentication
 }
 
-// NewContext returns a context that says who is signed in, for [FromContext], as a test of a handler needs it. No
-// middleware believes it: see [Authenticator.NewContext].
+// NewContext returns a context that says who is signed in, for [FromContext], as a test of a handler needs it.
+// Middleware does not rely on it: see [Authenticator.NewContext].
 func NewContext(ctx context.Context, who authdb.Authentication) context.Context {
 	return (*Authenticator)(nil).NewContext(ctx, who)
 }
 
-// NewContext returns a context in which a's own middleware does not ask who is signed in, as it makes it itself: for a
-// test of handlers with their middleware, and for whoever calls [Authenticator.Authenticate] around it.
+// NewContext returns a context that a's own middleware relies on, so that it does not ask who is signed in. It is for
+// tests of handlers with their middleware, and for code that has called [Authenticator.Authenticate] before.
 func (a *Authenticator) NewContext(ctx context.Context, who authdb.Authentication) context.Context {
 	return context.WithValue(ctx, contextKey{}, &result{a, true, who})
 }

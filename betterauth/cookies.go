@@ -20,7 +20,8 @@ import (
 	"github.com/zerostarter/authdb"
 )
 
-// The names of Better Auth's cookies, and of one of authdb's, after the prefix and a dot (1.7.25: dist/cookies/index.mjs).
+// The names of Better Auth's cookies, and of one of authdb's, after the prefix and a dot (1.7.25:
+// dist/cookies/index.mjs).
 const (
 	sessionToken = "session_token"
 	sessionData  = "session_data" // a copy of session and user, if session.cookieCache is on
@@ -28,43 +29,43 @@ const (
 	dontRemember = "dont_remember"
 	adminSession = "admin_session" // the token of the admin's own session, while impersonating
 
-	position = "authdb_position" // no name of theirs
+	position = "authdb_position" // authdb's own
 )
 
 const (
-	// defaultSecret is what Better Auth uses in development where none is configured: everybody can sign with it.
+	// defaultSecret is Better Auth's in development, if none is configured: everybody can sign with it.
 	defaultSecret = "better-auth-secret-12345678901234567890"
 
 	signatureLength = 44   // base64 of 32 bytes, with its padding
-	maxCookieLength = 4096 // name and value, to a browser
+	maxCookieLength = 4096 // name and value, in browsers
 
-	// Below them a Better Auth server warns of its secret (1.7.25: dist/context/create-context.mjs).
+	// Below these a Better Auth server warns about its secret (1.7.25: dist/context/create-context.mjs).
 	minSecretLength  = 32  // as JavaScript counts
 	minSecretEntropy = 120 // bits
 )
 
-// CookieOptions are what the other side's options say about its cookies. They have to agree: a cookie that is set again
-// with another name or domain stands beside the first.
+// CookieOptions are the server's options for its cookies, and must agree with them: a cookie that is set again with
+// another name or domain does not replace the first.
 //
-// As the server and browsers have it, in any case of letters: cookies whose names begin with __Secure-, __Host- or
-// __Http- are Secure, those of __Host- have no Domain, whatever is said here. So are those with SameSite=None or
-// Partitioned.
+// As on the server and in browsers, some things hold whatever is set here: cookies whose names begin with __Secure-,
+// __Host- or __Http-, in any case of letters, are Secure, as are those with SameSite=None or Partitioned; those with
+// __Host- have no Domain.
 type CookieOptions struct {
 	Prefix      string        // advanced.cookiePrefix; empty: better-auth
 	Secure      bool          // advanced.useSecureCookies, or a baseURL of https: the names begin with __Secure-
-	Domain      string        // advanced.crossSubDomainCookies.domain, a host without port; empty: who sets the cookie
+	Domain      string        // advanced.crossSubDomainCookies.domain, a host without port; empty: the host that sets it
 	SameSite    http.SameSite // advanced.defaultCookieAttributes.sameSite; zero: Lax
 	Partitioned bool          // advanced.defaultCookieAttributes.partitioned
 }
 
-// Cookies verifies and makes the cookies of a Better Auth server, 1.3 to 1.7. It is safe for concurrent use, and
-// neither printed nor logged does it show a secret. [NewCookies] makes one.
+// Cookies verifies and makes the cookies of a Better Auth server, 1.3 to 1.7. It is safe for concurrent use, and shows
+// no secret when printed or logged. [NewCookies] makes one.
 type Cookies struct {
 	options CookieOptions
 	signers []signer
 }
 
-// signer holds a secret where neither fmt nor reflection finds it.
+// signer hides a secret from fmt and reflection.
 type signer func(token string) [signatureLength]byte
 
 func newSigner(secret string) signer {
@@ -78,12 +79,12 @@ func newSigner(secret string) signer {
 }
 
 // NewCookies returns the cookies of the server with those secrets: the first signs, all verify. Better Auth 1.7.25
-// itself verifies a cookie by the first of its secrets alone, so pass an old one for as long as its cookies shall still
-// sign in.
+// itself verifies cookies by its first secret alone, so pass an old one only while its cookies are still to sign people
+// in.
 //
-// It returns [ErrInvalidOption] if a browser would take no such cookie, and if a secret, old ones too, is what a server
-// warns of, which everybody can guess: below 32 characters, below 120 bits as it reckons them (characters times the
-// logarithm of how many are different), or its default; or if it is not UTF-8.
+// It returns [ErrInvalidOption] if browsers would not take such a cookie, or if any secret is not UTF-8 or can be
+// guessed, which the server also warns about: one of less than 32 characters, of less than 120 bits (characters times
+// the logarithm of how many are different), or the server's default.
 func NewCookies(o CookieOptions, secrets ...string) (*Cookies, error) {
 	if o.Prefix == "" {
 		o.Prefix = "better-auth"
@@ -107,7 +108,7 @@ func NewCookies(o CookieOptions, secrets ...string) (*Cookies, error) {
 	return c, nil
 }
 
-// weakness says why a secret is refused, and nothing of it.
+// weakness says why a secret is refused, without showing any of it.
 func weakness(secret string) string {
 	length, different := utf16Length(secret), map[rune]bool{}
 	for _, r := range secret {
@@ -130,14 +131,14 @@ func weakness(secret string) string {
 func (c *Cookies) check() error {
 	cookie := c.Cookie("", authdb.SessionLifetime)
 	domain := strings.TrimPrefix(cookie.Domain, ".")
-	size := len(c.multiSession()) + 32 + 33 + 3*signatureLength // the token stands in a name, too
+	size := len(c.multiSession()) + 32 + 33 + 3*signatureLength // a name has the token, too
 	switch s := c.options.SameSite; {
 	case s < http.SameSiteDefaultMode || s > http.SameSiteNoneMode:
 		return fmt.Errorf("SameSite is %d", s)
 	case strings.HasSuffix(domain, "."):
 		return errors.New("the domain ends in a dot")
 	case domain != "" && domain != "localhost" && (net.ParseIP(domain) != nil || !strings.Contains(domain, ".")):
-		return errors.New("no host lies in that domain: leave it empty")
+		return errors.New("no host can be in that domain: leave it empty")
 	case size > maxCookieLength:
 		return fmt.Errorf("a cookie of that prefix takes %d bytes, of at most %d", size, maxCookieLength)
 	}
@@ -155,13 +156,13 @@ func (c *Cookies) name(of string) string {
 	return name
 }
 
-// Token returns the token of the request's session cookie, which says that the server once signed it, not that its
-// session is live: that is Authenticate's to say. It returns [ErrNoCookie], [ErrMalformedCookie] or [ErrForgedCookie].
-// Of several cookies with the name, the first counts, as it does on the other side.
+// Token returns the token of the request's session cookie, if the server signed it. Whether its session is live,
+// Authenticate tells. It returns [ErrNoCookie], [ErrMalformedCookie] or [ErrForgedCookie]. Of several cookies with that
+// name the first counts, as on the server.
 func (c *Cookies) Token(r *http.Request) (authdb.Secret, error) { return c.read(r, sessionToken) }
 
-// DontRemember reports whether the request's session is one without "remember me": it has a cookie for it, made by
-// the server. Such a session is not refreshed.
+// DontRemember reports whether the request's session is one without "remember me": the request has the server's cookie
+// that says so. Such a session is not refreshed.
 func (c *Cookies) DontRemember(r *http.Request) bool {
 	_, err := c.read(r, dontRemember)
 	return err == nil
@@ -176,11 +177,11 @@ func (c *Cookies) read(r *http.Request, name string) (authdb.Secret, error) {
 }
 
 // Verify returns the token in the value of a cookie, percent-encoded or not, if one of the secrets signed it. It
-// returns [ErrMalformedCookie] or [ErrForgedCookie]. It takes the time of one signature per secret, whichever it was
-// and wherever a forged one differs.
+// returns [ErrMalformedCookie] or [ErrForgedCookie]. It always takes the time of one signature per secret, whichever
+// secret it was and wherever a forged signature differs.
 //
-// It asks for the very signature that [Cookies.Sign] makes, in standard base64 with padding. Better Auth also takes the
-// three other spellings of the last digit, whose two lowest bits encode nothing.
+// The signature must be as [Cookies.Sign] makes it, in standard base64 with padding. Better Auth also takes the three
+// other spellings of the last digit, whose two lowest bits encode nothing.
 func (c *Cookies) Verify(value string) (authdb.Secret, error) {
 	if len(value) > maxCookieLength {
 		return "", ErrMalformedCookie
@@ -207,15 +208,14 @@ func (c *Cookies) Sign(token authdb.Secret) string {
 	return escape(string(token) + "." + string(signature[:]))
 }
 
-// escape is JavaScript's encodeURIComponent. Nothing of it is quoted or dropped by [http.Cookie].
+// escape is JavaScript's encodeURIComponent. [http.Cookie] quotes or drops nothing of its result.
 func escape(s string) string { return componentEscaper.Replace(url.QueryEscape(s)) }
 
 var componentEscaper = strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
 
 // Cookie returns the session cookie for a token, for [http.SetCookie]. It lasts for the lifetime, in whole seconds and
-// at least one, which is [authdb.SessionLifetime] unless the other side's session.expiresIn says otherwise, or, if that
-// is zero, until the browser closes: that is how a session without "remember me" gets it, beside
-// [Cookies.DontRememberCookie].
+// at least one; that is [authdb.SessionLifetime] unless the server's session.expiresIn differs. With lifetime zero it
+// lasts until the browser closes, as for a session without "remember me"; then add [Cookies.DontRememberCookie].
 func (c *Cookies) Cookie(token authdb.Secret, lifetime time.Duration) *http.Cookie {
 	cookie := c.cookie(sessionToken, c.Sign(token))
 	if lifetime > 0 {
@@ -224,11 +224,11 @@ func (c *Cookies) Cookie(token authdb.Secret, lifetime time.Duration) *http.Cook
 	return cookie
 }
 
-// DontRememberCookie returns the cookie that goes with the session cookie of a session without "remember me".
+// DontRememberCookie returns the cookie that marks a session as one without "remember me".
 func (c *Cookies) DontRememberCookie() *http.Cookie { return c.cookie(dontRemember, c.Sign("true")) }
 
-// AdminSessionCookie returns the cookie in which the browser keeps the session of an administrator who impersonates,
-// whose token it is; notRemembered is what [Cookies.DontRemember] says of it. It lasts as [Cookies.Cookie] does.
+// AdminSessionCookie returns the cookie in which the browser keeps the token of an administrator's own session while
+// impersonating; notRemembered is what [Cookies.DontRemember] says of that session. It lasts as [Cookies.Cookie] does.
 func (c *Cookies) AdminSessionCookie(token authdb.Secret, notRemembered bool, lifetime time.Duration) *http.Cookie {
 	value := token + ":"
 	if notRemembered {
@@ -239,7 +239,7 @@ func (c *Cookies) AdminSessionCookie(token authdb.Secret, notRemembered bool, li
 	return cookie
 }
 
-// AdminSession returns what [Cookies.AdminSessionCookie] was given, from a request. It returns [ErrNoCookie],
+// AdminSession returns from a request what [Cookies.AdminSessionCookie] was given. It returns [ErrNoCookie],
 // [ErrMalformedCookie] or [ErrForgedCookie].
 func (c *Cookies) AdminSession(r *http.Request) (token authdb.Secret, notRemembered bool, err error) {
 	value, err := c.read(r, adminSession)
@@ -253,19 +253,19 @@ func (c *Cookies) AdminSession(r *http.Request) (token authdb.Secret, notRemembe
 	return authdb.Secret(plain), flag != "", nil
 }
 
-// positionAge is for how long a browser carries a position: who is further behind is not worth asking.
+// positionAge is how long a browser keeps a position: a standby that is further behind is not worth asking.
 const positionAge = 5 * time.Minute
 
-// PositionCookie returns a cookie that carries a position of [authdb.Store.Position], for [http.SetCookie], signed as the
-// others are: a handler sets it after a write, and what the browser asks next is answered by no standby that has not seen
-// it. It lasts for 5 minutes. Better Auth's server passes it over.
+// PositionCookie returns a cookie with a position of [authdb.Store.Position], for [http.SetCookie], signed like the
+// others. A handler sets it after a write, so that the browser's next requests are not answered by a standby that lacks
+// that write. It lasts for 5 minutes. The server ignores it.
 func (c *Cookies) PositionCookie(at authdb.Position) *http.Cookie {
 	cookie := c.cookie(position, c.Sign(authdb.Secret(at.String())))
 	cookie.MaxAge = int(positionAge / time.Second)
 	return cookie
 }
 
-// Position returns what the request carries by a cookie of [Cookies.PositionCookie]; zero where there is none that one of
+// Position returns the position in the request's cookie of [Cookies.PositionCookie]; zero if there is none that one of
 // the secrets signed.
 func (c *Cookies) Position(r *http.Request) (at authdb.Position) {
 	text, err := c.read(r, position)
@@ -275,10 +275,10 @@ func (c *Cookies) Position(r *http.Request) (at authdb.Position) {
 	return at
 }
 
-// Clear returns the cookies that make a browser forget its session, for [http.SetCookie]: the session token, the
-// cached copies of session and account, and dont_remember; of the parts of those copies, the sessions of the
-// multi-session plugin and the admin's own session while impersonating (admin_session), those that the request shows.
-// The sessions themselves stay until they are deleted: see [Cookies.Tokens].
+// Clear returns the cookies that make a browser forget its session, for [http.SetCookie]: the session token, the cached
+// copies of session and account, and dont_remember. If the request has them, it also clears the parts of those copies,
+// the multi-session plugin's sessions, and the admin's own session while impersonating (admin_session). The sessions
+// themselves stay until they are deleted: see [Cookies.Tokens].
 func (c *Cookies) Clear(r *http.Request) []*http.Cookie {
 	names := []string{c.Name(), c.name(sessionData), c.name(accountData), c.name(dontRemember)}
 	for _, sent := range r.Cookies() {
@@ -295,7 +295,8 @@ func (c *Cookies) Clear(r *http.Request) []*http.Cookie {
 	return cookies
 }
 
-// isPart tells a part of a cached copy that was too large for one cookie, such as better-auth.session_data.0.
+// isPart reports whether a name is that of a part of a cached copy that was too large for one cookie, such as
+// better-auth.session_data.0.
 func (c *Cookies) isPart(name string) bool {
 	for _, whole := range []string{sessionData, accountData} {
 		if number, ok := strings.CutPrefix(name, c.name(whole)+"."); ok {
@@ -306,8 +307,8 @@ func (c *Cookies) isPart(name string) bool {
 	return false
 }
 
-// Tokens returns the tokens of all sessions that the request shows by genuine cookies, each once: that of the session
-// cookie and those of the multi-session plugin. To sign out of all of them, as that plugin does, delete them by
+// Tokens returns the tokens in all genuine cookies of the request, each once: the session cookie's and those of the
+// multi-session plugin. To sign out of all of them, as that plugin does, delete them by
 // [authdb.SessionRepository.DeleteByTokens].
 func (c *Cookies) Tokens(r *http.Request) []authdb.Secret {
 	var tokens []authdb.Secret
@@ -322,8 +323,8 @@ func (c *Cookies) Tokens(r *http.Request) []authdb.Secret {
 	return tokens
 }
 
-// multiSession is what the names of the multi-session plugin's cookies begin with, before a token in lower case (1.3.34
-// to 1.7.25: dist/plugins/multi-session/index.mjs).
+// multiSession is the start of the names of the multi-session plugin's cookies, before a token in lower case (1.3.34 to
+// 1.7.25: dist/plugins/multi-session/index.mjs).
 func (c *Cookies) multiSession() string { return c.Name() + "_multi-" }
 
 func (c *Cookies) isMultiSession(name string) bool { return strings.HasPrefix(name, c.multiSession()) }
@@ -335,7 +336,7 @@ func (c *Cookies) cookie(name, value string) *http.Cookie {
 		Secure:   o.Secure || o.Partitioned || o.SameSite == http.SameSiteNoneMode,
 		SameSite: o.SameSite, Partitioned: o.Partitioned,
 	}
-	// What the name promises, as better-call 1.4.5 has it (dist/cookies.mjs). It knows no __Http- yet, browsers do.
+	// What the name promises, as in better-call 1.4.5 (dist/cookies.mjs), and __Http-, which only browsers know yet.
 	switch lower := strings.ToLower(cookie.Name); {
 	case strings.HasPrefix(lower, "__host-"):
 		cookie.Secure, cookie.Domain = true, ""

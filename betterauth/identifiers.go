@@ -13,13 +13,12 @@ import (
 // session tokens (1.3.34 to 1.7.25: generateId). The repositories of authdb make their own; this is for other tables.
 func NewID() string { return repo.RandomID() }
 
-// Version is the version of a Better Auth server, such as Version{1, 7, 25}. Its methods give the identifiers under
-// which that version looks up its rows in the verification table, and no other does: whoever writes or reads such rows
-// in Go has to know which server is beside. They were compared with the sources of 1.3.34, 1.4.22, 1.5.6, 1.6.34 and
-// of 1.7 up to 1.7.25. E-mail verification has no row: its token is a JWT.
+// Version is the version of a Better Auth server, such as Version{1, 7, 25}. Its methods return the identifiers under
+// which that version looks up rows in the verification table; versions differ in them. They were compared with the
+// sources of 1.3.34, 1.4.22, 1.5.6, 1.6.34 and of 1.7 up to 1.7.25. E-mail verification has no row: its token is a JWT.
 //
-// A server with verification.storeIdentifier looks up [HashedIdentifier] of what they return. E-mail addresses have to
-// be in lower case, as the user table has them.
+// A server with verification.storeIdentifier looks up [HashedIdentifier] of these. E-mail addresses must be in lower
+// case, as in the user table.
 type Version [3]int
 
 func (v Version) before(o Version) bool { return slices.Compare(v[:], o[:]) < 0 }

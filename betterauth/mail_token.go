@@ -12,24 +12,24 @@ import (
 	"github.com/zerostarter/authdb"
 )
 
-// MailTokenLifetime is Better Auth's emailVerification.expiresIn unless the other side says otherwise.
+// MailTokenLifetime is the default of the server's emailVerification.expiresIn.
 const MailTokenLifetime = time.Hour
 
 // The request types of a [MailToken] that changes an address, since 1.4 (1.7.25: dist/api/routes/update-user.mjs).
 const (
 	ChangeEmailConfirmation = "change-email-confirmation" // sent to the address that the user has
-	ChangeEmailVerification = "change-email-verification" // sent to the one that it wants
+	ChangeEmailVerification = "change-email-verification" // sent to the one that the user wants
 )
 
-// MailToken is what the token in a mail says that proves an address or changes it: a JWT of /verify-email, which has no
-// row. It works until it expires, as often as what it says is still so.
+// MailToken is the content of the token in a mail that verifies or changes an address: a JWT for /verify-email, without
+// a row. Until it expires it works any number of times, while the user has the address.
 type MailToken struct {
 	Email       string // the user's address, in lower case
 	UserID      string
-	UpdateTo    string // the address that it wants instead; empty: none
-	RequestType string // ChangeEmailConfirmation, ChangeEmailVerification, or empty: it proves Email
+	UpdateTo    string // the address that the user wants instead; empty: none
+	RequestType string // ChangeEmailConfirmation, ChangeEmailVerification, or empty: it verifies Email
 	IssuedAt    time.Time
-	ExpiresAt   time.Time // zero: never; to SignMailToken, MailTokenLifetime after IssuedAt
+	ExpiresAt   time.Time // zero: never or, in SignMailToken, MailTokenLifetime after IssuedAt
 }
 
 // mailClaims are in the order in which 1.7.25 writes them.
@@ -45,8 +45,8 @@ type mailClaims struct {
 // mailTokenHeader is {"alg":"HS256"}.
 const mailTokenHeader = "eyJhbGciOiJIUzI1NiJ9"
 
-// SignMailToken returns the token as Better Auth 1.7 makes it, which all versions take: 1.3 to 1.6 do not look at the
-// user's id. It returns [ErrInvalidMailToken] where t has no address or no user.
+// SignMailToken returns the token as Better Auth 1.7 makes it. All versions take it: 1.3 to 1.6 ignore the user's id.
+// It returns [ErrInvalidMailToken] if t has no address or no user.
 func (c *Cookies) SignMailToken(t MailToken) (authdb.Secret, error) {
 	if t.Email == "" || t.UserID == "" {
 		return "", ErrInvalidMailToken
@@ -56,7 +56,7 @@ func (c *Cookies) SignMailToken(t MailToken) (authdb.Secret, error) {
 	}
 	var claims bytes.Buffer
 	encoder := json.NewEncoder(&claims)
-	encoder.SetEscapeHTML(false) // as JavaScript
+	encoder.SetEscapeHTML(false) // like JavaScript
 	if err := encoder.Encode(mailClaims{
 		t.Email, t.UpdateTo, t.RequestType, t.UserID, t.IssuedAt.Unix(), t.ExpiresAt.Unix(),
 	}); err != nil {
@@ -66,9 +66,9 @@ func (c *Cookies) SignMailToken(t MailToken) (authdb.Secret, error) {
 	return authdb.Secret(text + "." + c.macs(text)[0]), nil
 }
 
-// VerifyMailToken returns what a token says that one of the secrets signed with HS256, at the time now. It returns
-// [ErrMailTokenExpired], or [ErrInvalidMailToken] for any other token, among them those without the user's id, which
-// Better Auth makes before 1.7: they would prove the address of whoever has it by then.
+// VerifyMailToken returns the content of a token, if one of the secrets signed it with HS256 and it is valid at the
+// time now. It returns [ErrMailTokenExpired], or [ErrInvalidMailToken] for any other token. Tokens without the user's
+// id, as Better Auth made before 1.7, are invalid: they would verify the address for any user who has it by then.
 func (c *Cookies) VerifyMailToken(token authdb.Secret, now time.Time) (MailToken, error) {
 	parts := strings.Split(string(token), ".")
 	if len(token) > maxCookieLength || len(parts) != 3 {
@@ -79,14 +79,14 @@ func (c *Cookies) VerifyMailToken(token authdb.Secret, now time.Time) (MailToken
 		genuine |= subtle.ConstantTimeCompare([]byte(want), []byte(parts[2]))
 	}
 	header, claims := decodeObject(parts[0]), decodeObject(parts[1])
-	// Which critical extensions there are, this package does not know.
+	// This package knows no critical extensions.
 	if genuine != 1 || header["alg"] != "HS256" || header["crit"] != nil || claims == nil {
 		return MailToken{}, ErrInvalidMailToken
 	}
 	return claims.mailToken(now)
 }
 
-// object is a JSON object. Its keys are as they are written, which a struct's are not.
+// object is a JSON object with its keys as written; a struct would match them in any case.
 type object map[string]any
 
 func decodeObject(part string) (o object) {
@@ -117,7 +117,7 @@ func (o object) mailToken(now time.Time) (t MailToken, err error) {
 			}
 		}
 	}
-	second := now.Truncate(time.Second) // the other side looks at whole ones
+	second := now.Truncate(time.Second) // the server compares whole seconds
 	switch {
 	case !valid, t.Email == "", t.UserID == "", notBefore.After(second):
 		return MailToken{}, ErrInvalidMailToken
@@ -127,7 +127,7 @@ func (o object) mailToken(now time.Time) (t MailToken, err error) {
 	return t, nil
 }
 
-// macs are the HMAC-SHA256 of a text by each secret, in base64url without padding.
+// macs returns the HMAC-SHA256 of a text by each secret, in base64url without padding.
 func (c *Cookies) macs(text string) []string {
 	all := make([]string, len(c.signers))
 	for i, sign := range c.signers {

@@ -22,47 +22,46 @@ const (
 	scryptR = 16
 	scryptP = 1
 
-	saltLength = 32 // hexadecimal digits, which scrypt takes as text
+	saltLength = 32 // hexadecimal digits, given to scrypt as text
 	keyLength  = 64 // bytes, stored as hexadecimal digits
 )
 
-// Hasher hashes and verifies passwords as Better Auth 1.3 to 1.7 does: what one side stores, the other verifies, but for
-// passwords with more than 30 combining marks in a row, which are refused here. The zero value has Better Auth's limits.
-// It is safe for concurrent use, and must not be copied or changed after its first use.
+// Hasher hashes and verifies passwords as Better Auth 1.3 to 1.7 does: what one side stores, the other verifies. Only
+// passwords with more than 30 combining marks in a row are refused here. The zero value has Better Auth's limits. A
+// Hasher is safe for concurrent use, and must not be copied or changed after its first use.
 type Hasher struct {
-	// Concurrency is how many hashes are made at a time. Each takes 32 MiB and a processor for some 100 ms; the others
-	// wait. Zero: GOMAXPROCS, at most 4.
+	// Concurrency is how many hashes are made at a time; other calls wait. Each takes 32 MiB and a processor for some
+	// 100 ms. Zero: GOMAXPROCS, at most 4.
 	Concurrency int
-	// MaxWaiting is how many may wait at a time, first come, first served; one more gets [ErrBusy]. Zero: 16 for each of
+	// MaxWaiting is how many calls may wait at a time, first come, first served; one more gets [ErrBusy]. Zero: 16 times
 	// Concurrency, so that nobody waits for more than some seconds. Negative: none.
 	MaxWaiting int
-	// MinLength and MaxLength are the other side's emailAndPassword.minPasswordLength and maxPasswordLength, in UTF-16
-	// code units as JavaScript counts them. Zero: 8 and 128.
+	// MinLength and MaxLength are the server's emailAndPassword.minPasswordLength and maxPasswordLength, in UTF-16 code
+	// units as JavaScript counts them. Zero: 8 and 128.
 	MinLength, MaxLength int
 
 	once    sync.Once
-	slots   chan struct{} // one for each hash that is being made; who waits for one gets it in turn
-	tickets chan struct{} // one for each of those and each that waits
+	slots   chan struct{} // one for each hash that is being made; calls get them in turn
+	tickets chan struct{} // one for each of these, and for each call that waits
 
 	derive func(password, salt []byte) ([]byte, error) // nil: scrypt
 }
 
 var defaultHasher Hasher
 
-// HashPassword is [Hasher.Hash] with Better Auth's limits, and so many hashes at a time in the whole program as
-// [Hasher.Concurrency] says.
+// HashPassword is [Hasher.Hash] of the zero Hasher, which the whole program shares.
 func HashPassword(ctx context.Context, password string) (authdb.Secret, error) {
 	return defaultHasher.Hash(ctx, password)
 }
 
-// VerifyPassword is [Hasher.Verify] with Better Auth's limits. It waits its turn together with [HashPassword].
+// VerifyPassword is [Hasher.Verify] of the Hasher that [HashPassword] uses.
 func VerifyPassword(ctx context.Context, hash *authdb.Secret, password string) (bool, error) {
 	return defaultHasher.Verify(ctx, hash, password)
 }
 
 // Hash returns what to store for a password, in an account whose provider id is credential and whose account id is the
-// user's id. It returns [ErrPasswordTooShort], [ErrPasswordTooLong], [ErrInvalidPassword] if it is not UTF-8 or has more
-// than 30 combining marks in a row, [ErrBusy], or the context's error if that ends while others hash.
+// user's id. It returns [ErrPasswordTooShort], [ErrPasswordTooLong], [ErrInvalidPassword] if it is not UTF-8 or has
+// more than 30 combining marks in a row, [ErrBusy], or the context's error if that ends while others hash.
 func (h *Hasher) Hash(ctx context.Context, password string) (authdb.Secret, error) {
 	if err := h.check(password); err != nil {
 		return "", err
@@ -71,7 +70,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (authdb.Secret, erro
 		return "", ErrPasswordTooShort
 	}
 	var random [saltLength / 2]byte
-	_, _ = rand.Read(random[:]) // never fails: it ends the program instead
+	_, _ = rand.Read(random[:]) // never fails: it would end the program
 	salt := hex.EncodeToString(random[:])
 	key, err := h.key(ctx, password, salt)
 	if err != nil {
@@ -80,19 +79,19 @@ func (h *Hasher) Hash(ctx context.Context, password string) (authdb.Secret, erro
 	return authdb.Secret(salt + ":" + hex.EncodeToString(key)), nil
 }
 
-// noSalt stands for the salt where there is no hash, or none that can be read.
+// noSalt is the salt if there is no hash, or none that can be read.
 const noSalt = "00000000000000000000000000000000"
 
-// Verify reports whether the password is the one of the hash, in any of the spellings that NFKC makes one. Where there
-// is no hash, since nobody has the address or the user has no password, call it all the same, with nil: it takes as long
-// and reports false, as for a wrong password. A hash that is none of Better Auth's does too; [CheckHash] tells it.
+// Verify reports whether the hash is the password's, in any of the spellings that NFKC makes equal. If there is no
+// hash, because nobody has the address or the user has no password, call it with nil: it takes as long and reports
+// false, as for a wrong password. It also does so for a hash that is not Better Auth's; [CheckHash] tells these.
 //
-// It returns [ErrPasswordTooLong], [ErrInvalidPassword] if the password is not UTF-8 or has more than 30 combining marks
-// in a row, which the server takes and this package cannot, [ErrBusy], or the context's error if that ends while others
-// hash. There is no minimum: the password may be older than it.
+// It returns [ErrPasswordTooLong], [ErrInvalidPassword] if the password is not UTF-8 or has more than 30 combining
+// marks in a row, which the server takes and this package cannot, [ErrBusy], or the context's error if that ends while
+// others hash. There is no minimum, since the password may be older than that.
 //
-// So neither the time nor the error tells anything of the hash, not even whether there is one: each call that is not
-// turned away as busy or canceled derives one key, from what is bounded, whatever hash and password are.
+// Neither the time nor the error reveals anything about the hash, not even whether there is one: unless busy or
+// canceled, each call derives one key from input of bounded length.
 func (h *Hasher) Verify(ctx context.Context, hash *authdb.Secret, password string) (bool, error) {
 	salt, want, noHash := noSalt, []byte(nil), ErrMalformedHash
 	if hash != nil {
@@ -121,18 +120,17 @@ func CheckHash(hash authdb.Secret) error {
 	return err
 }
 
-// check refuses what would cost time, or could not have been typed on the other side.
+// check refuses what would cost time, or what the server could never have hashed.
 func (h *Hasher) check(password string) error {
 	limit := orDefault(h.MaxLength, 128)
 	switch {
-	case len(password) > 3*limit: // a code unit has up to three bytes
+	case len(password) > 3*limit: // a code unit takes up to three bytes
 		return ErrPasswordTooLong
 	case !utf8.ValidString(password):
 		return fmt.Errorf("%w: not UTF-8", ErrInvalidPassword)
 	case utf16Length(password) > limit:
 		return ErrPasswordTooLong
-	// Package norm breaks such a row up with U+034F, which JavaScript does not: what one side hashes, the other would
-	// never verify.
+	// Package norm inserts U+034F into such a row, and JavaScript does not: neither side could verify the other's hash.
 	case strings.Count(norm.NFKC.String(password), "\u034f") != strings.Count(password, "\u034f"):
 		return fmt.Errorf("%w: more than 30 combining marks in a row", ErrInvalidPassword)
 	}
@@ -142,7 +140,7 @@ func (h *Hasher) check(password string) error {
 // key derives the key when it is its turn.
 func (h *Hasher) key(ctx context.Context, password, salt string) ([]byte, error) {
 	h.once.Do(h.open)
-	if err := ctx.Err(); err != nil { // a select picks any way that is open
+	if err := ctx.Err(); err != nil { // select would pick either case
 		return nil, fmt.Errorf("betterauth: hash password: %w", err)
 	}
 	select {
@@ -174,7 +172,7 @@ func (h *Hasher) open() {
 	}
 }
 
-// parseHash takes a stored hash apart: 32 hexadecimal digits, a colon, 128 of them, all in lower case.
+// parseHash splits a stored hash: 32 hexadecimal digits, a colon, 128 more, all in lower case.
 func parseHash(hash string) (salt string, key []byte, err error) {
 	if len(hash) != saltLength+1+2*keyLength || hash[saltLength] != ':' {
 		return "", nil, ErrMalformedHash
