@@ -24,7 +24,7 @@ type Account struct {
 	AccessTokenExpiresAt  *time.Time `json:"accessTokenExpiresAt"`
 	RefreshTokenExpiresAt *time.Time `json:"refreshTokenExpiresAt"`
 	Scope                 *string    `json:"scope"` // joined by commas
-	Password              *Secret    `json:"-"`     // the hash, salt and key in hex; nil but for ProviderCredential
+	Password              *Secret    `json:"-"`     // the hash, salt and key in hex; nil except for ProviderCredential
 	CreatedAt             time.Time  `json:"createdAt"`
 	UpdatedAt             time.Time  `json:"updatedAt"`
 }
@@ -33,7 +33,7 @@ func (a Account) cursor() Cursor { return Cursor{a.CreatedAt, a.ID} }
 
 func toAccount(row dbgen.Account) Account { return Account(row) }
 
-// AccountWithUser is an account and whose it is.
+// AccountWithUser is an account and its user.
 type AccountWithUser struct {
 	Account
 	User User `json:"user"`
@@ -43,7 +43,7 @@ func accountWithUser(row dbgen.GetAccountWithUserByProviderRow) AccountWithUser 
 	return AccountWithUser{Account(row.Account), User(row.User)}
 }
 
-// CreateAccountParams are the columns of a new account. Each text may have 16,384 characters, but for the ids.
+// CreateAccountParams are the columns of a new account. Each text except the ids may have 16,384 characters.
 type CreateAccountParams struct {
 	ID                    string // empty: a new one
 	UserID                string
@@ -109,7 +109,7 @@ func (r AccountRepository) Create(ctx context.Context, p CreateAccountParams) (A
 // Link gives a user an identity at a provider, or renews the tokens of one that the user has. What p leaves nil stays,
 // and scopes are added to those that were granted before, as from Better Auth 1.7 on. An identity never moves to
 // another user. Link returns [ErrAccountTaken] if it is another user's, [ErrReference] if there is no such user, or
-// [ErrInvalidInput], which [ProviderCredential] is too: that is for Create.
+// [ErrInvalidInput], also for [ProviderCredential], for which Create is.
 func (r AccountRepository) Link(ctx context.Context, p CreateAccountParams) (Account, error) {
 	const op = "Accounts.Link"
 	if err := check(op, required("user_id", p.UserID, maxID), required("account_id", p.AccountID, maxID),
@@ -127,7 +127,7 @@ func (r AccountRepository) Link(ctx context.Context, p CreateAccountParams) (Acc
 	return answer(op, row, err, toAccount)
 }
 
-// linkable refuses what is no identity at a provider.
+// linkable refuses params that are no identity at a provider.
 func linkable(p CreateAccountParams) fault {
 	if p.ProviderID == ProviderCredential {
 		return fault{field: "provider_id", reason: "malformed"}

@@ -5,8 +5,8 @@ import (
 	"github.com/zerostarter/authdb/permission"
 )
 
-// Actor is on whose behalf an operation of an organization is done; the zero value is the program's own, which may do
-// everything. [By] makes one.
+// Actor is who an operation on an organization is done for. The zero value is the program itself, which may do
+// everything. [By] makes an Actor of a user.
 type Actor struct {
 	given   bool
 	userID  string
@@ -14,15 +14,15 @@ type Actor struct {
 	dynamic []permission.Roles
 }
 
-// By is a user, whose role in the organization must grant what the operation takes. It is read and held in the
-// statement that acts, so that a role which is being taken away does not count. Owners, who have the CreatorRole of
-// [Settings], may do everything; only they make owners, or change and remove one. All else is by the rules, and by the
-// organization's own roles, where dynamic are those of [Authentication].
+// By returns the Actor of a user, whose role in the organization must grant what the operation needs. The role is read
+// and locked in the statement that acts, so that one which is being taken away does not count. Owners, who have the
+// CreatorRole of [Settings], may do everything, and only they can make, change or remove owners. All else is decided by
+// the rules, and by the organization's own roles: dynamic is the Roles of [Authentication].
 func By(userID string, rules permission.Rules, dynamic ...permission.Roles) Actor {
 	return Actor{true, userID, rules, dynamic}
 }
 
-// check checks who acts: nobody's id is no right to everything.
+// check checks who acts: an empty id from By is not the zero Actor, which may do everything.
 func (a Actor) check() fault {
 	if !a.given {
 		return fault{}
@@ -30,7 +30,7 @@ func (a Actor) check() fault {
 	return required("by", a.userID, maxKey)
 }
 
-// id is nil where nobody is asked for a right.
+// id is nil if no permission is checked.
 func (a Actor) id() *string {
 	if !a.given {
 		return nil
@@ -38,7 +38,7 @@ func (a Actor) id() *string {
 	return &a.userID
 }
 
-// permitted is the pattern of the roles that grant an action.
+// permitted returns the pattern of the roles that grant an action.
 func (a Actor) permitted(resource, action string) string {
 	if !a.given {
 		return ""

@@ -14,16 +14,16 @@ import (
 // struct in T is one column, not several. NULL is read as the zero value; a field that must tell them apart is a
 // pointer or a [Change].
 //
-// A context asks for them, as with [Once], and they travel in the statements that are sent anyway. Calls with another
-// context cost what they did. A context may be used by many goroutines.
+// A context asks for them, as with [Once], and they travel in the statements that are sent anyway. Calls with other
+// contexts cost no more. A context may be used by many goroutines.
 type Columns[T any] struct {
 	columns *repo.Columns
 	fields  []int
 }
 
-// NewColumns looks the columns of T up in a table, such as "user" or "team_member": once, when the program starts. It
-// returns [ErrInvalidInput] for a table that authdb does not have, a column that the table does not have, one of
-// another type, or one that authdb knows itself; the error's Field is the column.
+// NewColumns looks up the columns of T in a table, such as "user" or "team_member". Call it once, when the program
+// starts. It returns [ErrInvalidInput] for a table that authdb does not have, a column that the table does not have,
+// one of another type, or one that authdb knows itself; the error's Field is the column.
 func NewColumns[T any](ctx context.Context, s *Store, table string) (*Columns[T], error) {
 	const op = "NewColumns"
 	c := &Columns[T]{}
@@ -59,18 +59,18 @@ func NewColumns[T any](ctx context.Context, s *Store, table string) (*Columns[T]
 	return c, nil
 }
 
-// found are the rows that a context's calls have brought.
+// found holds the columns that a context's calls have read.
 type found[T any] struct {
 	mu   sync.Mutex
 	rows map[string]T
 }
 
-// foundOf is the key of a context for what is found of its Columns.
+// foundOf is the context key of a found.
 type foundOf[T any] struct{ *Columns[T] }
 
-// Read returns a context whose calls also bring the columns, for [Columns.Of]: every Get, List, Load, Authenticate and
-// other call that returns rows of the table which it has read, in the same round trip. A middleware may make the
-// context, and a handler ask Of with the request's. What was found stays as long as the context does.
+// Read returns a context whose calls also read the columns, for [Columns.Of]: every Get, List, Load, Authenticate and
+// other call that returns rows which it has read from the table, in the same round trip. Middleware may make the
+// context, and a handler call Of with the request's. What was found is kept as long as the context.
 func (c *Columns[T]) Read(ctx context.Context) context.Context {
 	if ctx.Value(foundOf[T]{c}) != nil {
 		return ctx
@@ -81,7 +81,7 @@ func (c *Columns[T]) Read(ctx context.Context) context.Context {
 		var id *string
 		row := reflect.New(reflect.TypeFor[T]()).Elem()
 		dests := []any{&id}
-		values := make([]reflect.Value, len(c.fields)) // pointers to what is NULL where a join found no row
+		values := make([]reflect.Value, len(c.fields)) // pointers, since a join without a row gives NULL
 		for at, i := range c.fields {
 			if change, ok := row.Field(i).Addr().Interface().(interface{ column() any }); ok {
 				dests = append(dests, change.column())
@@ -121,8 +121,8 @@ func inUTC(field any) {
 	}
 }
 
-// Of returns the columns of the row with that id, if a call with ctx has brought them; ctx is what Read returned, or
-// comes from it.
+// Of returns the columns of the row with that id, if a call with ctx has read them. ctx is what Read returned, or is
+// derived from it.
 func (c *Columns[T]) Of(ctx context.Context, id string) (columns T, ok bool) {
 	all, _ := ctx.Value(foundOf[T]{c}).(*found[T])
 	if all == nil {
@@ -135,16 +135,15 @@ func (c *Columns[T]) Of(ctx context.Context, id string) (columns T, ok bool) {
 }
 
 // Write returns a context with which Create, CreateMany, Update and every other call that inserts a row into the table,
-// or renews one in its place as Invitations.Create and Accounts.Link do, store these values in it, in the same
-// statement. A field that is a [Change] which is not set is left out, so that an Update leaves its column and a new row
-// has its default.
+// or renews one as Invitations.Create and Accounts.Link do, stores these values in it, in the same statement. A field
+// that is a [Change] and not set is left out: an Update leaves its column, and a new row gets its default.
 //
-// A value that does not fit its column is [ErrInvalidInput] there, with the column as Field; so is one that would
-// become another: a part of a whole number, an infinity of type real, a name of more than 63 bytes, bytes in a JSON
-// value that are no UTF-8. What a type or a scale rounds is the column's own rule: numeric(5,2), timestamp(0), money, a
+// Such a call returns [ErrInvalidInput], with the column as Field, for a value that does not fit its column, or that
+// would be changed: a fraction for a whole number, an infinity of type real, a name of more than 63 bytes, bytes in a
+// JSON value that are not UTF-8. Rounding by the column's own type does not count: numeric(5,2), timestamp(0), money, a
 // fraction as real or double precision, the nanoseconds of a time of day or an interval, the order of a jsonb, blanks
 // beyond the length of a varchar(3). Timestamps are stored as UTC, in milliseconds; a date and a time of day are those
-// of the value's own zone. With default_query_exec_mode=exec, pgx goes by the type in Go alone: give a text as a string
+// of the value's own zone. With default_query_exec_mode=exec, pgx goes only by the Go type: give a text as a string
 // there.
 func (c *Columns[T]) Write(ctx context.Context, values T) context.Context {
 	row := reflect.ValueOf(values)

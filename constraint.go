@@ -7,7 +7,7 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// rule is what a constraint's refusal means to a caller.
+// rule is what a violated constraint means to a caller.
 type rule struct {
 	kind  error
 	field string
@@ -34,7 +34,7 @@ var rules = func() map[string]rule {
 	m["teamMember_teamId_userId_uidx"] = rule{ErrConflict, "user_id"}
 	m["team_member_membership_key_unique"] = rule{ErrConflict, "membership_key"}
 	m["account_providerId_accountId_uidx"] = rule{ErrAccountTaken, "account_id"}
-	// The slug has this second unique index; PostgreSQL reports whichever was made first.
+	// The slug's second unique index; PostgreSQL reports the one that was made first.
 	m["organization_slug_uidx"] = rule{ErrSlugTaken, "slug"}
 	for name, field := range map[string]string{
 		"session_user_id_user_id":                    "user_id",
@@ -52,10 +52,10 @@ var rules = func() map[string]rule {
 	return m
 }()
 
-// ruleOf finds the rule by the constraint's name; where no known name is found, the SQLSTATE alone decides.
+// ruleOf finds the rule by the constraint's name. If it is unknown, the SQLSTATE alone decides.
 func ruleOf(err *pgconn.PgError) rule {
 	name := err.ConstraintName
-	if key, isPart := strings.CutPrefix(name, "session_parts_"); isPart { // the server names keys of partitions
+	if key, isPart := strings.CutPrefix(name, "session_parts_"); isPart { // PostgreSQL names keys of partitions
 		_, key, _ = strings.Cut(key, "_")
 		name = "session_" + key
 	}
@@ -72,8 +72,8 @@ func ruleOf(err *pgconn.PgError) rule {
 	return rule{kind: ErrConflict}
 }
 
-// ruleIn finds the rule by a name that stands behind something in the text of an error: Citus leaves that of the
-// constraint empty and writes it there, with the number of the shard behind it.
+// ruleIn finds the rule by a name after the text behind in an error's message: Citus leaves the field for the
+// constraint empty and writes the name there, with the number of the shard after it.
 func ruleIn(err *pgconn.PgError, behind string) (r rule, ok bool) {
 	longest := 0
 	for name, known := range rules {

@@ -10,21 +10,21 @@
 //	}
 //	defer store.Close()
 //
-// [Open] owns a pool; [New] works on the caller's pool, connection or transaction. The schema comes from cmd/migrate,
-// or from Drizzle: both make the same. A [Store] has a repository per table, each with Create, Get, List, Update and
-// Delete and the lookups that the domain needs:
+// [Open] makes a store with its own pool; [New] works on the caller's pool, connection or transaction. The schema comes
+// from cmd/migrate or from Drizzle: both make the same. A [Store] has a repository for each table, with Create, Get,
+// List, Update, Delete and the lookups that the domain needs:
 //
 //	user, err := store.Users.Create(ctx, authdb.CreateUserParams{Name: "Ada", Email: "ada@example.com"})
 //	auth, err := store.Sessions.Authenticate(ctx, token) // the live session, its user, membership and team
 //
-// Rows that belong to a tenant or a user are reached only together with its id, so that an id taken from a request
-// opens no other tenant's row:
+// A row of an organization or a user is reached only together with that one's id, so that an id taken from a request
+// opens nobody else's row:
 //
 //	member, err := store.Members.Get(ctx, org.ID, memberID)
 //
 // # Operations
 //
-// A rule is decided in the transaction that writes, so it holds however many servers write at once: an organization
+// A rule is decided in the transaction that writes, so it holds however many programs write at once: an organization
 // keeps an owner, an address has one pending invitation, a code works once.
 //
 //	inv, err := store.Invitations.Create(ctx, authdb.CreateInvitationParams{
@@ -47,9 +47,9 @@
 //
 // # Relations
 //
-// Get returns the row alone; a Get that joins another row says so, such as GetWithUser. List joins what a screen shows
+// Get returns only the row; a Get that joins another one says so, such as GetWithUser. List joins what a screen shows
 // beside each row, as its type says, such as [MemberWithUser]. GetFull is Get with what belongs to the row, in one
-// round trip and as of one moment. Load brings the same to any number of rows that were read before:
+// round trip and as of one moment. Load does the same for any number of rows that were read before:
 //
 //	full, err := store.Organizations.GetFull(ctx, org.ID, authdb.OrganizationWith{
 //		Members: authdb.Oldest(20), Teams: authdb.All(), TeamMembers: authdb.All(),
@@ -64,12 +64,12 @@
 //		Image: authdb.SetNull[string](),
 //	})
 //
-// The params of a Create name ids and owners: a program fills them in, and does not decode a request's body into them.
+// The params of a Create have ids and owners. Do not decode a request's body into them.
 //
 // # Columns of your own
 //
-// [NewColumns] looks up columns that additionalFields and plugins have added to a table. From then on a context asks
-// for them, or holds what to store in them, in any call that it is passed to:
+// [NewColumns] looks up columns that additionalFields and plugins have added to a table. A context then asks for them,
+// or holds what to store in them, in any call that gets it:
 //
 //	profiles, err := authdb.NewColumns[Profile](ctx, store, "user") // at the start
 //	...
@@ -80,9 +80,9 @@
 // # Transactions
 //
 // [Store.InTx] runs several writes as one, and runs them again if nothing was applied and the reason may pass. Inside
-// another transaction it makes a savepoint. The caller's own SQL, and that of other libraries, takes part by
-// [Store.Tx]. [Store.WithTx] gives the same store on a transaction that the caller began. [Store.InTxWith] begins a
-// transaction that only reads, or is REPEATABLE READ or SERIALIZABLE.
+// another transaction it makes a savepoint. The caller's own SQL, and other libraries', takes part by [Store.Tx].
+// [Store.WithTx] gives the same store on a transaction that the caller began. [Store.InTxWith] begins a transaction
+// that only reads, or is REPEATABLE READ or SERIALIZABLE.
 //
 //	err := store.InTx(ctx, func(tx *authdb.Store) error {
 //		user, err := tx.Users.Create(ctx, params)
@@ -105,7 +105,7 @@
 //
 // # Traces and logs
 //
-// A tracer learns by [Method] which method it traces; [WithLogger] tells what was repeated.
+// [Method] tells a tracer which method it traces; [WithLogger] logs what was repeated.
 //
 // # Errors
 //

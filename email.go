@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// canonicalEmail is the form in which the other side stores and looks up an address: JavaScript's toLowerCase, which
-// differs from [strings.ToLower] for İ and for a Σ that ends a word. An equal address must not become two users.
+// canonicalEmail is the form in which the server stores and looks up an address: JavaScript's toLowerCase, which
+// differs from [strings.ToLower] for İ and for a Σ that ends a word. One address must not become two users.
 func canonicalEmail(s string) string {
 	if len(s) > maxKey*utf8.UTFMax || !utf8.ValidString(s) {
-		return s // for the checks to refuse: lower-casing would cost time, or mend it
+		return s // the checks refuse it: lower-casing would cost time, or repair it
 	}
 	if !strings.ContainsAny(s, "İΣ") {
 		return strings.ToLower(s)
@@ -52,7 +52,7 @@ func isCaseIgnorable(r rune) bool {
 		strings.ContainsRune("'.:·\u0387\u055f\u05f4\u2018\u2019\u2024\u2027\ufe13\ufe52\ufe55\uff07\uff0e\uff1a", r)
 }
 
-// isUnprintable tells the characters that make two addresses look like one: spaces, controls, formats.
+// isUnprintable reports whether a character could make two addresses look like one: spaces, controls, formats.
 func isUnprintable(r rune) bool {
 	return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Zs)
 }

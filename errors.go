@@ -49,12 +49,12 @@ var (
 	ErrTimeout = errors.New("timed out")
 	// ErrIsolation: the caller's transaction is not READ COMMITTED, on which the locks of this operation rely.
 	ErrIsolation = errors.New("transaction is not read committed")
-	// ErrReadOnly: a standby, or a transaction that only reads, refused to write. A store of [Open] leaves a standby and
-	// tries again elsewhere; so this comes where there is no other server, and nothing was applied.
+	// ErrReadOnly: a standby, or a transaction that only reads, refused to write. Nothing was applied. A store of [Open]
+	// leaves a standby and tries again elsewhere, so it returns this only if there is no other PostgreSQL.
 	ErrReadOnly = errors.New("read only")
 	// ErrBehind: a standby has not replayed a position in time; ask the primary. See [Store.WaitFor].
 	ErrBehind = errors.New("standby is behind")
-	// ErrSchema: the database lacks a table, a column or a key, or has another one; see [Store.CheckSchema].
+	// ErrSchema: the database lacks a table, a column or a key, or a column has another type; see [Store.CheckSchema].
 	ErrSchema = errors.New("schema does not fit")
 	// ErrInsecureTLS: a remote host would be reached without verifying its certificate; see [Open] and
 	// [WithInsecureTLS].
@@ -69,15 +69,15 @@ type Error struct {
 	Op         string     // the method that failed, such as "Users.Create"
 	Table      string     // the table at fault; empty if not known
 	Field      string     // the column at fault; empty if not known
-	Reason     string     // why: a word such as empty, too long, malformed, out of range, or what to do
+	Reason     string     // why, such as empty, too long, malformed or out of range, or what to do
 	Constraint string     // the constraint or index that refused, as the database names it
-	SQLState   string     // PostgreSQL's code; empty if the server did not refuse
+	SQLState   string     // PostgreSQL's code; empty if PostgreSQL did not refuse
 	Outcome    Outcome    // whether the write was applied
 	Retry      RetryClass // whether to do it again
 
 	kinds []error
 	cause error
-	lost  *repo.Lost // with OutcomeUnknown: what Store.Resolve goes by
+	lost  *repo.Lost // for Store.Resolve, with OutcomeUnknown
 }
 
 // Error describes the failure without any value of a row.
@@ -104,7 +104,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Kind returns the most telling of this package's errors that the error is, or nil if it is none of them.
+// Kind returns the most specific of this package's errors that the error is, or nil if it is none of them.
 func (e *Error) Kind() error {
 	for _, kind := range e.kinds {
 		if !isContextError(kind) {
@@ -114,7 +114,7 @@ func (e *Error) Kind() error {
 	return nil
 }
 
-// Unwrap returns the kinds of the error. It leads to no error of pgx: those hold values of rows.
+// Unwrap returns the kinds of the error, and no error of pgx: those hold values of rows.
 func (e *Error) Unwrap() []error { return e.kinds }
 
 // Cause returns the error of pgx behind this one, or nil. Its fields can hold e-mail addresses, tokens and whole rows
@@ -188,7 +188,7 @@ func translate(op string, err error) error {
 	return e
 }
 
-// misuse makes the error one of a wrong call. A closed store is not the fault of the request that meets it.
+// misuse makes the error one of a wrong call, or ErrUnavailable for a closed store: that is no fault of the request.
 func (e *Error) misuse(err error, misuse repo.MisuseError) {
 	e.kinds, e.Field, e.Reason = []error{ErrInvalidInput}, misuse.Field, misuse.Reason
 	if misuse == repo.ErrClosed {
@@ -199,8 +199,7 @@ func (e *Error) misuse(err error, misuse repo.MisuseError) {
 	}
 }
 
-// deleted is translate for a delete, where a violated foreign key is always that of a row which refers to the deleted
-// one.
+// deleted is translate for a delete, in which a violated foreign key is always one that refers to the deleted row.
 func deleted(op string, err error) error {
 	err = translate(op, err)
 	if e, ok := errors.AsType[*Error](err); ok && e.SQLState == repo.ForeignKeyViolation {
@@ -244,7 +243,7 @@ func (e *Error) classify(err error) {
 		rule := ruleOf(pgErr)
 		e.Field = rule.field
 		e.kinds = []error{rule.kind}
-	case repo.InternalError: // as which Citus passes on what a worker refused of an INSERT with a SELECT
+	case repo.InternalError: // Citus returns this if a worker refused an INSERT with a SELECT
 		if rule, ok := ruleIn(pgErr, `constraint "`); ok {
 			e.kinds, e.Field = []error{rule.kind}, rule.field
 		}
@@ -261,7 +260,7 @@ func (e *Error) classify(err error) {
 			e.Retry = RetryTransaction
 		}
 	case repo.QueryCanceled:
-		e.kinds = []error{ErrTimeout} // it would take as long again
+		e.kinds = []error{ErrTimeout} // a retry would take as long
 	default:
 		switch {
 		case repo.IsIsolation(err):
@@ -302,19 +301,19 @@ func isTLSError(err error) bool {
 		strings.Contains(err.Error(), "refused TLS") || strings.Contains(err.Error(), "channel binding required")
 }
 
-// isAlert reports whether the server refused the handshake, such as for the version of TLS.
+// isAlert reports whether PostgreSQL refused the TLS handshake, for its version, say.
 func isAlert(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	return ok && connecting && op.Op == "remote error"
 }
 
-// tellingClasses are the SQLSTATE classes whose messages name objects and states only, if the server itself wrote them:
-// a function, such as a trigger of the caller's, may raise any code with any text, and has a context.
+// tellingClasses are the SQLSTATE classes whose messages name only objects and states, if PostgreSQL itself wrote them.
+// A function, such as the caller's trigger, may raise any code with any text; its errors have a context.
 var tellingClasses = []string{"25", "28", "3D", "40", "42", "53", "55", "57", "58"}
 
-// safeText is the text of an error where that holds no value of a row: PostgreSQL quotes values in classes 22 and 23
-// only, and pgx in its encoding errors.
+// safeText is the text of an error if that holds no value of a row: PostgreSQL quotes values only in classes 22 and 23,
+// and pgx in its encoding errors.
 func safeText(err error) string {
 	if short, ok := errors.AsType[repo.ShortError](err); ok {
 		return short.Error()

@@ -11,11 +11,10 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// InvitationLifetime is how long a new invitation stands unless its ExpiresAt says otherwise: Better Auth's
-// invitationExpiresIn.
+// InvitationLifetime is how long a new invitation stands by default, as Better Auth's invitationExpiresIn.
 const InvitationLifetime = 48 * time.Hour
 
-// The states of an invitation. None is "expired": such a row stays pending, and only its ExpiresAt tells.
+// The states of an invitation. None is "expired": an expired row stays pending, and only its ExpiresAt shows it.
 const (
 	StatusPending  = "pending"
 	StatusAccepted = "accepted"
@@ -53,7 +52,7 @@ func (i Invitation) TeamIDs() []string {
 	return ids
 }
 
-// InvitationWithInviter is an invitation and who sent it.
+// InvitationWithInviter is an invitation and the user who sent it.
 type InvitationWithInviter struct {
 	Invitation
 	Inviter User `json:"inviter"`
@@ -72,7 +71,7 @@ func invitationWithInviter[R interface {
 	return InvitationWithInviter{Invitation(r.Invitation), User(r.User)}
 }
 
-// InvitationWithOrganization is an invitation and what it invites to.
+// InvitationWithOrganization is an invitation and its organization.
 type InvitationWithOrganization struct {
 	Invitation
 	Organization Organization `json:"organization"`
@@ -89,7 +88,7 @@ func invitationWithOrganization[R interface {
 	return InvitationWithOrganization{Invitation(r.Invitation), Organization(r.Organization)}
 }
 
-// ReceivedInvitation is an invitation as its recipient may see it: what it invites to, and who sent it.
+// ReceivedInvitation is an invitation as its recipient may see it, with its organization and inviter.
 type ReceivedInvitation struct {
 	Invitation
 	Organization Organization `json:"organization"`
@@ -112,7 +111,7 @@ func receivedInvitation[R interface {
 
 // CreateInvitationParams are the columns of a new invitation.
 type CreateInvitationParams struct {
-	ID             string // empty: a new one; without effect where an invitation stands
+	ID             string // empty: a new one; ignored if a pending invitation is changed
 	OrganizationID string
 	InviterID      string    // the user who invites
 	Email          string    // stored in lower case; at most 254 characters
@@ -123,7 +122,7 @@ type CreateInvitationParams struct {
 	By             Actor     // needs the permission invitation:create; zero: the inviter's role decides alone
 }
 
-// AcceptInvitationParams say which invitation is accepted by whom, and on what conditions.
+// AcceptInvitationParams say which user accepts which invitation, and on what conditions.
 type AcceptInvitationParams struct {
 	InvitationID    string
 	UserID          string // the user to whose address it was sent
@@ -132,14 +131,14 @@ type AcceptInvitationParams struct {
 	MaxTeamMembers  int    // of each team that the user joins; zero: that of Settings
 }
 
-// RejectInvitationParams say which invitation is rejected by whom.
+// RejectInvitationParams say which user rejects which invitation.
 type RejectInvitationParams struct {
 	InvitationID    string
 	UserID          string // the user to whose address it was sent
 	AllowUnverified bool   // also if the user has not proved that address
 }
 
-// GetInvitationByRecipientParams say which invitation is looked at by whom.
+// GetInvitationByRecipientParams say which user looks at which invitation.
 type GetInvitationByRecipientParams struct {
 	InvitationID    string
 	UserID          string // the user to whose address it was sent
@@ -149,8 +148,8 @@ type GetInvitationByRecipientParams struct {
 // AcceptedInvitation is an invitation and the membership that it led to.
 type AcceptedInvitation struct {
 	Invitation      `json:"invitation"`
-	Member          Member `json:"member"`          // a user who was a member before keeps role and row
-	AlreadyAccepted bool   `json:"alreadyAccepted"` // nothing was left to do
+	Member          Member `json:"member"`          // an earlier membership is kept, with its role
+	AlreadyAccepted bool   `json:"alreadyAccepted"` // an earlier call did it
 }
 
 // ListInvitationsParams selects a page of an organization's invitations.
@@ -184,7 +183,7 @@ type InvitationRepository struct{ door }
 //
 // It returns [ErrNotMember] if the inviter is not a member, [ErrNotPermitted] if the inviter's role does not allow the
 // new role, or a change of the pending invitation, [ErrAlreadyMember] if a member has the address, [ErrReference] if a
-// team is not the organization's, [ErrLimitReached], or [ErrInvalidInput], which an ExpiresAt in the past is too.
+// team is not the organization's, [ErrLimitReached], or [ErrInvalidInput], also for an ExpiresAt in the past.
 func (r InvitationRepository) Create(ctx context.Context, p CreateInvitationParams) (Invitation, error) {
 	const op = "Invitations.Create"
 	p.Email = canonicalEmail(p.Email)
@@ -204,7 +203,7 @@ func (r InvitationRepository) Create(ctx context.Context, p CreateInvitationPara
 	return answer(op, row, err, toInvitation)
 }
 
-// standing sets when a new invitation expires, and refuses one that nobody could accept.
+// standing sets the expiry of a new invitation, and refuses one that nobody could accept.
 func (r InvitationRepository) standing(p *CreateInvitationParams) fault {
 	p.ExpiresAt = r.repo().NowOr(p.ExpiresAt, r.repo().Settings().InvitationLifetime)
 	if !p.ExpiresAt.After(r.repo().Now()) {
@@ -362,8 +361,8 @@ func (r InvitationRepository) Count(ctx context.Context, p ListInvitationsParams
 
 // Accept makes the user to whose address an invitation was sent a member, with the role and in the teams that the
 // invitation names. Teams that no longer exist are skipped. Other pending invitations of the address to that
-// organization are canceled. One call does all that, however many there are; the user's other calls return the same,
-// with AlreadyAccepted. Accept does not make the organization active; see [SessionRepository.SetActiveOrganization].
+// organization are canceled. Of any number of calls one does all that; the user's other calls return the same, with
+// AlreadyAccepted. Accept does not make the organization active; see [SessionRepository.SetActiveOrganization].
 //
 // It returns [ErrNotFound] (which [ErrNotRecipient] is), [ErrEmailNotVerified], [ErrNotPending], [ErrExpired],
 // [ErrNotPermitted] if the inviter has left the organization or no longer has a role that may send the invitation,

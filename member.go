@@ -43,7 +43,7 @@ func (m Member) HasRole(role string) bool {
 // canonicalRole writes a list of roles as Better Auth reads it: without white space and without empty roles.
 func canonicalRole(list string) string {
 	if len(list) > maxRole*utf8.UTFMax {
-		return list // for the checks to refuse: each comma would cost 16 bytes
+		return list // the checks refuse it: each comma would cost 16 bytes
 	}
 	var roles []string
 	for r := range strings.SplitSeq(list, ",") {
@@ -54,7 +54,7 @@ func canonicalRole(list string) string {
 	return strings.Join(roles, ",")
 }
 
-// newRole is the role of somebody new: RoleMember, unless something is said.
+// newRole is the role of a new member: RoleMember if list is empty.
 func newRole(list string) string {
 	if repo.TrimRole(list) == "" {
 		return RoleMember
@@ -73,7 +73,7 @@ func singleRole(field, role string) fault {
 	return fault{}
 }
 
-// MemberWithUser is a member and who it is.
+// MemberWithUser is a member and its user.
 type MemberWithUser struct {
 	Member
 	User User `json:"user"`
@@ -92,7 +92,7 @@ func memberWithUser[R interface {
 	return MemberWithUser{Member(r.Member), User(r.User)}
 }
 
-// MemberWithOrganization is a member and what it is a member of.
+// MemberWithOrganization is a member and its organization.
 type MemberWithOrganization struct {
 	Member
 	Organization Organization `json:"organization"`
@@ -130,14 +130,14 @@ func (p *CreateMemberParams) check(op string) error {
 // UpdateMemberParams says what to change; the zero value changes nothing.
 type UpdateMemberParams struct {
 	Role Change[string] `json:"role,omitzero"`
-	By   Actor          `json:"-"` // needs the permission member:update; zero: nobody is asked
+	By   Actor          `json:"-"` // needs the permission member:update; zero: no permission is checked
 }
 
-// DeleteMemberParams say whose membership ends.
+// DeleteMemberParams name the member to remove.
 type DeleteMemberParams struct {
 	OrganizationID string
 	MemberID       string
-	By             Actor // needs the permission member:delete; zero: nobody is asked
+	By             Actor // needs the permission member:delete; zero: no permission is checked
 }
 
 // ListMembersParams selects a page of an organization's members.
@@ -161,7 +161,7 @@ type ListMembersByUserParams struct {
 // MemberRepository reads and writes the member table. It is [Store.Members].
 type MemberRepository struct{ door }
 
-// Create makes a user a member, and cancels what the user's address has pending in the organization. It returns
+// Create makes a user a member, and cancels pending invitations of the user's address to the organization. It returns
 // [ErrAlreadyMember], [ErrLimitReached], [ErrReference] if there is no such organization or user, or [ErrInvalidInput].
 func (r MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Member, error) {
 	const op = "Members.Create"
@@ -176,7 +176,7 @@ func (r MemberRepository) Create(ctx context.Context, p CreateMemberParams) (Mem
 }
 
 // CreateMany adds any number of members as Create does, all or none, and returns them in the order given. It returns
-// [ErrAlreadyMember], [ErrLimitReached] (of several MaxMembers of an organization, the least counts), [ErrReference] or
+// [ErrAlreadyMember], [ErrLimitReached] (by the smallest MaxMembers of an organization), [ErrReference] or
 // [ErrInvalidInput].
 func (r MemberRepository) CreateMany(ctx context.Context, ps []CreateMemberParams) ([]Member, error) {
 	const op = "Members.CreateMany"
@@ -214,7 +214,7 @@ func (r MemberRepository) GetWithUser(ctx context.Context, organizationID, membe
 	}, memberWithUser)
 }
 
-// GetByUser returns a user's membership in an organization, or [ErrNotFound]: the check of who may see a tenant.
+// GetByUser returns a user's membership in an organization, or [ErrNotFound]: the check whether a user may see it.
 func (r MemberRepository) GetByUser(ctx context.Context, organizationID, userID string) (Member, error) {
 	const op = "Members.GetByUser"
 	if err := check(op, id("organization_id", organizationID), id("user_id", userID)); err != nil {

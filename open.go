@@ -10,24 +10,23 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// Open connects to the database that dsn names, a URL or keyword string as pgx takes it, and returns a store that owns
-// the pool: call [Store.Close]. It answers only after a ping.
+// Open connects to the database that dsn names, a URL or keyword string as pgx takes it, and pings it. It returns a
+// store that owns the pool: call [Store.Close].
 //
 // Unless dsn says otherwise, connecting may take 10 seconds, idle connections close after 30 seconds and others after
 // an hour, and one that does not answer a ping within a second is replaced. dsn's pool_ settings and
 // default_query_exec_mode (exec or cache_describe behind PgBouncer) are respected. Every session runs in time zone UTC,
-// in UTF-8, with standard_conforming_strings and ISO dates. A connection to a server that has become a standby is left
-// at the first write that it refuses.
+// in UTF-8, with standard_conforming_strings and ISO dates. A connection to a PostgreSQL that has become a standby is
+// closed at the first write that it refuses.
 //
-// Tables are looked for along the search path of dsn, role or database. Wherever that names them, pg_catalog is
-// searched first and pg_temp last, so that nothing stands in for what is PostgreSQL's, and no temporary table for one
-// of them. "$user" stays only where that schema is there and belongs to the role itself, the database's owner or a
+// Tables are looked for along the search path of dsn, role or database. Wherever the path names them, pg_catalog is
+// searched first and pg_temp last, so that nothing replaces what is PostgreSQL's, and no temporary table replaces
+// another one. "$user" stays only if that schema exists and belongs to the role itself, the database's owner or a
 // superuser: others may make one of that name. Behind a pooler the path stays as it is.
 //
-// A remote host is reached by TLS with its certificate verified (sslmode=verify-full), also where dsn names no sslmode
-// or the default one, prefer. A weaker one in dsn, or a server without TLS, is refused with [ErrInsecureTLS] unless
-// [WithInsecureTLS] is given. A host that is local (localhost, a loopback address, a Unix socket) is reached as dsn
-// says.
+// A remote host is reached by TLS with its certificate verified (sslmode=verify-full), also if dsn names no sslmode or
+// the default one, prefer. A weaker one in dsn, or a PostgreSQL without TLS, is refused with [ErrInsecureTLS] unless
+// [WithInsecureTLS] is given. A local host (localhost, a loopback address, a Unix socket) is reached as dsn says.
 func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
 	c := newConfig(opts)
 	if c.repo.Misuse != (repo.MisuseError{}) {

@@ -49,7 +49,7 @@ func WithIDs(id func() string) Option {
 	return func(c *config) { c.repo.Sources.ID = id }
 }
 
-// WithTokens sets the source of session tokens, which are secrets; the default is as that of [WithIDs]. It is called
+// WithTokens sets the source of session tokens, which are secrets; the default is like that of [WithIDs]. It is called
 // from many goroutines at once.
 func WithTokens(token func() string) Option {
 	return func(c *config) { c.repo.Sources.Token = token }
@@ -62,8 +62,8 @@ func WithPoolConfig(change func(*pgxpool.Config)) Option {
 	return func(c *config) { c.poolConfig = append(c.poolConfig, change) }
 }
 
-// WithTracer sets the tracer of each connection, such as otelpgx or pgx's tracelog, which is pgx's way to a logger.
-// A tracer sees the arguments of each query, secrets included.
+// WithTracer sets the tracer of each connection, such as otelpgx, or pgx's tracelog, which logs. A tracer sees the
+// arguments of each query, secrets included.
 func WithTracer(t pgx.QueryTracer) Option {
 	return WithPoolConfig(func(c *pgxpool.Config) { c.ConnConfig.Tracer = t })
 }
@@ -76,45 +76,45 @@ func WithLogger(l *slog.Logger) Option {
 }
 
 // Method returns the method of this package that a tracer's context belongs to, such as "Users.Get": a name for a span
-// or a metric. There are as many as methods. It is empty for the caller's own SQL, and "InTx" for the begin and the
-// commit of [Store.InTx].
+// or a metric, one for each method. It is empty for the caller's own SQL, and "InTx" for the begin and the commit of
+// [Store.InTx].
 //
 // A tracer of pgx gets such a context from a store of [Open] or [New] if the connections had the tracer when the store
 // was made. Without a tracer, names cost nothing.
 func Method(ctx context.Context) string { return repo.Method(ctx) }
 
 // WithCoalescing lets at most n calls of [SessionRepository.Authenticate], and as many of
-// [SessionRepository.GetByToken], be on their way to the database at once; 2 to 4 is right. Who calls meanwhile is
-// answered together with all who wait, by one statement that is sent after they have called: under load it asks for
-// many sessions at once and takes fewer connections, and alone it is as without. Nothing is kept, nothing waits for
-// company, and a revoked session opens nothing. Each call ends with its context; where the statement fails, each asks
-// for itself. Tracers and hooks of the pool see the context of one of them: this is not for a pool whose PrepareConn or
-// BeforeAcquire goes by it, such as by a tenant's. It changes nothing in a transaction, on a single connection, and
-// where [Columns] are read. An n below 0 is [ErrInvalidInput] of every method, with Field "coalescing".
+// [SessionRepository.GetByToken], be under way at once; 2 to 4 is right. All calls that come meanwhile are answered
+// together, by one statement that is sent after they came. Under load that asks for many sessions at once and takes
+// fewer connections; a call alone is as without it. Nothing is cached, no call waits for others to come, and a revoked
+// session opens nothing. Each call ends with its context; if the statement fails, each asks by itself. Tracers and
+// hooks of the pool see the context of one of the calls, so this is not for a pool whose PrepareConn or BeforeAcquire
+// goes by the context, such as for a tenant. It has no effect in a transaction, on a single connection, or where
+// [Columns] are read. With an n below 0, every method returns [ErrInvalidInput] with Field "coalescing".
 func WithCoalescing(n int) Option {
 	return func(c *config) { c.repo.Lanes = n }
 }
 
-// Plugins are those of the other side that [SessionRepository.Authenticate] and AuthenticateMany go by, and what
-// deletes a user or an organization. Their columns and tables are the application's; [Store.CheckSchema] looks for
+// Plugins are the server's plugins that [SessionRepository.Authenticate], AuthenticateMany and the deletion of users
+// and organizations take account of. The application makes their columns and tables; [Store.CheckSchema] looks for
 // them.
 type Plugins struct {
-	Admin        bool // bring [Authentication.Platform], of the columns of the admin plugin
-	RefuseBanned bool // and refuse who is banned, or acts as another and is, at any time; the server asks at sign-in
-	DynamicRoles bool // bring [Authentication.Roles], of the table of the organization plugin's dynamicAccessControl
-	// APIKeys lets [UserRepository.Delete] and [OrganizationRepository.Delete] delete the API keys of whom they delete,
-	// which would stay valid: from 1.5 on no foreign key does so. Those of an organization that goes along with its only
-	// owner stay; see package apikey.
+	Admin        bool // read [Authentication.Platform], from the columns of the admin plugin
+	RefuseBanned bool // and refuse banned users, and impersonation by them, at any time; the server does at sign-in
+	DynamicRoles bool // read [Authentication.Roles], from the table of the organization plugin's dynamicAccessControl
+	// APIKeys lets [UserRepository.Delete] and [OrganizationRepository.Delete] also delete the API keys, which would stay
+	// valid: from 1.5 on no foreign key deletes them. Keys of an organization that is deleted with its only owner stay;
+	// see package apikey.
 	APIKeys bool
 }
 
-// WithPlugins tells the store of plugins of the other side. Without it, Authenticate costs what it did. To refuse a
-// banned user at sign-in, as every method that makes a session does, the store need not be told.
+// WithPlugins tells the store about the server's plugins. Without it, Authenticate costs less. Every method that makes
+// a session refuses banned users without it.
 func WithPlugins(p Plugins) Option {
 	return func(c *config) { c.repo.Plugins = repo.Plugins(p) }
 }
 
-// WithInsecureTLS lets [Open] connect to a remote host by an sslmode weaker than verify-full, as the DSN says it.
+// WithInsecureTLS lets [Open] connect to a remote host with an sslmode weaker than verify-full, if the DSN has one.
 func WithInsecureTLS() Option {
 	return func(c *config) { c.insecureTLS = true }
 }

@@ -13,7 +13,7 @@ import (
 type Organization struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
-	Slug      string    `json:"slug"` // unique, case and all
+	Slug      string    `json:"slug"` // unique; case matters
 	Logo      *string   `json:"logo"` // URL; nil if there is none
 	CreatedAt time.Time `json:"createdAt"`
 	Metadata  *string   `json:"metadata"` // JSON text as the application wrote it; nil if there is none
@@ -53,7 +53,7 @@ type CreateOrganizationParams struct {
 	Metadata *string // JSON text, which is not parsed; at most 65,536 characters
 	OwnerID  string  // the user who becomes its first member, with the CreatorRole of Settings
 
-	// Also make a team of the same name, with the owner in it, as Better Auth does where teams are enabled.
+	// Also make a team of the same name, with the owner in it, as Better Auth does if teams are enabled.
 	DefaultTeam bool
 }
 
@@ -65,9 +65,9 @@ type UpdateOrganizationParams struct {
 	Metadata Change[string] `json:"metadata,omitzero"`
 }
 
-// DeletedOrganization is what went along with an organization.
+// DeletedOrganization is what changed along with an organization's deletion.
 type DeletedOrganization struct {
-	// The sessions of its members in which it was active, in no order and as they are now, with nothing active.
+	// The sessions in which it was active, in no order, as they are now: with nothing active.
 	Sessions []Session `json:"sessions"`
 }
 
@@ -124,7 +124,7 @@ func (r OrganizationRepository) GetBySlug(ctx context.Context, slug string) (Org
 }
 
 // List returns a page of all organizations, oldest first unless p.Newest. It is meant for administration: nothing
-// narrows it. Those of one user are [MemberRepository.ListByUser].
+// narrows it. For those of one user see [OrganizationRepository.ListByUser].
 func (r OrganizationRepository) List(ctx context.Context, p ListOrganizationsParams) (Page[Organization], error) {
 	const op = "Organizations.List"
 	if err := check(op, pageOf(p.After, p.Limit)); err != nil {

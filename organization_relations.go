@@ -11,13 +11,13 @@ import (
 type OrganizationWith struct {
 	Members            Rows // with their users
 	Teams              Rows
-	TeamMembers        Rows // of each of Teams, with their users; alone, it asks for all teams
+	TeamMembers        Rows // of each of Teams, with their users; without Teams, of all teams
 	Invitations        Rows // with their inviters
 	PendingInvitations bool // of Invitations only those that are pending and have not expired
 }
 
 // OrganizationWithRelations is an organization and what belongs to it. A relation is nil if it was not asked for, and
-// empty if there are no rows; its order is that of created_at and id, from the end that [Rows] says.
+// empty if there are no rows. It is ordered by created_at and id, from the end that [Rows] says.
 type OrganizationWithRelations struct {
 	Organization
 	Members     []MemberWithUser        `json:"members,omitzero"`
@@ -25,9 +25,8 @@ type OrganizationWithRelations struct {
 	Invitations []InvitationWithInviter `json:"invitations,omitzero"`
 }
 
-// GetFull returns the organization with that id and the relations that with asks for, all as of one moment and in one
-// round trip. In a transaction it runs there and sees what the transaction's isolation shows. It returns [ErrNotFound]
-// or [ErrInvalidInput].
+// GetFull returns the organization with that id and the relations in with, all as of one moment and in one round trip.
+// In a transaction it sees what the transaction's isolation shows. It returns [ErrNotFound] or [ErrInvalidInput].
 func (r OrganizationRepository) GetFull(
 	ctx context.Context, organizationID string, with OrganizationWith,
 ) (OrganizationWithRelations, error) {

@@ -15,7 +15,7 @@ const (
 	OutcomeNotApplied Outcome = iota
 	// OutcomeUnknown means that the answer was lost. The error is [ErrCommitUnknown]; ask [Store.Resolve].
 	OutcomeUnknown
-	// OutcomeApplied means that everything was changed as asked. An error says so where its row cannot be read.
+	// OutcomeApplied means that everything was changed as asked. An error has it if the row that came back cannot be read.
 	OutcomeApplied
 )
 
@@ -78,7 +78,7 @@ func (c RetryClass) MarshalText() ([]byte, error) { return []byte(c.String()), n
 //
 // OutcomeUnknown always comes with an error, such as that of ctx or [ErrUnavailable], and Resolve may be called again.
 // The store must be on a pool or a connection of its own; in a transaction Resolve returns [ErrInvalidInput]. After a
-// failover the server that is asked answers for itself, and must be the primary.
+// failover the store must lead to the new primary, whose answer counts.
 func (s *Store) Resolve(ctx context.Context, err error) (Outcome, error) {
 	const op = "Resolve"
 	if err == nil {
@@ -104,7 +104,7 @@ func (s *Store) Resolve(ctx context.Context, err error) (Outcome, error) {
 	return OutcomeNotApplied, nil
 }
 
-// stillUnknown makes err, for which the question after lost has no answer, one that can be resolved itself.
+// stillUnknown makes err, with which Resolve of lost failed, an error that can be resolved again.
 func stillUnknown(err error, lost *repo.Lost) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		e.lost, e.Outcome, e.Retry = lost, OutcomeUnknown, RetryResolve

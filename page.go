@@ -12,7 +12,7 @@ import (
 
 // The number of rows in a page.
 const (
-	DefaultLimit = 50     // where Limit is 0
+	DefaultLimit = 50     // if Limit is 0
 	MaxLimit     = 10_000 // a greater Limit is [ErrInvalidInput]
 )
 
@@ -22,19 +22,18 @@ type Page[T any] struct {
 	Next  Cursor `json:"next"`  // where the next page starts; zero on the last page
 }
 
-// Cursor is a place in a list: behind one row, in the order of created_at and id. The zero value is the start. It
-// stays right while rows come and go. It has no direction: the list that takes it goes on from there, newest or oldest
-// first, so that what is before the first row of a page is a page too, read the other way round from its [CursorAt].
+// Cursor is a place in a list: after one row, in the order of created_at and id. The zero value is the start. It stays
+// right while rows come and go. It has no direction: a list goes on from it newest or oldest first. So the page before
+// a page is the list in the other direction from the [CursorAt] of its first row.
 //
 // As text (JSON, a query parameter) it is opaque and URL-safe. It holds the row's time and id, unsigned: whoever edits
-// it sees another page of the same list, no other rows.
+// it sees another page of the same list, and no other rows.
 type Cursor struct {
 	createdAt time.Time
 	id        string
 }
 
-// from is where a page begins to look: c, but the start is one end of all rows or the other. '\uFFFF' is behind every
-// id.
+// from is where a page begins: c or, for the start, one of the two ends of all rows. '\uFFFF' is after every id.
 func (c Cursor) from(newest bool) Cursor {
 	switch {
 	case !c.IsZero():
@@ -45,13 +44,13 @@ func (c Cursor) from(newest bool) Cursor {
 	return Cursor{createdAt: repo.NegativeInfinity}
 }
 
-// CursorAt returns the place behind the row with that created_at and id, as the caller's own query has read them.
+// CursorAt returns the place after the row with that created_at and id, as the caller's own query has read them.
 func CursorAt(createdAt time.Time, id string) Cursor {
 	return Cursor{repo.Instant(repo.Micros(createdAt)), id}
 }
 
-// Key returns created_at and id of the row that c is behind, for a query of the caller's own: oldest first, it takes
-// the rows with (created_at, id) greater than these, and, since the start is less than any row, needs no first case.
+// Key returns created_at and id of the row that c is after, for the caller's own query. Oldest first, the next rows
+// have a (created_at, id) greater than these, also at the start, which is less than any row.
 func (c Cursor) Key() (createdAt time.Time, id string) { return c.createdAt, c.id }
 
 // ParseCursor returns the cursor that [Cursor.String] gave, or [ErrInvalidInput] for any other text.
@@ -63,7 +62,7 @@ func ParseCursor(text string) (Cursor, error) {
 
 // String returns the cursor as text, such as a query parameter. The start is the empty text.
 func (c Cursor) String() string {
-	text, _ := c.MarshalText() // which never fails
+	text, _ := c.MarshalText() // never fails
 	return string(text)
 }
 
@@ -95,7 +94,7 @@ func (c *Cursor) UnmarshalText(encoded []byte) error {
 	if err := check(op, required("cursor", row, maxKey)); err != nil {
 		return err
 	}
-	if at.Year() < -4712 || at.Year() > 294_276 { // what a timestamp can be
+	if at.Year() < -4712 || at.Year() > 294_276 { // the range of a timestamp
 		return check(op, fault{field: "cursor", reason: "out of range"})
 	}
 	*c = Cursor{at, row}
@@ -110,7 +109,7 @@ func pageOf(after Cursor, limit int) fault {
 	return pageSize(limit)
 }
 
-// pageSize checks a Limit. One row more than a page is asked for, which tells whether there is a next one.
+// pageSize checks a Limit. A list reads one row more than a page, to see whether there is a next one.
 func pageSize(limit int) fault {
 	if limit < 0 || limit > MaxLimit {
 		return fault{field: "limit", reason: "out of range"}
@@ -125,12 +124,12 @@ func rowLimit(limit int) int32 {
 	return int32(limit) + 1
 }
 
-// nonEmpty is a filter: nil, which filters nothing, for the empty text.
+// nonEmpty returns a filter by s; nil, which filters nothing, for the empty text.
 func nonEmpty(s string) *string {
 	if s == "" {
 		return nil
 	}
-	return new(s) // not &s, which allocates for the empty one too
+	return new(s) // &s would allocate for an empty text, too
 }
 
 // queries is short for the receiver in the name of a generated query, such as (*queries).GetUser.
@@ -145,7 +144,7 @@ func get[P, R, T any](
 	return answer(op, row, err, item)
 }
 
-// list runs a query for the rows of a page and one more.
+// list runs a query for the rows of a page, and one more.
 func list[P, R, T any](
 	ctx context.Context, r *repo.Repo, op string,
 	query func(*queries, context.Context, P) ([]R, error), p P, limit int, item func(R) T, cursor func(T) Cursor,
@@ -154,12 +153,12 @@ func list[P, R, T any](
 	return page(op, rows, err, limit, item, cursor)
 }
 
-// inPage is ctx for a query of rowLimit rows.
+// inPage is ctx for a query of a page of that limit.
 func inPage(ctx context.Context, limit int) context.Context {
 	return repo.InPage(ctx, int(rowLimit(limit))-1)
 }
 
-// page makes a page of its rows and one more.
+// page makes a page from its rows and the one more.
 func page[R, T any](
 	op string, rows []R, err error, limit int, item func(R) T, cursor func(T) Cursor,
 ) (Page[T], error) {
@@ -203,17 +202,17 @@ func each[R, T any](rows []R, item func(R) T) []T {
 	return items
 }
 
-// itself is the item of a query whose rows need no converting.
+// itself converts nothing.
 func itself[T any](v T) T { return v }
 
-// countOf is a query without parameters as one that takes them.
+// countOf gives a query without parameters the form of one that takes them.
 func countOf(
 	query func(*queries, context.Context) (int64, error),
 ) func(*queries, context.Context, struct{}) (int64, error) {
 	return func(q *queries, ctx context.Context, _ struct{}) (int64, error) { return query(q, ctx) }
 }
 
-// walkLimit is the number of rows that an iterator fetches at a time where Limit is 0.
+// walkLimit is the number of rows that an iterator fetches at a time if Limit is 0.
 const walkLimit = 1_000
 
 // eachItem iterates over the items of all pages of list, from where p starts. Each walk has its own place.

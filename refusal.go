@@ -16,13 +16,13 @@ var (
 	ErrAccountTaken = fmt.Errorf("%w: account taken", ErrConflict)
 	// ErrNotMember: the user is no member of the organization, or of the team.
 	ErrNotMember = errors.New("not a member")
-	// ErrNotPermitted: the role of who acts, or of who invites, does not allow it. An owner may offer any role, a member
-	// with RoleMember alone only RoleMember, and everybody else any role but that of an owner.
+	// ErrNotPermitted: the role of the actor, or of the inviter, does not allow it. An owner may offer any role, a member
+	// with no role but RoleMember only RoleMember, and everybody else any role except an owner's.
 	ErrNotPermitted = errors.New("not permitted")
 	// ErrInTransaction: a rollback of the caller's transaction would forget what the method must remember, such as a
-	// wrong guess; or InTx was called on a connection on which the caller has begun a transaction.
+	// wrong guess; or InTx was called on a connection with a transaction that the caller began.
 	ErrInTransaction = errors.New("in a transaction")
-	// ErrBanned: Better Auth's admin plugin bars the user.
+	// ErrBanned: the user is banned by Better Auth's admin plugin.
 	ErrBanned = errors.New("banned")
 	// ErrLastOwner: an organization would be left without an owner.
 	ErrLastOwner = errors.New("last owner")
@@ -36,7 +36,7 @@ var (
 	ErrNotPending = errors.New("not pending")
 	// ErrExpired: the invitation was accepted too late.
 	ErrExpired = errors.New("expired")
-	// ErrNotRecipient: the invitation is to another address than the user's. It is an ErrNotFound, and reads like one.
+	// ErrNotRecipient: the invitation is to another address than the user's. It is an ErrNotFound, with the same text.
 	ErrNotRecipient = fmt.Errorf("%w", ErrNotFound)
 	// ErrEmailNotVerified: the user has not proved the address that was invited.
 	ErrEmailNotVerified = errors.New("e-mail not verified")
@@ -46,7 +46,7 @@ var (
 	ErrTooManyAttempts = errors.New("too many attempts")
 )
 
-// refusal is what the outcome of a query means to a caller.
+// refusal is what a verdict's word means to a caller.
 type refusal struct {
 	kind  error
 	field string
@@ -80,7 +80,7 @@ var refusals = map[repo.RefusalError]refusal{
 	repo.ErrInTransaction: {ErrInTransaction, ""},
 }
 
-// refuse sets what the word of a verdict means.
+// refuse sets the kind and the field that a verdict's word means.
 func (e *Error) refuse(word repo.RefusalError) {
 	r, ok := refusals[word]
 	if !ok {
@@ -90,7 +90,7 @@ func (e *Error) refuse(word repo.RefusalError) {
 	e.kinds, e.Field = []error{r.kind}, r.field
 }
 
-// limit is what a query takes for a limit: NULL for none.
+// limit is a limit as queries take it: NULL for none.
 func limit(n, otherwise int) *int64 {
 	n = cmp.Or(n, otherwise)
 	if n == 0 {

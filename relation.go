@@ -7,7 +7,8 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// Rows says how many rows of a relation GetFull or Load brings: none unless it comes from [All], [Oldest] or [Newest].
+// Rows says how many rows of a relation GetFull or Load reads. [All], [Oldest] and [Newest] make one; the zero value
+// asks for none.
 type Rows struct {
 	asked  bool
 	limit  int
@@ -17,10 +18,10 @@ type Rows struct {
 // All asks for every row of a relation, oldest first.
 func All() Rows { return Rows{asked: true, limit: math.MaxInt32} }
 
-// Oldest asks for the first n rows of a relation, oldest first; n for each parent.
+// Oldest asks for the first n rows of a relation for each parent, oldest first.
 func Oldest(n int) Rows { return Rows{asked: true, limit: n} }
 
-// Newest asks for the last n rows of a relation, newest first; n for each parent.
+// Newest asks for the last n rows of a relation for each parent, newest first.
 func Newest(n int) Rows { return Rows{asked: true, limit: n, newest: true} }
 
 func (r Rows) isAll() bool { return r.limit == math.MaxInt32 && !r.newest }
@@ -34,7 +35,7 @@ func (r Rows) check(field string) fault {
 	return fault{}
 }
 
-// loader collects what one Load brings, and what is wrong with its arguments.
+// loader collects the queries of one Load, and what is wrong with its arguments.
 type loader struct {
 	fault fault // the first one
 	graph repo.Graph
@@ -46,7 +47,7 @@ func (l *loader) check(f fault) {
 	}
 }
 
-// load brings what relations asks for to every row, in one round trip and as of one moment.
+// load adds the relations to every row, in one round trip and as of one moment.
 func load[P, L any](
 	ctx context.Context, op string, r *repo.Repo, rows []P, relations func(l *loader) (attach func(P) L),
 ) ([]L, error) {
@@ -65,7 +66,7 @@ func (l *loader) run(ctx context.Context, op string, r *repo.Repo, hasRows bool)
 	return translate(op, r.Load(ctx, op, &l.graph))
 }
 
-// getFull reads one row and brings what relations asks for to it, in the same round trip.
+// getFull reads one row and its relations, in one round trip.
 func getFull[P, R, T, L any](
 	ctx context.Context, op string, r *repo.Repo, query func(*queries, context.Context, P) (R, error), p P,
 	parent func(R) T, relations func(l *loader) (attach func(T) L), faults ...fault,
@@ -92,7 +93,7 @@ func keysOf[P any](l *loader, rows []P, key func(P) string) []string {
 }
 
 // toMany adds a relation of many rows, if it is asked for: by a query for all of them, or by one with a limit. Both
-// return them oldest first.
+// return the rows oldest first.
 func toMany[T, PA, RA, PS, RS any](
 	l *loader, field string, rows Rows, isAll bool, parent func(*T) string,
 	all func(*queries, context.Context, PA) ([]RA, error), pa PA, itemOfAll func(RA) T,

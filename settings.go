@@ -7,9 +7,8 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// Settings repeat what Better Auth is configured with and this program must know as well. They are given to the store
-// once, and a betterauth.Authenticator takes them from there. A zero value is Better Auth's default; a zero limit is
-// none.
+// Settings repeat the parts of the server's configuration that this program must know. A betterauth.Authenticator takes
+// them from the store. A zero value is Better Auth's default; a zero limit is none.
 type Settings struct {
 	CreatorRole           string        // the organization plugin's creatorRole, the one role of owners; empty: RoleOwner
 	SessionLifetime       time.Duration // session.expiresIn; zero: SessionLifetime
@@ -21,9 +20,9 @@ type Settings struct {
 	MaxTeamMembers        int           // teams.maximumMembersPerTeam
 }
 
-// WithSettings tells the store what Better Auth is configured with. A limit applies where a call's own is zero. If a
-// duration or a limit is negative, or CreatorRole is not a single role, Open and every method return [ErrInvalidInput]
-// with the name of the setting as Field, such as "max_teams".
+// WithSettings tells the store how the server is configured. A limit applies if a call's own is zero. If a duration or
+// a limit is negative, or CreatorRole is not a single role, Open and every method return [ErrInvalidInput] with the
+// name of the setting as Field, such as "max_teams".
 func WithSettings(s Settings) Option {
 	return func(c *config) { c.repo.Settings = repo.Settings(s) }
 }

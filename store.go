@@ -9,9 +9,9 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// DB is what a [Store] works on: a [*pgxpool.Pool], a [*pgx.Conn], a [pgx.Tx], or a type of the caller's that wraps one
-// of them. Through a wrapper that lacks the method Conn of pgx.Tx, GetFull and Load cannot tell whether they are in a
-// transaction, so they begin none, and each relation is read as of its own moment.
+// DB is what a [Store] works on: a [*pgxpool.Pool], a [*pgx.Conn], a [pgx.Tx], or the caller's type that wraps one of
+// them. If a wrapper lacks the method Conn of pgx.Tx, GetFull and Load cannot tell whether they are in a transaction,
+// so they begin none, and each relation is read as of its own moment.
 type DB interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
@@ -20,7 +20,7 @@ type DB interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// Store holds one repository per table, all on the same [DB]; make it with [Open] or [New]. It has no state of its own:
+// Store holds a repository for each table, all on one [DB]; make it with [Open] or [New]. It has no state of its own:
 // on a pool it may be used by any number of goroutines, on a connection or a transaction by one at a time.
 //
 // Its methods, and those of its repositories, return [ErrInvalidInput] with Field "store" if it has no DB, like the
@@ -38,13 +38,13 @@ type Store struct {
 	Invitations   InvitationRepository
 
 	door door
-	pool *pgxpool.Pool // the one that Open made, else nil
+	pool *pgxpool.Pool // the one that Open made; otherwise nil
 }
 
-// door is the way to the database of a store and its repositories.
+// door is the way of a store and its repositories to the database.
 type door struct{ made *repo.Repo }
 
-// nowhere refuses everything: what a store that nobody made leads to.
+// nowhere refuses everything. A zero store leads to it.
 var nowhere = repo.New(nil, newConfig(nil).repo)
 
 func (d door) repo() *repo.Repo {
@@ -54,14 +54,14 @@ func (d door) repo() *repo.Repo {
 	return d.made
 }
 
-// New returns a store on the caller's pool, connection or transaction, which stays the caller's to close. The options
-// that are about the connection have no effect; see [Option].
+// New returns a store on the caller's pool, connection or transaction, which the caller closes. The options that are
+// about the connection have no effect; see [Option].
 //
 // Its sessions need client_encoding UTF8, standard_conforming_strings and array_nulls, which are PostgreSQL's defaults.
-// They may run in any time zone, unless an adapter made columns with time zone: then it must be UTC, as [Open] sets it
-// and [Store.CheckSchema] checks. Tables are found along their search path. It should name pg_temp last and not "$user"
-// (see [Open]), and must not name another schema before pg_catalog, where others could make what runs in place of
-// PostgreSQL's own functions; CheckSchema refuses that.
+// They may run in any time zone, unless columns are with time zone: then it must be UTC, as [Open] sets it and
+// [Store.CheckSchema] checks. Tables are found along their search path. That should name pg_temp last and not "$user"
+// (see [Open]). It must not name another schema before pg_catalog, where others could make functions that run in place
+// of PostgreSQL's own; CheckSchema refuses that.
 func New(db DB, opts ...Option) *Store {
 	c := newConfig(opts)
 	return newStore(repo.New(db, c.repo))
@@ -99,23 +99,22 @@ func (s *Store) InTx(ctx context.Context, fn func(tx *Store) error) error {
 	return s.inTx(ctx, "InTx", TxOptions{}, fn)
 }
 
-// TxOptions say what the transaction of [Store.InTxWith] is to be. The zero value is that of [Store.InTx].
+// TxOptions say how the transaction of [Store.InTxWith] is to run. The zero value is as for [Store.InTx].
 type TxOptions struct {
-	// IsoLevel is pgx.ReadCommitted, which is the default, pgx.RepeatableRead or pgx.Serializable. Of this package's
-	// methods, reads and those that write without a lock work in all of them; what relies on its locks returns
-	// [ErrIsolation] in the latter two.
+	// IsoLevel is pgx.ReadCommitted, the default, pgx.RepeatableRead or pgx.Serializable. Reads, and writes without a
+	// lock, work in all of them. Methods that rely on their locks return [ErrIsolation] in the latter two.
 	IsoLevel pgx.TxIsoLevel
-	// ReadOnly lets PostgreSQL refuse whatever writes, with SQLSTATE 25006. Such a transaction leaves no mark of [Once] or
+	// ReadOnly lets PostgreSQL refuse every write, with SQLSTATE 25006. Such a transaction leaves no mark of [Once] or
 	// [WithOnce], and may be on a standby.
 	ReadOnly bool
-	// Attempts is how often fn may run, however long that takes: 1 is once, 0 leaves it at 10 times in 5 seconds. Under
-	// Once, it is also how often an answer that is lost is asked for again.
+	// Attempts is how often fn may run, however long that takes: 1 is once, 0 is at most 10 times in 5 seconds. Under
+	// Once, it is also how often a lost answer is asked for again.
 	Attempts int
 }
 
-// InTxWith is [Store.InTx] with options. On a store that is in a transaction it makes a savepoint, which cannot have
-// another IsoLevel or ReadOnly than the transaction, nor more than one attempt. For these, and for a value that does
-// not exist, it returns [ErrInvalidInput] with Field "iso_level", "read_only" or "attempts".
+// InTxWith is [Store.InTx] with options. On a store in a transaction it makes a savepoint, which cannot have another
+// IsoLevel or ReadOnly than the transaction, nor more than one attempt. For these, and for an invalid value, it returns
+// [ErrInvalidInput] with Field "iso_level", "read_only" or "attempts".
 func (s *Store) InTxWith(ctx context.Context, options TxOptions, fn func(tx *Store) error) error {
 	return s.inTx(ctx, "InTxWith", options, fn)
 }
@@ -131,8 +130,8 @@ func (s *Store) inTx(ctx context.Context, op string, o TxOptions, fn func(tx *St
 	return translate(op, err)
 }
 
-// Tx returns the transaction that the store is on, for the caller's own SQL and for other libraries, such as sqlc's
-// New and River's InsertTx; nil on a store that is on none.
+// Tx returns the store's transaction, for the caller's own SQL and for other libraries, such as sqlc's New and River's
+// InsertTx; nil if it is on none.
 //
 //	err := store.InTx(ctx, func(tx *authdb.Store) error {
 //		user, err := tx.Users.Create(ctx, params)
@@ -143,10 +142,9 @@ func (s *Store) inTx(ctx context.Context, op string, o TxOptions, fn func(tx *St
 //		return err
 //	})
 //
-// What fails there is pgx's error, as pgx returns it: if fn returns it, wrapped or not, InTx rolls back, and calls fn
-// again where it does so for an error of its own. Begin makes a savepoint, which the caller ends. The transaction of an
-// InTx is ended by InTx alone: its Commit and Rollback do nothing and return [ErrInvalidInput]. On a store of New or
-// WithTx, Tx is the caller's transaction itself.
+// Its errors are pgx's own. If fn returns one, wrapped or not, InTx rolls back, and calls fn again as it would for an
+// error of this package. Begin makes a savepoint, which the caller ends. Only InTx ends its transaction: Commit and
+// Rollback do nothing and return [ErrInvalidInput]. On a store of New or WithTx, Tx is the caller's transaction itself.
 func (s *Store) Tx() pgx.Tx {
 	tx, begun := s.repo().Tx()
 	if begun {
@@ -155,12 +153,11 @@ func (s *Store) Tx() pgx.Tx {
 	return tx
 }
 
-// WithTx returns a store on the caller's transaction, which stays the caller's to end. It has the clock, the ids, the
-// tokens and everything else of s, where [New] would take the defaults. tx may be a savepoint of the transaction that s
-// is on.
+// WithTx returns a store on the caller's transaction, which the caller ends. It has the clock, the ids, the tokens and
+// all other options of s, where [New] would take the defaults. tx may be a savepoint in s's transaction.
 func (s *Store) WithTx(tx pgx.Tx) *Store { return newStore(s.repo().On(tx)) }
 
-// lentTx is the transaction of an InTx in the hands of its function.
+// lentTx is the transaction of an InTx, lent to its function.
 type lentTx struct{ pgx.Tx }
 
 // Commit does nothing, and says so.
@@ -180,9 +177,9 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // CheckSchema returns [ErrSchema] if the database lacks a column or a unique key that this package relies on, if a
 // column has another type, or if a schema is searched before pg_catalog. [Error.Reason] lists everything that is
-// missing, and which migration brings it. It checks the tables that the sessions' search_path leads to. It reads only
-// the catalog, so any role may call it: call it when the program starts, before a request meets what is missing. On a
-// store of [WithOnce] it checks authdb.mark too.
+// missing, and which migration makes it. CheckSchema finds the tables by the sessions' search_path. It reads only the
+// catalog, so any role may call it: call it when the program starts, before a request fails. On a store of [WithOnce]
+// it checks authdb.mark too.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	return translate("CheckSchema", s.repo().CheckSchema(ctx))
 }
@@ -202,7 +199,7 @@ func (s *Store) Close() {
 	}
 }
 
-// repo is the store's; it is also there on a store that is nil.
+// repo returns the store's Repo; a nil store has one, too.
 func (s *Store) repo() *repo.Repo {
 	if s == nil {
 		return nowhere

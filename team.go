@@ -23,7 +23,7 @@ func (t Team) cursor() Cursor { return Cursor{t.CreatedAt, t.ID} }
 
 func toTeam(row dbgen.Team) Team { return Team(row) }
 
-// TeamWithOrganization is a team and where it belongs.
+// TeamWithOrganization is a team and its organization.
 type TeamWithOrganization struct {
 	Team
 	Organization Organization `json:"organization"`
@@ -161,8 +161,8 @@ func (r TeamRepository) Delete(ctx context.Context, p DeleteTeamParams) error {
 }
 
 // RecountMembers sets MemberCount of an organization's teams to the number of their members and returns how many were
-// wrong. A count goes wrong when Better Auth before 1.7 removes members, or 1.7 deletes a user. One that is too high
-// makes 1.7, and TeamMembers.Create with a limit, refuse seats that are free. It returns [ErrInvalidInput].
+// wrong. A count becomes wrong when Better Auth before 1.7 removes members, or 1.7 deletes a user. If it is too high,
+// 1.7, and TeamMembers.Create with a limit, refuse free seats. It returns [ErrInvalidInput].
 func (r TeamRepository) RecountMembers(ctx context.Context, organizationID string) (int64, error) {
 	const op = "Teams.RecountMembers"
 	if err := check(op, id("organization_id", organizationID)); err != nil {

@@ -30,7 +30,7 @@ func (m TeamMember) cursor() Cursor {
 
 func toTeamMember(row dbgen.TeamMember) TeamMember { return TeamMember(row) }
 
-// TeamMemberWithUser is a team member and who it is.
+// TeamMemberWithUser is a team member and its user.
 type TeamMemberWithUser struct {
 	TeamMember
 	User User `json:"user"`
@@ -47,7 +47,7 @@ func teamMemberWithUser[R interface {
 	return TeamMemberWithUser{TeamMember(r.TeamMember), User(r.User)}
 }
 
-// TeamMemberWithTeam is a team member and what it is a member of.
+// TeamMemberWithTeam is a team member and its team.
 type TeamMemberWithTeam struct {
 	TeamMember
 	Team Team `json:"team"`
@@ -66,7 +66,7 @@ func teamMemberWithTeam[R interface {
 
 // CreateTeamMemberParams are the columns of a new team member.
 type CreateTeamMemberParams struct {
-	ID             string // empty: a new one; without effect on a user who is in the team already
+	ID             string // empty: a new one; ignored if the user is in the team already
 	OrganizationID string // of the team
 	TeamID         string
 	UserID         string
@@ -94,10 +94,10 @@ type ListTeamMembersByUserParams struct {
 type TeamMemberRepository struct{ door }
 
 // Create makes a member of the organization a member of one of its teams, and returns the row. If the user is already
-// in the team, it returns the row that is there. It returns [ErrNotFound] if the organization has no such team,
+// in the team, it returns the existing row. It returns [ErrNotFound] if the organization has no such team,
 // [ErrNotMember] if the user is not in the organization, [ErrLimitReached] or [ErrInvalidInput].
 //
-// A limit also counts what Team.MemberCount counts: seats that Better Auth 1.7 has reserved are taken.
+// A limit also counts the seats that Better Auth 1.7 has reserved in Team.MemberCount.
 func (r TeamMemberRepository) Create(ctx context.Context, p CreateTeamMemberParams) (TeamMember, error) {
 	rows, err := r.create(ctx, "TeamMembers.Create", []CreateTeamMemberParams{p})
 	if err != nil {
@@ -107,8 +107,7 @@ func (r TeamMemberRepository) Create(ctx context.Context, p CreateTeamMemberPara
 }
 
 // CreateMany is Create for any number of users, all or none. It returns the row of each user once, in the order in
-// which they are first named. All must be for one team, or it returns [ErrInvalidInput]. The smallest MaxMembers
-// counts.
+// which they first appear. All must be for one team, or it returns [ErrInvalidInput]. The smallest MaxMembers counts.
 func (r TeamMemberRepository) CreateMany(ctx context.Context, ps []CreateTeamMemberParams) ([]TeamMember, error) {
 	if len(ps) == 0 {
 		return []TeamMember{}, nil
@@ -137,7 +136,7 @@ func (r TeamMemberRepository) create(
 		}
 	}
 	rows, err := r.repo().CreateTeamMembers(ctx, op, all)
-	if err == nil && len(rows) == 0 { // a call before under the same key made them, and they are gone
+	if err == nil && len(rows) == 0 { // an earlier call under the same key made them, and they are gone
 		err = repo.ErrAlreadyDone
 	}
 	return answers(op, rows, err, toTeamMember)

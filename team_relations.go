@@ -12,7 +12,7 @@ type TeamWith struct {
 }
 
 // TeamWithRelations is a team and what belongs to it. A relation is nil if it was not asked for, and empty if there are
-// no rows; its order is that of created_at and id, from the end that [Rows] says.
+// no rows. It is ordered by created_at and id, from the end that [Rows] says.
 type TeamWithRelations struct {
 	Team
 	Members []TeamMemberWithUser `json:"members,omitzero"`
@@ -20,9 +20,8 @@ type TeamWithRelations struct {
 
 func teamAlone(row dbgen.Team) TeamWithRelations { return TeamWithRelations{Team: Team(row)} }
 
-// GetFull returns the team with that id and the relations that with asks for, all as of one moment and in one round
-// trip. In a transaction it runs there and sees what the transaction's isolation shows. It returns [ErrNotFound] or
-// [ErrInvalidInput].
+// GetFull returns the team with that id and the relations in with, all as of one moment and in one round trip. In a
+// transaction it sees what the transaction's isolation shows. It returns [ErrNotFound] or [ErrInvalidInput].
 func (r TeamRepository) GetFull(
 	ctx context.Context, organizationID, teamID string, with TeamWith,
 ) (TeamWithRelations, error) {

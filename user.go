@@ -50,8 +50,8 @@ type UserWithAccount struct {
 	Account Account `json:"account"`
 }
 
-// UpdateUserParams says what to change; the zero value changes nothing but UpdatedAt. The e-mail address is not among
-// them, so that a form which happens to carry one cannot change it: see SetEmail.
+// UpdateUserParams says what to change; the zero value changes nothing but UpdatedAt. It has no e-mail address, so that
+// a form with one cannot change it: see SetEmail.
 type UpdateUserParams struct {
 	Name  Change[string] `json:"name,omitzero"`
 	Image Change[string] `json:"image,omitzero"`
@@ -60,35 +60,35 @@ type UpdateUserParams struct {
 // SetEmailParams are a new address.
 type SetEmailParams struct {
 	Email    string // stored in lower case; at most 254 characters
-	Verified bool   // the user has proved it; ignored where Email is the user's own and not proved yet
+	Verified bool   // the user has proved it; ignored if the user has this Email already, unverified
 }
 
 // VerifyEmailParams say what was proved, and how.
 type VerifyEmailParams struct {
 	Email string // the address, in any case
-	// KeepAccess leaves accounts and sessions: for a proof by somebody who is signed in as the user, such as Better
-	// Auth's /verify-email. Not for a proof that signs in, such as a magic link or a code by mail.
+	// KeepAccess keeps accounts and sessions. It is for a proof by somebody who is signed in as the user, such as Better
+	// Auth's /verify-email, and not for one that signs in, such as a magic link or a code by mail.
 	KeepAccess bool
 }
 
 // VerifiedUser is a user whose address is proved.
 type VerifiedUser struct {
 	User User `json:"user"`
-	// The sessions that ended, in no order: their tokens are what a cache has to forget.
+	// The sessions that ended, in no order, so that a cache can forget their tokens.
 	Sessions []Session `json:"sessions"`
 }
 
 // DeleteUserParams say which user to delete, and what happens to organizations whose only owner that user is. By
-// default the user is not deleted then.
+// default such a user is not deleted.
 type DeleteUserParams struct {
 	UserID              string
-	SuccessorID         string // a user who becomes an owner of each, and a member where it is none
+	SuccessorID         string // a user who becomes an owner of each, and first a member if need be
 	DeleteOrganizations bool   // delete each, with all that belongs to it
 }
 
-// DeletedUser is what went along with a user.
+// DeletedUser is what changed along with a user's deletion.
 type DeletedUser struct {
-	// The user's sessions, in no order: their tokens are what a cache has to forget.
+	// The user's sessions, in no order, so that a cache can forget their tokens.
 	Sessions []Session `json:"sessions"`
 	// The organizations whose only owner the user was, by id: deleted, handed over, or, with ErrLastOwner, in the way.
 	OrganizationIDs []string `json:"organizationIds"`
@@ -96,16 +96,16 @@ type DeletedUser struct {
 
 // ListUsersParams selects a page of all users.
 type ListUsersParams struct {
-	Verified *bool // only those whose address is proved, or is not; nil: both. A page is slow if few users match
+	Verified *bool // only those whose address is verified, or is not; nil: both. A page is slow if few users match
 	Newest   bool  // newest first; otherwise oldest first
 	After    Cursor
 	Limit    int // rows in a page, at most MaxLimit; zero: DefaultLimit
 }
 
-// SearchUsersParams says who is looked for.
+// SearchUsersParams says whom to look for.
 type SearchUsersParams struct {
-	Prefix string // what the address or the name begins with, in any case; not empty, at most 255 characters
-	Limit  int    // at most so many users, and at most MaxLimit; zero: DefaultLimit
+	Prefix string // the start of the address or the name, in any case; not empty, at most 255 characters
+	Limit  int    // the most users to return, at most MaxLimit; zero: DefaultLimit
 }
 
 // UserRepository reads and writes the user table. It is [Store.Users].
@@ -151,7 +151,7 @@ func (r UserRepository) CreateWithAccount(
 	user, account, err := r.repo().CreateUserWithAccount(ctx, op, dbgen.CreateUserParams{
 		ID: u.ID, Name: u.Name, Email: u.Email, EmailVerified: u.EmailVerified, Image: u.Image,
 	}, a.row())
-	if err != nil { // the user's row came back before the account was refused
+	if err != nil { // the answer has the user's row even if the account was refused
 		return UserWithAccount{}, translate(op, err)
 	}
 	return UserWithAccount{User(user), Account(account)}, nil
@@ -252,9 +252,9 @@ func (r UserRepository) Update(ctx context.Context, userID string, p UpdateUserP
 	return answer(op, row, err, toUser)
 }
 
-// SetEmail changes the address of a user, and whether it is proved, and returns the user. It cannot mark the address
-// that the user already has as proved; VerifyEmail does, and also ends what a squatter left. Pending invitations to the
-// former address are canceled. It returns [ErrNotFound], [ErrEmailTaken] or [ErrInvalidInput].
+// SetEmail changes the address of a user, and whether it is verified, and returns the user. It cannot mark the address
+// that the user already has as verified; VerifyEmail does, and also removes what a squatter left. Pending invitations
+// to the former address are canceled. It returns [ErrNotFound], [ErrEmailTaken] or [ErrInvalidInput].
 func (r UserRepository) SetEmail(ctx context.Context, userID string, p SetEmailParams) (User, error) {
 	const op = "Users.SetEmail"
 	p.Email = canonicalEmail(p.Email)
@@ -267,14 +267,14 @@ func (r UserRepository) SetEmail(ctx context.Context, userID string, p SetEmailP
 	return answer(op, row, err, toUser)
 }
 
-// VerifyEmail marks the address of a user as proved. If it was not proved before, the user's accounts and sessions are
+// VerifyEmail marks the address of a user as verified. If it was unverified, the user's accounts and sessions are
 // deleted unless p.KeepAccess is set: whoever made them had not proved the address. Better Auth 1.7.25 does the same
-// when a magic link or a code by mail signs in. If it was proved before, nothing changes. It returns [ErrNotFound] if
+// when a magic link or a code by mail signs in. If it was verified before, nothing changes. It returns [ErrNotFound] if
 // the user has another address, or [ErrInvalidInput].
 //
 // A verification that names the user in its value, such as a reset token, stays: values have no index.
 //
-// It waits for sign-ins that are under way and ends them too, but not for a program that read the password before and
+// It waits for sign-ins that are under way and ends them too, but not for a program that has read the password and
 // makes the session later.
 func (r UserRepository) VerifyEmail(ctx context.Context, userID string, p VerifyEmailParams) (VerifiedUser, error) {
 	const op = "Users.VerifyEmail"
@@ -291,7 +291,7 @@ func (r UserRepository) VerifyEmail(ctx context.Context, userID string, p Verify
 	return VerifiedUser{User(row), each(revoked, toSession)}, nil
 }
 
-// Delete removes a user with all that belongs to it: sessions, accounts, memberships and the invitations it sent.
+// Delete removes a user with its sessions, accounts, memberships and the invitations that it sent.
 // Pending invitations to the user's address in its organizations are canceled, and so are those to the successor's
 // address in the organizations that the successor gets. It returns [ErrLastOwner] if the user is the only owner of an
 // organization, unless p says what happens to that, [ErrReference] if there is no such successor, [ErrNotFound],

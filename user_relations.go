@@ -19,7 +19,7 @@ type UserWith struct {
 }
 
 // UserWithRelations is a user and what belongs to it. A relation is nil if it was not asked for, and empty if there
-// are no rows; its order is that of created_at and id, from the end that [Rows] says.
+// are no rows. It is ordered by created_at and id, from the end that [Rows] says.
 type UserWithRelations struct {
 	User
 	Sessions    []Session                    `json:"sessions,omitzero"`
@@ -29,9 +29,8 @@ type UserWithRelations struct {
 	Invitations []InvitationWithOrganization `json:"invitations,omitzero"`
 }
 
-// GetFull returns the user with that id and the relations that with asks for, all as of one moment and in one round
-// trip. In a transaction it runs there and sees what the transaction's isolation shows. It returns [ErrNotFound] or
-// [ErrInvalidInput].
+// GetFull returns the user with that id and the relations in with, all as of one moment and in one round trip. In a
+// transaction it sees what the transaction's isolation shows. It returns [ErrNotFound] or [ErrInvalidInput].
 func (r UserRepository) GetFull(ctx context.Context, userID string, with UserWith) (UserWithRelations, error) {
 	return getFull(ctx, "Users.GetFull", r.repo(), (*queries).GetUser, userID, toUser,
 		func(l *loader) func(User) UserWithRelations {

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of what is written, in characters. The database has none but that of its indexes (2,704 bytes), whose error
-// names no field; what passes here fits them. What is looked up may be as long as a row can hold: others write it, too.
+// Limits of what is written, in characters. The database has only that of its indexes (2,704 bytes), whose error names
+// no field; what passes here fits them. What is looked up may be as long as a row can hold, since others write it, too.
 const (
 	maxKey        = 2704
 	maxID         = 255 // ids, provider ids and an account's id at its provider
@@ -25,14 +25,14 @@ const (
 	maxValue      = 64 << 10
 )
 
-// fault is what is wrong with one argument; the zero value is nothing.
+// fault is what is wrong with one argument; nothing is in the zero value.
 type fault struct {
 	field, reason string
 	lookup        bool // the argument is a key that no row can have
 }
 
-// check returns an *Error for the first fault. A faulty key is also ErrNotFound, so that a caller who looks up what a
-// stranger sent needs one branch.
+// check returns an *Error for the first fault. A faulty key is also ErrNotFound, so that a caller who looks up a
+// stranger's input needs only one branch.
 func check(op string, faults ...fault) error {
 	for _, f := range faults {
 		if f.reason == "" {
@@ -79,7 +79,7 @@ func text[T ~string](field string, value T, limit int) fault {
 	return f
 }
 
-// optional checks text that may be absent.
+// optional checks text that may be nil.
 func optional[T ~string](field string, s *T, limit int) fault {
 	if s == nil {
 		return fault{}
@@ -87,7 +87,7 @@ func optional[T ~string](field string, s *T, limit int) fault {
 	return text(field, *s, limit)
 }
 
-// jsonText checks text that may be absent, and else is JSON: the other side parses it, and fails on all else.
+// jsonText checks text that may be nil or JSON: the server parses it, and fails on anything else.
 func jsonText(field string, s *string, limit int) fault {
 	f := optional(field, s, limit)
 	if f.reason == "" && s != nil && !json.Valid([]byte(*s)) {
@@ -96,7 +96,7 @@ func jsonText(field string, s *string, limit int) fault {
 	return f
 }
 
-// optionalRequired checks text that may be absent, but not empty.
+// optionalRequired checks text that may be nil, but not empty.
 func optionalRequired(field string, s *string, limit int) fault {
 	if s == nil {
 		return fault{}
@@ -115,7 +115,7 @@ func emailAddress(s string) fault {
 	return f
 }
 
-// instant checks a time that may be absent. JSON knows the years 1 to 9999 only.
+// instant checks a time that may be nil. JSON has only the years 1 to 9999.
 func instant(field string, t *time.Time) fault {
 	if t != nil && (t.UTC().Year() < 1 || t.UTC().Year() > 9999) {
 		return fault{field: field, reason: "out of range"}
@@ -141,7 +141,7 @@ func eachOf[T ~string](field string, list []T, limit int) fault {
 	return fault{}
 }
 
-// duration checks that a length of time is not negative and at most 100 years.
+// duration checks that a duration is not negative and at most 100 years.
 func duration(field string, d time.Duration) fault {
 	if d < 0 || d > 100*365*24*time.Hour {
 		return fault{field: field, reason: "out of range"}

@@ -32,7 +32,7 @@ type CreateVerificationParams struct {
 	ExpiresAt  time.Time
 }
 
-// noID refuses an id where it is made from the identifier.
+// noID refuses an id, since Reserve makes it from the identifier.
 func (p CreateVerificationParams) noID() fault {
 	if p.ID != "" {
 		return fault{field: "id", reason: "malformed"}
@@ -54,12 +54,12 @@ func (p UpdateVerificationParams) check(op string, key fault) error {
 // ConsumeCodeParams are a guess at a one-time code.
 type ConsumeCodeParams struct {
 	Identifier  Secret
-	Code        Secret // as it is stored: hashed, where Better Auth's storeOTP says so
-	MaxAttempts int    // wrong guesses after which the code is good for nothing; zero: 3, Better Auth's allowedAttempts
-	InTx        bool   // run in the caller's transaction, which forgets a wrong guess unless it is committed
+	Code        Secret // as it is stored: hashed, if Better Auth's storeOTP says so
+	MaxAttempts int    // wrong guesses after which the code is void; zero: 3, Better Auth's allowedAttempts
+	InTx        bool   // run in the caller's transaction, whose rollback forgets a wrong guess
 }
 
-// ListVerificationsParams selects a page of the rows of an identifier.
+// ListVerificationsParams selects a page of an identifier's verifications.
 type ListVerificationsParams struct {
 	Identifier Secret
 	Newest     bool // newest first; otherwise oldest first
@@ -70,8 +70,8 @@ type ListVerificationsParams struct {
 // VerificationRepository reads and writes the verification table. It is [Store.Verifications].
 type VerificationRepository struct{ door }
 
-// Create adds a verification, which becomes the newest of its identifier. If another program's clock was ahead, its
-// CreatedAt is a millisecond after the newest there is. It returns [ErrInvalidInput].
+// Create adds a verification, which becomes the newest of its identifier: if another program's clock was ahead, its
+// CreatedAt is a millisecond after the newest. It returns [ErrInvalidInput].
 func (r VerificationRepository) Create(ctx context.Context, p CreateVerificationParams) (Verification, error) {
 	const op = "Verifications.Create"
 	if err := check(op, text("id", p.ID, maxID), required("identifier", p.Identifier, maxToken),
@@ -110,7 +110,7 @@ func (r VerificationRepository) Get(ctx context.Context, verificationID string) 
 }
 
 // GetByIdentifier returns the newest verification of an identifier, or [ErrNotFound] if there is none or the newest
-// has expired: an older one is never taken in its place. It does not use the verification up.
+// has expired: an older one is never taken in its place. It does not use up the verification.
 func (r VerificationRepository) GetByIdentifier(ctx context.Context, identifier Secret) (Verification, error) {
 	const op = "Verifications.GetByIdentifier"
 	if err := check(op, key("identifier", identifier)); err != nil {
@@ -155,8 +155,8 @@ func (r VerificationRepository) Count(ctx context.Context, p ListVerificationsPa
 	return get(ctx, r.repo(), op, (*queries).CountVerifications, string(p.Identifier), itself)
 }
 
-// Consume deletes the newest verification of an identifier, with all older ones, and returns it. One caller gets it,
-// however many ask at once; the others get [ErrNotFound], and so does everybody if there is none or the newest has
+// Consume deletes the newest verification of an identifier, with all older ones, and returns it. However many callers
+// ask at once, one gets it and the others get [ErrNotFound]. All get that if there is none, or if the newest has
 // expired. A rollback brings it back. It suits an identifier that holds the secret, such as "reset-password:" and a
 // token.
 func (r VerificationRepository) Consume(ctx context.Context, identifier Secret) (Verification, error) {
@@ -186,7 +186,7 @@ func (r VerificationRepository) ConsumeValue(ctx context.Context, identifier, va
 // also for the right code, [ErrNotFound] if there is no code or it has expired, or [ErrInvalidInput].
 //
 // In a transaction it returns [ErrInTransaction] unless p.InTx is set, since a rollback would forget the guess: call it
-// before [Store.InTx]. It cannot tell a transaction behind a handle of the caller's own type.
+// before [Store.InTx]. It cannot see a transaction behind the caller's own type of handle.
 func (r VerificationRepository) ConsumeCode(ctx context.Context, p ConsumeCodeParams) error {
 	const op = "Verifications.ConsumeCode"
 	if p.MaxAttempts == 0 {
@@ -233,7 +233,7 @@ func (r VerificationRepository) UpdateByIdentifier(
 	return n, translate(op, err)
 }
 
-// Delete removes the verification with that id, and with it those of the same identifier that it had replaced: none of
+// Delete removes the verification with that id, and those of the same identifier that it had replaced, so that none of
 // them counts again. It returns [ErrNotFound].
 func (r VerificationRepository) Delete(ctx context.Context, verificationID string) error {
 	const op = "Verifications.Delete"
@@ -254,8 +254,8 @@ func (r VerificationRepository) DeleteByIdentifier(ctx context.Context, identifi
 	return n, translate(op, err)
 }
 
-// DeleteExpired deletes up to limit verifications that have expired, the oldest first, together with those of the same
-// identifier that each had replaced, and returns how many; see [SessionRepository.DeleteExpired].
+// DeleteExpired deletes up to limit expired verifications, oldest first, each with those of the same identifier that it
+// had replaced, and returns how many; see [SessionRepository.DeleteExpired].
 func (r VerificationRepository) DeleteExpired(ctx context.Context, limit int) (int64, error) {
 	const op = "Verifications.DeleteExpired"
 	if err := check(op, batchSize(limit)); err != nil {

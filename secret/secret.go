@@ -1,4 +1,4 @@
-// Package secret has the type of a value that must not be shown. It is authdb.Secret; nothing else is here.
+// Package secret has one type, that of a value which must not be shown. It is authdb.Secret.
 package secret
 
 import (
@@ -8,12 +8,11 @@ import (
 	"log/slog"
 )
 
-// Text is a session token, a password hash, a token of a provider, or what a verification holds. Whatever prints, logs
-// or encodes it shows "[secret]" in its place, but for what calls no methods: fmt in a field of the caller's own whose
-// name is not exported, fmt with a verb that does not fit, such as %s for a list of pointers or %p, which go vet finds,
-// encoding/json (so a JSON log, and a script of html/template) for the keys of a map, and a dumper that goes by
-// reflection alone. So no map that leaves the program may have a Text for its key. string(t) is the value. JSON decodes
-// into it as into a string.
+// Text is a session token, a password hash, a provider's token, or what a verification holds. What prints, logs or
+// encodes it shows "[secret]" in its place, unless it calls no methods. Such are fmt for a field that is not exported;
+// fmt with a verb that does not fit, such as %p, or %s for a list of pointers, which go vet finds; encoding/json, and
+// so a JSON log or a script of html/template, for the keys of a map; and a dumper that uses reflection alone. So no map
+// that leaves the program may have Text as its key. string(t) is the value. JSON decodes into a Text as into a string.
 type Text string
 
 const hidden = "[secret]"
@@ -30,7 +29,7 @@ func (Text) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 // MarshalBinary encodes "[secret]"; encoding/gob does not ask for text.
 func (Text) MarshalBinary() ([]byte, error) { return []byte(hidden), nil }
 
-// ScanBytes is how pgx reads into a Text, without a copy more than into a string.
+// ScanBytes lets pgx read into a Text with as many copies as into a string.
 func (t *Text) ScanBytes(b []byte) error {
 	if b == nil {
 		return errors.New("cannot scan NULL into a secret")
