@@ -70,8 +70,8 @@ func manyCallers(ctx context.Context, text *strings.Builder, at address, tokens 
 	fmt.Fprintf(text, `
 ## Many callers
 
-Sessions.Authenticate of a store with WithCoalescing(%d), over that of one without it, each on a pool of %d connections;
-above 1, it answers more calls in the same time.
+Calls of Sessions.Authenticate per second on a store with WithCoalescing(%d), as a ratio to one without it, each on a pool
+of %d connections; above 1, it answers more calls in the same time.
 
 | callers | without, calls/s | with WithCoalescing |
 |--:|--:|--:|
@@ -87,7 +87,7 @@ above 1, it answers more calls in the same time.
 					return err
 				}
 			}
-			if round > 0 { // past the plans
+			if round > 0 { // the first round only warms up
 				without, with = append(without, rates[plain]), append(with, rates[joined])
 			}
 		}
@@ -97,7 +97,7 @@ above 1, it answers more calls in the same time.
 	return nil
 }
 
-// rate is how many calls a second all callers have answered.
+// rate returns how many calls per second all callers got answered.
 func rate(ctx context.Context, s *authdb.Store, tokens []authdb.Secret, callers int) (float64, error) {
 	var calls atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
@@ -142,10 +142,10 @@ func newConnections(ctx context.Context, text *strings.Builder, at address, toke
 	fmt.Fprintf(text, `
 ## A new connection
 
-The first calls of Sessions.Authenticate on a connection, in µs. PostgreSQL looks at the arguments of the first five of
-each statement; it keeps the plan of the sixth. With options=-c plan_cache_mode=force_generic_plan in the DSN it keeps
-the first. Open does not set that: it would go for the program's own statements on the pool, too, and PgBouncer does not
-pass it on. It suits a pool that is authdb's alone, for which a plan of every statement holds for all arguments.
+The first calls of Sessions.Authenticate on a connection, in µs. PostgreSQL plans each statement anew for its first five
+calls and keeps the plan of the sixth. With options=-c plan_cache_mode=force_generic_plan in the DSN it keeps the first.
+Open does not set that: it would also affect the program's own statements on the pool, and PgBouncer does not pass it on.
+It suits a pool that only authdb uses, since each of its statements has one plan that is right for all arguments.
 
 | |%s
 |---|%s

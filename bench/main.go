@@ -1,4 +1,4 @@
-// Command bench sets authdb beside what else one could write, on the same rows and with the same results: pgx by hand,
+// Command bench compares authdb with its alternatives, on the same rows and with the same results: pgx by hand,
 // sqlc, database/sql, GORM, ent, bun and Drizzle. See docs/benchmarks.md.
 package main
 
@@ -18,7 +18,7 @@ import (
 
 //go:generate go tool ent generate --feature sql/lock,sql/modifier ./ent/schema
 
-// leastRounds are needed for an interval that means something.
+// leastRounds are the fewest for a meaningful interval.
 const leastRounds = 7
 
 const (
@@ -31,12 +31,12 @@ var entries = []entry{
 	{floorName, "the statements that authdb sends, by hand: the floor", openFloor},
 	{ourName, "this library, on a pool", openAuthdb},
 	{bareName, "the least that gives the same rows: no snapshot, no locks", openBare},
-	{"sqlc", "generated queries one after the other, a transaction where several write", openSqlc},
+	{"sqlc", "generated queries one after the other, a transaction if several write", openSqlc},
 	{"database/sql", "the same by hand, on pgx's driver", openSQL},
 	{"GORM", "Preload and Joins, with PrepareStmt and SkipDefaultTransaction", openGORM},
 	{"ent", "eager loading by With, on database/sql and pgx", openEnt},
 	{"bun", "Relation, on its own driver", openBun},
-	{drizzleName, "queries by select and db.query, a transaction where several write", openDrizzle("plain")},
+	{drizzleName, "queries by select and db.query, a transaction if several write", openDrizzle("plain")},
 	{"Drizzle, prepared", "the reads by .prepare()", openDrizzle("prepared")},
 	{againName, "the floor a second time: what differs from 1 is noise", openFloor},
 }

@@ -39,7 +39,7 @@ func (b *bench) ratios(w *workload, n network) map[string]estimate {
 	return all
 }
 
-// places ranks those that are no control.
+// places ranks all but the control.
 func (b *bench) places(w *workload, n network) map[string]int {
 	rounds := b.rounds(w, n)
 	delete(rounds, againName)
@@ -102,8 +102,8 @@ func (b *bench) table(out io.Writer, title string, row func(*workload) func(entr
 	_ = t.Flush()
 }
 
-// again holds this run's order against the last one's, and keeps it for the next one. A pair is decided where one is
-// behind the other beyond doubt; two runs contradict each other where both decide, and not the same.
+// again compares this run's order with the last one's, and keeps it for the next one. A pair is decided if one is clearly
+// behind the other; two runs contradict each other if both decide, and differ.
 func (b *bench) again(out io.Writer) error {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -112,7 +112,7 @@ func (b *bench) again(out io.Writer) error {
 	file := filepath.Join(dir, "authdb-bench-order.json")
 	var before map[string][]string // of each table, who is behind whom
 	if text, err := os.ReadFile(file); err == nil {
-		_ = json.Unmarshal(text, &before) // what cannot be read is no run
+		_ = json.Unmarshal(text, &before) // an unreadable file counts as no run
 	}
 	order := maps.Clone(before)
 	if order == nil {
@@ -187,10 +187,10 @@ func (b *bench) write(dir, crowd string) error {
 			fmt.Fprintf(&text, "- **%s**: %s.\n", e.name, e.about)
 		}
 	}
-	fmt.Fprint(&text, "\nThe floor beside itself, on other connections, which shows what is noise:")
+	fmt.Fprint(&text, "\nThe floor beside itself, on other connections, shows the noise:")
 	for i, n := range b.networks {
 		usual, most := b.noise(n)
-		fmt.Fprintf(&text, "%s %s off by %.0f %% as a rule and by %.0f %% at most", []string{"", ";"}[min(i, 1)], n.name,
+		fmt.Fprintf(&text, "%s %s off by %.0f %% usually and by %.0f %% at most", []string{"", ";"}[min(i, 1)], n.name,
 			100*(usual-1), 100*(most-1))
 	}
 	text.WriteString(".\n")
@@ -218,7 +218,7 @@ func (b *bench) writeWorkload(out io.Writer, w *workload) {
 		place[n.name] = b.places(w, n)
 		fmt.Fprintf(out, " | %s", n.name)
 	}
-	fmt.Fprint(out, " | trips | allocs | bytes | client CPU, µs | server CPU, µs |\n|---")
+	fmt.Fprint(out, " | trips | allocs | bytes | client CPU, µs | PostgreSQL CPU, µs |\n|---")
 	fmt.Fprint(out, strings.Repeat("|--:", len(b.networks)+5), "|\n")
 	for _, e := range b.entries {
 		c := b.cells[key{w.name, near.name, e.name}]
@@ -263,7 +263,7 @@ func (b *bench) machine() string {
 		}
 	}
 	names := []string{
-		fmt.Sprintf("%d cores (%s, %s), client and server on the same", runtime.NumCPU(), processor, runtime.GOOS),
+		fmt.Sprintf("%d cores (%s, %s), client and PostgreSQL on the same machine", runtime.NumCPU(), processor, runtime.GOOS),
 		"PostgreSQL " + b.Version() + " (" + strings.Join(settings, ", ") + ")", runtime.Version(),
 	}
 	wanted := map[string]string{

@@ -151,7 +151,7 @@ func workloads(bulk, sessions int) []*workload {
 		{
 			name: "accept invitation", op: "acceptInvitation", do: jobs.acceptInvitation,
 			about: "if it is pending, not expired, and sent to the user's address, which is verified: member, seat in its " +
-				"team, the team's count, status; all or nothing, and once however many accept at the same time; " +
+				"team, the team's count, status; all or nothing, and once, however many accept at the same time; " +
 				"invitation and member are returned",
 			fresh: freshOrganizations + `,
 				sent AS (INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, created_at,
@@ -176,8 +176,8 @@ func workloads(bulk, sessions int) []*workload {
 		},
 		{
 			name: "delete user", op: "deleteUser", do: jobs.deleteUser,
-			about: "with what belongs to it, unless it is the only owner of an organization; its seats leave the counts of " +
-				"their teams, what its address has pending in its organizations is canceled, and the sessions that end are " +
+			about: "with what belongs to it, unless it is the only owner of an organization; the counts of its teams " +
+				"follow, pending invitations of its address to its organizations are canceled, and the ended sessions are " +
 				"returned",
 			fresh: freshOrganizations + `,
 				member AS (INSERT INTO member (id, organization_id, user_id, role, created_at)
@@ -212,7 +212,7 @@ func workloads(bulk, sessions int) []*workload {
 		},
 		{
 			name: "purge 1000", op: "purge", do: jobs.purge,
-			about: fmt.Sprintf("expired sessions, the oldest first, among %d; their number is returned", sessions),
+			about: fmt.Sprintf("expired sessions, oldest first, among %d; their number is returned", sessions),
 			fresh: `WITH owner AS (INSERT INTO "user" (id, name, email, email_verified, created_at, updated_at)
 					VALUES ($2 || 'u1', 'New', $2 || '@example.com', true, timestamp '2026-01-01', timestamp '2026-01-01')
 					RETURNING id),
