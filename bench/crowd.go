@@ -70,8 +70,8 @@ func manyCallers(ctx context.Context, text *strings.Builder, at address, tokens 
 	fmt.Fprintf(text, `
 ## Many callers
 
-Calls of Sessions.Authenticate per second on a store with WithCoalescing(%d), as a ratio to one without it, each on a pool
-of %d connections; above 1, it answers more calls in the same time.
+Calls of Sessions.Authenticate per second on a store with WithCoalescing(%d), as a ratio to one without it, each on a
+pool of %d connections; above 1, it answers more calls in the same time.
 
 | callers | without, calls/s | with WithCoalescing |
 |--:|--:|--:|
@@ -144,8 +144,8 @@ func newConnections(ctx context.Context, text *strings.Builder, at address, toke
 
 The first calls of Sessions.Authenticate on a connection, in µs. PostgreSQL plans each statement anew for its first five
 calls and keeps the plan of the sixth. With options=-c plan_cache_mode=force_generic_plan in the DSN it keeps the first.
-Open does not set that: it would also affect the program's own statements on the pool, and PgBouncer does not pass it on.
-It suits a pool that only authdb uses, since each of its statements has one plan that is right for all arguments.
+Open does not set that: it would also affect the program's own statements on the pool, and PgBouncer does not pass it
+on. It suits a pool that only authdb uses, since each of its statements has one plan that is right for all arguments.
 
 | |%s
 |---|%s
