@@ -102,8 +102,8 @@ func (b *bench) table(out io.Writer, title string, row func(*workload) func(entr
 	_ = t.Flush()
 }
 
-// again compares this run's order with the last one's, and keeps it for the next one. A pair is decided if one is clearly
-// behind the other; two runs contradict each other if both decide, and differ.
+// again compares this run's order with the last one's, and keeps it for the next one. A pair is decided if one is
+// clearly behind the other; two runs contradict each other if both decide, and differ.
 func (b *bench) again(out io.Writer) error {
 	dir, err := os.UserCacheDir()
 	if err != nil {

@@ -100,9 +100,9 @@ func (a *Authenticator) RequirePermission(rules permission.Rules, wanted permiss
 	}))
 }
 
-// Can reports whether who's roles grant all that is wanted: the roles in the active organization or, if rules.Platform
-// is set, the user's. Roles that the organization defined, and those of the user, are known only if the store has
-// [authdb.WithPlugins]; without it they grant nothing.
+// Can reports whether the user's roles grant all that is wanted: the roles in the active organization or, if
+// rules.Platform is set, the user's. Roles that the organization defined, and those of the user, are known only if the
+// store has [authdb.WithPlugins]; without it they grant nothing.
 func Can(who authdb.Authentication, rules permission.Rules, wanted permission.Set) bool {
 	switch {
 	case rules.Platform:

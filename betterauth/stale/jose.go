@@ -19,7 +19,7 @@ type joseHeader struct {
 	Zip   string   `json:"zip"`
 }
 
-// parts splits a compact serialization and decodes it; the first part is a header without what nobody here knows.
+// parts splits a compact serialization and decodes it. It refuses a header with extensions that this package lacks.
 func parts(token string, n int) (header joseHeader, decoded [][]byte, ok bool) {
 	texts := strings.Split(token, ".")
 	if len(texts) != n {
@@ -36,7 +36,7 @@ func parts(token string, n int) (header joseHeader, decoded [][]byte, ok bool) {
 	return header, decoded, err == nil && header.Crit == nil && header.Zip == ""
 }
 
-// signedText is what a JWS signs.
+// signedText is the text that a JWS signs.
 func signedText(token string) []byte { return []byte(token[:strings.LastIndexByte(token, '.')]) }
 
 // jwtOpener opens a JWS of HS256.
@@ -58,7 +58,7 @@ func jwtOpener(secret []byte) opener {
 func jweOpener(key []byte) opener {
 	block, err := aes.NewCipher(key[32:])
 	if err != nil {
-		panic(err) // of another length
+		panic(err) // the key has the wrong length
 	}
 	return func(value string) ([]byte, time.Time, error) {
 		header, decoded, ok := parts(value, 5)
@@ -81,7 +81,7 @@ func jweOpener(key []byte) opener {
 		plain := make([]byte, len(sealed))
 		cipher.NewCBCDecrypter(block, iv).CryptBlocks(plain, sealed)
 		padding := int(plain[len(plain)-1])
-		if padding < 1 || padding > aes.BlockSize { // nobody but who has the key gets here
+		if padding < 1 || padding > aes.BlockSize { // only somebody with the key gets here
 			return nil, time.Time{}, ErrMalformed
 		}
 		return plain[:len(plain)-padding], time.Time{}, nil

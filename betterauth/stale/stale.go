@@ -1,10 +1,9 @@
-// Package stale believes a Better Auth server's own tokens without asking the database: the cookies session_data of
+// Package stale verifies a Better Auth server's own tokens without asking the database: the cookies session_data of
 // session.cookieCache, and the tokens of the JWT plugin (1.3 to 1.7). They are fast, and they are stale: a sign-out, a
-// revoked or deleted session, a ban, another role and a new name go unseen until they expire, 5 and 15 minutes later by
-// default. Use them for what may be wrong for so long, and [betterauth.Authenticator] for all else.
+// revoked or deleted session, a ban, a new role or a new name go unseen until they expire, by default after 5 and 15
+// minutes. Use them for what may be wrong for that long, and [betterauth.Authenticator] for everything else.
 //
-// What they say is a [Snapshot] or [Claims], of which no middleware makes who is signed in: nothing here puts anything
-// into a context.
+// Their content is a [Snapshot] or [Claims]. It signs nobody in: nothing here puts anything into a context.
 package stale
 
 import (
@@ -23,23 +22,23 @@ import (
 	"github.com/zerostarter/authdb/betterauth"
 )
 
-// Why a token is not believed. None shows anything of it.
+// Why a token is refused. No error shows anything of it.
 var (
-	// ErrMalformed: it has not the form of such a token.
+	// ErrMalformed: it does not have the form of such a token.
 	ErrMalformed = errors.New("stale: malformed token")
-	// ErrForged: no secret and no key gives that signature.
+	// ErrForged: the signature is not made by any of the secrets or keys.
 	ErrForged = errors.New("stale: forged token")
 	// ErrExpired: it, or the session in it, has expired.
 	ErrExpired = errors.New("stale: expired token")
-	// ErrMismatch: it is of another session, version, issuer or audience.
+	// ErrMismatch: it belongs to another session, version, issuer or audience.
 	ErrMismatch = errors.New("stale: token of something else")
-	// ErrUnknownKey: it is signed by a key that was not in the table when that was last read. See [Tokens.Refresh].
+	// ErrUnknownKey: its key was not in the table when that was last read. See [Tokens.Refresh].
 	ErrUnknownKey = errors.New("stale: unknown key")
 	// ErrInvalidOption: [NewTokens] was given no issuer, or [NewCookies] an unknown strategy.
 	ErrInvalidOption = errors.New("stale: invalid option")
 )
 
-// User is what a token says of a user. Its other fields are in the Raw of the token.
+// User is what a token says about a user. Other fields are in the token's Raw.
 type User struct {
 	ID            string  `json:"id"`
 	Name          string  `json:"name"`
@@ -49,7 +48,7 @@ type User struct {
 	Role          *string `json:"role"` // of the admin plugin
 }
 
-// Session is what a token says of a session.
+// Session is what a token says about a session.
 type Session struct {
 	ID                   string        `json:"id"`
 	UserID               string        `json:"userId"`
@@ -68,7 +67,7 @@ type Session struct {
 type Snapshot struct {
 	Session   Session
 	User      User
-	TakenAt   time.Time     // zero from 1.3
+	TakenAt   time.Time     // zero if 1.3 set the cookie
 	ExpiresAt time.Time     // of the snapshot
 	Raw       authdb.Secret // JSON with the members session and user, for other fields
 }
@@ -76,14 +75,14 @@ type Snapshot struct {
 // Strategy is session.cookieCache.strategy.
 type Strategy string
 
-// The strategies. 1.3 has but the first.
+// The strategies. 1.3 has only the first.
 const (
 	Compact Strategy = "compact"
 	JWT     Strategy = "jwt" // signed with the secret; not by the JWT plugin's keys, as 1.7 can
 	JWE     Strategy = "jwe"
 )
 
-// Options are what the server's options say about the cookie.
+// Options are the server's options for the cookie.
 type Options struct {
 	Cookies  betterauth.CookieOptions
 	Strategy Strategy // empty: Compact
@@ -100,11 +99,11 @@ type Cookies struct {
 	open    []opener
 }
 
-// opener returns the payload of a cookie and, where that is not in it, when the cookie expires. A function shows nothing
-// of the secret in it.
+// opener returns the payload of a cookie and, if that does not say it, when the cookie expires. Being a function, it
+// hides the secret.
 type opener func(value string) (payload []byte, expires time.Time, err error)
 
-// NewCookies returns a reader of the cookies of the server with those secrets, any of which counts. It returns
+// NewCookies returns a reader of the server's cookies; any of the secrets counts. It returns
 // [betterauth.ErrInvalidOption] for what [betterauth.NewCookies] refuses, and [ErrInvalidOption].
 func NewCookies(o Options, secrets ...string) (*Cookies, error) {
 	tokens, err := betterauth.NewCookies(o.Cookies, secrets...)
@@ -138,9 +137,9 @@ func NewCookies(o Options, secrets ...string) (*Cookies, error) {
 	return c, nil
 }
 
-// Read returns the snapshot in the request's cookies, which has to be of the session of its session cookie. It returns
+// Read returns the snapshot in the request's cookies, which must be of the session in its session cookie. It returns
 // an error of [betterauth.Cookies.Token], [betterauth.ErrNoCookie] if there is no session_data, [ErrMalformed],
-// [ErrForged], [ErrExpired] or [ErrMismatch]. Whoever is refused may be signed in all the same: ask the database.
+// [ErrForged], [ErrExpired] or [ErrMismatch]. A refused client may still be signed in: ask the database.
 func (c *Cookies) Read(r *http.Request) (Snapshot, error) {
 	token, err := c.tokens.Token(r)
 	if err != nil {
@@ -153,7 +152,7 @@ func (c *Cookies) Read(r *http.Request) (Snapshot, error) {
 	return c.verify(value, token)
 }
 
-// value is the cookie, or its parts in their order.
+// value returns the cookie, or its parts joined in order.
 func (c *Cookies) value(r *http.Request) string {
 	if whole, err := r.Cookie(c.name); err == nil {
 		return whole.Value
@@ -168,7 +167,7 @@ func (c *Cookies) value(r *http.Request) string {
 	}
 }
 
-// maxLength is more than the parts that the server makes have together.
+// maxLength is more than the server's parts have together.
 const maxLength = 100 * 4096
 
 func (c *Cookies) verify(value string, token authdb.Secret) (Snapshot, error) {
@@ -226,8 +225,8 @@ func mac(secret, text []byte) []byte {
 	return h.Sum(nil)
 }
 
-// compactOpener opens {"session":payload,"expiresAt":ms,"signature":s}. What is signed is the payload with the time in
-// it, which is cut out of the text as it stands: what is read is what was signed.
+// compactOpener opens {"session":payload,"expiresAt":ms,"signature":s}. The signature is that of the payload with the
+// time in it. The payload is cut out of the text unchanged, so that what is read is what was signed.
 func compactOpener(secret []byte) opener {
 	return func(value string) ([]byte, time.Time, error) {
 		raw, err := strict.DecodeString(value)
@@ -249,7 +248,7 @@ func compactOpener(secret []byte) opener {
 	}
 }
 
-// cutLast cuts around the last occurrence; where there is none, both are empty.
+// cutLast cuts around the last occurrence; if there is none, both are empty.
 func cutLast(s, sep string) (before, after string) {
 	at := strings.LastIndex(s, sep)
 	if at < 0 {

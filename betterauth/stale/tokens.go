@@ -14,18 +14,18 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// TokenOptions are what the options of the JWT plugin say.
+// TokenOptions are the options of the JWT plugin.
 type TokenOptions struct {
 	Issuer   string // jwt.issuer: the server's baseURL, unless it says otherwise
 	Audience string // jwt.audience; empty: the issuer
-	// GracePeriod is jwks.gracePeriod: for how long a key that has expired still counts. Zero: 30 days, the plugin's own.
+	// GracePeriod is jwks.gracePeriod: how long an expired key still counts. Zero: 30 days, the plugin's own.
 	GracePeriod time.Duration
 	// Now is the clock that says what has expired; nil: time.Now.
 	Now func() time.Time
 }
 
-// Tokens verifies the tokens of the JWT plugin that are signed with Ed25519, its default, by the keys in the table jwks.
-// It is safe for concurrent use.
+// Tokens verifies the tokens of the JWT plugin that are signed with Ed25519, its default, by the keys in the table
+// jwks. It is safe for concurrent use.
 type Tokens struct {
 	repo    *repo.Repo
 	options TokenOptions
@@ -60,11 +60,11 @@ func NewTokens(ctx context.Context, store *authdb.Store, o TokenOptions) (*Token
 	return t, t.Refresh(ctx)
 }
 
-// maxKeys are those that count, the newest: a server makes few.
+// maxKeys is how many keys count, the newest: a server makes few.
 const maxKeys = 100
 
 // Refresh reads the keys again, in one round trip. Nothing else does: call it now and then, such as each minute, and
-// where [Tokens.Verify] returns [ErrUnknownKey], but not each time, since anybody can send that. Where it fails, the keys
+// when [Tokens.Verify] returns [ErrUnknownKey], but not each time, since anybody can cause that. If it fails, the keys
 // stay as they are.
 func (t *Tokens) Refresh(ctx context.Context) error {
 	const op = "Tokens.Refresh"
@@ -86,7 +86,7 @@ func (t *Tokens) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// Claims are what a token says.
+// Claims are the content of a token.
 type Claims struct {
 	Subject   string // the user's id
 	User      User   // what the plugin puts into a token unless jwt.definePayload says otherwise
@@ -95,7 +95,7 @@ type Claims struct {
 	Raw       json.RawMessage // all claims
 }
 
-// Verify returns what a token says, without asking the database. It returns [ErrMalformed], [ErrUnknownKey],
+// Verify returns the content of a token, without asking the database. It returns [ErrMalformed], [ErrUnknownKey],
 // [ErrForged], [ErrExpired] or [ErrMismatch].
 func (t *Tokens) Verify(token authdb.Secret) (Claims, error) {
 	if len(token) > maxLength {
@@ -134,7 +134,7 @@ func (t *Tokens) Verify(token authdb.Secret) (Claims, error) {
 	return claims, nil
 }
 
-// audience is one or several, as a token has it.
+// audience is one text or several, as in the token.
 type audience []string
 
 // UnmarshalJSON reads a text or a list.
