@@ -1,5 +1,4 @@
-// Package connect holds the rules by which every connection of this module is made: TLS that is checked, a time zone
-// that is UTC, an end to waiting.
+// Package connect holds the rules of every connection of this module: verified TLS, time zone UTC, bounded waiting.
 package connect
 
 import (
@@ -21,7 +20,7 @@ var ErrInsecureTLS = errors.New("insecure TLS: the host is remote and its certif
 // Timeout bounds a connection's start unless the DSN says otherwise.
 const Timeout = 10 * time.Second
 
-// Apply makes c keep the rules. With insecure, TLS stays as it is.
+// Apply applies the rules to c. With insecure, TLS stays as it is.
 func Apply(c *pgx.ConnConfig, insecure bool) error {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = Timeout
@@ -33,9 +32,9 @@ func Apply(c *pgx.ConnConfig, insecure bool) error {
 	return requireVerifiedTLS(&c.Config)
 }
 
-// pin sets what statements and their answers rest on, whatever the DSN, the role or the database says: a start-up
-// parameter counts more than those. The DSN's is dropped in whatever case it is spelled: of several, the server takes
-// the last one sent.
+// pin sets what statements and their answers depend on, by start-up parameters, which override the role and the
+// database. The DSN's own are dropped, in whatever case they are spelled: of several, PostgreSQL takes the last one
+// sent.
 func pin(c *pgx.ConnConfig) {
 	params := map[string]string{"timezone": "UTC", "client_encoding": "UTF8", "standard_conforming_strings": "on", "datestyle": "ISO"}
 	for key, value := range c.RuntimeParams {
@@ -46,12 +45,12 @@ func pin(c *pgx.ConnConfig) {
 	c.RuntimeParams = params
 }
 
-// safePath sets the search path, if this is the server's process $1: for "$user" the schema that this stands for, or
-// nothing where that is not there or a stranger's, and $2 at the end. Without pg_catalog, which is then searched first,
-// and pg_temp. Its operators are PostgreSQL's own also where the path names pg_catalog last. It also sets what pin
-// cannot, since poolers refuse such start-up parameters: else NULL in a list would be a text, and names in answers would
-// have quotes. Where sessions are in partitions, a plan for any token would be thought dearer than one for each, for which
-// the server plans again and again, which takes ten times as long.
+// safePath sets the search path, if this is PostgreSQL's process $1. It replaces "$user" by the schema of that name, or
+// by nothing if that does not exist or is a stranger's, removes pg_catalog, which is then searched first, and pg_temp,
+// and adds $2 at the end. Its operators are PostgreSQL's own, even if the path names pg_catalog last. It also sets what
+// pin cannot, since poolers refuse such start-up parameters: otherwise NULL in a list would be a text, and names in
+// answers would have quotes. If session has partitions, it makes PostgreSQL keep its plans: a plan for any token looks
+// more expensive than one for each, but planning each time takes ten times as long.
 const safePath = `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', (
 	SELECT pg_catalog.string_agg(CASE WHEN name[1] OPERATOR(pg_catalog.=) '"$user"' OR pg_catalog.lower(name[1]) OPERATOR(pg_catalog.=) '$user' THEN (
 		SELECT pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace
@@ -70,17 +69,16 @@ const safePath = `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_
 	THEN pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', false) END
 WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::bigint`
 
-// SecurePath keeps what others make from standing in for the tables: a schema with the name of this role, which "$user"
-// finds before public, and which any role may make that has CREATE on the database. It keeps it from standing in for
-// what is PostgreSQL's, too, wherever the path names pg_catalog. What is named otherwise stays. It must come after
-// whatever sets the path. A pooler, which lends its sessions to others, tells a number that is no process of the
-// server's, so there the path stays as it is.
+// SecurePath keeps others' objects from replacing the tables, or what is PostgreSQL's. Any role with CREATE on the
+// database can make a schema with the name of this role, which "$user" finds before public; and the path may name
+// pg_catalog late. Other schemas in the path stay. It must come after whatever sets the path. A pooler, which lends its
+// sessions to others, returns a number that is no process of PostgreSQL's, so there the path stays as it is.
 func SecurePath(ctx context.Context, conn *pgconn.PgConn) error {
 	return setPath(ctx, conn, nil)
 }
 
-// PutTempLast does so, and for temporary tables and types: where the path does not name pg_temp last, it is searched
-// before others.
+// PutTempLast is SecurePath, also for temporary tables and types: unless the path names pg_temp last, it is searched
+// before other schemas.
 func PutTempLast(ctx context.Context, conn *pgconn.PgConn) error {
 	return setPath(ctx, conn, []byte("pg_temp"))
 }
@@ -90,8 +88,8 @@ func setPath(ctx context.Context, conn *pgconn.PgConn, last []byte) error {
 	return conn.ExecParams(ctx, safePath, [][]byte{pid, last}, nil, nil, nil).Read().Err
 }
 
-// requireVerifiedTLS upgrades the default sslmode (prefer: any certificate, else plaintext) to verify-full for every
-// remote host, and refuses the weaker modes, which somebody chose.
+// requireVerifiedTLS upgrades the default sslmode (prefer: any certificate, or plaintext) to verify-full for every
+// remote host, and refuses a weaker mode that somebody chose.
 func requireVerifiedTLS(c *pgconn.Config) error {
 	ways := []*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}}
 	ways = append(ways, c.Fallbacks...)
@@ -100,7 +98,7 @@ func requireVerifiedTLS(c *pgconn.Config) error {
 	for i, way := range ways {
 		switch {
 		case isLocal(way.Host) || isVerified(way.TLSConfig):
-		case way.TLSConfig != nil && c.ChannelBinding == "require": // whoever has no key to the password is found out
+		case way.TLSConfig != nil && c.ChannelBinding == "require": // an impostor cannot prove that it knows the password
 		case way.TLSConfig == nil && (upgraded[way.Host] || c.ChannelBinding == "require" && len(kept) > 0):
 			continue
 		case way.TLSConfig != nil && i+1 < len(ways) && ways[i+1].Host == way.Host && ways[i+1].TLSConfig == nil:
@@ -116,8 +114,8 @@ func requireVerifiedTLS(c *pgconn.Config) error {
 	return nil
 }
 
-// RefusedTLS reports whether err is that of a remote host, the last that was tried, which does not speak TLS: elsewhere
-// the server's answer is the cause.
+// RefusedTLS reports whether err says that a remote host, the last that was tried, does not speak TLS. Otherwise
+// PostgreSQL's answer is the cause.
 func RefusedTLS(c *pgconn.Config, err error) bool {
 	last := c.Host
 	if n := len(c.Fallbacks); n > 0 {
@@ -130,8 +128,8 @@ func RefusedTLS(c *pgconn.Config, err error) bool {
 // readOnly is the SQLSTATE of a write that a standby, or a transaction that only reads, refuses.
 const readOnly = "25006"
 
-// LeaveStandbys closes a connection whose server refuses writes since it is a standby, as one that a failover or an
-// address has led to: the pool makes another. A pooler, and PostgreSQL 13, do not tell what the server is.
+// LeaveStandbys closes a connection if PostgreSQL refuses a write because it is a standby, to which a failover or an
+// address of several led: the pool makes another. A pooler, and PostgreSQL 13, do not tell whether it is one.
 func LeaveStandbys(c *pgconn.Config) {
 	first := c.OnPgError
 	c.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
