@@ -19,8 +19,8 @@ var ErrNotOurs = errors.New("what is there was made by somebody else, or may be;
 // ErrNoTables says that tables are missing: some that the version table says were made or, from Verify, all.
 var ErrNoTables = errors.New("tables are missing")
 
-// trusted are the roles that the migrator works for: its own; superusers; the owner of the database, directly or as
-// owner of public through pg_database_owner; and roles that one of these made it a member of. A stranger can GRANT his
+// trusted are the roles that the migrator works for: its own; superusers; the owner of the database, also by way of
+// pg_database_owner, which owns public; and roles that one of these made it a member of. A stranger can GRANT his
 // own role to anybody, so that makes nobody trusted; nor does, from PostgreSQL 16 on, the right to administer a role.
 // Nor is the owner of the tables' schema trusted as such: whoever may create schemas can give one a name from
 // search_path. After SET ROLE a session has two roles, and code in it can return to the one that logged in, so it must
