@@ -23,8 +23,8 @@ func (e SchemaError) Error() string {
 		return "search_path has schema " + e.Before + " before pg_catalog: what anybody makes there runs in place of " +
 			"PostgreSQL's own. Remove pg_catalog from it, or use Open"
 	}
-	return strings.Join(e.Missing, "; ") + ". If another schema has it, name that in search_path; otherwise run migrate up, " +
-		"or migrate adopt if Drizzle made the tables"
+	return strings.Join(e.Missing, "; ") + ". If another schema has it, name that in search_path; otherwise run " +
+		"migrate up, or migrate adopt if Drizzle made the tables"
 }
 
 // uniqueKeys are the unique keys that statements rely on, beside that of each id: by table, each with its columns in
