@@ -569,7 +569,7 @@ func writeGuards(t *testing.T, guards []*guard, verdicts []string) {
 	b.WriteString(`# What keeps the promises of the queries, each with the scenario that fails without it: see TestGuards.
 #
 # Query and line, what is taken away, and behind the arrow the scenario, or "= " and why nothing changes without it.
-# UPDATE_GUARDS=1 go test -run TestGuards . finds the guards and the scenarios anew and keeps the reasons.
+# UPDATE_GUARDS=1 go test -run TestGuards ./test/rules finds the guards and the scenarios anew and keeps the reasons.
 
 `)
 	for i, g := range guards {
