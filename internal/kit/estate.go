@@ -68,15 +68,11 @@ func (w Estate) Mail(user string) string { return w.Of(user) + "@example.com" }
 
 type MethodCall func(ctx context.Context, s *authdb.Store, w Estate) error
 
-// everything of every relation, as Load gets it.
+// Every relation, as the calls ask for it.
 var (
-	UserWith = authdb.UserWith{
-		Sessions: authdb.All(), Accounts: authdb.All(), Members: authdb.All(), TeamMembers: authdb.All(), Invitations: authdb.All(),
-	}
-	organizationWith = authdb.OrganizationWith{
-		Members: authdb.Newest(20), Teams: authdb.All(), TeamMembers: authdb.Newest(20), Invitations: authdb.All(),
-	}
-	teamWith = authdb.TeamWith{Members: authdb.All()}
+	UserWith         = Ask[authdb.UserWith](authdb.All(), false)
+	organizationWith = Ask[authdb.OrganizationWith](authdb.Newest(20), false)
+	teamWith         = Ask[authdb.TeamWith](authdb.All(), false)
 )
 
 // MethodCalls call each method once, in an estate where it finds or changes rows.
@@ -98,7 +94,7 @@ var MethodCalls = map[string]MethodCall{
 		return ErrOf(s.Users.GetByEmail(ctx, w.Email))
 	},
 	"Users.List": func(ctx context.Context, s *authdb.Store, _ Estate) error {
-		return InPage(s.Users.List(ctx, authdb.ListUsersParams{}))
+		return OnePage(ctx, s.Users.List, authdb.ListUsersParams{})
 	},
 	"Users.All": func(ctx context.Context, s *authdb.Store, _ Estate) error {
 		return InAll(s.Users.All(ctx, authdb.ListUsersParams{}))
@@ -154,7 +150,7 @@ var MethodCalls = map[string]MethodCall{
 		return Some(s.Sessions.ListByTokens(ctx, []authdb.Secret{authdb.Secret(w.Of("token")), authdb.Secret(w.Of("guest"))}))
 	},
 	"Sessions.List": func(ctx context.Context, s *authdb.Store, w Estate) error {
-		return InPage(s.Sessions.List(ctx, authdb.ListSessionsParams{UserID: w.Owner, Live: true}))
+		return OnePage(ctx, s.Sessions.List, authdb.ListSessionsParams{UserID: w.Owner, Live: true})
 	},
 	"Sessions.All": func(ctx context.Context, s *authdb.Store, w Estate) error {
 		return InAll(s.Sessions.All(ctx, authdb.ListSessionsParams{UserID: w.Owner}))
@@ -223,7 +219,7 @@ var MethodCalls = map[string]MethodCall{
 		return ErrOf(s.Accounts.GetCredential(ctx, w.Owner))
 	},
 	"Accounts.List": func(ctx context.Context, s *authdb.Store, w Estate) error {
-		return InPage(s.Accounts.List(ctx, authdb.ListAccountsParams{UserID: w.Owner}))
+		return OnePage(ctx, s.Accounts.List, authdb.ListAccountsParams{UserID: w.Owner})
 	},
 	"Accounts.All": func(ctx context.Context, s *authdb.Store, w Estate) error {
 		return InAll(s.Accounts.All(ctx, authdb.ListAccountsParams{UserID: w.Owner}))
@@ -261,7 +257,7 @@ var MethodCalls = map[string]MethodCall{
 		return ErrOf(s.Verifications.GetByIdentifier(ctx, authdb.Secret(w.Of("proof"))))
 	},
 	"Verifications.List": func(ctx context.Context, s *authdb.Store, w Estate) error {
-		return InPage(s.Verifications.List(ctx, authdb.ListVerificationsParams{Identifier: authdb.Secret(w.Of("proof"))}))
+		return OnePage(ctx, s.Verifications.List, authdb.ListVerificationsParams{Identifier: authdb.Secret(w.Of("proof"))})
 	},
 	"Verifications.All": func(ctx context.Context, s *authdb.Store, w Estate) error {
 		return InAll(s.Verifications.All(ctx, authdb.ListVerificationsParams{Identifier: authdb.Secret(w.Of("proof"))}))
@@ -309,13 +305,13 @@ var MethodCalls = map[string]MethodCall{
 		return ErrOf(s.Organizations.GetFull(ctx, w.Org, organizationWith))
 	},
 	"Organizations.List": func(ctx context.Context, s *authdb.Store, _ Estate) error {
-		return InPage(s.Organizations.List(ctx, authdb.ListOrganizationsParams{}))
+		return OnePage(ctx, s.Organizations.List, authdb.ListOrganizationsParams{})
 	},
 	"Organizations.All": func(ctx context.Context, s *authdb.Store, _ Estate) error {
 		return InAll(s.Organizations.All(ctx, authdb.ListOrganizationsParams{}))
 	},
 	"Organizations.ListByUser": func(ctx context.Context, s *authdb.Store, w Estate) error {
-		return InPage(s.Organizations.ListByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: w.Owner}))
+		return OnePage(ctx, s.Organizations.ListByUser, authdb.ListOrganizationsByUserParams{UserID: w.Owner})
 	},
 	"Organizations.AllByUser": func(ctx context.Context, s *authdb.Store, w Estate) error {
 		return InAll(s.Organizations.AllByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: w.Owner}))
@@ -357,13 +353,13 @@ var MethodCalls = map[string]MethodCall{
 		return ErrOf(s.Members.GetByEmail(ctx, w.Org, w.Email))
 	},
 	"Members.List": func(ctx context.Context, s *authdb.Store, w Estate) error {
-		return InPage(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: w.Org}))
+		return OnePage(ctx, s.Members.List, authdb.ListMembersParams{OrganizationID: w.Org})
 	},
 	"Members.All": func(ctx context.Context, s *authdb.Store, w Estate) error {
 		return InAll(s.Members.All(ctx, authdb.ListMembersParams{OrganizationID: w.Org}))
 	},
 	"Members.ListByUser": func(ctx context.Context, s *authdb.Store, w Estate) error {
-		return InPage(s.Members.ListByUser(ctx, authdb.ListMembersByUserParams{UserID: w.Owner}))
+		return OnePage(ctx, s.Members.ListByUser, authdb.ListMembersByUserParams{UserID: w.Owner})
 	},
 	"Members.AllByUser": func(ctx context.Context, s *authdb.Store, w Estate) error {
 		return InAll(s.Members.AllByUser(ctx, authdb.ListMembersByUserParams{UserID: w.Owner}))
@@ -394,7 +390,7 @@ var MethodCalls = map[string]MethodCall{
 		return ErrOf(s.Teams.GetWithOrganization(ctx, w.Org, w.Of("team")))
 	},
 	"Teams.List": func(ctx context.Context, s *authdb.Store, w Estate) error {
-		return InPage(s.Teams.List(ctx, authdb.ListTeamsParams{OrganizationID: w.Org}))
+		return OnePage(ctx, s.Teams.List, authdb.ListTeamsParams{OrganizationID: w.Org})
 	},
 	"Teams.All": func(ctx context.Context, s *authdb.Store, w Estate) error {
 		return InAll(s.Teams.All(ctx, authdb.ListTeamsParams{OrganizationID: w.Org}))
@@ -437,13 +433,13 @@ var MethodCalls = map[string]MethodCall{
 		return ErrOf(s.TeamMembers.GetByUser(ctx, w.Org, w.Of("team"), w.Owner))
 	},
 	"TeamMembers.List": func(ctx context.Context, s *authdb.Store, w Estate) error {
-		return InPage(s.TeamMembers.List(ctx, authdb.ListTeamMembersParams{OrganizationID: w.Org, TeamID: w.Of("team")}))
+		return OnePage(ctx, s.TeamMembers.List, authdb.ListTeamMembersParams{OrganizationID: w.Org, TeamID: w.Of("team")})
 	},
 	"TeamMembers.All": func(ctx context.Context, s *authdb.Store, w Estate) error {
 		return InAll(s.TeamMembers.All(ctx, authdb.ListTeamMembersParams{OrganizationID: w.Org, TeamID: w.Of("team")}))
 	},
 	"TeamMembers.ListByUser": func(ctx context.Context, s *authdb.Store, w Estate) error {
-		return InPage(s.TeamMembers.ListByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: w.Owner}))
+		return OnePage(ctx, s.TeamMembers.ListByUser, authdb.ListTeamMembersByUserParams{UserID: w.Owner})
 	},
 	"TeamMembers.AllByUser": func(ctx context.Context, s *authdb.Store, w Estate) error {
 		return InAll(s.TeamMembers.AllByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: w.Owner}))
@@ -479,15 +475,15 @@ var MethodCalls = map[string]MethodCall{
 		return ErrOf(s.Invitations.GetPending(ctx, w.Org, w.Mail("joiner")))
 	},
 	"Invitations.List": func(ctx context.Context, s *authdb.Store, w Estate) error {
-		return InPage(s.Invitations.List(ctx, authdb.ListInvitationsParams{
+		return OnePage(ctx, s.Invitations.List, authdb.ListInvitationsParams{
 			OrganizationID: w.Org, TeamID: w.Of("team"), Pending: true,
-		}))
+		})
 	},
 	"Invitations.All": func(ctx context.Context, s *authdb.Store, w Estate) error {
 		return InAll(s.Invitations.All(ctx, authdb.ListInvitationsParams{OrganizationID: w.Org}))
 	},
 	"Invitations.ListByRecipient": func(ctx context.Context, s *authdb.Store, w Estate) error {
-		return InPage(s.Invitations.ListByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: w.Of("joiner")}))
+		return OnePage(ctx, s.Invitations.ListByRecipient, authdb.ListInvitationsByRecipientParams{UserID: w.Of("joiner")})
 	},
 	"Invitations.AllByRecipient": func(ctx context.Context, s *authdb.Store, w Estate) error {
 		return InAll(s.Invitations.AllByRecipient(ctx, authdb.ListInvitationsByRecipientParams{UserID: w.Of("joiner")}))

@@ -184,6 +184,19 @@ var ErrNone = errors.New("no rows")
 
 func InPage[T any](p authdb.Page[T], err error) error { return Counted(int64(len(p.Items)), err) }
 
+type newest struct{}
+
+// Newest makes OnePage ask for the newest first.
+func Newest(ctx context.Context) context.Context { return context.WithValue(ctx, newest{}, true) }
+
+// OnePage asks for the first page of a list.
+func OnePage[P, T any](ctx context.Context, list func(context.Context, P) (authdb.Page[T], error), p P) error {
+	if ctx.Value(newest{}) != nil {
+		p = NewestFirst(p)
+	}
+	return InPage(list(ctx, p))
+}
+
 // InPages asks for both orders, which must agree.
 func InPages[P, T any](ctx context.Context, list func(context.Context, P) (authdb.Page[T], error), p P) error {
 	oldest, newest := InPage(list(ctx, p)), InPage(list(ctx, NewestFirst(p)))

@@ -26,6 +26,20 @@ func NewestFirst[P any](p P) P {
 	return p
 }
 
+// Ask asks for rows of each relation, through all of its filters or none.
+func Ask[With any](rows authdb.Rows, filtered bool) (with With) {
+	fields := reflect.ValueOf(&with).Elem()
+	for i := range fields.NumField() {
+		switch at := fields.Field(i).Addr().Interface().(type) {
+		case *authdb.Rows:
+			*at = rows
+		case *bool:
+			*at = filtered
+		}
+	}
+	return with
+}
+
 func RowID(row any) string { return reflect.ValueOf(row).FieldByName("ID").String() }
 
 // Collect takes up to limit items.

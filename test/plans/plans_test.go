@@ -410,7 +410,7 @@ func planned(
 	return scanned, err
 }
 
-// moreCalls are calls of methods with other arguments than those of methodCalls, and so with other work.
+// moreCalls are calls of methods with other arguments than those of kit.MethodCalls, and so with other work.
 var moreCalls = map[string]kit.MethodCall{
 	"Users.Delete of the only owner, handed over": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
 		if err := s.Members.Leave(ctx, w.Org, w.Of("heir")); err != nil {
@@ -439,36 +439,6 @@ var moreCalls = map[string]kit.MethodCall{
 	"Users.Search for many": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
 		return kit.Some(s.Users.Search(ctx, authdb.SearchUsersParams{Prefix: "U"}))
 	},
-	"Sessions.List, newest first": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
-		return kit.InPage(s.Sessions.List(ctx, authdb.ListSessionsParams{UserID: w.Owner, Newest: true}))
-	},
-	"Accounts.List, newest first": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
-		return kit.InPage(s.Accounts.List(ctx, authdb.ListAccountsParams{UserID: w.Owner, Newest: true}))
-	},
-	"Organizations.List, newest first": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
-		return kit.InPage(s.Organizations.List(ctx, authdb.ListOrganizationsParams{Newest: true}))
-	},
-	"Organizations.ListByUser, newest first": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
-		return kit.InPage(s.Organizations.ListByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: w.Owner, Newest: true}))
-	},
-	"Members.List, newest first": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
-		return kit.InPage(s.Members.List(ctx, authdb.ListMembersParams{OrganizationID: w.Org, Newest: true}))
-	},
-	"Members.ListByUser, newest first": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
-		return kit.InPage(s.Members.ListByUser(ctx, authdb.ListMembersByUserParams{UserID: w.Owner, Newest: true}))
-	},
-	"Teams.List, newest first": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
-		return kit.InPage(s.Teams.List(ctx, authdb.ListTeamsParams{OrganizationID: w.Org, Newest: true}))
-	},
-	"TeamMembers.List, newest first": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
-		return kit.InPage(s.TeamMembers.List(ctx, authdb.ListTeamMembersParams{OrganizationID: w.Org, TeamID: w.Of("team"), Newest: true}))
-	},
-	"TeamMembers.ListByUser, newest first": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
-		return kit.InPage(s.TeamMembers.ListByUser(ctx, authdb.ListTeamMembersByUserParams{UserID: w.Owner, Newest: true}))
-	},
-	"Verifications.List, newest first": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
-		return kit.InPage(s.Verifications.List(ctx, authdb.ListVerificationsParams{Identifier: authdb.Secret(w.Of("proof")), Newest: true}))
-	},
 	"Invitations.List of a status": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
 		return kit.InPages(ctx, s.Invitations.List, authdb.ListInvitationsParams{OrganizationID: w.Org, Status: authdb.StatusPending})
 	},
@@ -477,22 +447,36 @@ var moreCalls = map[string]kit.MethodCall{
 			authdb.ListInvitationsByRecipientParams{UserID: w.Of("joiner"), Status: authdb.StatusPending})
 	},
 	"Organizations.GetFull with all": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
-		return kit.ErrOf(s.Organizations.GetFull(ctx, w.Org, authdb.OrganizationWith{
-			Members: authdb.All(), Teams: authdb.All(), TeamMembers: authdb.All(), Invitations: authdb.All(),
-		}))
+		return kit.ErrOf(s.Organizations.GetFull(ctx, w.Org, kit.Ask[authdb.OrganizationWith](authdb.All(), false)))
+	},
+	"Organizations.GetFull of what is pending": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
+		return kit.ErrOf(s.Organizations.GetFull(ctx, w.Org, kit.Ask[authdb.OrganizationWith](authdb.Newest(5), true)))
 	},
 	"Users.GetFull of the newest": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
-		return kit.ErrOf(s.Users.GetFull(ctx, w.Owner, authdb.UserWith{
-			Sessions: authdb.Newest(5), LiveSessions: true, Accounts: authdb.Newest(5), Members: authdb.Newest(5),
-			TeamMembers: authdb.Newest(5), Invitations: authdb.Newest(5), PendingInvitations: true,
-		}))
+		return kit.ErrOf(s.Users.GetFull(ctx, w.Owner, kit.Ask[authdb.UserWith](authdb.Newest(5), true)))
 	},
+	"Teams.GetFull of the newest": func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
+		return kit.ErrOf(s.Teams.GetFull(ctx, w.Org, w.Of("team"), kit.Ask[authdb.TeamWith](authdb.Newest(5), true)))
+	},
+}
+
+// allCalls are those of kit.MethodCalls, each list of them newest first, too, and moreCalls.
+func allCalls() map[string]kit.MethodCall {
+	calls := maps.Clone(kit.MethodCalls)
+	for name, call := range kit.MethodCalls {
+		if strings.Contains(name, ".List") {
+			calls[name+", newest first"] = func(ctx context.Context, s *authdb.Store, w kit.Estate) error {
+				return call(kit.Newest(ctx), s, w)
+			}
+		}
+	}
+	maps.Copy(calls, moreCalls)
+	return calls
 }
 
 func testMethodPlans(t *testing.T, conn *pgx.Conn, p *planner, of kit.Estate) {
 	ctx := t.Context()
-	calls := maps.Clone(kit.MethodCalls)
-	maps.Copy(calls, moreCalls)
+	calls := allCalls()
 	for _, name := range kit.KeysOf(calls) {
 		if name == "Users.Count" || name == "Organizations.Count" {
 			continue // they read all
@@ -528,8 +512,7 @@ var replanned = []string{"CountMembers", "CountUsers", "CreateMembers", "SearchU
 
 // testSettledPlans: the server keeps the plan of each statement of each method.
 func testSettledPlans(t *testing.T, conn *pgx.Conn, p *planner, of kit.Estate) {
-	calls := maps.Clone(kit.MethodCalls)
-	maps.Copy(calls, moreCalls)
+	calls := allCalls()
 	found := map[string][]string{}
 	for _, name := range kit.KeysOf(calls) {
 		if err := undone(t.Context(), conn, func(tx pgx.Tx) error {
