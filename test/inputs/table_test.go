@@ -956,7 +956,8 @@ func TestRefusedRows(t *testing.T) {
 			before := h.trips.Load()
 			err := kit.LastError(h.call(h.store, method, map[string]any{leaf: value}))
 			e, ok := errors.AsType[*authdb.Error](err)
-			if !ok || !errors.Is(err, authdb.ErrInvalidInput) || e.Field == "" || e.Reason == "" || e.SQLState != "" {
+			field := kit.Column(leaf[strings.LastIndex(leaf, ".")+1:])
+			if !ok || !errors.Is(err, authdb.ErrInvalidInput) || e.Field != field || e.Reason == "" || e.SQLState != "" {
 				t.Errorf("%s %s = %.20v: %v", method, leaf, value, err)
 			}
 			if sent := h.trips.Load() - before; sent != 0 {

@@ -3,7 +3,6 @@ package relations_test
 import (
 	"context"
 	"errors"
-	"math"
 	"reflect"
 	"sync"
 	"testing"
@@ -18,12 +17,8 @@ import (
 )
 
 var (
-	allOfUser = authdb.UserWith{
-		Sessions: authdb.All(), Accounts: authdb.All(), Members: authdb.All(), TeamMembers: authdb.All(), Invitations: authdb.All(),
-	}
-	allOfOrganization = authdb.OrganizationWith{
-		Members: authdb.All(), Teams: authdb.All(), TeamMembers: authdb.All(), Invitations: authdb.All(),
-	}
+	allOfUser         = kit.Ask[authdb.UserWith](authdb.All(), false)
+	allOfOrganization = kit.Ask[authdb.OrganizationWith](authdb.All(), false)
 )
 
 func TestLoadRefuses(t *testing.T) {
@@ -33,34 +28,7 @@ func TestLoadRefuses(t *testing.T) {
 		_, err := s.Users.Load(ctx, users, with)
 		return err
 	}
-	org := func(with authdb.OrganizationWith) error {
-		_, err1 := s.Organizations.GetFull(ctx, "x", with)
-		_, err2 := s.Organizations.Load(ctx, []authdb.Organization{{ID: "x"}}, with)
-		if !errors.Is(err1, authdb.ErrInvalidInput) {
-			return err1
-		}
-		return err2
-	}
-	team := func(with authdb.TeamWith) error {
-		_, err := s.Teams.Load(ctx, []authdb.Team{{ID: "x", OrganizationID: "x\x00"}}, with)
-		return err
-	}
-	for _, rows := range []authdb.Rows{
-		authdb.Oldest(0), authdb.Newest(0), authdb.Oldest(-1), authdb.Newest(-1), authdb.Newest(1 << 40), authdb.Oldest(math.MinInt),
-	} {
-		for _, user := range [][]authdb.User{nil, {{ID: "x"}}} {
-			wantFault(t, users(authdb.UserWith{Sessions: rows}, user...), "sessions", "out of range")
-			wantFault(t, users(authdb.UserWith{Accounts: rows}, user...), "accounts", "out of range")
-			wantFault(t, users(authdb.UserWith{Members: rows}, user...), "members", "out of range")
-			wantFault(t, users(authdb.UserWith{TeamMembers: rows}, user...), "team_members", "out of range")
-			wantFault(t, users(authdb.UserWith{Invitations: rows}, user...), "invitations", "out of range")
-		}
-		wantFault(t, org(authdb.OrganizationWith{Members: rows}), "members", "out of range")
-		wantFault(t, org(authdb.OrganizationWith{Teams: rows}), "teams", "out of range")
-		wantFault(t, org(authdb.OrganizationWith{TeamMembers: rows}), "team_members", "out of range")
-		wantFault(t, org(authdb.OrganizationWith{Invitations: rows}), "invitations", "out of range")
-		wantFault(t, team(authdb.TeamWith{Members: rows}), "members", "out of range")
-	}
+	wantFault(t, users(authdb.UserWith{Sessions: authdb.Oldest(0)}), "sessions", "out of range") // also of no user
 	wantFault(t, users(allOfUser, authdb.User{ID: "x"}, authdb.User{ID: "x\x00"}), "id", "NUL byte")
 	wantFault(t, users(allOfUser, authdb.User{}), "id", "empty")
 	wantFault(t, users(allOfUser, authdb.User{ID: "\xff"}), "id", "not UTF-8")

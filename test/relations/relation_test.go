@@ -122,29 +122,80 @@ func (a ask) rows() authdb.Rows {
 	return authdb.Oldest(a.n)
 }
 
-// The relations in SQL. The related row is x; $1 is the parent.
 const (
-	sessionsOfUser      = `SELECT to_jsonb(x) FROM session x WHERE x.user_id = $1`
-	accountsOfUser      = `SELECT to_jsonb(x) FROM account x WHERE x.user_id = $1`
-	membersOfUser       = `SELECT to_jsonb(x) || jsonb_build_object('organization', o) FROM member x, organization o WHERE o.id = x.organization_id AND x.user_id = $1`
-	teamMembersOfUser   = `SELECT to_jsonb(x) || jsonb_build_object('team', t) FROM team_member x, team t WHERE t.id = x.team_id AND x.user_id = $1`
-	invitationsOfUser   = `SELECT to_jsonb(x) || jsonb_build_object('organization', o) FROM invitation x, organization o WHERE o.id = x.organization_id AND x.inviter_id = $1`
-	membersOfOrg        = `SELECT to_jsonb(x) || jsonb_build_object('user', u) FROM member x, "user" u WHERE u.id = x.user_id AND x.organization_id = $1`
-	teamsOfOrg          = `SELECT to_jsonb(x) FROM team x WHERE x.organization_id = $1`
-	invitationsOfOrg    = `SELECT to_jsonb(x) || jsonb_build_object('inviter', u) FROM invitation x, "user" u WHERE u.id = x.inviter_id AND x.organization_id = $1`
-	membersOfTeam       = `SELECT to_jsonb(x) || jsonb_build_object('user', u) FROM team_member x, "user" u WHERE u.id = x.user_id AND x.team_id = $1`
-	organizationsOfUser = `SELECT to_jsonb(o) || jsonb_build_object('member', x, 'member_count',
-		(SELECT count(*) FROM member c WHERE c.organization_id = o.id)) FROM member x, organization o WHERE o.id = x.organization_id AND x.user_id = $1`
-
 	unexpired = ` AND x.expires_at > '` + graphNow + `'`
 	pending   = unexpired + ` AND x.status = 'pending'`
 )
 
-func when(on bool, filter string) string {
-	if on {
-		return filter
+// relations are those of each With in SQL, and what its filters add to that. The related row is x; $1 is the parent.
+var relations = map[string]string{
+	"User.Sessions":                   `SELECT to_jsonb(x) FROM session x WHERE x.user_id = $1`,
+	"User.LiveSessions":               unexpired,
+	"User.Accounts":                   `SELECT to_jsonb(x) FROM account x WHERE x.user_id = $1`,
+	"User.Members":                    `SELECT to_jsonb(x) || jsonb_build_object('organization', o) FROM member x, organization o WHERE o.id = x.organization_id AND x.user_id = $1`,
+	"User.TeamMembers":                `SELECT to_jsonb(x) || jsonb_build_object('team', t) FROM team_member x, team t WHERE t.id = x.team_id AND x.user_id = $1`,
+	"User.Invitations":                `SELECT to_jsonb(x) || jsonb_build_object('organization', o) FROM invitation x, organization o WHERE o.id = x.organization_id AND x.inviter_id = $1`,
+	"User.PendingInvitations":         pending,
+	"Organization.Members":            `SELECT to_jsonb(x) || jsonb_build_object('user', u) FROM member x, "user" u WHERE u.id = x.user_id AND x.organization_id = $1`,
+	"Organization.Teams":              `SELECT to_jsonb(x) FROM team x WHERE x.organization_id = $1`,
+	"Organization.TeamMembers":        ``, // of each of the teams: Team.Members
+	"Organization.Invitations":        `SELECT to_jsonb(x) || jsonb_build_object('inviter', u) FROM invitation x, "user" u WHERE u.id = x.inviter_id AND x.organization_id = $1`,
+	"Organization.PendingInvitations": pending,
+	"Team.Members":                    `SELECT to_jsonb(x) || jsonb_build_object('user', u) FROM team_member x, "user" u WHERE u.id = x.user_id AND x.team_id = $1`,
+}
+
+const organizationsOfUser = `SELECT to_jsonb(o) || jsonb_build_object('member', x, 'member_count',
+	(SELECT count(*) FROM member c WHERE c.organization_id = o.id)) FROM member x, organization o WHERE o.id = x.organization_id AND x.user_id = $1`
+
+// selection is what a test asks for, by field of a With: relations, and filters by their names alone.
+type selection struct {
+	rows    map[string]ask
+	filters map[string]bool
+}
+
+func drawSelection[With any](rt *rapid.T) selection {
+	a := selection{map[string]ask{}, map[string]bool{}}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[With]()) {
+		if field.Type == reflect.TypeFor[authdb.Rows]() {
+			a.rows[field.Name] = drawAsk(rt)
+		} else {
+			a.filters[field.Name] = rapid.Bool().Draw(rt, field.Name)
+		}
 	}
-	return ""
+	return a
+}
+
+func with[With any](a selection) (with With) {
+	fields := reflect.ValueOf(&with).Elem()
+	for name, ask := range a.rows {
+		fields.FieldByName(name).Set(reflect.ValueOf(ask.rows()))
+	}
+	for name, on := range a.filters {
+		fields.FieldByName(name).SetBool(on)
+	}
+	return with
+}
+
+// related is a row with the relations of a With, nil where they were not asked for.
+func related[With any](o *oracle, row any, id string, a selection) map[string]any {
+	o.t.Helper()
+	full, parent := kit.AsRow(row), strings.TrimSuffix(reflect.TypeFor[With]().Name(), "With")
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[With]()) {
+		sql, ok := relations[parent+"."+field.Name]
+		if !ok {
+			o.t.Fatalf("%s.%s is not in relations", parent, field.Name)
+		}
+		if field.Type != reflect.TypeFor[authdb.Rows]() || sql == "" {
+			continue
+		}
+		for filter, on := range a.filters {
+			if on && strings.HasSuffix(filter, field.Name) {
+				sql += relations[parent+"."+filter]
+			}
+		}
+		full[kit.Column(field.Name)] = o.many(a.rows[field.Name], sql, id)
+	}
+	return full
 }
 
 // oracle compares what a store loads with what plain SQL says.
@@ -281,69 +332,34 @@ func same[P, L any](o *oracle, parents []P, want func(P) map[string]any, got []L
 	}
 }
 
-type userAsk struct {
-	sessions, accounts, members, teamMembers, invitations ask
-	live, pending                                         bool
-}
-
-func (o *oracle) users(parents []authdb.User, a userAsk) {
+func (o *oracle) users(parents []authdb.User, a selection) {
 	o.t.Helper()
-	got, err := o.store.Users.Load(o.ctx, parents, authdb.UserWith{
-		Sessions: a.sessions.rows(), LiveSessions: a.live, Accounts: a.accounts.rows(), Members: a.members.rows(),
-		TeamMembers: a.teamMembers.rows(), Invitations: a.invitations.rows(), PendingInvitations: a.pending,
-	})
-	same(o, parents, func(u authdb.User) map[string]any {
-		row := kit.AsRow(u)
-		row["sessions"] = o.many(a.sessions, sessionsOfUser+when(a.live, unexpired), u.ID)
-		row["accounts"] = o.many(a.accounts, accountsOfUser, u.ID)
-		row["members"] = o.many(a.members, membersOfUser, u.ID)
-		row["team_members"] = o.many(a.teamMembers, teamMembersOfUser, u.ID)
-		row["invitations"] = o.many(a.invitations, invitationsOfUser+when(a.pending, pending), u.ID)
-		return row
-	}, got, err)
-}
-
-type organizationAsk struct {
-	members, teams, teamMembers, invitations ask
-	pending                                  bool
-}
-
-func (a organizationAsk) with() authdb.OrganizationWith {
-	return authdb.OrganizationWith{
-		Members: a.members.rows(), Teams: a.teams.rows(), TeamMembers: a.teamMembers.rows(),
-		Invitations: a.invitations.rows(), PendingInvitations: a.pending,
-	}
+	got, err := o.store.Users.Load(o.ctx, parents, with[authdb.UserWith](a))
+	same(o, parents, func(u authdb.User) map[string]any { return related[authdb.UserWith](o, u, u.ID, a) }, got, err)
 }
 
 func (o *oracle) organizations(
-	parents []authdb.Organization, a organizationAsk, got []authdb.OrganizationWithRelations, err error,
+	parents []authdb.Organization, a selection, got []authdb.OrganizationWithRelations, err error,
 ) {
 	o.t.Helper()
+	teams := selection{maps.Clone(a.rows), a.filters}
+	if a.rows["TeamMembers"].asked && !a.rows["Teams"].asked {
+		teams.rows["Teams"] = everyRow
+	}
 	same(o, parents, func(org authdb.Organization) map[string]any {
-		row := kit.AsRow(org)
-		row["members"] = o.many(a.members, membersOfOrg, org.ID)
-		row["invitations"] = o.many(a.invitations, invitationsOfOrg+when(a.pending, pending), org.ID)
-		teams := a.teams
-		if a.teamMembers.asked && !teams.asked {
-			teams = everyRow
-		}
-		row["teams"] = o.many(teams, teamsOfOrg, org.ID)
+		row := related[authdb.OrganizationWith](o, org, org.ID, teams)
 		list, _ := row["teams"].([]map[string]any)
 		for _, team := range list {
-			team["members"] = o.many(a.teamMembers, membersOfTeam, team["id"].(string))
+			team["members"] = o.many(a.rows["TeamMembers"], relations["Team.Members"], team["id"].(string))
 		}
 		return row
 	}, got, err)
 }
 
-func (o *oracle) teams(parents []authdb.Team, members ask) {
+func (o *oracle) teams(parents []authdb.Team, a selection) {
 	o.t.Helper()
-	got, err := o.store.Teams.Load(o.ctx, parents, authdb.TeamWith{Members: members.rows()})
-	same(o, parents, func(team authdb.Team) map[string]any {
-		row := kit.AsRow(team)
-		row["members"] = o.many(members, membersOfTeam, team.ID)
-		return row
-	}, got, err)
+	got, err := o.store.Teams.Load(o.ctx, parents, with[authdb.TeamWith](a))
+	same(o, parents, func(t authdb.Team) map[string]any { return related[authdb.TeamWith](o, t, t.ID, a) }, got, err)
 }
 
 // parents draws up to 20 rows of a table, with repeats, and of a row that is gone.
@@ -354,20 +370,17 @@ func parents[T any](rt *rapid.T, o *oracle, name string, gone T) []T {
 // everything loads what rt draws, by each method.
 func (o *oracle) everything(rt *rapid.T) {
 	s, ctx := o.store, o.ctx
-	draw := func() ask { return drawAsk(rt) }
-	flag := func() bool { return rapid.Bool().Draw(rt, "flag") }
-
-	o.users(parents(rt, o, "user", authdb.User{ID: "gone"}), userAsk{draw(), draw(), draw(), draw(), draw(), flag(), flag()})
-	a := organizationAsk{draw(), draw(), draw(), draw(), flag()}
+	o.users(parents(rt, o, "user", authdb.User{ID: "gone"}), drawSelection[authdb.UserWith](rt))
+	a := drawSelection[authdb.OrganizationWith](rt)
 	orgs := parents(rt, o, "organization", authdb.Organization{ID: "gone"})
-	loaded, err := s.Organizations.Load(ctx, orgs, a.with())
+	loaded, err := s.Organizations.Load(ctx, orgs, with[authdb.OrganizationWith](a))
 	o.organizations(orgs, a, loaded, err)
 	for _, org := range table[authdb.Organization](o, "organization") {
-		a := organizationAsk{draw(), draw(), draw(), draw(), flag()}
-		full, err := s.Organizations.GetFull(ctx, org.ID, a.with())
+		a := drawSelection[authdb.OrganizationWith](rt)
+		full, err := s.Organizations.GetFull(ctx, org.ID, with[authdb.OrganizationWith](a))
 		o.organizations([]authdb.Organization{org}, a, []authdb.OrganizationWithRelations{full}, err)
 	}
-	o.teams(parents(rt, o, "team", authdb.Team{ID: "gone", OrganizationID: "gone"}), draw())
+	o.teams(parents(rt, o, "team", authdb.Team{ID: "gone", OrganizationID: "gone"}), drawSelection[authdb.TeamWith](rt))
 
 	for _, u := range table[authdb.User](o, "user") {
 		page, err := s.Organizations.ListByUser(ctx, authdb.ListOrganizationsByUserParams{UserID: u.ID})
@@ -418,9 +431,11 @@ func TestLoadOfAThousand(t *testing.T) {
 			'u' || n % 500 + 1 FROM generate_series(1, 2000) n`)
 	o := newOracle(t.Context(), t, store.Pool())
 	two := ask{asked: true, n: 2, newest: true}
-	o.users(table[authdb.User](o, "user"), userAsk{sessions: two, live: true, accounts: everyRow, members: everyRow, teamMembers: two})
-	orgs, a := table[authdb.Organization](o, "organization"), organizationAsk{members: two, teamMembers: everyRow}
-	loaded, err := o.store.Organizations.Load(o.ctx, orgs, a.with())
+	o.users(table[authdb.User](o, "user"), selection{
+		map[string]ask{"Sessions": two, "Accounts": everyRow, "Members": everyRow, "TeamMembers": two}, map[string]bool{"LiveSessions": true},
+	})
+	orgs, a := table[authdb.Organization](o, "organization"), selection{rows: map[string]ask{"Members": two, "TeamMembers": everyRow}}
+	loaded, err := o.store.Organizations.Load(o.ctx, orgs, with[authdb.OrganizationWith](a))
 	o.organizations(orgs, a, loaded, err)
-	o.teams(table[authdb.Team](o, "team"), two)
+	o.teams(table[authdb.Team](o, "team"), selection{rows: map[string]ask{"Members": two}})
 }

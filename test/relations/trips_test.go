@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"reflect"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -13,19 +13,29 @@ import (
 	"github.com/zerostarter/authdb/internal/kit"
 )
 
-// selections calls with for every choice of one value in each dimension.
-func selections(with func(choice []int), sizes ...int) {
-	choice := make([]int, len(sizes))
-	for i := 0; i < len(sizes); {
-		with(choice)
-		for i = 0; i < len(sizes) && choice[i] == sizes[i]-1; i++ {
-			choice[i] = 0
+// selections are every choice of rows and filters, and whether it asks for any rows.
+func selections[With any](each func(with With, asks bool)) {
+	var choose func(i int, with With, asks bool)
+	choose = func(i int, with With, asks bool) {
+		fields := reflect.ValueOf(&with).Elem()
+		if i == fields.NumField() {
+			each(with, asks)
+			return
 		}
-		if i < len(sizes) {
-			choice[i]++
-			i = 0
+		switch at := fields.Field(i).Addr().Interface().(type) {
+		case *authdb.Rows:
+			for n, rows := range []authdb.Rows{{}, authdb.All(), authdb.Newest(2)} {
+				*at = rows
+				choose(i+1, with, asks || n > 0)
+			}
+		case *bool:
+			for _, *at = range []bool{false, true} {
+				choose(i+1, with, asks)
+			}
 		}
 	}
+	var none With
+	choose(0, none, false)
 }
 
 // load is a method with one selection. It takes the first n of a thousand rows.
@@ -38,28 +48,21 @@ type load struct {
 
 // loads are all methods with all selections.
 func loads(ctx context.Context, s *authdb.Store) (all []load) {
-	rows, flag := []authdb.Rows{{}, authdb.All(), authdb.Newest(2)}, []bool{false, true}
 	users := thousand(func(id string) authdb.User { return authdb.User{ID: id} })
-	selections(func(c []int) {
-		all = append(all, loadsOf(ctx, users, c[:5], s.Users.GetFull, s.Users.Load, authdb.UserWith{
-			Sessions: rows[c[0]], Accounts: rows[c[1]], Members: rows[c[2]], TeamMembers: rows[c[3]], Invitations: rows[c[4]],
-			LiveSessions: flag[c[5]], PendingInvitations: flag[c[6]],
-		})...)
-	}, 3, 3, 3, 3, 3, 2, 2)
+	selections(func(with authdb.UserWith, asks bool) {
+		all = append(all, loadsOf(ctx, users, asks, s.Users.GetFull, s.Users.Load, with)...)
+	})
 	orgs := thousand(func(id string) authdb.Organization { return authdb.Organization{ID: id} })
-	selections(func(c []int) {
-		with := authdb.OrganizationWith{
-			Members: rows[c[0]], Teams: rows[c[1]], TeamMembers: rows[c[2]], Invitations: rows[c[3]], PendingInvitations: flag[c[4]],
-		}
-		all = append(all, loadsOf(ctx, orgs, c[:4], s.Organizations.GetFull, s.Organizations.Load, with)...)
-	}, 3, 3, 3, 3, 2)
+	selections(func(with authdb.OrganizationWith, asks bool) {
+		all = append(all, loadsOf(ctx, orgs, asks, s.Organizations.GetFull, s.Organizations.Load, with)...)
+	})
 	teams := thousand(func(id string) authdb.Team { return authdb.Team{ID: id, OrganizationID: id} })
-	selections(func(c []int) {
-		all = append(all, loadsOf(ctx, teams, c,
+	selections(func(with authdb.TeamWith, asks bool) {
+		all = append(all, loadsOf(ctx, teams, asks,
 			func(ctx context.Context, id string, with authdb.TeamWith) (authdb.TeamWithRelations, error) {
 				return s.Teams.GetFull(ctx, id, id, with)
-			}, s.Teams.Load, authdb.TeamWith{Members: rows[c[0]]})...)
-	}, 3)
+			}, s.Teams.Load, with)...)
+	})
 	return all
 }
 
@@ -70,12 +73,15 @@ func thousand[T any](row func(id string) T) (rows []T) {
 	return rows
 }
 
-// loadsOf are GetFull and Load of a repository with one selection, which asks for something if any of asked is not 0.
+// loadsOf are GetFull and Load of a repository with one selection, which asks for rows or does not.
 func loadsOf[P, W, L any](
-	ctx context.Context, rows []P, asked []int, one func(context.Context, string, W) (L, error),
+	ctx context.Context, rows []P, asks bool, one func(context.Context, string, W) (L, error),
 	many func(context.Context, []P, W) ([]L, error), with W,
 ) []load {
-	want := int64(min(slices.Max(asked), 1))
+	var want int64
+	if asks {
+		want = 1
+	}
 	return []load{
 		{fmt.Sprintf("GetFull %+v", with), []int{1}, 1, func(int) error {
 			_, err := one(ctx, "1", with)
@@ -152,9 +158,6 @@ func TestRoundTripsElsewhere(t *testing.T) {
 	ctx := t.Context()
 	store, trips := kit.CountingStore(t, authdbtest.DSN(t), pgx.QueryExecModeCacheStatement)
 	user := authdbtest.User(t, store)
-	everything := authdb.UserWith{
-		Sessions: authdb.All(), Accounts: authdb.All(), Members: authdb.All(), TeamMembers: authdb.All(), Invitations: authdb.All(),
-	}
 	lists := func(s *authdb.Store) error {
 		_, err1 := s.Sessions.List(ctx, authdb.ListSessionsParams{UserID: user.ID})
 		_, err2 := s.Accounts.List(ctx, authdb.ListAccountsParams{UserID: user.ID})
@@ -162,7 +165,7 @@ func TestRoundTripsElsewhere(t *testing.T) {
 		return errors.Join(err1, err2, err3)
 	}
 	load := func(s *authdb.Store) error {
-		_, err := s.Users.GetFull(ctx, user.ID, everything)
+		_, err := s.Users.GetFull(ctx, user.ID, allOfUser)
 		return err
 	}
 	count := func(what string, s *authdb.Store, run func(s *authdb.Store) error, want int64) {
