@@ -239,27 +239,27 @@ func TestForce(t *testing.T) {
 	t.Parallel()
 	conn, dsn := database(t)
 	m := migrator(t, dsn, migrate.Options{})
-	for _, version := range []int{5, 17, 2, 0} {
+	for _, version := range []int{5, newest, 2, 0} {
 		if err := m.Force(t.Context(), version); err != nil {
 			t.Fatal(err)
 		}
 		wantVersion(t, m, version)
-		want := all(1, 17, migrate.StatePending, all(1, version, migrate.StateApplied, nil))
+		want := all(1, newest, migrate.StatePending, all(1, version, migrate.StateApplied, nil))
 		if diff := cmp.Diff(want, states(status(t, m))); diff != "" {
 			t.Errorf("%d (-want +got):\n%s", version, diff)
 		}
 	}
-	if err := m.Force(t.Context(), 18); !errors.Is(err, migrate.ErrUnknownVersion) {
+	if err := m.Force(t.Context(), newest+1); !errors.Is(err, migrate.ErrUnknownVersion) {
 		t.Errorf("got %v", err)
 	}
 	if err := m.Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	exec(t, conn, `UPDATE authdb.schema_migrations SET dirty = true`)
-	if err := m.Force(t.Context(), 17); err != nil {
+	if err := m.Force(t.Context(), newest); err != nil {
 		t.Error(err)
 	}
-	wantVersion(t, m, 17)
+	wantVersion(t, m, newest)
 }
 
 // TestUpAndDownBy count from where the database is, and stop at the ends.
@@ -267,7 +267,7 @@ func TestUpAndDownBy(t *testing.T) {
 	t.Parallel()
 	_, dsn := database(t)
 	m := migrator(t, dsn, migrate.Options{})
-	for _, step := range []struct{ by, want int }{{2, 2}, {1, 3}, {99, 17}, {1, 17}, {-3, 14}, {-99, 0}, {-1, 0}} {
+	for _, step := range []struct{ by, want int }{{2, 2}, {1, 3}, {99, newest}, {1, newest}, {-3, newest - 3}, {-99, 0}, {-1, 0}} {
 		var err error
 		if step.by > 0 {
 			err = m.UpBy(t.Context(), step.by)
@@ -372,16 +372,16 @@ func TestEachQueryFails(t *testing.T) {
 		{"everything", toStart(2), to(0), false, ""},
 		{"drop", toStart(1), func(m *migrate.Migrator) error { return m.Drop(context.Background()) }, false, ""},
 		{"force", toStart(3), func(m *migrate.Migrator) error { return m.Force(context.Background(), 2) }, false, ""},
-		{"up by", toStart(17), func(m *migrate.Migrator) error { return m.UpBy(context.Background(), 1) }, true, ""},
+		{"up by", toStart(newest), func(m *migrate.Migrator) error { return m.UpBy(context.Background(), 1) }, true, ""},
 		{"down by", toStart(0), func(m *migrate.Migrator) error { return m.Down(context.Background(), 1) }, false, ""},
-		{"adopt", toStart(17), adopt(migrate.AdoptOptions{Fix: true}), true, ""},
+		{"adopt", toStart(newest), adopt(migrate.AdoptOptions{Fix: true}), true, ""},
 		{"a dry run of adopt", func(t *testing.T, c *pgx.Conn, dsn string) {
 			t.Helper()
 			toStart(0)(t, c, dsn)
 			byHand(t, c, 1, 3)
 			exec(t, c, tangled)
 		}, adopt(migrate.AdoptOptions{Fix: true, DryRun: true}), true, ""},
-		{"repair", toStart(17), repair, true, ""},
+		{"repair", toStart(newest), repair, true, ""},
 		{"adopt, anew", func(t *testing.T, c *pgx.Conn, dsn string) {
 			t.Helper()
 			exec(t, c, `DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS authdb, drizzle CASCADE`)
@@ -394,11 +394,11 @@ func TestEachQueryFails(t *testing.T) {
 			exec(t, c, `UPDATE pg_index SET indisvalid = false WHERE indexrelid = '"member_organizationId_createdAt_id_idx"'::regclass;
 				UPDATE authdb.schema_migrations SET version = 10, dirty = true`)
 		}, repair, false, `DROP INDEX IF EXISTS "member_organizationId_createdAt_id_idx"`},
-		{"verify", toStart(17), func(m *migrate.Migrator) error {
+		{"verify", toStart(newest), func(m *migrate.Migrator) error {
 			_, err := m.Verify(context.Background(), migrate.VerifyOptions{})
 			return err
 		}, true, ""},
-		{"status", toStart(17), func(m *migrate.Migrator) error { _, err := m.Status(context.Background()); return err }, true, ""},
+		{"status", toStart(newest), func(m *migrate.Migrator) error { _, err := m.Status(context.Background()); return err }, true, ""},
 		{"plan", toStart(3), func(m *migrate.Migrator) error { _, err := m.Plan(context.Background(), 6); return err }, true, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -113,6 +113,23 @@ func file(t *testing.T, name string) string {
 	return string(content)
 }
 
+// newest is the version of the last migration.
+var newest = func() int {
+	list, err := migrations.Read(migrations.FS)
+	if err != nil {
+		panic(err)
+	}
+	return list[len(list)-1].Version
+}()
+
+// from are the versions from one to the newest.
+func from(version int) (versions []int) {
+	for ; version <= newest; version++ {
+		versions = append(versions, version)
+	}
+	return versions
+}
+
 // byHand applies the up files of these versions as Drizzle would have, without a version table.
 func byHand(t *testing.T, conn *pgx.Conn, versions ...int) {
 	t.Helper()

@@ -186,7 +186,7 @@ func TestRepairWaitsForTheDead(t *testing.T) {
 	t.Parallel()
 	conn, dsn := migrated(t)
 	m := migrator(t, dsn, migrate.Options{})
-	if err := migrate.MarkDirty(t.Context(), m, 17); err != nil {
+	if err := migrate.MarkDirty(t.Context(), m, newest); err != nil {
 		t.Fatal(err)
 	}
 	_ = m.Close()
@@ -237,8 +237,8 @@ func TestRepair(t *testing.T) {
 		{"the table of marks, not begun", 14, "", 15, 14, 1},
 		{"the table of marks, done", 14, file(t, "0015_mark.up.sql"), 15, 15, 1},
 		{"the table of marks, undone", 15, file(t, "0015_mark.down.sql"), 14, 14, 1},
-		{"the newest, done", 17, "", 17, 17, 1},
-		{"the newest, not undone", 17, "", 16, 17, 1},
+		{"the newest, done", newest, "", newest, newest, 1},
+		{"the newest, not undone", newest, "", newest - 1, newest, 1},
 		{"nothing", 7, "", 0, 7, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -60,7 +60,7 @@ func TestSchemasOfOneDatabase(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	first := open("public")
-	wantVersion(t, first, 17)
+	wantVersion(t, first, newest)
 	verified(t, first)
 	if err := m.Up(t.Context()); err != nil {
 		t.Error(err)

@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,7 +45,7 @@ func TestStatus(t *testing.T) {
 	m := migrator(t, dsn, migrate.Options{})
 	before := everything(t, conn)
 	s := status(t, m)
-	if diff := cmp.Diff(all(1, 17, migrate.StatePending, nil), states(s)); diff != "" || s.Version != 0 || s.Latest != 17 || !s.Pending() || s.Troubled() {
+	if diff := cmp.Diff(all(1, newest, migrate.StatePending, nil), states(s)); diff != "" || s.Version != 0 || s.Latest != newest || !s.Pending() || s.Troubled() {
 		t.Errorf("an empty database: %+v\n%s", s, diff)
 	}
 	if diff := cmp.Diff(before, everything(t, conn)); diff != "" {
@@ -53,7 +54,7 @@ func TestStatus(t *testing.T) {
 
 	mustGoto(t, m, 4)
 	s = status(t, m)
-	if diff := cmp.Diff(all(1, 17, migrate.StatePending, all(1, 4, migrate.StateApplied, nil)), states(s)); diff != "" || !s.Pending() || s.Troubled() {
+	if diff := cmp.Diff(all(1, newest, migrate.StatePending, all(1, 4, migrate.StateApplied, nil)), states(s)); diff != "" || !s.Pending() || s.Troubled() {
 		t.Errorf("version 4 (-want +got):\n%s", diff)
 	}
 	for _, one := range s.Migrations {
@@ -80,7 +81,7 @@ func TestStatus(t *testing.T) {
 	} {
 		other := migrator(t, dsn, migrate.WithFiles(migrate.Options{}, files(t, tt.changes)))
 		s := status(t, other)
-		want := all(1, 17, migrate.StatePending, all(1, 4, migrate.StateApplied, tt.want))
+		want := all(1, newest, migrate.StatePending, all(1, 4, migrate.StateApplied, tt.want))
 		if diff := cmp.Diff(want, states(s)); diff != "" || !s.Troubled() {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
@@ -94,7 +95,7 @@ func TestStatusOfALateFile(t *testing.T) {
 	m := migrator(t, dsn, migrate.Options{})
 	mustGoto(t, m, 3)
 	exec(t, conn, `DELETE FROM authdb.schema_history WHERE version = 2; DROP INDEX "invitation_inviterId_idx"`)
-	want := all(1, 17, migrate.StatePending, map[int]string{1: migrate.StateApplied, 2: migrate.StateLate, 3: migrate.StateApplied})
+	want := all(1, newest, migrate.StatePending, map[int]string{1: migrate.StateApplied, 2: migrate.StateLate, 3: migrate.StateApplied})
 	for range 2 { // Up does not make it look applied
 		s := status(t, m)
 		if diff := cmp.Diff(want, states(s)); diff != "" || !s.Troubled() {
@@ -112,21 +113,22 @@ func TestStatusOfALateFile(t *testing.T) {
 func TestStatusOfANewerDatabase(t *testing.T) {
 	t.Parallel()
 	conn, dsn := migrated(t)
+	more := fmt.Sprintf("%04d_more", newest+1)
 	newer := migrator(t, dsn, migrate.WithFiles(migrate.Options{}, files(t, map[string]string{
-		"0018_more.up.sql": "CREATE TABLE more (id text)", "0018_more.down.sql": "DROP TABLE more",
+		more + ".up.sql": "CREATE TABLE more (id text)", more + ".down.sql": "DROP TABLE more",
 	})))
 	if err := newer.Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	m := migrator(t, dsn, migrate.Options{})
-	want := all(1, 17, migrate.StateApplied, map[int]string{18: migrate.StateMissing})
+	want := all(1, newest, migrate.StateApplied, map[int]string{newest + 1: migrate.StateMissing})
 	s := status(t, m)
-	if diff := cmp.Diff(want, states(s)); diff != "" || !s.Troubled() || s.Migrations[17].Name != "0018_more" || s.Migrations[17].AppliedAt == nil {
-		t.Errorf("%+v (-want +got):\n%s", s.Migrations[17], diff)
+	if diff := cmp.Diff(want, states(s)); diff != "" || !s.Troubled() || s.Migrations[newest].Name != more || s.Migrations[newest].AppliedAt == nil {
+		t.Errorf("%+v (-want +got):\n%s", s.Migrations[newest], diff)
 	}
-	exec(t, conn, `DELETE FROM authdb.schema_history WHERE version = 18`)
+	exec(t, conn, fmt.Sprintf(`DELETE FROM authdb.schema_history WHERE version = %d`, newest+1))
 	s = status(t, m)
-	if diff := cmp.Diff(want, states(s)); diff != "" || s.Migrations[17].AppliedAt != nil {
+	if diff := cmp.Diff(want, states(s)); diff != "" || s.Migrations[newest].AppliedAt != nil {
 		t.Errorf("without a note (-want +got):\n%s", diff)
 	}
 	_ = newer.Close()
@@ -151,7 +153,7 @@ func TestHistoryIsCaughtUp(t *testing.T) {
 		exec(t, conn, lost)
 		m := migrator(t, dsn, migrate.Options{})
 		s := status(t, m)
-		if diff := cmp.Diff(all(1, 17, migrate.StateApplied, nil), states(s)); diff != "" || s.Migrations[16].AppliedAt != nil {
+		if diff := cmp.Diff(all(1, newest, migrate.StateApplied, nil), states(s)); diff != "" || s.Migrations[newest-1].AppliedAt != nil {
 			t.Errorf("%s (-want +got):\n%s", lost, diff)
 		}
 		if err := m.Up(t.Context()); err != nil {
@@ -168,8 +170,8 @@ func TestHistoryIsCaughtUp(t *testing.T) {
 	// The way down forgets.
 	m := migrator(t, dsn, migrate.Options{})
 	mustGoto(t, m, 12)
-	exec(t, conn, `INSERT INTO authdb.schema_history VALUES (17, 'undone', '', now())`)
-	if got := states(status(t, m))[17]; got != migrate.StatePending {
+	exec(t, conn, fmt.Sprintf(`INSERT INTO authdb.schema_history VALUES (%d, 'undone', '', now())`, newest))
+	if got := states(status(t, m))[newest]; got != migrate.StatePending {
 		t.Errorf("undone, but noted: %s", got)
 	}
 	_ = m.Close()
