@@ -58,8 +58,7 @@ func TestSessions(t *testing.T) {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
+			} else if diff := cmp.Diff(string(want), got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
