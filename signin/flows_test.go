@@ -219,6 +219,29 @@ func TestOthersAreNoLinks(t *testing.T) {
 	}
 }
 
+// TestStateIsNoLink: the state of a sign-in at a provider, which before 1.7.7 has an identifier like a link's, and
+// from 1.4 on whatever additionalData the browser sent, signs nobody in; nor is a code by phone used up.
+func TestStateIsNoLink(t *testing.T) {
+	t.Parallel()
+	for _, version := range versions {
+		w := newWorld(t, version)
+		ada := w.user(true)
+		for token, value := range map[string]string{
+			"aBcDeFgHiJkLmNoPqRsTuVwXyZaBcDeF": `{"email":"` + ada.Email + `","name":"Eve","callbackURL":"/","codeVerifier":"v","expiresAt":4102444800000}`,
+			"4915112345678":                    "123456:0",
+		} {
+			_, err := w.Store.Verifications.Create(w.ctx, authdb.CreateVerificationParams{
+				Identifier: authdb.Secret(token), Value: authdb.Secret(value), ExpiresAt: time.Now().Add(time.Minute),
+			})
+			w.must(err)
+			_, err = w.SignInByLink(w.ctx, signin.LinkParams{Token: authdb.Secret(token)})
+			w.is(version+": "+token, err, signin.ErrInvalidToken)
+		}
+		w.equal("sessions", w.count("session", "true"), 0)
+		w.equal("codes by phone", w.count("verification", "identifier = '4915112345678'"), 1)
+	}
+}
+
 // TestChangePassword: the rows of /change-password.
 func TestChangePassword(t *testing.T) {
 	t.Parallel()

@@ -248,9 +248,10 @@ func (f *Flows) SignInByCode(ctx context.Context, p CodeParams) (SignedIn, error
 
 // link is the value of a link's verification, which 1.7 reads strictly.
 type link struct {
-	Type  string `json:"type,omitempty"`
-	Email string `json:"email"`
-	Name  string `json:"name,omitempty"`
+	Type    string `json:"type,omitempty"`
+	Email   string `json:"email"`
+	Name    string `json:"name,omitempty"`
+	Attempt int    `json:"attempt,omitempty"` // of 1.5
 }
 
 const magicLink = "magic-link"
@@ -314,8 +315,8 @@ func (f *Flows) SignInByLink(ctx context.Context, p LinkParams) (SignedIn, error
 	if err := bridge.Check(op, p.Client.faults()...); err != nil {
 		return SignedIn{}, err
 	}
-	// Before 1.7.7 the token itself is the identifier, and must not be that of another kind of verification.
-	if strings.Trim(string(p.Token), letters) != "" {
+	// Before 1.7.7 the token is an identifier like those of all else that is verified. Digits alone are a phone number.
+	if strings.Trim(string(p.Token), letters) != "" || !f.isTyped() && strings.Trim(string(p.Token), digits) == "" {
 		return SignedIn{}, fail(op, ErrInvalidToken)
 	}
 	row, err := f.Store.Verifications.Consume(ctx, f.link(p.Token))
@@ -323,7 +324,11 @@ func (f *Flows) SignInByLink(ctx context.Context, p LinkParams) (SignedIn, error
 		return SignedIn{}, stale(op, err)
 	}
 	var value link
-	err = json.Unmarshal([]byte(row.Value), &value)
+	decoder := json.NewDecoder(strings.NewReader(string(row.Value)))
+	if !f.isTyped() { // the state of a sign-in at a provider has an address that the browser wrote, and other members
+		decoder.DisallowUnknownFields()
+	}
+	err = decoder.Decode(&value)
 	email, malformed := address("email", value.Email)
 	if err != nil || malformed.Reason != "" || f.isTyped() && value.Type != magicLink {
 		return SignedIn{}, fail(op, ErrInvalidToken)
@@ -331,7 +336,10 @@ func (f *Flows) SignInByLink(ctx context.Context, p LinkParams) (SignedIn, error
 	return f.prove(ctx, op, email, value.Name, p.Client)
 }
 
-const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+const (
+	digits  = "0123456789"
+	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + digits
+)
 
 // prove signs in whoever has proved an address.
 func (f *Flows) prove(ctx context.Context, op, email, name string, c Client) (SignedIn, error) {
