@@ -28,8 +28,11 @@ type MailToken struct {
 	UserID      string
 	UpdateTo    string // the address that the user wants instead; empty: none
 	RequestType string // ChangeEmailConfirmation, ChangeEmailVerification, or empty: it verifies Email
-	IssuedAt    time.Time
-	ExpiresAt   time.Time // zero: never or, in SignMailToken, MailTokenLifetime after IssuedAt
+	// Unproved says that nobody had proved Email when UpdateTo was asked for. Once somebody has, who may be another than
+	// who asked, the token is void. It is authdb's own claim; the server reads and writes none.
+	Unproved  bool
+	IssuedAt  time.Time
+	ExpiresAt time.Time // zero: never or, in SignMailToken, MailTokenLifetime after IssuedAt
 }
 
 // mailClaims are in the order in which 1.7.25 writes them.
@@ -37,6 +40,7 @@ type mailClaims struct {
 	Email       string `json:"email"`
 	UpdateTo    string `json:"updateTo,omitempty"`
 	RequestType string `json:"requestType,omitempty"`
+	Unproved    bool   `json:"unproved,omitempty"` // authdb's
 	UserID      string `json:"userId"`
 	IssuedAt    int64  `json:"iat"`
 	ExpiresAt   int64  `json:"exp"`
@@ -58,7 +62,7 @@ func (c *Cookies) SignMailToken(t MailToken) (authdb.Secret, error) {
 	encoder := json.NewEncoder(&claims)
 	encoder.SetEscapeHTML(false) // like JavaScript
 	if err := encoder.Encode(mailClaims{
-		t.Email, t.UpdateTo, t.RequestType, t.UserID, t.IssuedAt.Unix(), t.ExpiresAt.Unix(),
+		t.Email, t.UpdateTo, t.RequestType, t.Unproved, t.UserID, t.IssuedAt.Unix(), t.ExpiresAt.Unix(),
 	}); err != nil {
 		return "", err
 	}
@@ -106,6 +110,10 @@ func (o object) mailToken(now time.Time) (t MailToken, err error) {
 			text, isText := value.(string)
 			*to, valid = text, valid && isText
 		}
+	}
+	if value, there := o["unproved"]; there {
+		isUnproved, isBool := value.(bool)
+		t.Unproved, valid = isUnproved, valid && isBool
 	}
 	var notBefore time.Time
 	for name, to := range map[string]*time.Time{"iat": &t.IssuedAt, "exp": &t.ExpiresAt, "nbf": &notBefore} {

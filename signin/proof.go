@@ -60,8 +60,9 @@ type VerifiedEmail struct {
 
 // VerifyEmail does what the token of a MailVerification or MailChange says, as /verify-email does, in one round trip.
 // It verifies the address and leaves accounts and sessions; or, for a change of address, it sends the second token, or
-// changes the address. It makes no session. A token works until it expires, while the user has the address in it. It
-// returns [ErrInvalidToken], which is also [betterauth.ErrMailTokenExpired] for a token that came too late,
+// changes the address. It makes no session. A token works until it expires, while the user has the address in it; that of
+// a change which was asked for before the address was proved, until it is: a squatter may have asked. It returns
+// [ErrInvalidToken], which is also [betterauth.ErrMailTokenExpired] for a token that came too late,
 // [authdb.ErrEmailTaken], or the error of Send.
 //
 // Before 1.7 a changed address is verified; from 1.7 on, only if the former one was. If somebody else who is signed in
@@ -127,7 +128,8 @@ func (f *Flows) changeEmail(ctx context.Context, op string, t betterauth.MailTok
 		isProved = new(true)
 	}
 	row, err := repo.Update(ctx, f.repo(), op, (*repo.Queries).SetUserEmail, dbgen.SetUserEmailParams{
-		ID: t.UserID, Email: strings.ToLower(t.UpdateTo), Former: &t.Email, EmailVerified: isProved, Now: f.repo().Now(),
+		ID: t.UserID, Email: strings.ToLower(t.UpdateTo), Former: &t.Email, Unproved: t.Unproved, EmailVerified: isProved,
+		Now: f.repo().Now(),
 	}, (*repo.Queries).GetUser, t.UserID)
 	return authdb.User(row), stale(op, bridge.Error(op, err, nil))
 }
@@ -160,7 +162,9 @@ func (f *Flows) RequestEmailChange(ctx context.Context, p RequestEmailChangePara
 	}
 	user := authdb.User(row.User)
 	m := Mail{Kind: MailVerification, To: email, UserID: user.ID}
-	t := betterauth.MailToken{Email: user.Email, UpdateTo: email, RequestType: betterauth.ChangeEmailVerification}
+	t := betterauth.MailToken{
+		Email: user.Email, UpdateTo: email, RequestType: betterauth.ChangeEmailVerification, Unproved: !user.EmailVerified,
+	}
 	switch {
 	case user.Email == email:
 		err := f.again(ctx, "Users.SetEmail", bridge.Check(op, bridge.Fault{Field: "new_email", Reason: "the same"}))

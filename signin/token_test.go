@@ -273,6 +273,27 @@ func TestVerification(t *testing.T) {
 		_, err = w.VerifyEmail(w.ctx, token)
 		w.is("taken meanwhile", err, authdb.ErrEmailTaken)
 	}
+	// A change that a squatter asked for is void once the address is proved.
+	for _, version := range versions {
+		w := newWorld(t, version)
+		ada := w.user(false)
+		w.exec(`UPDATE "user" SET email_verified = true`)
+		w.must(w.RequestEmailChange(w.ctx, signin.RequestEmailChangeParams{UserID: ada.ID, NewEmail: "proved@example.com"}))
+		proved := w.mail(signin.MailVerification, "proved@example.com").Token
+		w.exec(`UPDATE "user" SET email_verified = false`)
+		if version >= "1.4" {
+			w.must(w.RequestEmailChange(w.ctx, signin.RequestEmailChangeParams{UserID: ada.ID, NewEmail: "eve@example.com"}))
+			squat := w.mail(signin.MailVerification, "eve@example.com").Token
+			w.must(w.SendCode(w.ctx, ada.Email))
+			_, err := w.SignInByCode(w.ctx, signin.CodeParams{Email: ada.Email, Code: w.mail(signin.MailCode, ada.Email).Token})
+			w.must(err)
+			_, err = w.VerifyEmail(w.ctx, squat)
+			w.is(version+": a squatter's change", err, signin.ErrInvalidToken)
+			w.equal("address", w.one(`SELECT email FROM "user"`), ada.Email)
+		}
+		_, err := w.VerifyEmail(w.ctx, proved)
+		w.must(err)
+	}
 	// A change that the user has not proved by either address.
 	w := newWorld(t, "1.7.25")
 	ada := w.user(true)

@@ -72,10 +72,12 @@ RETURNING *;
 -- name: SetUserEmail :one
 -- The user's present, unproved address is proved only by VerifyUserEmail, which removes what a squatter left. The
 -- former address's pending invitations are closed: otherwise a user could join by the new address, be removed, take the
--- former one again and come back. They are counted, which locks them before the user, as everywhere.
+-- former one again and come back. A change that was asked for before the former address was proved is void once it is.
+-- They are counted, which locks them before the user, as everywhere.
 WITH former AS (
     SELECT u.email FROM "user" u WHERE u.id = @id AND @email::text <> ALL(ARRAY[u.email, pg_catalog.lower(u.email)])
       AND (sqlc.narg('former')::text IS NULL OR sqlc.narg('former') = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]))
+      AND (NOT @unproved::boolean OR NOT u.email_verified)
 ), uninvited AS (
     UPDATE invitation i SET status = 'canceled'
     FROM former
@@ -90,6 +92,7 @@ SET email = @email,
     updated_at = @now
 WHERE u.id = @id
   AND (sqlc.narg('former')::text IS NULL OR sqlc.narg('former') = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]))
+  AND (NOT @unproved::boolean OR NOT u.email_verified)
   AND (SELECT pg_catalog.count(*) FROM uninvited) >= 0
 RETURNING *;
 

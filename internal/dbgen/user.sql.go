@@ -431,6 +431,7 @@ const setUserEmail = `-- name: SetUserEmail :one
 WITH former AS (
     SELECT u.email FROM "user" u WHERE u.id = $4 AND $1::text <> ALL(ARRAY[u.email, pg_catalog.lower(u.email)])
       AND ($5::text IS NULL OR $5 = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]))
+      AND (NOT $6::boolean OR NOT u.email_verified)
 ), uninvited AS (
     UPDATE invitation i SET status = 'canceled'
     FROM former
@@ -445,6 +446,7 @@ SET email = $1,
     updated_at = $3
 WHERE u.id = $4
   AND ($5::text IS NULL OR $5 = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]))
+  AND (NOT $6::boolean OR NOT u.email_verified)
   AND (SELECT pg_catalog.count(*) FROM uninvited) >= 0
 RETURNING id, name, email, email_verified, image, created_at, updated_at
 `
@@ -455,6 +457,7 @@ type SetUserEmailParams struct {
 	Now           time.Time
 	ID            string
 	Former        *string
+	Unproved      bool
 }
 
 // The user's present, unproved address is proved only by VerifyUserEmail, which removes what a squatter left. The
@@ -467,6 +470,7 @@ func (q *Queries) SetUserEmail(ctx context.Context, arg SetUserEmailParams) (Use
 		arg.Now,
 		arg.ID,
 		arg.Former,
+		arg.Unproved,
 	)
 	var i User
 	err := row.Scan(

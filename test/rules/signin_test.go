@@ -351,11 +351,11 @@ func changeScenarios() []scenario {
 		}
 	}
 	revoke := func(p *dbgen.ChangePasswordParams) { p.RevokeSessions = true }
-	moves := func(former string, verified *bool) operation {
+	moves := func(former string, verified *bool, unproved ...bool) operation {
 		return func(ctx context.Context, s *authdb.Store) error {
 			r := bridge.Repo(s)
 			user, err := repo.Update(ctx, r, "move", (*repo.Queries).SetUserEmail, dbgen.SetUserEmailParams{
-				ID: "bob", Email: "rob@x.io", Former: &former, EmailVerified: verified, Now: r.Now(),
+				ID: "bob", Email: "rob@x.io", Former: &former, EmailVerified: verified, Unproved: len(unproved) > 0, Now: r.Now(),
 			}, (*repo.Queries).GetUser, "bob")
 			if err != nil {
 				return refusedBy(err)
@@ -402,7 +402,11 @@ func changeScenarios() []scenario {
 		},
 		{
 			name: "a change of an address that is not proved", given: `UPDATE "user" SET email_verified = false WHERE id = 'bob'`,
-			do: moves("bob@x.io", nil), changes: `~ user bob email=rob@x.io updated`,
+			do: moves("bob@x.io", nil, true), changes: `~ user bob email=rob@x.io updated`,
+		},
+		{
+			name: "a change of an address that was not proved when it was asked for", given: pendingOfBob,
+			do: moves("bob@x.io", nil, true), fails: authdb.ErrNotFound,
 		},
 		{
 			name: "a change of an address that is proved by it", given: `UPDATE "user" SET email_verified = false WHERE id = 'bob'`,
