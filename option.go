@@ -104,7 +104,8 @@ type Plugins struct {
 	DynamicRoles bool // read [Authentication.Roles], from the table of the organization plugin's dynamicAccessControl
 	// APIKeys lets [UserRepository.Delete] and [OrganizationRepository.Delete] also delete the API keys, which would stay
 	// valid: from 1.5 on no foreign key deletes them. Keys of an organization that is deleted with its only owner stay;
-	// see package apikey.
+	// see package apikey. What deletes accounts and sessions that were made before an address was proved, such as
+	// [UserRepository.VerifyEmail], deletes the keys too.
 	APIKeys bool
 }
 

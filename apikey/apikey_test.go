@@ -17,8 +17,10 @@ import (
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/apikey"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/betterauth"
 	"github.com/zerostarter/authdb/db/plugins"
 	"github.com/zerostarter/authdb/permission"
+	"github.com/zerostarter/authdb/signin"
 )
 
 func ExampleKeys() {
@@ -379,6 +381,55 @@ func TestDeletedOwners(t *testing.T) {
 				t.Errorf("%s, told %v: the organization's: %v", layout, told, err)
 			}
 		}
+	}
+}
+
+// TestSquattersKeys: a key that was made before its owner's address was proved goes with accounts and sessions, where
+// the store is told of the plugin.
+func TestSquattersKeys(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	for _, told := range []bool{true, false} {
+		store := layouts["from 1.5 on"].New(t, authdb.WithPlugins(authdb.Plugins{APIKeys: told}))
+		keys := must[*apikey.Keys](t)(apikey.New(ctx, store, apikey.Options{}))
+		for way, prove := range map[string]func(u authdb.User) error{
+			"VerifyEmail": func(u authdb.User) error {
+				_, err := store.Users.VerifyEmail(ctx, u.ID, authdb.VerifyEmailParams{Email: u.Email})
+				return err
+			},
+			"signed in": func(u authdb.User) error {
+				_, err := store.Users.VerifyEmail(ctx, u.ID, authdb.VerifyEmailParams{Email: u.Email, KeepAccess: true})
+				return err
+			},
+			"1.7.25": bySignIn(ctx, store, betterauth.Version{1, 7, 25}), "1.6.34": bySignIn(ctx, store, betterauth.Version{1, 6, 34}),
+			"1.5.6": bySignIn(ctx, store, betterauth.Version{1, 5, 6}),
+		} {
+			squat := authdbtest.User(t, store, func(p *authdb.CreateUserParams) { p.EmailVerified = false })
+			key := must[apikey.Created](t)(keys.Create(ctx, apikey.CreateParams{OwnerID: squat.ID}))
+			if err := prove(squat); err != nil {
+				t.Fatal(err)
+			}
+			stays := !told || way == "signed in" || way == "1.5.6"
+			if _, err := keys.Verify(ctx, key.Secret, nil); stays && err != nil || !stays && !errors.Is(err, apikey.ErrInvalidKey) {
+				t.Errorf("%s, told %v: %v", way, told, err)
+			}
+		}
+	}
+}
+
+// bySignIn proves an address by a link.
+func bySignIn(ctx context.Context, store *authdb.Store, version betterauth.Version) func(u authdb.User) error {
+	return func(u authdb.User) error {
+		var token authdb.Secret
+		flows := &signin.Flows{Store: store, Version: version, Send: func(_ context.Context, m signin.Mail) error {
+			token = m.Token
+			return nil
+		}}
+		if err := flows.SendLink(ctx, signin.SendLinkParams{Email: u.Email}); err != nil {
+			return err
+		}
+		_, err := flows.SignInByLink(ctx, signin.LinkParams{Token: token})
+		return err
 	}
 }
 

@@ -120,6 +120,17 @@ DELETE FROM apikey
 WHERE reference_id = @reference_id
   AND (@config_id::text = '' OR coalesce(nullif(config_id, ''), 'default') = @config_id);
 
+-- name: DeleteAPIKeysOfUnverified :execrows
+-- Asks what the verdict asks, of a user who is locked.
+DELETE FROM apikey
+WHERE reference_id = (SELECT u.id FROM "user" u WHERE u.id = @id AND NOT u.email_verified
+    AND @email::text = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]));
+
+-- name: DeleteAPIKeysOfUnproved :execrows
+-- DeleteAPIKeysOfUnverified for who signs in by the proof.
+DELETE FROM apikey
+WHERE reference_id = (SELECT u.id FROM "user" u WHERE u.email = @email AND NOT u.email_verified);
+
 -- name: DeleteAPIKeysOfGone :execrows
 -- The keys of a user or an organization that was just deleted; none if that was refused.
 DELETE FROM apikey

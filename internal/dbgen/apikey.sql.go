@@ -149,6 +149,40 @@ func (q *Queries) DeleteAPIKeysOfGone(ctx context.Context, referenceID string) (
 	return result.RowsAffected(), nil
 }
 
+const deleteAPIKeysOfUnproved = `-- name: DeleteAPIKeysOfUnproved :execrows
+DELETE FROM apikey
+WHERE reference_id = (SELECT u.id FROM "user" u WHERE u.email = $1 AND NOT u.email_verified)
+`
+
+// DeleteAPIKeysOfUnverified for who signs in by the proof.
+func (q *Queries) DeleteAPIKeysOfUnproved(ctx context.Context, email string) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteAPIKeysOfUnproved, email)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const deleteAPIKeysOfUnverified = `-- name: DeleteAPIKeysOfUnverified :execrows
+DELETE FROM apikey
+WHERE reference_id = (SELECT u.id FROM "user" u WHERE u.id = $1 AND NOT u.email_verified
+    AND $2::text = ANY(ARRAY[u.email, pg_catalog.lower(u.email)]))
+`
+
+type DeleteAPIKeysOfUnverifiedParams struct {
+	ID    string
+	Email string
+}
+
+// Asks what the verdict asks, of a user who is locked.
+func (q *Queries) DeleteAPIKeysOfUnverified(ctx context.Context, arg DeleteAPIKeysOfUnverifiedParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteAPIKeysOfUnverified, arg.ID, arg.Email)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const getAPIKey = `-- name: GetAPIKey :one
 SELECT id, config_id, name, start, reference_id, prefix, key, refill_interval, refill_amount, last_refill_at, enabled, rate_limit_enabled, rate_limit_time_window, rate_limit_max, request_count, remaining, last_request, expires_at, created_at, updated_at, permissions, metadata FROM apikey
 WHERE id = $1 AND reference_id = $2

@@ -93,6 +93,10 @@ func (r *Repo) SignInProved(
 	p.ID, p.NewUserID, p.Token, p.Now = r.idOr(""), r.idOr(""), r.sources.Token(), r.Now()
 	p.ExpiresAt = p.Now.Add(r.other.SessionLifetime)
 	holder, isBanned := []string{""}, false
+	steps := []Step{lock((*queries).LockUserByEmail, p.Email)}
+	if r.Plugins.APIKeys && (p.RevokeAccounts || p.RevokePassword) {
+		steps = append(steps, ask((*queries).DeleteAPIKeysOfUnproved, p.Email, new(int64)))
+	}
 	prove := judge((*queries).SignInProved, p, new(dbgen.SignInProvedRow), func(made dbgen.SignInProvedRow) string {
 		in.Session, in.Ended, holder[0] = madeSession(dbgen.SignInByPasswordRow{
 			ID: made.ID, ExpiresAt: made.ExpiresAt, Token: made.Token, CreatedAt: made.CreatedAt, UpdatedAt: made.UpdatedAt,
@@ -104,7 +108,7 @@ func (r *Repo) SignInProved(
 		return made.Outcome
 	})
 	done, err := r.signIn(ctx, name, Key{}, holder,
-		lock((*queries).LockUserByEmail, p.Email), prove, ask((*queries).GetUserByEmail, p.Email, &user))
+		append(steps, prove, ask((*queries).GetUserByEmail, p.Email, &user))...)
 	if err == nil && isBanned {
 		err = RefusalError("banned")
 	}

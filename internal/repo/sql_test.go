@@ -349,6 +349,7 @@ func TestGeneratedColumnLists(t *testing.T) {
 
 // writesFirst are flights in which a verdict stands behind a write.
 var writesFirst = map[string]string{
+	"DeleteAPIKeysOfUnproved":    "asks what the verdict asks, of a user who is locked",
 	"DeleteSessionsOfUnverified": "asks what the verdict asks, of a user who is locked",
 	"ClearActiveOrganization":    "without the organization, which is locked, it has no members",
 }

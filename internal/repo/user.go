@@ -63,12 +63,15 @@ func (r *Repo) VerifyUserEmail(
 ) (row dbgen.User, revoked []dbgen.Session, err error) {
 	name = about(ctx, name, p)
 	p.Now = r.Now()
-	err = r.writeThenRead(ctx, name, ask((*queries).GetUser, p.ID, &row),
-		lock((*queries).LockUser, p.ID),
-		ask((*queries).DeleteSessionsOfUnverified, dbgen.DeleteSessionsOfUnverifiedParams{
-			UserID: p.ID, Email: p.Email, KeepAccess: p.KeepAccess,
-		}, &revoked),
-		verdict((*queries).VerifyUserEmail, p))
+	steps := []Step{lock((*queries).LockUser, p.ID)}
+	if r.Plugins.APIKeys && !p.KeepAccess {
+		keys := dbgen.DeleteAPIKeysOfUnverifiedParams{ID: p.ID, Email: p.Email}
+		steps = append(steps, ask((*queries).DeleteAPIKeysOfUnverified, keys, new(int64)))
+	}
+	steps = append(steps, ask((*queries).DeleteSessionsOfUnverified, dbgen.DeleteSessionsOfUnverifiedParams{
+		UserID: p.ID, Email: p.Email, KeepAccess: p.KeepAccess,
+	}, &revoked), verdict((*queries).VerifyUserEmail, p))
+	err = r.writeThenRead(ctx, name, ask((*queries).GetUser, p.ID, &row), steps...)
 	return row, revoked, err
 }
 

@@ -639,6 +639,8 @@ CreateVerificationOfUser: user_email_prefix_idx verification_identifier_idx
 DeleteAPIKey: apikey_pkey
 DeleteAPIKeysByOwner: apikey_referenceId_idx
 DeleteAPIKeysOfGone: apikey_referenceId_idx organization_pkey user_pkey
+DeleteAPIKeysOfUnproved: apikey_referenceId_idx user_email_unique
+DeleteAPIKeysOfUnverified: apikey_referenceId_idx user_pkey
 DeleteAccount: account_pkey account_userId_idx
 DeleteAccountsByUser: account_userId_idx
 DeleteExpiredMarks: mark_createdAt_idx mark_pkey

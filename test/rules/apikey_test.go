@@ -6,6 +6,8 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/apikey"
+	"github.com/zerostarter/authdb/internal/bridge"
+	"github.com/zerostarter/authdb/internal/dbgen"
 	"github.com/zerostarter/authdb/internal/kit"
 	"github.com/zerostarter/authdb/permission"
 )
@@ -142,8 +144,23 @@ func apiKeyScenarios() []scenario {
 			return kit.ErrOf(s.Users.Delete(ctx, authdb.DeleteUserParams{UserID: user}))
 		}
 	}
+	proveAddress := func(user string, keepAccess bool) operation {
+		return func(ctx context.Context, s *authdb.Store) error {
+			return kit.ErrOf(s.Users.VerifyEmail(ctx, user, authdb.VerifyEmailParams{Email: user + "@x.io", KeepAccess: keepAccess}))
+		}
+	}
+	signInProved := func(user string) operation {
+		return func(ctx context.Context, s *authdb.Store) error {
+			_, _, err := bridge.Repo(s).SignInProved(ctx, "prove", dbgen.SignInProvedParams{
+				Email: user + "@x.io", RevokePassword: true, IPAddress: new(""), UserAgent: new(""),
+			})
+			return refusedBy(err)
+		}
+	}
 	plugins := authdb.Plugins{APIKeys: true}
 	const moved = `UPDATE apikey SET reference_id = `
+	const late = `SELECT FROM "user" WHERE id = 'eve' FOR KEY SHARE;
+		INSERT INTO apikey (id, key, reference_id, created_at, updated_at) VALUES ('late', 'late', 'eve', '2026-05-01', '2026-05-01')`
 	return []scenario{
 		{name: "a key of nobody", do: create(apikey.Options{}, "nobody"), fails: authdb.ErrReference},
 		{name: "a user's key of an organization", do: create(apikey.Options{}, "acme"), fails: authdb.ErrReference},
@@ -174,6 +191,44 @@ func apiKeyScenarios() []scenario {
 		{
 			name: "the keys of a configuration are revoked", given: twoKeys(`config_id = 'teams'`) + moved + `'acme'`, do: revokeAll(teams, "acme", 1),
 			changes: "- apikey bob-key",
+		},
+		{
+			name: "the keys from before a proof go", given: twoKeys(`reference_id = 'eve'`), plugins: plugins, do: proveAddress("eve", false),
+			changes: "~ user eve email_verified=true updated\n- apikey bob-key",
+		},
+		{
+			name: "the keys of who is proved already stay", given: twoKeys(`name = 'n'`), plugins: plugins, do: proveAddress("bob", false),
+		},
+		{
+			name: "the keys of who is signed in stay", given: twoKeys(`reference_id = 'eve'`), plugins: plugins, do: proveAddress("eve", true),
+			changes: "~ user eve email_verified=true updated",
+		},
+		{
+			name: "the keys of who has another address stay", given: twoKeys(`reference_id = 'eve'`) + `UPDATE "user" SET email = 'eva@x.io' WHERE id = 'eve'`,
+			plugins: plugins, do: proveAddress("eve", false), fails: authdb.ErrNotFound,
+		},
+		{
+			name: "the keys from before a proof that signs in go", plugins: plugins, do: signInProved("eve"),
+			given:   twoKeys(`reference_id = 'eve'`) + `UPDATE "user" SET email_verified = false WHERE id = 'ann'`,
+			changes: "~ user eve email_verified=true updated\n- apikey bob-key\n+ session new1 expires_at=06-08T12:00:00 ip_address= token=token3 user_agent= user_id=eve",
+		},
+		{
+			name: "the key that a squatter makes during a proof goes", plugins: plugins, rival: late, do: proveAddress("eve", false),
+			changes: "~ user eve email_verified=true updated",
+		},
+		{
+			name: "the key that a squatter makes during a proof that signs in goes", plugins: plugins, rival: late, do: signInProved("eve"),
+			changes: "~ user eve email_verified=true updated\n+ session new1 expires_at=06-08T12:00:00 ip_address= token=token3 user_agent= user_id=eve",
+		},
+		{
+			name: "the keys of another who is not proved stay", given: twoKeys(`reference_id = 'eve'`), plugins: plugins,
+			do: func(ctx context.Context, s *authdb.Store) error {
+				return kit.ErrOf(s.Users.VerifyEmail(ctx, "bob", authdb.VerifyEmailParams{Email: "eve@x.io"}))
+			}, fails: authdb.ErrNotFound,
+		},
+		{
+			name: "the keys of who is proved already and signs in stay", given: twoKeys(`name = 'n'`), plugins: plugins, do: signInProved("bob"),
+			changes: "+ session new1 expires_at=06-08T12:00:00 ip_address= token=token3 user_agent= user_id=bob",
 		},
 		{
 			name: "the keys of a deleted user go", given: twoKeys(`reference_id = 'eve'`), plugins: plugins, do: deleteUser("eve"),
