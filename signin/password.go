@@ -220,7 +220,7 @@ func (f *Flows) request(
 		return "", user, err
 	}
 	p.Email, p.Identifier = email, string(f.stored(authdb.Secret(p.Identifier)))
-	row, err := f.repo().CreateVerificationOfUser(ctx, op, p, lifetime)
+	row, err := f.repo().CreateVerificationOfUser(ctx, op, p, lifetime, "")
 	return email, authdb.User(row), bridge.Error(op, err, nil)
 }
 
@@ -238,8 +238,11 @@ func (f *Flows) ResetPassword(ctx context.Context, p ResetPasswordParams) (ended
 	identifier := f.stored(f.version().ResetPassword(string(p.Token)))
 	// Before the hash, which is expensive, as on the server.
 	row, err := f.Store.Verifications.GetByIdentifier(ctx, identifier)
+	reset := dbgen.ResetPasswordParams{
+		Identifier: string(identifier), AnyAccountID: f.before(7), RevokeSessions: f.RevokeSessionsOnReset,
+	}
 	if errors.Is(err, authdb.ErrNotFound) {
-		return nil, f.again(ctx, op, fail(op, ErrInvalidToken))
+		return nil, again(ctx, f, op, reset, fail(op, ErrInvalidToken))
 	}
 	if err != nil {
 		return nil, err
@@ -248,10 +251,8 @@ func (f *Flows) ResetPassword(ctx context.Context, p ResetPasswordParams) (ended
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := f.repo().ResetPassword(ctx, op, dbgen.ResetPasswordParams{
-		Identifier: string(identifier), UserID: string(row.Value), Password: string(hash), AnyAccountID: f.before(7),
-		RevokeSessions: f.RevokeSessionsOnReset,
-	})
+	reset.UserID, reset.Password = string(row.Value), string(hash)
+	tokens, err := f.repo().ResetPassword(ctx, op, reset)
 	return secrets(tokens), bridge.Error(op, err, refusals)
 }
 
@@ -286,13 +287,13 @@ func (f *Flows) ChangePassword(ctx context.Context, p ChangePasswordParams) (Sig
 	if err != nil {
 		return SignedIn{}, err
 	}
+	change := dbgen.ChangePasswordParams{UserID: p.UserID, AccountID: row.AccountID, RevokeSessions: p.RevokeOthers}
+	session := dbgen.SignInByPasswordParams{IPAddress: &p.Client.IPAddress, UserAgent: &p.Client.UserAgent}
 	if err := f.verify(ctx, op, row.Password, p.Current); err != nil {
-		return SignedIn{}, f.again(ctx, op, err)
+		return SignedIn{}, again(ctx, f, op, repo.Given(change, session), err)
 	}
-	in, err := f.repo().ChangePassword(ctx, op, dbgen.ChangePasswordParams{
-		UserID: p.UserID, AccountID: row.AccountID, Current: row.Password, Password: string(hash),
-		RevokeSessions: p.RevokeOthers,
-	}, dbgen.SignInByPasswordParams{IPAddress: &p.Client.IPAddress, UserAgent: &p.Client.UserAgent}, f.secondFactor())
+	change.Current, change.Password = row.Password, string(hash)
+	in, err := f.repo().ChangePassword(ctx, op, change, session, f.secondFactor())
 	if err = bridge.Error(op, err, refusals); err != nil {
 		return SignedIn{}, err
 	}

@@ -167,7 +167,9 @@ func (f *Flows) RequestEmailChange(ctx context.Context, p RequestEmailChangePara
 	}
 	switch {
 	case user.Email == email:
-		err := f.again(ctx, "Users.SetEmail", bridge.Check(op, bridge.Fault{Field: "new_email", Reason: "the same"}))
+		set := dbgen.SetUserEmailParams{ID: user.ID, Email: email, EmailVerified: new(false)}
+		same := bridge.Fault{Field: "new_email", Reason: "the same"}
+		err := again(ctx, f, "Users.SetEmail", set, bridge.Check(op, same))
 		if errors.Is(err, authdb.ErrAlreadyDone) { // the mail may not have been sent
 			err = f.sendVerification(ctx, user)
 		}
@@ -284,7 +286,7 @@ func (f *Flows) SendLink(ctx context.Context, p SendLinkParams) error {
 	}
 	if _, err := f.repo().CreateVerificationOfUser(ctx, op, dbgen.CreateVerificationOfUserParams{
 		Email: email, Identifier: string(f.link(token)), Value: new(string(text)), Anybody: true,
-	}, LinkLifetime); err != nil {
+	}, LinkLifetime, p.Name); err != nil {
 		return bridge.Error(op, err, nil)
 	}
 	return f.Send(ctx, Mail{Kind: MailLink, To: email, Token: token})

@@ -248,6 +248,21 @@ func TestLostAnswers(t *testing.T) {
 	w.is("a new key", errOf(w.ResetPassword(authdb.Once(w.ctx, "new"),
 		signin.ResetPasswordParams{Token: token, NewPassword: password})), signin.ErrInvalidToken)
 
+	// Nor has one that was given something else.
+	ctx := authdb.Once(w.ctx, "change")
+	bob := w.user(true)
+	w.is("a change of another's password", errOf(w.ChangePassword(ctx, signin.ChangePasswordParams{
+		UserID: bob.ID, Current: "nonsense", New: "another password",
+	})), signin.ErrInvalidCredentials)
+	w.is("a change that ends sessions", errOf(w.ChangePassword(ctx, signin.ChangePasswordParams{
+		UserID: ada.ID, Current: password, New: "another password", RevokeOthers: true,
+	})), signin.ErrInvalidCredentials)
+	w.is("a reset by another token", errOf(w.ResetPassword(authdb.Once(w.ctx, "reset"),
+		signin.ResetPasswordParams{Token: "nonsense", NewPassword: password})), signin.ErrInvalidToken)
+	w.is("a sign-up for a day", errOf(w.SignUp(authdb.Once(w.ctx, "sign-up"),
+		signin.SignUpParams{Name: "Bob", Email: "bob@example.com", Password: password, DontRememberMe: true})), authdb.ErrInvalidInput)
+	w.is("a link with a name", w.SendLink(authdb.Once(w.ctx, "link"), signin.SendLinkParams{Email: ada.Email, Name: "Ada"}), authdb.ErrInvalidInput)
+
 	// A change of address returns only an error, and its mail may be sent again.
 	w.UpdateUnverifiedEmail = true
 	w.exec(`UPDATE "user" SET email_verified = false WHERE id = $1`, ada.ID)

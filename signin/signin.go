@@ -194,9 +194,10 @@ func fail(op string, kind error) error {
 	return bridge.Error(op, repo.RefusalError("failed"), map[repo.RefusalError]error{"failed": kind})
 }
 
-// again returns err, or ErrAlreadyDone if an earlier call under the same key of Once is the reason.
-func (f *Flows) again(ctx context.Context, op string, err error) error {
-	if said := f.repo().Again(ctx, op, err); said != err { //nolint:errorlint // err itself, or another
+// again returns err, or ErrAlreadyDone if an earlier call under the same key of Once, which was given the same, is the
+// reason.
+func again[P any](ctx context.Context, f *Flows, op string, given P, err error) error {
+	if said := repo.Again(ctx, f.repo(), op, given, err); said != err { //nolint:errorlint // err itself, or another
 		return bridge.Error(op, said, nil)
 	}
 	return err

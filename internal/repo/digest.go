@@ -61,6 +61,9 @@ type args[A, B any] struct {
 	Second B
 }
 
+// Given are two arguments of a call as one.
+func Given[A, B any](a A, b B) any { return args[A, B]{a, b} }
+
 // varies matches fields that, like times, may differ when the same call is made again: a password's hash has a new
 // salt. Only whether they are set counts.
 var varies = regexp.MustCompile(`^(Password|AccessToken|RefreshToken|IDToken)$`)

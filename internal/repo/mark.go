@@ -159,9 +159,9 @@ func (r *Repo) marked(ctx context.Context, m *mark, steps []Step) error {
 	return err
 }
 
-// Again returns ErrAlreadyDone instead of err if an earlier call under the same key did the write of that name, which
-// may be the reason of err.
-func (r *Repo) Again(ctx context.Context, name string, err error) error {
+// Again returns ErrAlreadyDone instead of err if an earlier call under the same key did the write of that name with the
+// same arguments, which may be the reason of err.
+func Again[P any](ctx context.Context, r *Repo, name string, given P, err error) error {
 	if _, named := keyOf(ctx); !named {
 		return err
 	}
@@ -178,8 +178,7 @@ func (r *Repo) Again(ctx context.Context, name string, err error) error {
 		return err
 	case readErr != nil:
 		return readErr
-	case there.Answer != nil && !strings.HasPrefix(*there.Answer, refused) &&
-		strings.HasPrefix(there.Operation, name+" "):
+	case there.Answer != nil && !strings.HasPrefix(*there.Answer, refused) && there.Operation == about(ctx, name, given):
 		return ErrAlreadyDone
 	}
 	return err

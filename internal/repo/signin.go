@@ -74,7 +74,7 @@ func (r *Repo) SignUp(
 	ctx context.Context, name string, u dbgen.CreateUserParams, a dbgen.CreateAccountParams, s dbgen.CreateSessionParams,
 	lifetime time.Duration,
 ) (user dbgen.User, session dbgen.Session, err error) {
-	name = about(ctx, name, args[dbgen.CreateUserParams, dbgen.CreateSessionParams]{u, s})
+	name = about(ctx, name, Given(Given(u, s), lifetime))
 	u.ID, u.Now = r.idOr(""), r.Now()
 	a.ID, a.UserID, a.AccountID, a.Now = r.idOr(""), u.ID, u.ID, u.Now
 	s.ID, s.UserID, s.Token, s.Now, s.ExpiresAt = r.idOr(""), u.ID, r.sources.Token(), u.Now, u.Now.Add(lifetime)
@@ -115,14 +115,14 @@ func (r *Repo) SignInProved(
 	return user, in, unanswered(done, err)
 }
 
-// CreateVerificationOfUser makes a verification for an address and returns its user. If nobody has the address it
-// returns the zero value, which is no refusal: a row may have been made.
+// CreateVerificationOfUser makes a verification for an address, and for whom it says, and returns the user of the
+// address. If nobody has it, it returns the zero value, which is no refusal: a row may have been made.
 func (r *Repo) CreateVerificationOfUser(
-	ctx context.Context, name string, p dbgen.CreateVerificationOfUserParams, lifetime time.Duration,
+	ctx context.Context, name string, p dbgen.CreateVerificationOfUserParams, lifetime time.Duration, whom string,
 ) (user dbgen.User, err error) {
 	p.ID, p.Now = r.idOr(""), r.Now()
 	p.ExpiresAt = p.Now.Add(lifetime)
-	err = r.writeOnce(ctx, about(ctx, name, p.Email), Key{}, ask(
+	err = r.writeOnce(ctx, about(ctx, name, Given(p.Email, whom)), Key{}, ask(
 		func(q *queries, ctx context.Context, p dbgen.CreateVerificationOfUserParams) (dbgen.User, error) {
 			row, err := q.CreateVerificationOfUser(ctx, p)
 			if errors.Is(err, pgx.ErrNoRows) {
@@ -137,7 +137,9 @@ func (r *Repo) CreateVerificationOfUser(
 func (r *Repo) ResetPassword(
 	ctx context.Context, name string, p dbgen.ResetPasswordParams,
 ) (ended []string, err error) {
-	name = about(ctx, name, p)
+	given := p
+	given.UserID = "" // which the verification says, and nobody once it is used up
+	name = about(ctx, name, given)
 	p.AccountID, p.Now = r.idOr(""), r.Now()
 	var row dbgen.ResetPasswordRow
 	err = r.writeOnce(ctx, name, Key{}, lock((*queries).LockUser, p.UserID), judge((*queries).ResetPassword, p, &row,
@@ -151,7 +153,7 @@ func (r *Repo) ChangePassword(
 ) (in SignedIn, err error) {
 	given := p
 	given.Current = "" // the change itself makes it another
-	name = about(ctx, name, given)
+	name = about(ctx, name, Given(given, s))
 	p.Now = r.Now()
 	var row dbgen.ChangePasswordRow
 	steps := []Step{lock((*queries).LockUser, p.UserID), judge((*queries).ChangePassword, p, &row,

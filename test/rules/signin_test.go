@@ -254,7 +254,7 @@ func resetScenarios() []scenario {
 		return func(ctx context.Context, s *authdb.Store) error {
 			user, err := bridge.Repo(s).CreateVerificationOfUser(ctx, "request", dbgen.CreateVerificationOfUserParams{
 				Email: email + "@x.io", Identifier: "code", Value: value, Anybody: anybody,
-			}, time.Hour)
+			}, time.Hour, "")
 			if err != nil {
 				return refusedBy(err)
 			}
