@@ -219,6 +219,20 @@ func TestOthersAreNoLinks(t *testing.T) {
 	}
 }
 
+// TestMadeUpUser: who is made up has an id of the store's, as who is made.
+func TestMadeUpUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "1.7.25")
+	w.DisableAutoSignIn = true
+	n := 0
+	w.Store = plugged.New(t, authdb.WithIDs(func() string { n++; return fmt.Sprint("id-", n) }))
+	for _, who := range []string{"made", "made up"} {
+		in, err := w.SignUp(w.ctx, signin.SignUpParams{Name: "Ada", Email: "ada@example.com", Password: password})
+		w.must(err)
+		w.equal("the id of who is "+who, strings.HasPrefix(in.User.ID, "id-"), true)
+	}
+}
+
 // TestStateIsNoLink: the state of a sign-in at a provider, which before 1.7.7 has an identifier like a link's, and
 // from 1.4 on whatever additionalData the browser sent, signs nobody in; nor is a code by phone used up.
 func TestStateIsNoLink(t *testing.T) {

@@ -167,7 +167,7 @@ func (f *Flows) SignUp(ctx context.Context, p SignUpParams) (SignedUp, error) {
 		(f.RequireEmailVerification && !f.before(5) || f.DisableAutoSignIn && !f.before(6)) {
 		now := f.repo().Now()
 		return SignedUp{User: authdb.User{
-			ID: betterauth.NewID(), Name: p.Name, Email: email, Image: p.Image, CreatedAt: now, UpdatedAt: now,
+			ID: f.repo().NewID(), Name: p.Name, Email: email, Image: p.Image, CreatedAt: now, UpdatedAt: now,
 		}}, nil
 	}
 	if err == nil && (f.SendOnSignUp || f.RequireEmailVerification) && f.Send != nil {

@@ -31,6 +31,9 @@ func random(n int, alphabet string) string {
 	}
 }
 
+// NewID is that of a new row.
+func (r *Repo) NewID() string { return r.sources.ID() }
+
 // idOr returns the caller's id for a new row, or makes one.
 func (r *Repo) idOr(id string) string {
 	if id != "" {
