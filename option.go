@@ -100,7 +100,7 @@ func WithCoalescing(n int) Option {
 // them.
 type Plugins struct {
 	Admin        bool // read [Authentication.Platform], from the columns of the admin plugin
-	RefuseBanned bool // and refuse banned users, and impersonation by them, at any time; the server does at sign-in
+	RefuseBanned bool // and refuse the banned, and impersonation by the banned or deleted; the server does at sign-in
 	DynamicRoles bool // read [Authentication.Roles], from the table of the organization plugin's dynamicAccessControl
 	// APIKeys lets [UserRepository.Delete] and [OrganizationRepository.Delete] also delete the API keys, which would stay
 	// valid: from 1.5 on no foreign key deletes them. Keys of an organization that is deleted with its only owner stay;

@@ -37,6 +37,41 @@ func exec(t *testing.T, store *authdb.Store, sql string, args ...any) {
 	}
 }
 
+// TestDeletedActors: who is deleted administers no more, by a right that goes by the id, or by a session as another.
+func TestDeletedActors(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, users := open(t, admin.Options{UserIDs: []string{"boss"}})
+	boss := authdbtest.User(t, store, func(p *authdb.CreateUserParams) { p.ID = "boss" })
+	user := authdbtest.User(t, store).ID
+	borrowed, err := users.Impersonate(ctx, admin.ImpersonateParams{UserID: user, By: boss.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Users.Delete(ctx, authdb.DeleteUserParams{UserID: boss.ID}); err != nil {
+		t.Fatal(err)
+	}
+	_, impersonated := users.Impersonate(ctx, admin.ImpersonateParams{UserID: user, By: boss.ID})
+	_, banned := users.Ban(ctx, admin.BanParams{UserID: user, By: boss.ID})
+	for what, err := range map[string]error{
+		"acts as another": impersonated, "bans": banned, "unbans": users.Unban(ctx, admin.UnbanParams{UserID: user, By: boss.ID}),
+		"sets roles": users.SetRole(ctx, admin.SetRoleParams{UserID: user, By: boss.ID, Roles: []string{"admin"}}),
+	} {
+		if !errors.Is(err, authdb.ErrNotPermitted) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, p := range []authdb.Plugins{{RefuseBanned: true}, {RefuseBanned: true, Admin: true}, {RefuseBanned: true, Admin: true, DynamicRoles: true}} {
+		if p.DynamicRoles {
+			exec(t, store, plugins.Tables)
+		}
+		at := authdb.New(store.Pool(), authdb.WithClock(func() time.Time { return now }), authdb.WithPlugins(p))
+		if _, err := at.Sessions.Authenticate(ctx, borrowed.Token); !errors.Is(err, authdb.ErrBanned) {
+			t.Errorf("%+v: %v", p, err)
+		}
+	}
+}
+
 // TestBanVectors: who is barred, and what is left of a ban, is as on the servers.
 func TestBanVectors(t *testing.T) {
 	t.Parallel()

@@ -91,16 +91,17 @@ ORDER BY wanted.place;
 
 -- name: AuthenticatePlatforms :many
 -- AuthenticateSessions with the admin plugin's columns, if they exist. An impersonated session is banned if either user
--- is.
+-- is, or if who impersonates was deleted.
 SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
     (coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= @now::timestamp,
-        true), false) OR coalesce((
-            SELECT true FROM "user" i
+        true), false) OR coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text <> '' AND NOT EXISTS (
+            SELECT 1 FROM "user" i
             WHERE i.id = pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text
-              AND pg_catalog.to_jsonb(i.*) ->> 'banned'::text = 'true'
-              AND coalesce((pg_catalog.to_jsonb(i.*) ->> 'ban_expires'::text)::timestamp >= @now::timestamp, true)), false))::boolean AS banned,
+              AND NOT coalesce(pg_catalog.to_jsonb(i.*) ->> 'banned'::text = 'true'
+                  AND coalesce((pg_catalog.to_jsonb(i.*) ->> 'ban_expires'::text)::timestamp >= @now::timestamp, true), false)),
+        false))::boolean AS banned,
     coalesce(a.held ->> 'ban_reason'::text, '')::text AS ban_reason,
     coalesce((a.held ->> 'ban_expires'::text)::timestamp, 'infinity')::timestamp AS ban_expires,
     coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text, '')::text AS impersonated_by,
@@ -121,11 +122,12 @@ SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
     (coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= @now::timestamp,
-        true), false) OR coalesce((
-            SELECT true FROM "user" i
+        true), false) OR coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text <> '' AND NOT EXISTS (
+            SELECT 1 FROM "user" i
             WHERE i.id = pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text
-              AND pg_catalog.to_jsonb(i.*) ->> 'banned'::text = 'true'
-              AND coalesce((pg_catalog.to_jsonb(i.*) ->> 'ban_expires'::text)::timestamp >= @now::timestamp, true)), false))::boolean AS banned,
+              AND NOT coalesce(pg_catalog.to_jsonb(i.*) ->> 'banned'::text = 'true'
+                  AND coalesce((pg_catalog.to_jsonb(i.*) ->> 'ban_expires'::text)::timestamp >= @now::timestamp, true), false)),
+        false))::boolean AS banned,
     coalesce(a.held ->> 'ban_reason'::text, '')::text AS ban_reason,
     coalesce((a.held ->> 'ban_expires'::text)::timestamp, 'infinity')::timestamp AS ban_expires,
     coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text, '')::text AS impersonated_by,

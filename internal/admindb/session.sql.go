@@ -14,9 +14,10 @@ const authenticatePlatform = `-- name: AuthenticatePlatform :one
 SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, s.impersonated_by, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, u.role, u.banned, u.ban_reason, u.ban_expires, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count,
-    (coalesce(u.banned AND coalesce(u.ban_expires >= $1::timestamp, true), false) OR coalesce((
-        SELECT true FROM "user" i
-        WHERE i.id = s.impersonated_by AND i.banned AND coalesce(i.ban_expires >= $1::timestamp, true)), false))::boolean AS barred,
+    (coalesce(u.banned AND coalesce(u.ban_expires >= $1::timestamp, true), false) OR coalesce(s.impersonated_by <> '' AND NOT EXISTS (
+        SELECT 1 FROM "user" i
+        WHERE i.id = s.impersonated_by
+            AND NOT coalesce(i.banned AND coalesce(i.ban_expires >= $1::timestamp, true), false)), false))::boolean AS barred,
     ARRAY[]::text[] AS roles, ARRAY[]::text[] AS permissions
 FROM session s
 JOIN "user" u ON u.id = s.user_id
@@ -94,9 +95,10 @@ const authenticatePlatformRoles = `-- name: AuthenticatePlatformRoles :one
 SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.user_agent, s.user_id, s.active_organization_id, s.active_team_id, s.impersonated_by, u.id, u.name, u.email, u.email_verified, u.image, u.created_at, u.updated_at, u.role, u.banned, u.ban_reason, u.ban_expires, m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count,
-    (coalesce(u.banned AND coalesce(u.ban_expires >= $1::timestamp, true), false) OR coalesce((
-        SELECT true FROM "user" i
-        WHERE i.id = s.impersonated_by AND i.banned AND coalesce(i.ban_expires >= $1::timestamp, true)), false))::boolean AS barred,
+    (coalesce(u.banned AND coalesce(u.ban_expires >= $1::timestamp, true), false) OR coalesce(s.impersonated_by <> '' AND NOT EXISTS (
+        SELECT 1 FROM "user" i
+        WHERE i.id = s.impersonated_by
+            AND NOT coalesce(i.banned AND coalesce(i.ban_expires >= $1::timestamp, true), false)), false))::boolean AS barred,
     ARRAY(SELECT r.role FROM organization_role r WHERE r.organization_id = m.organization_id
         AND r.role = ANY(ARRAY(SELECT pg_catalog.btrim(own.role, $2::text)
             FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) own (role)))
@@ -185,11 +187,11 @@ WITH verdict AS (
         WHEN EXISTS (
             SELECT 1 FROM "user" a
             WHERE a.id = $2::text AND a.banned AND coalesce(a.ban_expires >= $3::timestamp, true)) THEN 'not permitted'
-        WHEN NOT $4::boolean AND NOT EXISTS (
+        WHEN NOT EXISTS (
             SELECT 1 FROM "user" a
             WHERE a.id = $2
-              AND pg_catalog.string_to_array(coalesce(nullif(a.role, ''), $5::text), ',')
-                OPERATOR(pg_catalog.&&) $6::text[]) THEN 'not permitted'
+              AND ($4::boolean OR pg_catalog.string_to_array(coalesce(nullif(a.role, ''), $5::text), ',')
+                OPERATOR(pg_catalog.&&) $6::text[])) THEN 'not permitted'
         WHEN EXISTS (
             SELECT 1 FROM "user" u
             WHERE u.id = $1

@@ -18,11 +18,11 @@ WITH verdict AS (
         WHEN EXISTS (
             SELECT 1 FROM "user" a
             WHERE a.id = $2 AND a.banned AND coalesce(a.ban_expires >= $4::timestamp, true)) THEN 'not permitted'
-        WHEN NOT $5::boolean AND NOT EXISTS (
+        WHEN $2 <> ''::text AND NOT EXISTS (
             SELECT 1 FROM "user" a
             WHERE a.id = $2
-              AND pg_catalog.string_to_array(coalesce(nullif(a.role, ''), $6::text), ',')
-                OPERATOR(pg_catalog.&&) $7::text[]) THEN 'not permitted'
+              AND ($5::boolean OR pg_catalog.string_to_array(coalesce(nullif(a.role, ''), $6::text), ',')
+                OPERATOR(pg_catalog.&&) $7::text[])) THEN 'not permitted'
         ELSE ''
     END::text AS outcome
 ), changed AS (

@@ -15,11 +15,12 @@ SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
     (coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= $1::timestamp,
-        true), false) OR coalesce((
-            SELECT true FROM "user" i
+        true), false) OR coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text <> '' AND NOT EXISTS (
+            SELECT 1 FROM "user" i
             WHERE i.id = pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text
-              AND pg_catalog.to_jsonb(i.*) ->> 'banned'::text = 'true'
-              AND coalesce((pg_catalog.to_jsonb(i.*) ->> 'ban_expires'::text)::timestamp >= $1::timestamp, true)), false))::boolean AS banned,
+              AND NOT coalesce(pg_catalog.to_jsonb(i.*) ->> 'banned'::text = 'true'
+                  AND coalesce((pg_catalog.to_jsonb(i.*) ->> 'ban_expires'::text)::timestamp >= $1::timestamp, true), false)),
+        false))::boolean AS banned,
     coalesce(a.held ->> 'ban_reason'::text, '')::text AS ban_reason,
     coalesce((a.held ->> 'ban_expires'::text)::timestamp, 'infinity')::timestamp AS ban_expires,
     coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text, '')::text AS impersonated_by,
@@ -120,11 +121,12 @@ SELECT s.id, s.expires_at, s.token, s.created_at, s.updated_at, s.ip_address, s.
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count, coalesce(a.held ->> 'role'::text, '')::text AS role,
     (coalesce(a.held ->> 'banned'::text = 'true' AND coalesce((a.held ->> 'ban_expires'::text)::timestamp >= $1::timestamp,
-        true), false) OR coalesce((
-            SELECT true FROM "user" i
+        true), false) OR coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text <> '' AND NOT EXISTS (
+            SELECT 1 FROM "user" i
             WHERE i.id = pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text
-              AND pg_catalog.to_jsonb(i.*) ->> 'banned'::text = 'true'
-              AND coalesce((pg_catalog.to_jsonb(i.*) ->> 'ban_expires'::text)::timestamp >= $1::timestamp, true)), false))::boolean AS banned,
+              AND NOT coalesce(pg_catalog.to_jsonb(i.*) ->> 'banned'::text = 'true'
+                  AND coalesce((pg_catalog.to_jsonb(i.*) ->> 'ban_expires'::text)::timestamp >= $1::timestamp, true), false)),
+        false))::boolean AS banned,
     coalesce(a.held ->> 'ban_reason'::text, '')::text AS ban_reason,
     coalesce((a.held ->> 'ban_expires'::text)::timestamp, 'infinity')::timestamp AS ban_expires,
     coalesce(pg_catalog.to_jsonb(s.*) ->> 'impersonated_by'::text, '')::text AS impersonated_by,

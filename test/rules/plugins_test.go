@@ -105,6 +105,18 @@ func platformScenarios() (all []scenario) {
 				UPDATE "user" SET banned = true, ban_expires = '2026-06-01 12:00' WHERE id = 'olga'`,
 		},
 		{
+			name: "impersonation by who is deleted", session: "dan1", want: "admin true  never by gone map[]",
+			given: `UPDATE session SET impersonated_by = 'gone' WHERE id = 'dan1'`,
+		},
+		{
+			name: "impersonation by who is deleted, refused", session: "dan1", refuse: true, fails: authdb.ErrBanned,
+			given: `UPDATE session SET impersonated_by = 'gone' WHERE id = 'dan1'`,
+		},
+		{
+			name: "impersonation by nobody", session: "dan1", want: "admin false  never by  map[]",
+			given: `UPDATE session SET impersonated_by = '' WHERE id = 'dan1'`,
+		},
+		{
 			name: "impersonation by whose ban is over", session: "dan1", want: "admin false  never by olga map[]", refuse: true,
 			given: `UPDATE session SET impersonated_by = 'olga' WHERE id = 'dan1';
 				UPDATE "user" SET banned = true, ban_expires = '2026-06-01 11:59' WHERE id = 'olga'`,
@@ -239,7 +251,7 @@ func adminScenarios() []scenario {
 	)
 	does := func(do func(ctx context.Context, u *admin.Users) error) operation {
 		return func(ctx context.Context, s *authdb.Store) error {
-			u, err := admin.New(ctx, s, admin.Options{UserIDs: []string{"olga"}})
+			u, err := admin.New(ctx, s, admin.Options{UserIDs: []string{"olga", "gone"}})
 			if err != nil {
 				return err
 			}
@@ -382,6 +394,8 @@ func adminScenarios() []scenario {
 		},
 		{name: "an administrator acts as another", given: given, do: impersonate("dan", "ann"), changes: acts},
 		{name: "an administrator acts as another, by id", given: given, do: impersonate("dan", "olga"), changes: strings.Replace(acts, "=ann", "=olga", 1)},
+		{name: "a ban by who is deleted, by id", given: given, do: ban("dan", "gone", time.Time{}), fails: authdb.ErrNotPermitted},
+		{name: "acting as another by who is deleted, by id", given: given, do: impersonate("dan", "gone"), fails: authdb.ErrNotPermitted},
 		{name: "acting as nobody", given: given, do: impersonate("nobody", "ann"), fails: authdb.ErrNotFound},
 		{name: "acting as another without the right to it", given: given, do: impersonate("dan", "bob"), fails: authdb.ErrNotPermitted},
 		{name: "acting as another administrator", given: given + `UPDATE "user" SET role = 'user,admin' WHERE id = 'dan'`, do: impersonate("dan", "ann"), fails: authdb.ErrNotPermitted},

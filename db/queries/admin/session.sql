@@ -1,11 +1,13 @@
 -- name: AuthenticatePlatform :one
--- AuthenticateSession with the plugin's columns. An impersonated session is banned if either user is.
+-- AuthenticateSession with the plugin's columns. An impersonated session is banned if either user is, or if
+-- who impersonates was deleted.
 SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count,
-    (coalesce(u.banned AND coalesce(u.ban_expires >= @now::timestamp, true), false) OR coalesce((
-        SELECT true FROM "user" i
-        WHERE i.id = s.impersonated_by AND i.banned AND coalesce(i.ban_expires >= @now::timestamp, true)), false))::boolean AS barred,
+    (coalesce(u.banned AND coalesce(u.ban_expires >= @now::timestamp, true), false) OR coalesce(s.impersonated_by <> '' AND NOT EXISTS (
+        SELECT 1 FROM "user" i
+        WHERE i.id = s.impersonated_by
+            AND NOT coalesce(i.banned AND coalesce(i.ban_expires >= @now::timestamp, true), false)), false))::boolean AS barred,
     ARRAY[]::text[] AS roles, ARRAY[]::text[] AS permissions
 FROM session s
 JOIN "user" u ON u.id = s.user_id
@@ -20,9 +22,10 @@ WHERE s.token = @token::text
 SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count,
-    (coalesce(u.banned AND coalesce(u.ban_expires >= @now::timestamp, true), false) OR coalesce((
-        SELECT true FROM "user" i
-        WHERE i.id = s.impersonated_by AND i.banned AND coalesce(i.ban_expires >= @now::timestamp, true)), false))::boolean AS barred,
+    (coalesce(u.banned AND coalesce(u.ban_expires >= @now::timestamp, true), false) OR coalesce(s.impersonated_by <> '' AND NOT EXISTS (
+        SELECT 1 FROM "user" i
+        WHERE i.id = s.impersonated_by
+            AND NOT coalesce(i.banned AND coalesce(i.ban_expires >= @now::timestamp, true), false)), false))::boolean AS barred,
     ARRAY(SELECT r.role FROM organization_role r WHERE r.organization_id = m.organization_id
         AND r.role = ANY(ARRAY(SELECT pg_catalog.btrim(own.role, @spaces::text)
             FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) own (role)))
@@ -47,11 +50,11 @@ WITH verdict AS (
         WHEN EXISTS (
             SELECT 1 FROM "user" a
             WHERE a.id = @actor_id::text AND a.banned AND coalesce(a.ban_expires >= @now::timestamp, true)) THEN 'not permitted'
-        WHEN NOT @trusted::boolean AND NOT EXISTS (
+        WHEN NOT EXISTS (
             SELECT 1 FROM "user" a
             WHERE a.id = @actor_id
-              AND pg_catalog.string_to_array(coalesce(nullif(a.role, ''), @default_role::text), ',')
-                OPERATOR(pg_catalog.&&) @permitted::text[]) THEN 'not permitted'
+              AND (@trusted::boolean OR pg_catalog.string_to_array(coalesce(nullif(a.role, ''), @default_role::text), ',')
+                OPERATOR(pg_catalog.&&) @permitted::text[])) THEN 'not permitted'
         WHEN EXISTS (
             SELECT 1 FROM "user" u
             WHERE u.id = @user_id

@@ -17,11 +17,11 @@ WITH verdict AS (
         WHEN EXISTS (
             SELECT 1 FROM "user" a
             WHERE a.id = @actor_id AND a.banned AND coalesce(a.ban_expires >= @now::timestamp, true)) THEN 'not permitted'
-        WHEN NOT @trusted::boolean AND NOT EXISTS (
+        WHEN @actor_id <> ''::text AND NOT EXISTS (
             SELECT 1 FROM "user" a
             WHERE a.id = @actor_id
-              AND pg_catalog.string_to_array(coalesce(nullif(a.role, ''), @default_role::text), ',')
-                OPERATOR(pg_catalog.&&) @permitted::text[]) THEN 'not permitted'
+              AND (@trusted::boolean OR pg_catalog.string_to_array(coalesce(nullif(a.role, ''), @default_role::text), ',')
+                OPERATOR(pg_catalog.&&) @permitted::text[])) THEN 'not permitted'
         ELSE ''
     END::text AS outcome
 ), changed AS (
