@@ -46,7 +46,7 @@ func (a *Authenticator) Else(wanted permission.Set, next, other http.Handler) ht
 			return
 		}
 		w.Header().Add("Vary", a.header())
-		other.ServeHTTP(w, r)
+		other.ServeHTTP(w, withoutKey(r))
 	})
 }
 
@@ -70,7 +70,7 @@ func (a *Authenticator) header() string {
 
 func (a *Authenticator) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if a.OnError != nil {
-		a.OnError(w, r, err)
+		a.OnError(w, withoutKey(r), err)
 		return
 	}
 	WriteError(w, err)
@@ -135,10 +135,18 @@ func NewContext(ctx context.Context, key Key) context.Context {
 	return context.WithValue(ctx, contextKey{}, &key) // %#v would print the fields of a value
 }
 
-// FromContext returns the key that the middleware found in a request. A key signs nobody in: betterauth's FromContext
-// does not see it.
+// withoutKey hides the key that other middleware around this one found: it does not count here.
+func withoutKey(r *http.Request) *http.Request {
+	if _, ok := FromContext(r.Context()); !ok {
+		return r
+	}
+	return r.WithContext(context.WithValue(r.Context(), contextKey{}, (*Key)(nil)))
+}
+
+// FromContext returns the key that the innermost middleware found in a request. A key signs nobody in: betterauth's
+// FromContext does not see it.
 func FromContext(ctx context.Context) (Key, bool) {
-	if key, ok := ctx.Value(contextKey{}).(*Key); ok {
+	if key, ok := ctx.Value(contextKey{}).(*Key); ok && key != nil {
 		return *key, true
 	}
 	return Key{}, false

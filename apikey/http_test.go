@@ -118,3 +118,30 @@ func TestAuthenticator(t *testing.T) {
 		t.Error("no key")
 	}
 }
+
+// TestNested: who asks for a key of one plugin is not told of another's, which other middleware around it found.
+func TestNested(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store := layouts["from 1.5 on"].New(t)
+	keys := must[*apikey.Keys](t)(apikey.New(ctx, store, apikey.Options{}))
+	made := must[apikey.Created](t)(keys.Create(ctx, apikey.CreateParams{OwnerID: authdbtest.User(t, store).ID}))
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := apikey.FromContext(r.Context()); ok {
+			_, _ = io.WriteString(w, "keyed")
+		}
+	}
+	inner := &apikey.Authenticator{
+		Keys: keys, Header: "X-Inner", OnError: func(w http.ResponseWriter, r *http.Request, _ error) { answer(w, r) },
+	}
+	handler := http.HandlerFunc(answer)
+	for name, h := range map[string]http.Handler{"Else": inner.Else(nil, handler, handler), "Require": inner.Require(nil, handler)} {
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+		r.Header.Set("X-Api-Key", string(made.Secret))
+		w := httptest.NewRecorder()
+		(&apikey.Authenticator{Keys: keys}).Require(nil, h).ServeHTTP(w, r)
+		if w.Code != http.StatusOK || w.Body.Len() > 0 {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
