@@ -75,9 +75,11 @@ FOR UPDATE;
 
 -- name: SignInProved :one
 -- CreateSession for the user of an address that was just proved, or for a new one. What an unproved user had before may
--- be a squatter's: Better Auth 1.7 removes all of it, 1.6 the password and the sessions.
+-- be a squatter's: Better Auth 1.7 removes all of it, 1.6 the password and the sessions. FOR UPDATE: another user may have
+-- the address since it was locked.
 WITH holder AS (
     SELECT u.id, u.email_verified, pg_catalog.to_jsonb(u.*) AS held FROM "user" u WHERE u.email = @email
+    FOR UPDATE
 ), newcomer AS (
     INSERT INTO "user" (id, name, email, email_verified, created_at, updated_at)
     SELECT @new_user_id, @name, @email, true, @now::timestamp, @now

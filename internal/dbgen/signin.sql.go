@@ -435,6 +435,7 @@ func (q *Queries) SignInByPassword(ctx context.Context, arg SignInByPasswordPara
 const signInProved = `-- name: SignInProved :one
 WITH holder AS (
     SELECT u.id, u.email_verified, pg_catalog.to_jsonb(u.*) AS held FROM "user" u WHERE u.email = $1
+    FOR UPDATE
 ), newcomer AS (
     INSERT INTO "user" (id, name, email, email_verified, created_at, updated_at)
     SELECT $2, $3, $1, true, $4::timestamp, $4

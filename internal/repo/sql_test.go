@@ -257,7 +257,7 @@ func TestLocks(t *testing.T) {
 		case slices.Contains([]string{"ConsumeCode", "ConsumeVerification", "CreateInvitation", "CreateTeamMembers"}, q.name):
 			// reads a row that may have been made since the lock under one of its own
 		case slices.Contains([]string{
-			"CreateSession", "CreateSessions", "SignInByPassword", "ResetPassword", "ChangePassword",
+			"CreateSession", "CreateSessions", "SignInByPassword", "SignInProved", "ResetPassword", "ChangePassword",
 			"VerifyAPIKey",
 		}, q.name): // decides by what it locks
 		default:

@@ -189,6 +189,41 @@ func proofScenarios() []scenario {
 			name: "a proof of who was banned, while a squatter signs in", given: squat + wasBanned + `WHERE id = 'eve'`,
 			run: whileSignedIn("eve", proves("eve", nil, 2)),
 		},
+		{
+			name: "a proof of an address that is another's by then keeps sign-ins of that one away",
+			run: func(ctx context.Context, s *stage) error {
+				a, err := s.actor(ctx, 0)
+				if err != nil {
+					return err
+				}
+				rival, err := s.actor(ctx, 1)
+				if err != nil {
+					return err
+				}
+				if _, err := rival.conn.Exec(ctx, `BEGIN; UPDATE "user" SET email = 'eva@x.io' WHERE id = 'eve';
+					UPDATE "user" SET email = 'eve@x.io', email_verified = false WHERE id = 'dan'`); err != nil {
+					return err
+				}
+				defer func() { _, _ = rival.conn.Exec(ctx, "ROLLBACK") }()
+				op := a.start(ctx, func(ctx context.Context, store *authdb.Store) error {
+					return store.InTx(ctx, func(tx *authdb.Store) error {
+						if err := proves("eve", nil, 2)(ctx, tx); err != nil {
+							return err
+						}
+						var free int
+						err := s.admin.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM "user" WHERE id = 'dan' FOR KEY SHARE SKIP LOCKED) free`).Scan(&free)
+						return returned(free, 0, err)
+					})
+				})
+				if waits, err := op.waits(ctx, rival); err != nil || !waits {
+					return fmt.Errorf("does not wait for the address: %w", errors.Join(err, op.ended()))
+				}
+				if _, err := rival.conn.Exec(ctx, "COMMIT"); err != nil {
+					return err
+				}
+				return op.wait(ctx)
+			},
+		},
 	}
 }
 
