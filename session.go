@@ -62,7 +62,7 @@ type Authentication struct {
 // Platform is what Better Auth's admin plugin keeps about a user and a session.
 type Platform struct {
 	Role           string     `json:"role"`           // one or more, separated by commas; empty: the plugin's defaultRole
-	Banned         bool       `json:"banned"`         // the user or ImpersonatedBy is banned now, or the latter was deleted
+	Banned         bool       `json:"banned"`         // the user or ImpersonatedBy is, or the latter was deleted
 	BanReason      string     `json:"banReason"`      // empty if none is given
 	BanExpires     *time.Time `json:"banExpires"`     // the end of the user's ban; nil if it has none
 	ImpersonatedBy string     `json:"impersonatedBy"` // id of the administrator who acts as the user; empty: nobody does

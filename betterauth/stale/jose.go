@@ -13,6 +13,7 @@ import (
 
 type joseHeader struct {
 	Alg   string   `json:"alg"`
+	Typ   string   `json:"typ"`
 	Enc   string   `json:"enc"`
 	KeyID string   `json:"kid"`
 	Crit  []string `json:"crit"`

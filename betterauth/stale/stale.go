@@ -30,7 +30,7 @@ var (
 	ErrForged = errors.New("stale: forged token")
 	// ErrExpired: it, or the session in it, has expired.
 	ErrExpired = errors.New("stale: expired token")
-	// ErrMismatch: it belongs to another session, version, issuer or audience.
+	// ErrMismatch: it belongs to another session, version, issuer or audience, or to an OAuth client.
 	ErrMismatch = errors.New("stale: token of something else")
 	// ErrUnknownKey: its key was not in the table when that was last read. See [Tokens.Refresh].
 	ErrUnknownKey = errors.New("stale: unknown key")

@@ -365,6 +365,38 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestTokensOfClients: what the server gives an OAuth client, or tells it, is signed by the same keys, and is no token of
+// the user's own.
+func TestTokensOfClients(t *testing.T) {
+	t.Parallel()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := stale.TokensOf(stale.TokenOptions{Issuer: "https://example.com", Audience: "https://api.example.com", Now: time.Now},
+		map[string]ed25519.PublicKey{"k": public})
+	for _, c := range []struct {
+		header, claims string
+		want           error
+	}{
+		{``, ``, nil},
+		{`,"typ":"JWT"`, ``, nil},
+		{`,"typ":"at+jwt"`, ``, stale.ErrMismatch},
+		{`,"typ":"application/at+jwt"`, ``, stale.ErrMismatch},
+		{`,"typ":"logout+jwt"`, ``, stale.ErrMismatch},
+		{``, `,"azp":"client","scope":"openid"`, stale.ErrMismatch},
+		{``, `,"client_id":"client"`, stale.ErrMismatch},
+	} {
+		encode := base64.RawURLEncoding.EncodeToString
+		text := encode([]byte(`{"alg":"EdDSA","kid":"k"`+c.header+`}`)) + "." + encode(fmt.Appendf(nil,
+			`{"sub":"u","iss":"https://example.com","aud":["https://api.example.com"],"exp":%d%s}`, time.Now().Unix()+60, c.claims))
+		_, err := tokens.Verify(authdb.Secret(text + "." + encode(ed25519.Sign(private, []byte(text)))))
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s %s: %v, want %v", c.header, c.claims, err, c.want)
+		}
+	}
+}
+
 // mutate changes a token somewhere, somehow.
 func mutate(r *rand.Rand, token string, other string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ %\x00\xff{}\""

@@ -95,7 +95,8 @@ type Claims struct {
 	Raw       json.RawMessage // all claims
 }
 
-// Verify returns the content of a token, without asking the database. It returns [ErrMalformed], [ErrUnknownKey],
+// Verify returns the content of a token, without asking the database. A token of an OAuth client is not the user's own:
+// [ErrMismatch]. It returns [ErrMalformed], [ErrUnknownKey],
 // [ErrForged], [ErrExpired] or [ErrMismatch].
 func (t *Tokens) Verify(token authdb.Secret) (Claims, error) {
 	if len(token) > maxLength {
@@ -118,6 +119,8 @@ func (t *Tokens) Verify(token authdb.Secret) (Claims, error) {
 		Aud      audience
 		Iat, Exp int64
 		Nbf      int64
+		Azp      string
+		ClientID string `json:"client_id"`
 	}
 	claims := Claims{Raw: decoded[1]}
 	if json.Unmarshal(decoded[1], &said) != nil || json.Unmarshal(decoded[1], &claims.User) != nil || said.Sub == "" {
@@ -126,6 +129,9 @@ func (t *Tokens) Verify(token authdb.Secret) (Claims, error) {
 	claims.Subject = said.Sub
 	claims.IssuedAt, claims.ExpiresAt = time.Unix(said.Iat, 0).UTC(), time.Unix(said.Exp, 0).UTC()
 	switch {
+	// What the server gives an OAuth client, for some of the user's rights, or tells it, is signed by the same keys.
+	case header.Typ != "" && header.Typ != "JWT", said.Azp != "", said.ClientID != "":
+		return Claims{}, ErrMismatch
 	case said.Iss != t.options.Issuer, !slices.Contains(said.Aud, t.options.Audience):
 		return Claims{}, ErrMismatch
 	case !claims.ExpiresAt.After(now), time.Unix(said.Nbf, 0).After(now):
