@@ -43,7 +43,19 @@ func (a Actor) permitted(resource, action string) string {
 	if !a.given {
 		return ""
 	}
-	roles := a.rules.Granting(permission.Set{resource: {action}}, a.dynamic...)
+	return a.pattern(a.rules.Granting(permission.Set{resource: {action}}, a.dynamic...)...)
+}
+
+// owning is the pattern of the role that may do everything. Where blanks around a role count, those who had no right to
+// it could have it stored with some.
+func (a Actor) owning(creator string) string {
+	if !a.given {
+		return ""
+	}
+	return a.pattern(creator)
+}
+
+func (a Actor) pattern(roles ...string) string {
 	if a.rules.Platform || a.rules.Minor != 0 && a.rules.Minor < 7 {
 		return repo.ExactRolePattern(roles...)
 	}

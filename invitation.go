@@ -199,6 +199,7 @@ func (r InvitationRepository) Create(ctx context.Context, p CreateInvitationPara
 		TeamIds: distinct(p.TeamIDs, itself), ExpiresAt: p.ExpiresAt, MaxPending: limit(p.MaxPending,
 			r.repo().Settings().MaxPendingInvitations),
 		ActorID: p.By.id(), PermittedPattern: p.By.permitted("invitation", "create"),
+		ActingPattern: p.By.owning(r.repo().Settings().CreatorRole),
 	})
 	return answer(op, row, err, toInvitation)
 }

@@ -335,6 +335,7 @@ func (r MemberRepository) Update(
 	row, err := r.repo().UpdateMember(ctx, op, dbgen.UpdateMemberParams{
 		OrganizationID: organizationID, ID: memberID, Role: role,
 		ActorID: p.By.id(), PermittedPattern: p.By.permitted("member", "update"),
+		ActingPattern: p.By.owning(r.repo().Settings().CreatorRole),
 	})
 	return answer(op, row, err, toMember)
 }
@@ -350,6 +351,7 @@ func (r MemberRepository) Delete(ctx context.Context, p DeleteMemberParams) erro
 	return deleted(op, r.repo().DeleteMember(ctx, op, dbgen.DeleteMemberParams{
 		OrganizationID: p.OrganizationID, ID: &p.MemberID,
 		ActorID: p.By.id(), PermittedPattern: p.By.permitted("member", "delete"),
+		ActingPattern: p.By.owning(r.repo().Settings().CreatorRole),
 	}))
 }
 

@@ -476,6 +476,7 @@ func TestByIsCan(t *testing.T) {
 		{permission.Rules{}, nil, "member,\u200badmin"},
 		{permission.Rules{Minor: 6}, nil, "member, admin"},
 		{permission.Rules{Minor: 6}, nil, "member,admin"},
+		{permission.Rules{Minor: 6}, nil, "member, owner"},
 		{permission.Rules{Minor: 4}, permission.Roles{"member": grant}, "member"},
 		{permission.Rules{Platform: true, Roles: permission.Roles{"x": grant}}, nil, "y, x"},
 		{permission.Rules{}, permission.Roles{"x,y": grant}, "x,y"},

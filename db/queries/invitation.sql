@@ -29,8 +29,8 @@ WITH good AS (
             AND NOT EXISTS (
                 SELECT 1 FROM member a
                 WHERE a.organization_id = @organization_id AND a.user_id = sqlc.narg('actor_id')::text
-                  AND (a.role ~ @owner_pattern::text OR a.role ~ @permitted_pattern::text)
-                  AND (a.role ~ @owner_pattern::text OR @role::text !~ @owner_pattern::text)
+                  AND (a.role ~ @acting_pattern::text OR a.role ~ @permitted_pattern::text)
+                  AND (a.role ~ @acting_pattern::text OR @role::text !~ @owner_pattern::text)
                 FOR SHARE) THEN 'not permitted'
         WHEN EXISTS (
             SELECT 1 FROM "user" u JOIN member m ON m.user_id = u.id

@@ -177,9 +177,9 @@ WITH target AS (
             AND NOT EXISTS (
                 SELECT 1 FROM member a
                 WHERE a.organization_id = @organization_id AND a.user_id = sqlc.narg('actor_id')::text
-                  AND (a.role ~ @owner_pattern::text OR a.role ~ @permitted_pattern::text)
-                  AND (a.role ~ @owner_pattern::text OR (SELECT target.role !~ @owner_pattern::text FROM target))
-                  AND (a.role ~ @owner_pattern::text OR coalesce(sqlc.narg('role')::text !~ @owner_pattern::text, true))
+                  AND (a.role ~ @acting_pattern::text OR a.role ~ @permitted_pattern::text)
+                  AND (a.role ~ @acting_pattern::text OR (SELECT target.role !~ @owner_pattern::text FROM target))
+                  AND (a.role ~ @acting_pattern::text OR coalesce(sqlc.narg('role')::text !~ @owner_pattern::text, true))
                 FOR SHARE) THEN 'not permitted'
         WHEN NOT sqlc.narg('role')::text ~ @owner_pattern::text
             AND (SELECT target.role ~ @owner_pattern::text FROM target)
@@ -213,8 +213,8 @@ WITH target AS (
             AND NOT EXISTS (
                 SELECT 1 FROM member a
                 WHERE a.organization_id = @organization_id AND a.user_id = sqlc.narg('actor_id')::text
-                  AND (a.role ~ @owner_pattern::text OR a.role ~ @permitted_pattern::text)
-                  AND (a.role ~ @owner_pattern::text OR (SELECT target.role !~ @owner_pattern::text FROM target))
+                  AND (a.role ~ @acting_pattern::text OR a.role ~ @permitted_pattern::text)
+                  AND (a.role ~ @acting_pattern::text OR (SELECT target.role !~ @owner_pattern::text FROM target))
                 FOR SHARE) THEN 'not permitted'
         WHEN (SELECT target.role ~ @owner_pattern::text FROM target)
             AND NOT EXISTS (

@@ -254,8 +254,8 @@ WITH good AS (
             AND NOT EXISTS (
                 SELECT 1 FROM member a
                 WHERE a.organization_id = $1 AND a.user_id = $8::text
-                  AND (a.role ~ $4::text OR a.role ~ $9::text)
-                  AND (a.role ~ $4::text OR $7::text !~ $4::text)
+                  AND (a.role ~ $9::text OR a.role ~ $10::text)
+                  AND (a.role ~ $9::text OR $7::text !~ $4::text)
                 FOR SHARE) THEN 'not permitted'
         WHEN EXISTS (
             SELECT 1 FROM "user" u JOIN member m ON m.user_id = u.id
@@ -269,13 +269,13 @@ WITH good AS (
                     SELECT 1 FROM good WHERE good.role ~ $4::text))
                 FOR SHARE) THEN 'not permitted'
         WHEN (SELECT pg_catalog.count(*) FROM team t
-            WHERE t.organization_id = $1 AND t.id = ANY(ARRAY(SELECT pg_catalog.unnest($10::text[])))
-            ) < pg_catalog.cardinality($10::text[]) THEN 'no such team'
+            WHERE t.organization_id = $1 AND t.id = ANY(ARRAY(SELECT pg_catalog.unnest($11::text[])))
+            ) < pg_catalog.cardinality($11::text[]) THEN 'no such team'
         WHEN NOT EXISTS (SELECT 1 FROM standing)
             AND (SELECT pg_catalog.count(*) FROM invitation i WHERE i.organization_id = $1
                 AND i.status = 'pending' AND i.expires_at > $3
-                AND $11::bigint IS NOT NULL
-            ) >= $11::bigint THEN 'too many pending'
+                AND $12::bigint IS NOT NULL
+            ) >= $12::bigint THEN 'too many pending'
         ELSE ''
     END::text AS outcome
 ), closed AS (
@@ -286,16 +286,16 @@ WITH good AS (
       AND id <> ALL(ARRAY(SELECT standing.id FROM standing))
       AND (SELECT outcome FROM verdict) = ''
 ), extended AS (
-    UPDATE invitation SET role = $7::text, team_id = nullif(pg_catalog.array_to_string($10::text[], ','), ''),
-        inviter_id = $6, expires_at = greatest(invitation.expires_at, $12::timestamp)
+    UPDATE invitation SET role = $7::text, team_id = nullif(pg_catalog.array_to_string($11::text[], ','), ''),
+        inviter_id = $6, expires_at = greatest(invitation.expires_at, $13::timestamp)
     WHERE id = (SELECT standing.id FROM standing)
       AND (SELECT outcome FROM verdict) = ''
     RETURNING id
 ), created AS (
     INSERT INTO invitation (id, organization_id, email, role, team_id, status, expires_at, created_at, inviter_id)
-    SELECT $13, $1, $2, $7::text,
-        nullif(pg_catalog.array_to_string($10::text[], ','), ''), 'pending',
-        $12::timestamp, $3, $6
+    SELECT $14, $1, $2, $7::text,
+        nullif(pg_catalog.array_to_string($11::text[], ','), ''), 'pending',
+        $13::timestamp, $3, $6
     WHERE NOT EXISTS (SELECT 1 FROM standing)
       AND (SELECT outcome FROM verdict) = ''
 )
@@ -311,6 +311,7 @@ type CreateInvitationParams struct {
 	InviterID        string
 	Role             string
 	ActorID          *string
+	ActingPattern    string
 	PermittedPattern string
 	TeamIds          []string
 	MaxPending       *int64
@@ -331,6 +332,7 @@ func (q *Queries) CreateInvitation(ctx context.Context, arg CreateInvitationPara
 		arg.InviterID,
 		arg.Role,
 		arg.ActorID,
+		arg.ActingPattern,
 		arg.PermittedPattern,
 		arg.TeamIds,
 		arg.MaxPending,

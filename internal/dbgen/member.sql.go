@@ -181,14 +181,14 @@ WITH target AS (
                 SELECT 1 FROM member a
                 WHERE a.organization_id = $1 AND a.user_id = $4::text
                   AND (a.role ~ $5::text OR a.role ~ $6::text)
-                  AND (a.role ~ $5::text OR (SELECT target.role !~ $5::text FROM target))
+                  AND (a.role ~ $5::text OR (SELECT target.role !~ $7::text FROM target))
                 FOR SHARE) THEN 'not permitted'
-        WHEN (SELECT target.role ~ $5::text FROM target)
+        WHEN (SELECT target.role ~ $7::text FROM target)
             AND NOT EXISTS (
                 SELECT 1 FROM member o
                 WHERE o.organization_id = $1
                   AND o.id <> (SELECT target.id FROM target)
-                  AND o.role ~ $5::text
+                  AND o.role ~ $7::text
                 FOR SHARE) THEN 'last owner'
         ELSE ''
     END::text AS outcome
@@ -203,11 +203,11 @@ WITH target AS (
       AND team_id IN (SELECT t.id FROM team t WHERE t.organization_id = $1)
     RETURNING team_id
 ), counted AS (
-    UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = $7::timestamp
+    UPDATE team SET member_count = greatest(member_count - 1, 0), updated_at = $8::timestamp
     WHERE id IN (SELECT seats.team_id FROM seats)
 ), cleared AS (
     UPDATE session s SET active_organization_id = nullif(s.active_organization_id, $1),
-        active_team_id = NULL, updated_at = $7
+        active_team_id = NULL, updated_at = $8
     WHERE s.user_id = (SELECT gone.user_id FROM gone)
       AND (s.active_organization_id = $1
         OR s.active_team_id IN (SELECT t.id FROM team t WHERE t.organization_id = $1))
@@ -227,8 +227,9 @@ type DeleteMemberParams struct {
 	ID               *string
 	UserID           *string
 	ActorID          *string
-	OwnerPattern     string
+	ActingPattern    string
 	PermittedPattern string
+	OwnerPattern     string
 	Now              time.Time
 }
 
@@ -239,8 +240,9 @@ func (q *Queries) DeleteMember(ctx context.Context, arg DeleteMemberParams) (str
 		arg.ID,
 		arg.UserID,
 		arg.ActorID,
-		arg.OwnerPattern,
+		arg.ActingPattern,
 		arg.PermittedPattern,
+		arg.OwnerPattern,
 		arg.Now,
 	)
 	var outcome string
@@ -912,21 +914,21 @@ WITH target AS (
                 SELECT 1 FROM member a
                 WHERE a.organization_id = $2 AND a.user_id = $3::text
                   AND (a.role ~ $4::text OR a.role ~ $5::text)
-                  AND (a.role ~ $4::text OR (SELECT target.role !~ $4::text FROM target))
-                  AND (a.role ~ $4::text OR coalesce($6::text !~ $4::text, true))
+                  AND (a.role ~ $4::text OR (SELECT target.role !~ $6::text FROM target))
+                  AND (a.role ~ $4::text OR coalesce($7::text !~ $6::text, true))
                 FOR SHARE) THEN 'not permitted'
-        WHEN NOT $6::text ~ $4::text
-            AND (SELECT target.role ~ $4::text FROM target)
+        WHEN NOT $7::text ~ $6::text
+            AND (SELECT target.role ~ $6::text FROM target)
             AND NOT EXISTS (
                 SELECT 1 FROM member o
                 WHERE o.organization_id = $2
                   AND o.id <> $1
-                  AND o.role ~ $4::text
+                  AND o.role ~ $6::text
                 FOR SHARE) THEN 'last owner'
         ELSE ''
     END::text AS outcome
 ), changed AS (
-    UPDATE member m SET role = coalesce($6::text, m.role)
+    UPDATE member m SET role = coalesce($7::text, m.role)
     WHERE m.id = (SELECT target.id FROM target)
       AND (SELECT outcome FROM verdict) = ''
 )
@@ -937,8 +939,9 @@ type UpdateMemberParams struct {
 	ID               string
 	OrganizationID   string
 	ActorID          *string
-	OwnerPattern     string
+	ActingPattern    string
 	PermittedPattern string
+	OwnerPattern     string
 	Role             *string
 }
 
@@ -948,8 +951,9 @@ func (q *Queries) UpdateMember(ctx context.Context, arg UpdateMemberParams) (str
 		arg.ID,
 		arg.OrganizationID,
 		arg.ActorID,
-		arg.OwnerPattern,
+		arg.ActingPattern,
 		arg.PermittedPattern,
+		arg.OwnerPattern,
 		arg.Role,
 	)
 	var outcome string
