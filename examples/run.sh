@@ -4,11 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 (
 	cd test/betterauth
-	if ! cmp -s package-lock.json node_modules/.installed-lock; then
-		echo 'installing five versions of Better Auth from npm, once: some ten seconds'
-		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-		cp package-lock.json node_modules/.installed-lock
-	fi
-	cp ../../db/migrations/drizzle.ts node_modules/schema.mjs
+	[[ -e node_modules/.installed-lock ]] || echo 'installing five versions of Better Auth from npm, once: some ten seconds'
+	. ./install.sh
 )
 exec go run ./examples/tour

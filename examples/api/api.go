@@ -1,32 +1,60 @@
 // Package api is a small Go service beside a Better Auth server: it knows who is signed in by the cookie that the
-// server set, and works on the same organizations.
+// server set, and works on the same organizations, teams, roles, bans and API keys.
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 
 	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/admin"
+	"github.com/zerostarter/authdb/apikey"
 	"github.com/zerostarter/authdb/betterauth"
+	"github.com/zerostarter/authdb/permission"
+	"github.com/zerostarter/authdb/signin"
 )
 
-// New returns the service on a store. secret is the server's BETTER_AUTH_SECRET.
-func New(store *authdb.Store, secret string) (http.Handler, error) {
+// New returns the service on a store that knows of the admin plugin. secret is the server's BETTER_AUTH_SECRET.
+func New(ctx context.Context, store *authdb.Store, secret string) (http.Handler, error) {
 	cookies, err := betterauth.NewCookies(betterauth.CookieOptions{}, secret)
 	if err != nil {
 		return nil, err
 	}
+	users, err := admin.New(ctx, store, admin.Options{})
+	if err != nil {
+		return nil, err
+	}
+	keys, err := apikey.New(ctx, store, apikey.Options{})
+	if err != nil {
+		return nil, err
+	}
 	auth := &betterauth.Authenticator{Sessions: store.Sessions, Cookies: cookies}
-	s := service{store}
-	mux := http.NewServeMux()
+	keyed := &apikey.Authenticator{Keys: keys}
+	s := service{store, users, cookies, &signin.Flows{Store: store, Cookies: cookies}}
+
+	mux := http.NewServeMux() // for who is signed in
 	mux.HandleFunc("GET /me", s.me)
 	mux.HandleFunc("POST /organizations", s.createOrganization)
 	mux.HandleFunc("GET /organizations", s.listOrganizations)
-	return auth.Require(mux), nil
+	mux.HandleFunc("GET /teams", s.listTeams)
+	mux.Handle("GET /users", auth.RequirePermission(permission.Rules{Platform: true}, permission.Set{"user": {"list"}},
+		http.HandlerFunc(s.listUsers)))
+
+	all := http.NewServeMux()
+	all.Handle("/", auth.Require(mux))
+	all.Handle("POST /sign-in", cookies.NoStore(http.HandlerFunc(s.signIn)))
+	all.Handle("GET /key", keyed.Require(nil, http.HandlerFunc(s.key)))
+	return all, nil
 }
 
-type service struct{ store *authdb.Store }
+type service struct {
+	store   *authdb.Store
+	users   *admin.Users
+	cookies *betterauth.Cookies
+	flows   *signin.Flows
+}
 
 func (s service) me(w http.ResponseWriter, r *http.Request) {
 	me, _ := betterauth.FromContext(r.Context())
@@ -65,6 +93,62 @@ func (s service) listOrganizations(w http.ResponseWriter, r *http.Request) {
 		list = append(list, map[string]any{"slug": org.Slug, "role": org.Member.Role, "members": org.MemberCount})
 	}
 	answer(w, http.StatusOK, list)
+}
+
+// listTeams lists those of the active organization.
+func (s service) listTeams(w http.ResponseWriter, r *http.Request) {
+	me, _ := betterauth.FromContext(r.Context())
+	list := []map[string]any{}
+	if me.Member != nil {
+		teams := s.store.Teams.All(r.Context(), authdb.ListTeamsParams{OrganizationID: me.Member.OrganizationID})
+		for team, err := range teams {
+			if err != nil {
+				fail(w, err)
+				return
+			}
+			list = append(list, map[string]any{"name": team.Name, "members": team.MemberCount})
+		}
+	}
+	answer(w, http.StatusOK, list)
+}
+
+func (s service) listUsers(w http.ResponseWriter, r *http.Request) {
+	page, err := s.users.List(r.Context(), authdb.ListUsersParams{})
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	list := []map[string]any{}
+	for _, u := range page.Items {
+		list = append(list, map[string]any{"name": u.Name, "role": u.Role, "banned": u.Banned})
+	}
+	answer(w, http.StatusOK, list)
+}
+
+func (s service) key(w http.ResponseWriter, r *http.Request) {
+	key, _ := apikey.FromContext(r.Context())
+	answer(w, http.StatusOK, map[string]any{"name": key.Name, "requests": key.RequestCount})
+}
+
+func (s service) signIn(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Email    string
+		Password authdb.Secret
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096)).Decode(&body); err != nil {
+		answer(w, http.StatusBadRequest, map[string]any{"error": "malformed JSON"})
+		return
+	}
+	in, err := s.flows.Password(r.Context(), signin.PasswordParams{Email: body.Email, Password: body.Password})
+	switch {
+	case errors.Is(err, signin.ErrInvalidCredentials):
+		answer(w, http.StatusUnauthorized, map[string]any{"error": "wrong address or password"})
+	case err != nil: // or a second factor is wanted: see docs/sign-in.md
+		betterauth.WriteError(w, err)
+	default:
+		http.SetCookie(w, s.cookies.Cookie(in.Session.Token, authdb.SessionLifetime))
+		answer(w, http.StatusOK, map[string]any{"name": in.User.Name})
+	}
 }
 
 // fail says what the caller can do about it, and nothing of the database.

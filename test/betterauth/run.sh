@@ -17,19 +17,7 @@ for tool in go node npm; do
 done
 (($(node -p 'process.versions.node.split(".")[0]') >= 20)) || fail "this check needs Node 20 or later"
 
-install() {
-	if ! cmp -s "$1/package-lock.json" "$1/node_modules/.installed-lock"; then
-		npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error || fail "npm ci failed in $1"
-		cp "$1/package-lock.json" "$1/node_modules/.installed-lock"
-	fi
-}
-install .
+. ./install.sh
 install suite
-install apikeys
-for version in 1.5 1.6 1.7; do # each plugin with the server of its version
-	ln -sfn "../../../node_modules/better-auth-$version/node_modules" "apikeys/node_modules/api-key-$version/node_modules"
-	ln -sfn .. "node_modules/better-auth-$version/node_modules/better-auth"
-done
-cp ../../db/migrations/drizzle.ts node_modules/schema.mjs # which has nothing of TypeScript but its name
 
 go test -count=1 -timeout 20m -tags betterauth "$@" # without a package, so that it prints what it found

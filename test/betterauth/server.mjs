@@ -4,7 +4,7 @@
 // There are two servers on the same rows: /api/auth, and /api/limited with room for three members in an organization and
 // two in a team. Where the schema has the tables of plugins, there are three more with those: /api/plugged, /api/strict,
 // which wants addresses proved, and /api/quiet, which signs nobody in that signs up; with API_KEYS, /api/keyed has the
-// plugin of API keys. /test/… is what Better Auth offers to its own process alone.
+// plugin of API keys; with TOUR, /api/auth has all of these. /test/… is what Better Auth offers to its own process alone.
 import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { drizzle } from "drizzle-orm/node-postgres"
@@ -33,12 +33,12 @@ const resets = new Map()
 const mails = []
 const mail = (kind, to, token) => void mails.push({ kind, to, token })
 
-function plugged(base, basePath, emailAndPassword) {
+function plugged(base, basePath, emailAndPassword, more = [], tables = {}) {
   return betterAuth({
     baseURL: base,
     basePath,
     secret: process.env.SECRET,
-    database: drizzleAdapter(db, { provider: "pg", schema }),
+    database: drizzleAdapter(db, { provider: "pg", schema: { ...schema, ...tables } }),
     emailAndPassword: {
       enabled: true,
       sendResetPassword: async ({ user, token }) => mail("reset", user.email, token),
@@ -61,6 +61,7 @@ function plugged(base, basePath, emailAndPassword) {
       twoFactor({}),
       magicLink({ sendMagicLink: async ({ email, token }) => mail("link", email, token) }),
       emailOTP({ sendVerificationOTP: async ({ email, otp }) => mail("code", email, otp) }),
+      ...more,
     ],
     rateLimit: { enabled: false },
     telemetry: { enabled: false },
@@ -92,7 +93,9 @@ const json = (response, status, value) => {
 const server = createServer()
 server.listen(0, "127.0.0.1", () => {
   const base = `http://127.0.0.1:${server.address().port}`
-  const auth = serve(base, "/api/auth", {}, {})
+  const auth = process.env.TOUR
+    ? plugged(base, "/api/auth", {}, [keyed.plugin], { apikey: keyed.apikey })
+    : serve(base, "/api/auth", {}, {})
   const limited = serve(base, "/api/limited", { membershipLimit: 3 }, { maximumMembersPerTeam: 2 })
   const handlers = { auth: toNodeHandler(auth), limited: toNodeHandler(limited) }
   const keys = keyed && serve(base, "/api/keyed", {}, {}, [keyed.plugin], { apikey: keyed.apikey })
