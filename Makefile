@@ -122,7 +122,7 @@ generate: ## Compile db/queries into internal/dbgen and internal/admindb, and th
 .PHONY: docs
 docs: ## Write what docs and README.md take from the code and the catalog: tables, figures, pictures
 	@UPDATE_DOCS=1 $(withpg) go test -count=1 -run '^Test(EachMethod|StandbyMethods$$)' ./test/methods
-	@UPDATE_DOCS=1 $(withpg) go test -count=1 -run '^Test(Overview|SchemaDiagram|Figures)$$' ./test/docs
+	@UPDATE_DOCS=1 $(withpg) go test -count=1 -run '^Test(Overview|SchemaDiagram|Figures|PluginCosts)$$' ./test/docs
 
 .PHONY: verify
 verify: ## Check that generated code, go.mod files and formatting are fresh

@@ -5,15 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/apikey"
 	"github.com/zerostarter/authdb/authdbtest"
@@ -613,63 +610,5 @@ func TestHostile(t *testing.T) {
 		if encoded := string(must[[]byte](t)(json.Marshal(made))); strings.Contains(encoded, string(made.Secret)) || strings.Contains(encoded, string(made.Key.Key)) {
 			t.Error("JSON shows the key")
 		}
-	}
-}
-
-// sentBy counts the statements that a connection gets, and the round trips that take them.
-type sentBy struct{ trips, statements int }
-
-func (s *sentBy) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	s.trips++
-	s.statements++
-	return ctx
-}
-func (s *sentBy) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-func (s *sentBy) TraceBatchStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceBatchStartData) context.Context {
-	s.trips++
-	s.statements += len(d.Batch.QueuedQueries)
-	return ctx
-}
-func (s *sentBy) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
-func (s *sentBy) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}
-
-// TestTrips: each method takes one round trip, whose statements docs/better-auth.md counts.
-func TestTrips(t *testing.T) {
-	t.Parallel()
-	ctx, sent := t.Context(), &sentBy{}
-	store := layouts["from 1.5 on"].New(t, authdb.WithTracer(sent), authdb.WithPoolConfig(func(c *pgxpool.Config) { c.MaxConns = 1 }))
-	keys := must[*apikey.Keys](t)(apikey.New(ctx, store, apikey.Options{}))
-	teams := must[*apikey.Keys](t)(apikey.New(ctx, store, apikey.Options{ConfigID: "teams"}))
-	user := authdbtest.User(t, store).ID
-	made := must[apikey.Created](t)(keys.Create(ctx, apikey.CreateParams{OwnerID: user}))
-	got, calls := map[string]string{}, map[string]func() error{
-		"Verify":                   func() error { _, err := keys.Verify(ctx, made.Secret, nil); return err },
-		"Create":                   func() error { _, err := keys.Create(ctx, apikey.CreateParams{OwnerID: user}); return err },
-		"Create of another config": func() error { _, err := teams.Create(ctx, apikey.CreateParams{OwnerID: user}); return err },
-		"Get":                      func() error { _, err := keys.Get(ctx, user, made.ID); return err },
-		"List":                     func() error { _, err := keys.List(ctx, apikey.ListParams{OwnerID: user}); return err },
-		"Update":                   func() error { _, err := keys.Update(ctx, user, made.ID, apikey.UpdateParams{}); return err },
-		"Revoke": func() error {
-			err := keys.Revoke(ctx, user, "none")
-			if errors.Is(err, authdb.ErrNotFound) {
-				return nil
-			}
-			return err
-		},
-		"RevokeAll": func() error { _, err := keys.RevokeAll(ctx, "nobody"); return err },
-	}
-	for _, name := range slices.Sorted(maps.Keys(calls)) {
-		*sent = sentBy{}
-		if err := calls[name](); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		got[name] = fmt.Sprintf("%d of %d", sent.trips, sent.statements)
-	}
-	want := map[string]string{
-		"Verify": "1 of 1", "Create": "1 of 1", "Create of another config": "1 of 2", "Get": "1 of 1", "List": "1 of 1",
-		"Update": "1 of 1", "Revoke": "1 of 1", "RevokeAll": "1 of 1",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("trips and statements (-want):\n%s", diff)
 	}
 }
