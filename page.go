@@ -33,15 +33,12 @@ type Cursor struct {
 	id        string
 }
 
-// from is where a page begins: c or, for the start, one of the two ends of all rows. '\uFFFF' is after every id.
+// from is where a page begins: c or, for the start, one of the two ends of all rows.
 func (c Cursor) from(newest bool) Cursor {
-	switch {
-	case !c.IsZero():
-		return c
-	case newest:
-		return Cursor{repo.Infinity, "\uFFFF"}
+	if c.IsZero() {
+		c.createdAt, c.id = repo.PageStart(newest)
 	}
-	return Cursor{createdAt: repo.NegativeInfinity}
+	return c
 }
 
 // CursorAt returns the place after the row with that created_at and id, as the caller's own query has read them.
@@ -165,10 +162,7 @@ func page[R, T any](
 	if err != nil {
 		return Page[T]{}, translate(op, err)
 	}
-	more := len(rows) == int(rowLimit(limit))
-	if more {
-		rows = rows[:len(rows)-1]
-	}
+	rows, more := repo.CutPage(rows, rowLimit(limit))
 	page := Page[T]{Items: each(rows, item)}
 	if more {
 		page.Next = cursor(page.Items[len(rows)-1])

@@ -294,30 +294,30 @@ func (k *Keys) List(ctx context.Context, p ListParams) (authdb.Page[Key], error)
 		count("limit", &p.Limit, 1, authdb.MaxLimit)); err != nil {
 		return authdb.Page[Key]{}, err
 	}
+	if p.After.IsZero() {
+		createdAt, id = repo.PageStart(p.Newest)
+	}
 	query := (*repo.Queries).ListAPIKeys
-	switch {
-	case p.Newest:
+	if p.Newest {
 		query = func(q *repo.Queries, ctx context.Context, p dbgen.ListAPIKeysParams) ([]dbgen.Apikey, error) {
 			return q.ListAPIKeysNewest(ctx, dbgen.ListAPIKeysNewestParams(p))
 		}
-		if p.After.IsZero() {
-			createdAt, id = repo.Infinity, "\uFFFF"
-		}
-	case p.After.IsZero():
-		createdAt = repo.NegativeInfinity
 	}
+	asked := int32(p.Limit) + 1
 	rows, err := repo.Read(ctx, k.repo, op, query, dbgen.ListAPIKeysParams{
-		ReferenceID: p.OwnerID, ConfigID: k.ConfigID, AfterCreatedAt: createdAt, AfterID: id, RowLimit: int32(p.Limit) + 1,
+		ReferenceID: p.OwnerID, ConfigID: k.ConfigID, AfterCreatedAt: createdAt, AfterID: id, RowLimit: asked,
 	})
 	if err != nil {
 		return authdb.Page[Key]{}, bridge.Error(op, err, nil)
 	}
-	page := authdb.Page[Key]{Items: make([]Key, min(len(rows), p.Limit))}
-	for i := range page.Items {
-		page.Items[i] = Key(rows[i])
+	rows, more := repo.CutPage(rows, asked)
+	page := authdb.Page[Key]{Items: make([]Key, len(rows))}
+	for i, row := range rows {
+		page.Items[i] = Key(row)
 	}
-	if len(rows) > p.Limit {
-		page.Next = authdb.CursorAt(rows[p.Limit-1].CreatedAt, rows[p.Limit-1].ID)
+	if more {
+		last := rows[len(rows)-1]
+		page.Next = authdb.CursorAt(last.CreatedAt, last.ID)
 	}
 	return page, nil
 }
