@@ -7,15 +7,16 @@ import (
 	"crypto/sha512"
 	"encoding/binary"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
 
 type joseHeader struct {
 	Alg   string   `json:"alg"`
-	Typ   string   `json:"typ"`
 	Enc   string   `json:"enc"`
 	KeyID string   `json:"kid"`
+	Type  string   `json:"typ"`
 	Crit  []string `json:"crit"`
 	Zip   string   `json:"zip"`
 }
@@ -51,6 +52,30 @@ func jwtOpener(secret []byte) opener {
 			return nil, time.Time{}, ErrForged
 		}
 		return decoded[1], time.Time{}, nil
+	}
+}
+
+// jwksOpener opens a JWS that is signed by one of the keys (1.7.25: dist/plugins/jwt/cookie-cache.mjs).
+func jwksOpener(keys *Tokens, issuer string) opener {
+	return func(value string) ([]byte, time.Time, error) {
+		header, payload, err := keys.open(value)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		var said struct {
+			Iss, Sub, Sid string
+			Aud           audience
+			Session       struct{ Token string }
+			User          struct{ ID string }
+		}
+		if json.Unmarshal(payload, &said) != nil {
+			return nil, time.Time{}, ErrMalformed
+		}
+		if header.Type != "better-auth.session-cache+jwt" || !slices.Contains(said.Aud, "better-auth:session-cache") ||
+			said.Iss != issuer || said.Sub != said.User.ID || said.Sid != said.Session.Token {
+			return nil, time.Time{}, ErrMismatch
+		}
+		return payload, time.Time{}, nil
 	}
 }
 

@@ -34,7 +34,8 @@ var (
 	ErrMismatch = errors.New("stale: token of something else")
 	// ErrUnknownKey: its key was not in the table when that was last read. See [Tokens.Refresh].
 	ErrUnknownKey = errors.New("stale: unknown key")
-	// ErrInvalidOption: [NewTokens] was given no issuer, or [NewCookies] an unknown strategy.
+	// ErrInvalidOption: [NewTokens] was given no issuer, or [NewCookies] an unknown strategy, or keys but no issuer or
+	// another strategy than JWT.
 	ErrInvalidOption = errors.New("stale: invalid option")
 )
 
@@ -78,7 +79,7 @@ type Strategy string
 // The strategies. 1.3 has only the first.
 const (
 	Compact Strategy = "compact"
-	JWT     Strategy = "jwt" // signed with the secret; not by the JWT plugin's keys, as 1.7 can
+	JWT     Strategy = "jwt" // signed with the secret, or with Keys
 	JWE     Strategy = "jwe"
 )
 
@@ -87,6 +88,11 @@ type Options struct {
 	Cookies  betterauth.CookieOptions
 	Strategy Strategy // empty: Compact
 	Version  string   // session.cookieCache.version; empty: "1"
+	// Keys, of [NewTokens], sign the cookies, where the JWT plugin of 1.7 has the option sessionCookieCache. Of strategy JWT.
+	Keys *Tokens
+	// Issuer is with Keys the origin of the server's baseURL, such as https://app.example.com, also where jwt.issuer is
+	// another.
+	Issuer string
 	// Now is the clock that says what has expired; nil: time.Now.
 	Now func() time.Time
 }
@@ -117,6 +123,13 @@ func NewCookies(o Options, secrets ...string) (*Cookies, error) {
 		o.Now = time.Now
 	}
 	c := &Cookies{tokens: tokens, name: strings.TrimSuffix(tokens.Name(), "session_token") + "session_data", options: o}
+	if o.Keys != nil {
+		if o.Strategy != JWT || o.Issuer == "" {
+			return nil, ErrInvalidOption
+		}
+		c.open = []opener{jwksOpener(o.Keys, o.Issuer)}
+		return c, nil
+	}
 	for _, secret := range secrets {
 		switch o.Strategy {
 		case "", Compact:
@@ -139,7 +152,8 @@ func NewCookies(o Options, secrets ...string) (*Cookies, error) {
 
 // Read returns the snapshot in the request's cookies, which must be of the session in its session cookie. It returns
 // an error of [betterauth.Cookies.Token], [betterauth.ErrNoCookie] if there is no session_data, [ErrMalformed],
-// [ErrForged], [ErrExpired] or [ErrMismatch]. A refused client may still be signed in: ask the database.
+// [ErrForged], [ErrExpired], [ErrMismatch] or, with Keys, [ErrUnknownKey]. A refused client may still be signed in: ask
+// the database.
 func (c *Cookies) Read(r *http.Request) (Snapshot, error) {
 	token, err := c.tokens.Token(r)
 	if err != nil {

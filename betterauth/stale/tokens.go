@@ -99,21 +99,11 @@ type Claims struct {
 // [ErrMismatch]. It returns [ErrMalformed], [ErrUnknownKey],
 // [ErrForged], [ErrExpired] or [ErrMismatch].
 func (t *Tokens) Verify(token authdb.Secret) (Claims, error) {
-	if len(token) > maxLength {
-		return Claims{}, ErrMalformed
-	}
-	header, decoded, ok := parts(string(token), 3)
-	if !ok || header.Alg != "EdDSA" {
-		return Claims{}, ErrMalformed
+	header, payload, err := t.open(string(token))
+	if err != nil {
+		return Claims{}, err
 	}
 	now := t.options.Now()
-	key, ok := (*t.keys.Load())[header.KeyID]
-	if !ok || key.end.Add(t.options.GracePeriod).Before(now) {
-		return Claims{}, ErrUnknownKey
-	}
-	if !ed25519.Verify(key.key, signedText(string(token)), decoded[2]) {
-		return Claims{}, ErrForged
-	}
 	var said struct {
 		Iss, Sub string
 		Aud      audience
@@ -122,15 +112,15 @@ func (t *Tokens) Verify(token authdb.Secret) (Claims, error) {
 		Azp      string
 		ClientID string `json:"client_id"`
 	}
-	claims := Claims{Raw: decoded[1]}
-	if json.Unmarshal(decoded[1], &said) != nil || json.Unmarshal(decoded[1], &claims.User) != nil || said.Sub == "" {
+	claims := Claims{Raw: payload}
+	if json.Unmarshal(payload, &said) != nil || json.Unmarshal(payload, &claims.User) != nil || said.Sub == "" {
 		return Claims{}, ErrMalformed
 	}
 	claims.Subject = said.Sub
 	claims.IssuedAt, claims.ExpiresAt = time.Unix(said.Iat, 0).UTC(), time.Unix(said.Exp, 0).UTC()
 	switch {
 	// What the server gives an OAuth client, for some of the user's rights, or tells it, is signed by the same keys.
-	case header.Typ != "" && header.Typ != "JWT", said.Azp != "", said.ClientID != "":
+	case header.Type != "" && header.Type != "JWT", said.Azp != "", said.ClientID != "":
 		return Claims{}, ErrMismatch
 	case said.Iss != t.options.Issuer, !slices.Contains(said.Aud, t.options.Audience):
 		return Claims{}, ErrMismatch
@@ -138,6 +128,25 @@ func (t *Tokens) Verify(token authdb.Secret) (Claims, error) {
 		return Claims{}, ErrExpired
 	}
 	return claims, nil
+}
+
+// open returns what is signed by one of the keys.
+func (t *Tokens) open(token string) (header joseHeader, payload []byte, err error) {
+	if len(token) > maxLength {
+		return header, nil, ErrMalformed
+	}
+	header, decoded, ok := parts(token, 3)
+	if !ok || header.Alg != "EdDSA" {
+		return header, nil, ErrMalformed
+	}
+	key, ok := (*t.keys.Load())[header.KeyID]
+	if !ok || key.end.Add(t.options.GracePeriod).Before(t.options.Now()) {
+		return header, nil, ErrUnknownKey
+	}
+	if !ed25519.Verify(key.key, signedText(token), decoded[2]) {
+		return header, nil, ErrForged
+	}
+	return header, decoded[1], nil
 }
 
 // audience is one text or several, as in the token.
