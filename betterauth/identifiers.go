@@ -43,6 +43,7 @@ const (
 	OTPSignIn            OTPType = "sign-in"
 	OTPEmailVerification OTPType = "email-verification"
 	OTPForgetPassword    OTPType = "forget-password"
+	OTPChangeEmail       OTPType = "change-email" // since 1.5; its identifier is [Version.ChangeEmailOTP]
 )
 
 // EmailOTP is the identifier of a one-time password by e-mail, whose value is the password, a colon and the number of

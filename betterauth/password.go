@@ -63,11 +63,8 @@ func VerifyPassword(ctx context.Context, hash *authdb.Secret, password string) (
 // user's id. It returns [ErrPasswordTooShort], [ErrPasswordTooLong], [ErrInvalidPassword] if it is not UTF-8 or has
 // more than 30 combining marks in a row, [ErrBusy], or the context's error if that ends while others hash.
 func (h *Hasher) Hash(ctx context.Context, password string) (authdb.Secret, error) {
-	if err := h.check(password); err != nil {
+	if err := h.Check(password); err != nil {
 		return "", err
-	}
-	if utf16Length(password) < orDefault(h.MinLength, 8) {
-		return "", ErrPasswordTooShort
 	}
 	var random [saltLength / 2]byte
 	_, _ = rand.Read(random[:]) // never fails: it would end the program
@@ -77,6 +74,18 @@ func (h *Hasher) Hash(ctx context.Context, password string) (authdb.Secret, erro
 		return "", err
 	}
 	return authdb.Secret(salt + ":" + hex.EncodeToString(key)), nil
+}
+
+// Check returns the error of [Hasher.Hash] for a password that it would refuse: [ErrPasswordTooShort],
+// [ErrPasswordTooLong] or [ErrInvalidPassword].
+func (h *Hasher) Check(password string) error {
+	if err := h.check(password); err != nil {
+		return err
+	}
+	if utf16Length(password) < orDefault(h.MinLength, 8) {
+		return ErrPasswordTooShort
+	}
+	return nil
 }
 
 // noSalt is the salt if there is no hash, or none that can be read.

@@ -155,7 +155,7 @@ func TestExpiry(t *testing.T) {
 	w.now = w.now.Add(55 * time.Minute)
 	_, err = w.ResetPassword(w.ctx, signin.ResetPasswordParams{Token: reset, NewPassword: "another password"})
 	w.is("reset", err, signin.ErrInvalidToken)
-	_, err = w.VerifyEmail(w.ctx, mail)
+	_, err = w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: mail})
 	w.is("mail token", err, betterauth.ErrMailTokenExpired)
 	w.is("mail token", err, signin.ErrInvalidToken)
 }
@@ -325,7 +325,7 @@ func TestSendOnSignIn(t *testing.T) {
 	w.noMail()
 	_, err = w.sign(ada.Email)
 	w.is("right", err, authdb.ErrEmailNotVerified)
-	_, err = w.VerifyEmail(w.ctx, w.mail(signin.MailVerification, ada.Email).Token)
+	_, err = w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: w.mail(signin.MailVerification, ada.Email).Token})
 	w.must(err)
 	_, err = w.sign(ada.Email)
 	w.must(err)
@@ -393,6 +393,11 @@ func TestBadInput(t *testing.T) {
 		"reset":    {w.RequestPasswordReset(w.ctx, "ada"), "email"},
 		"code":     {w.SendCode(w.ctx, "ada"), "email"},
 		"by code":  {errOf(w.SignInByCode(w.ctx, signin.CodeParams{Email: "ada"})), "email"},
+		"verify":   {errOf(w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Client: signin.Client{UserAgent: long}})), "user_agent"},
+		"proof":    {errOf(w.VerifyEmailByCode(w.ctx, signin.CodeParams{Email: "ada"})), "email"},
+		"by proof": {errOf(w.VerifyEmailByCode(w.ctx, signin.CodeParams{Email: ada.Email, Client: signin.Client{UserAgent: long}})), "user_agent"},
+		"new":      {errOf(w.ResetPasswordByCode(w.ctx, signin.ResetPasswordByCodeParams{Email: "ada"})), "email"},
+		"next":     {errOf(w.ChangeEmailByCode(w.ctx, signin.ChangeEmailByCodeParams{UserID: ada.ID, NewEmail: "ada"})), "new_email"},
 		"link":     {w.SendLink(w.ctx, signin.SendLinkParams{Email: "ada"}), "email"},
 		"by link":  {errOf(w.SignInByLink(w.ctx, signin.LinkParams{Client: signin.Client{UserAgent: long}})), "user_agent"},
 		"mail":     {w.SendVerification(w.ctx, "ada"), "email"},
@@ -409,7 +414,7 @@ func TestBadInput(t *testing.T) {
 	for name, err := range map[string]error{
 		"reset": w.RequestPasswordReset(w.ctx, ada.Email), "code": w.SendCode(w.ctx, ada.Email),
 		"link": w.SendLink(w.ctx, signin.SendLinkParams{Email: ada.Email}), "verification": w.SendVerification(w.ctx, ada.Email),
-		"verify": errOf(w.VerifyEmail(w.ctx, "x")),
+		"verify": errOf(w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: "x"})),
 	} {
 		w.is(name+" without what it needs", err, authdb.ErrInvalidInput)
 	}

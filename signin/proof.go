@@ -2,11 +2,8 @@ package signin
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"math/big"
 	"strings"
 
 	"github.com/zerostarter/authdb"
@@ -51,28 +48,39 @@ func (f *Flows) sendToken(ctx context.Context, m Mail, t betterauth.MailToken) (
 	return f.Send(ctx, m)
 }
 
+// VerifyEmailParams are the token of a mail, and who follows its link.
+type VerifyEmailParams struct {
+	Token  authdb.Secret
+	UserID string // who is signed in already; empty: nobody
+	Client Client
+}
+
 // VerifiedEmail is what became of an address.
 type VerifiedEmail struct {
 	User authdb.User
 	// Pending: the user has confirmed by the former address, and a MailVerification was sent to the new one.
 	Pending bool
+	// Session is nil unless SignInAfterVerification made one.
+	Session *authdb.Session
 }
 
 // VerifyEmail does what the token of a MailVerification or MailChange says, as /verify-email does, in one round trip.
 // It verifies the address and leaves accounts and sessions; or, for a change of address, it sends the second token, or
-// changes the address. It makes no session. A token works until it expires, while the user has the address in it; that of
-// a change which was asked for before the address was proved, until it is: a squatter may have asked. It returns
-// [ErrInvalidToken], which is also [betterauth.ErrMailTokenExpired] for a token that came too late,
-// [authdb.ErrEmailTaken], or the error of Send.
+// changes the address. A token works until it expires, while the user has the address in it; that of a change which was
+// asked for before the address was proved, until it is: a squatter may have asked. It returns [ErrInvalidToken], which is
+// also [betterauth.ErrMailTokenExpired] for a token that came too late, [authdb.ErrEmailTaken], or the error of Send.
+//
+// With SignInAfterVerification, who proves an address for the first time is signed in, unless signed in already. A ban
+// refuses that with [authdb.ErrBanned], once the address is proved. Like the server it asks for no second factor.
 //
 // Before 1.7 a changed address is verified; from 1.7 on, only if the former one was. If somebody else who is signed in
 // follows the link, the caller must refuse that.
-func (f *Flows) VerifyEmail(ctx context.Context, token authdb.Secret) (VerifiedEmail, error) {
+func (f *Flows) VerifyEmail(ctx context.Context, p VerifyEmailParams) (VerifiedEmail, error) {
 	const op = "signin.VerifyEmail"
-	if err := bridge.Check(op, needs("cookies", f.Cookies != nil)); err != nil {
+	if err := bridge.Check(op, append(p.Client.faults(), needs("cookies", f.Cookies != nil))...); err != nil {
 		return VerifiedEmail{}, err
 	}
-	t, err := f.Cookies.VerifyMailToken(token, f.repo().Now())
+	t, err := f.Cookies.VerifyMailToken(p.Token, f.repo().Now())
 	if errors.Is(err, betterauth.ErrMailTokenExpired) {
 		return VerifiedEmail{}, errors.Join(fail(op, ErrInvalidToken), err)
 	}
@@ -81,6 +89,8 @@ func (f *Flows) VerifyEmail(ctx context.Context, token authdb.Secret) (VerifiedE
 	}
 	var done VerifiedEmail
 	switch {
+	case t.UpdateTo == "" && f.SignInAfterVerification && p.UserID != t.UserID:
+		return f.verified(ctx, op, dbgen.SignInProvedParams{Email: t.Email, UserID: t.UserID}, p.Client, ErrInvalidToken)
 	case t.UpdateTo == "":
 		proved, err := f.Store.Users.VerifyEmail(ctx, t.UserID, authdb.VerifyEmailParams{Email: t.Email, KeepAccess: true})
 		return VerifiedEmail{User: proved.User}, stale(op, err)
@@ -93,6 +103,22 @@ func (f *Flows) VerifyEmail(ctx context.Context, token authdb.Secret) (VerifiedE
 		err = fail(op, ErrInvalidToken)
 	}
 	return done, err
+}
+
+// verified proves an address, and makes a session where p wants one. nobody is the error if it is nobody's.
+func (f *Flows) verified(
+	ctx context.Context, op string, p dbgen.SignInProvedParams, c Client, nobody error,
+) (VerifiedEmail, error) {
+	p.IPAddress, p.UserAgent = &c.IPAddress, &c.UserAgent
+	user, in, err := f.repo().SignInProved(ctx, op, p)
+	if err = bridge.Error(op, err, map[repo.RefusalError]error{"nobody": nobody}); err != nil {
+		return VerifiedEmail{}, err
+	}
+	done := VerifiedEmail{User: authdb.User(user)}
+	if in.Session.ID != "" {
+		done.Session = new(authdb.Session(in.Session))
+	}
+	return done, nil
 }
 
 // stale turns ErrNotFound into ErrInvalidToken.
@@ -147,20 +173,10 @@ type RequestEmailChangeParams struct {
 // user has the new address already, [authdb.ErrNotFound], or the error of Send.
 func (f *Flows) RequestEmailChange(ctx context.Context, p RequestEmailChangeParams) error {
 	const op = "signin.RequestEmailChange"
-	email, malformed := address("new_email", p.NewEmail)
-	if malformed.Reason == "" {
-		malformed = bridge.Text("new_email", email, 254)
-	}
-	if err := bridge.Check(op, bridge.Key("user_id", p.UserID), malformed, needs("send", f.Send != nil)); err != nil {
+	user, email, isTaken, err := f.changing(ctx, op, p.UserID, p.NewEmail, needs("send", f.Send != nil))
+	if err != nil {
 		return err
 	}
-	row, err := repo.Read(ctx, f.repo(), op, (*repo.Queries).GetUserToChange, dbgen.GetUserToChangeParams{
-		UserID: p.UserID, Email: email,
-	})
-	if err != nil {
-		return bridge.Error(op, err, nil)
-	}
-	user := authdb.User(row.User)
 	m := Mail{Kind: MailVerification, To: email, UserID: user.ID}
 	t := betterauth.MailToken{
 		Email: user.Email, UpdateTo: email, RequestType: betterauth.ChangeEmailVerification, Unproved: !user.EmailVerified,
@@ -168,13 +184,12 @@ func (f *Flows) RequestEmailChange(ctx context.Context, p RequestEmailChangePara
 	switch {
 	case user.Email == email:
 		set := dbgen.SetUserEmailParams{ID: user.ID, Email: email, EmailVerified: new(false)}
-		same := bridge.Fault{Field: "new_email", Reason: "the same"}
-		err := again(ctx, f, "Users.SetEmail", set, bridge.Check(op, same))
+		err := again(ctx, f, "Users.SetEmail", set, unchanged(op))
 		if errors.Is(err, authdb.ErrAlreadyDone) { // the mail may not have been sent
 			err = f.sendVerification(ctx, user)
 		}
 		return err
-	case row.Taken:
+	case isTaken:
 		return nil
 	case !user.EmailVerified && (f.UpdateUnverifiedEmail || f.before(4)):
 		user, err = f.Store.Users.SetEmail(ctx, user.ID, authdb.SetEmailParams{Email: email})
@@ -190,66 +205,6 @@ func (f *Flows) RequestEmailChange(ctx context.Context, p RequestEmailChangePara
 		t.RequestType = betterauth.ChangeEmailConfirmation
 	}
 	return f.sendToken(ctx, m, t)
-}
-
-// SendCode sends a MailCode of six digits to sign in with, as /email-otp/send-verification-otp does with the type
-// sign-in, in one round trip. If DisableSignUp is set and nobody has the address, it does nothing. It returns
-// [authdb.ErrInvalidInput], or the error of Send.
-func (f *Flows) SendCode(ctx context.Context, email string) error {
-	const op = "signin.SendCode"
-	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
-	if err != nil {
-		return err
-	}
-	code := authdb.Secret(fmt.Sprintf("%06d", n))
-	identifier := f.version().EmailOTP(betterauth.OTPSignIn, strings.ToLower(email))
-	to, user, err := f.request(ctx, op, email, dbgen.CreateVerificationOfUserParams{
-		Identifier: string(identifier), Value: new(string(f.code(code)) + ":0"), Anybody: !f.DisableSignUp,
-	}, CodeLifetime)
-	if err != nil || user.ID == "" && f.DisableSignUp {
-		return err
-	}
-	return f.Send(ctx, Mail{Kind: MailCode, To: to, UserID: user.ID, Token: code})
-}
-
-// code returns a code as the table has it.
-func (f *Flows) code(code authdb.Secret) authdb.Secret {
-	if f.HashCodes {
-		return betterauth.HashedIdentifier(code)
-	}
-	return code
-}
-
-// CodeParams are a guess at a code, and who sent it.
-type CodeParams struct {
-	Email  string
-	Code   authdb.Secret
-	Name   string // of the new user, if nobody has the address; at most 255 characters
-	Client Client
-}
-
-// SignInByCode signs in the user of an address by a code of SendCode or of the server, as /sign-in/email-otp does, in
-// two round trips. It verifies the address: see [Flows.SignInByLink]. It returns [ErrInvalidCode],
-// [authdb.ErrTooManyAttempts] after three guesses, [ErrSignUpDisabled], [authdb.ErrBanned] or [authdb.ErrInvalidInput].
-// Like the server it asks for no second factor. On a store in a transaction, whose rollback would forget the guess, it
-// returns [authdb.ErrInTransaction].
-func (f *Flows) SignInByCode(ctx context.Context, p CodeParams) (SignedIn, error) {
-	const op = "signin.SignInByCode"
-	email, malformed := address("email", p.Email)
-	if err := bridge.Check(op, append(p.Client.faults(), malformed, bridge.Text("name", p.Name, 255))...); err != nil {
-		return SignedIn{}, err
-	}
-	err := f.Store.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{
-		Identifier: f.stored(f.version().EmailOTP(betterauth.OTPSignIn, email)), Code: f.code(p.Code),
-	})
-	if errors.Is(err, authdb.ErrNotFound) || errors.Is(err, authdb.ErrWrongCode) ||
-		errors.Is(err, authdb.ErrInvalidInput) {
-		return SignedIn{}, fail(op, ErrInvalidCode)
-	}
-	if err != nil {
-		return SignedIn{}, err
-	}
-	return f.prove(ctx, op, email, p.Name, p.Client)
 }
 
 // link is the value of a link's verification, which 1.7 reads strictly.

@@ -76,8 +76,15 @@ type Flows struct {
 	ConfirmEmailChange       bool // user.changeEmail.sendChangeEmailConfirmation is set
 	DisableSignUp            bool // disableSignUp of the plugins magic-link and email-otp
 	HashIdentifiers          bool // verification.storeIdentifier is "hashed"
+	SignInAfterVerification  bool // emailVerification.autoSignInAfterVerification
+	VerifyCurrentEmail       bool // changeEmail.verifyCurrentEmail of email-otp
 	HashCodes                bool // storeOTP of email-otp is "hashed"
 	HashLinks                bool // storeToken of magic-link is "hashed"
+
+	// EncryptCode and DecryptCode are storeOTP of email-otp where that is encrypt and decrypt. With "encrypted" the server
+	// has XChaCha20-Poly1305 (golang.org/x/crypto/chacha20poly1305) with the SHA-256 of its secret for the key, as nonce
+	// and box in hexadecimal digits; with several secrets behind "$ba$", the version of the secret and "$".
+	EncryptCode, DecryptCode func(code authdb.Secret) (authdb.Secret, error)
 
 	// TrustedProxies are advanced.ipAddress.trustedProxies, since 1.6.
 	TrustedProxies []netip.Prefix
@@ -91,7 +98,7 @@ const (
 	MailVerification MailKind = "verification" // a token for VerifyEmail or the server's /verify-email
 	MailChange       MailKind = "change"       // the same, to the address that the user wants to give up
 	MailReset        MailKind = "reset"        // a token for ResetPassword or the server's /reset-password
-	MailCode         MailKind = "code"         // a code for SignInByCode or the server's /sign-in/email-otp
+	MailCode         MailKind = "code"         // a code for what Mail.For says, such as SignInByCode
 	MailLink         MailKind = "link"         // a token for SignInByLink or the server's /magic-link/verify
 )
 
@@ -101,7 +108,8 @@ type Mail struct {
 	To     string
 	UserID string // empty if nobody has the address, and for a link, which does not look
 	Token  authdb.Secret
-	NewTo  string // for a MailChange, the address that the user wants
+	NewTo  string             // for a MailChange, the address that the user wants
+	For    betterauth.OTPType // for a MailCode
 }
 
 // Client is what a session stores about who signed in.

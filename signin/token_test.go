@@ -172,7 +172,7 @@ func TestVerifyEmailVectors(t *testing.T) {
 				email = "new.fay@example.com"
 			}
 			reset(email, strings.Contains(c.Name, "change") || strings.Contains(c.Name, "second"))
-			_, err := w.VerifyEmail(w.ctx, authdb.Secret(c.Token))
+			_, err := w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: authdb.Secret(c.Token)})
 			status, _ := statusOf(err)
 			if status == 400 {
 				status = 401 // as there
@@ -208,7 +208,7 @@ func TestVerification(t *testing.T) {
 		w.must(w.SendVerification(w.ctx, upper(ada.Email)))
 		token := w.mail(signin.MailVerification, ada.Email).Token
 		for range 2 { // as long as it is so
-			done, err := w.VerifyEmail(w.ctx, token)
+			done, err := w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: token})
 			w.must(err)
 			w.equal("verified", done.User.EmailVerified, true)
 		}
@@ -224,17 +224,17 @@ func TestVerification(t *testing.T) {
 		w.must(w.RequestEmailChange(w.ctx, change))
 		m := w.mail(signin.MailChange, ada.Email)
 		w.equal("wanted", m.NewTo, "new.ada@example.com")
-		done, err := w.VerifyEmail(w.ctx, m.Token)
+		done, err := w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: m.Token})
 		w.must(err)
 		w.equal("pending", done.Pending, true)
 		w.equal("address", w.one(`SELECT email FROM "user"`), ada.Email)
 		second := w.mail(signin.MailVerification, "new.ada@example.com").Token
-		done, err = w.VerifyEmail(w.ctx, second)
+		done, err = w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: second})
 		w.must(err)
 		w.equal("address", done.User.Email, "new.ada@example.com")
 		w.equal("verified", done.User.EmailVerified, true)
 		for _, token := range []authdb.Secret{second, m.Token, token} {
-			_, err = w.VerifyEmail(w.ctx, token)
+			_, err = w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: token})
 			w.is("a token about the former address", err, signin.ErrInvalidToken)
 		}
 		w.noMail()
@@ -245,7 +245,7 @@ func TestVerification(t *testing.T) {
 		change = signin.RequestEmailChangeParams{UserID: bob.ID, NewEmail: "new.bob@example.com"}
 		w.must(w.RequestEmailChange(w.ctx, change))
 		m = w.mail(signin.MailVerification, "new.bob@example.com")
-		done, err = w.VerifyEmail(w.ctx, m.Token)
+		done, err = w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: m.Token})
 		w.must(err)
 		w.equal("address", done.User.Email, "new.bob@example.com")
 		w.equal("verified", done.User.EmailVerified, version < "1.7")
@@ -255,7 +255,7 @@ func TestVerification(t *testing.T) {
 			change = signin.RequestEmailChangeParams{UserID: cyd.ID, NewEmail: "new.cyd@example.com"}
 			w.must(w.RequestEmailChange(w.ctx, change))
 			w.equal("address", w.one(`SELECT email FROM "user" WHERE id = $1`, cyd.ID), "new.cyd@example.com")
-			done, err = w.VerifyEmail(w.ctx, w.mail(signin.MailVerification, "new.cyd@example.com").Token)
+			done, err = w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: w.mail(signin.MailVerification, "new.cyd@example.com").Token})
 			w.must(err)
 			w.equal("verified", done.User.EmailVerified, true)
 		}
@@ -266,11 +266,11 @@ func TestVerification(t *testing.T) {
 		w.is("the same", w.RequestEmailChange(w.ctx, signin.RequestEmailChangeParams{UserID: ada.ID, NewEmail: "new.ada@example.com"}), authdb.ErrInvalidInput)
 		w.is("nobody", w.RequestEmailChange(w.ctx, signin.RequestEmailChangeParams{UserID: "nobody", NewEmail: "x@example.com"}), authdb.ErrNotFound)
 		w.must(w.RequestEmailChange(w.ctx, signin.RequestEmailChangeParams{UserID: ada.ID, NewEmail: "later@example.com"}))
-		_, err = w.VerifyEmail(w.ctx, w.mail(signin.MailChange, "new.ada@example.com").Token)
+		_, err = w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: w.mail(signin.MailChange, "new.ada@example.com").Token})
 		w.must(err)
 		token = w.mail(signin.MailVerification, "later@example.com").Token
 		w.exec(`UPDATE "user" SET email = 'later@example.com' WHERE id = $1`, bob.ID)
-		_, err = w.VerifyEmail(w.ctx, token)
+		_, err = w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: token})
 		w.is("taken meanwhile", err, authdb.ErrEmailTaken)
 	}
 	// A change that a squatter asked for is void once the address is proved.
@@ -287,16 +287,16 @@ func TestVerification(t *testing.T) {
 			w.must(w.SendCode(w.ctx, ada.Email))
 			_, err := w.SignInByCode(w.ctx, signin.CodeParams{Email: ada.Email, Code: w.mail(signin.MailCode, ada.Email).Token})
 			w.must(err)
-			_, err = w.VerifyEmail(w.ctx, squat)
+			_, err = w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: squat})
 			w.is(version+": a squatter's change", err, signin.ErrInvalidToken)
 			w.equal("address", w.one(`SELECT email FROM "user"`), ada.Email)
 		}
-		_, err := w.VerifyEmail(w.ctx, proved)
+		_, err := w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: proved})
 		w.must(err)
 	}
 	// A change that the user has not proved by either address.
 	w := newWorld(t, "1.7.25")
 	ada := w.user(true)
-	_, err := w.VerifyEmail(w.ctx, jwt(t, `{"alg":"HS256"}`, `{"email":"`+ada.Email+`","userId":"`+ada.ID+`","updateTo":"x@example.com"}`))
+	_, err := w.VerifyEmail(w.ctx, signin.VerifyEmailParams{Token: jwt(t, `{"alg":"HS256"}`, `{"email":"`+ada.Email+`","userId":"`+ada.ID+`","updateTo":"x@example.com"}`)})
 	w.is("no request type", err, signin.ErrInvalidToken)
 }

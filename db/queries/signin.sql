@@ -75,10 +75,12 @@ FOR UPDATE;
 
 -- name: SignInProved :one
 -- CreateSession for the user of an address that was just proved, or for a new one. What an unproved user had before may
--- be a squatter's: Better Auth 1.7 removes all of it, 1.6 the password and the sessions. FOR UPDATE: another user may have
--- the address since it was locked.
+-- be a squatter's: Better Auth 1.7 removes all of it, 1.6 the password and the sessions. A proof that names the user is
+-- no sign-in if the address was proved before. FOR UPDATE: another user may have the address since it was locked.
 WITH holder AS (
-    SELECT u.id, u.email_verified, pg_catalog.to_jsonb(u.*) AS held FROM "user" u WHERE u.email = @email
+    SELECT u.id, u.email_verified, pg_catalog.to_jsonb(u.*) AS held FROM "user" u
+    WHERE u.email = @email
+      AND (@user_id::text = '' OR u.id = @user_id::text)
     FOR UPDATE
 ), newcomer AS (
     INSERT INTO "user" (id, name, email, email_verified, created_at, updated_at)
@@ -89,6 +91,8 @@ WITH holder AS (
     SELECT CASE
         WHEN EXISTS (SELECT 1 FROM newcomer) THEN ''
         WHEN NOT EXISTS (SELECT 1 FROM holder) THEN 'nobody'
+        WHEN @no_session::boolean THEN 'no session'
+        WHEN @user_id::text <> '' AND (SELECT email_verified FROM holder) THEN 'no session'
         WHEN EXISTS (
             SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < @now::timestamp)
             THEN 'ban over'
@@ -134,7 +138,8 @@ WITH created AS (
 SELECT u.* FROM "user" u WHERE u.email = @email;
 
 -- name: ResetPassword :one
--- The user is locked before, so nobody signs in meanwhile. The verification is used up as by ConsumeVerification.
+-- The user is locked before, so nobody signs in meanwhile. The verification is used up as by ConsumeVerification. With
+-- an email, a code has proved that address instead.
 WITH newest AS (
     SELECT v.id FROM verification v
     WHERE v.identifier = @identifier::text
@@ -146,13 +151,22 @@ WITH newest AS (
     FOR UPDATE
 ), verdict AS (
     SELECT CASE
-        WHEN NOT EXISTS (SELECT 1 FROM newest) THEN 'invalid token'
-        WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = @user_id) THEN 'invalid token'
+        WHEN @email::text = '' AND NOT EXISTS (SELECT 1 FROM newest) THEN 'invalid token'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM "user" u WHERE u.id = @user_id
+              AND (@email::text = '' OR u.email = @email::text))
+            THEN 'invalid token'
         ELSE ''
     END::text AS outcome
 ), gone AS (
     DELETE FROM verification
     WHERE identifier = @identifier::text
+      AND (SELECT outcome FROM verdict) = ''
+), verified AS (
+    UPDATE "user" SET email_verified = true, updated_at = @now
+    WHERE id = @user_id
+      AND @email::text <> ''
+      AND NOT email_verified
       AND (SELECT outcome FROM verdict) = ''
 ), changed AS (
     UPDATE account SET password = @password::text, updated_at = @now

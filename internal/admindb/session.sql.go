@@ -49,7 +49,8 @@ type AuthenticatePlatformRow struct {
 	Permissions     []string
 }
 
-// AuthenticateSession with the plugin's columns. An impersonated session is banned if either user is.
+// AuthenticateSession with the plugin's columns. An impersonated session is banned if either user is, or if
+// who impersonates was deleted.
 func (q *Queries) AuthenticatePlatform(ctx context.Context, arg AuthenticatePlatformParams) (AuthenticatePlatformRow, error) {
 	row := q.db.QueryRow(ctx, authenticatePlatform, arg.Now, arg.Token)
 	var i AuthenticatePlatformRow

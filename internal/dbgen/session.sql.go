@@ -62,7 +62,7 @@ type AuthenticatePlatformsRow struct {
 }
 
 // AuthenticateSessions with the admin plugin's columns, if they exist. An impersonated session is banned if either user
-// is.
+// is, or if who impersonates was deleted.
 func (q *Queries) AuthenticatePlatforms(ctx context.Context, arg AuthenticatePlatformsParams) ([]AuthenticatePlatformsRow, error) {
 	rows, err := q.db.Query(ctx, authenticatePlatforms, arg.Now, arg.Tokens)
 	if err != nil {

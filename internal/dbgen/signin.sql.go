@@ -249,28 +249,37 @@ WITH newest AS (
     FOR UPDATE
 ), verdict AS (
     SELECT CASE
-        WHEN NOT EXISTS (SELECT 1 FROM newest) THEN 'invalid token'
-        WHEN NOT EXISTS (SELECT 1 FROM "user" u WHERE u.id = $2) THEN 'invalid token'
+        WHEN $4::text = '' AND NOT EXISTS (SELECT 1 FROM newest) THEN 'invalid token'
+        WHEN NOT EXISTS (
+            SELECT 1 FROM "user" u WHERE u.id = $2
+              AND ($4::text = '' OR u.email = $4::text))
+            THEN 'invalid token'
         ELSE ''
     END::text AS outcome
 ), gone AS (
     DELETE FROM verification
     WHERE identifier = $1::text
       AND (SELECT outcome FROM verdict) = ''
+), verified AS (
+    UPDATE "user" SET email_verified = true, updated_at = $3
+    WHERE id = $2
+      AND $4::text <> ''
+      AND NOT email_verified
+      AND (SELECT outcome FROM verdict) = ''
 ), changed AS (
-    UPDATE account SET password = $4::text, updated_at = $3
-    WHERE user_id = $2 AND provider_id = 'credential' AND (account_id = $2 OR $5::boolean)
+    UPDATE account SET password = $5::text, updated_at = $3
+    WHERE user_id = $2 AND provider_id = 'credential' AND (account_id = $2 OR $6::boolean)
       AND (SELECT outcome FROM verdict) = ''
     RETURNING id
 ), created AS (
     INSERT INTO account (id, account_id, provider_id, user_id, password, created_at, updated_at)
-    SELECT $6, $2, 'credential', $2, $4::text, $3::timestamp, $3
+    SELECT $7, $2, 'credential', $2, $5::text, $3::timestamp, $3
     WHERE (SELECT outcome FROM verdict) = ''
       AND NOT EXISTS (SELECT 1 FROM changed)
 ), ended AS (
     DELETE FROM session
     WHERE user_id = $2
-      AND $7::boolean
+      AND $8::boolean
       AND (SELECT outcome FROM verdict) = ''
     RETURNING token
 )
@@ -281,6 +290,7 @@ type ResetPasswordParams struct {
 	Identifier     string
 	UserID         string
 	Now            time.Time
+	Email          string
 	Password       string
 	AnyAccountID   bool
 	AccountID      string
@@ -292,12 +302,14 @@ type ResetPasswordRow struct {
 	Ended   []string
 }
 
-// The user is locked before, so nobody signs in meanwhile. The verification is used up as by ConsumeVerification.
+// The user is locked before, so nobody signs in meanwhile. The verification is used up as by ConsumeVerification. With
+// an email, a code has proved that address instead.
 func (q *Queries) ResetPassword(ctx context.Context, arg ResetPasswordParams) (ResetPasswordRow, error) {
 	row := q.db.QueryRow(ctx, resetPassword,
 		arg.Identifier,
 		arg.UserID,
 		arg.Now,
+		arg.Email,
 		arg.Password,
 		arg.AnyAccountID,
 		arg.AccountID,
@@ -434,19 +446,23 @@ func (q *Queries) SignInByPassword(ctx context.Context, arg SignInByPasswordPara
 
 const signInProved = `-- name: SignInProved :one
 WITH holder AS (
-    SELECT u.id, u.email_verified, pg_catalog.to_jsonb(u.*) AS held FROM "user" u WHERE u.email = $1
+    SELECT u.id, u.email_verified, pg_catalog.to_jsonb(u.*) AS held FROM "user" u
+    WHERE u.email = $1
+      AND ($2::text = '' OR u.id = $2::text)
     FOR UPDATE
 ), newcomer AS (
     INSERT INTO "user" (id, name, email, email_verified, created_at, updated_at)
-    SELECT $2, $3, $1, true, $4::timestamp, $4
-    WHERE $5::boolean AND NOT EXISTS (SELECT 1 FROM holder)
+    SELECT $3, $4, $1, true, $5::timestamp, $5
+    WHERE $6::boolean AND NOT EXISTS (SELECT 1 FROM holder)
     RETURNING id
 ), verdict AS (
     SELECT CASE
         WHEN EXISTS (SELECT 1 FROM newcomer) THEN ''
         WHEN NOT EXISTS (SELECT 1 FROM holder) THEN 'nobody'
+        WHEN $7::boolean THEN 'no session'
+        WHEN $2::text <> '' AND (SELECT email_verified FROM holder) THEN 'no session'
         WHEN EXISTS (
-            SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < $4::timestamp)
+            SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true' AND (held ->> 'ban_expires'::text)::timestamp < $5::timestamp)
             THEN 'ban over'
         WHEN EXISTS (SELECT 1 FROM holder WHERE held ->> 'banned'::text = 'true') THEN 'banned'
         ELSE ''
@@ -456,19 +472,19 @@ WITH holder AS (
 ), revoked AS (
     DELETE FROM account
     WHERE user_id = (SELECT unproved.id FROM unproved)
-      AND ($6::boolean OR ($7::boolean AND provider_id = 'credential'))
+      AND ($8::boolean OR ($9::boolean AND provider_id = 'credential'))
 ), ended AS (
     DELETE FROM session
     WHERE user_id = (SELECT unproved.id FROM unproved)
-      AND ($6::boolean OR $7::boolean)
+      AND ($8::boolean OR $9::boolean)
     RETURNING token
 ), verified AS (
-    UPDATE "user" SET email_verified = true, updated_at = $4
+    UPDATE "user" SET email_verified = true, updated_at = $5
     WHERE id = (SELECT unproved.id FROM unproved)
 ), created AS (
     INSERT INTO session (id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id)
-    SELECT $8, $9, $10::text, $4::timestamp, $4, $11, $12,
-        coalesce((SELECT holder.id FROM holder), $2)
+    SELECT $10, $11, $12::text, $5::timestamp, $5, $13, $14,
+        coalesce((SELECT holder.id FROM holder), $3)
     WHERE (SELECT outcome FROM verdict) = ''
     RETURNING id, expires_at, token, created_at, updated_at, ip_address, user_agent, user_id, active_organization_id, active_team_id
 )
@@ -479,10 +495,12 @@ FROM verdict LEFT JOIN created ON true
 
 type SignInProvedParams struct {
 	Email          string
+	UserID         string
 	NewUserID      string
 	Name           string
 	Now            time.Time
 	SignUp         bool
+	NoSession      bool
 	RevokeAccounts bool
 	RevokePassword bool
 	ID             string
@@ -509,14 +527,17 @@ type SignInProvedRow struct {
 }
 
 // CreateSession for the user of an address that was just proved, or for a new one. What an unproved user had before may
-// be a squatter's: Better Auth 1.7 removes all of it, 1.6 the password and the sessions.
+// be a squatter's: Better Auth 1.7 removes all of it, 1.6 the password and the sessions. A proof that names the user is
+// no sign-in if the address was proved before. FOR UPDATE: another user may have the address since it was locked.
 func (q *Queries) SignInProved(ctx context.Context, arg SignInProvedParams) (SignInProvedRow, error) {
 	row := q.db.QueryRow(ctx, signInProved,
 		arg.Email,
+		arg.UserID,
 		arg.NewUserID,
 		arg.Name,
 		arg.Now,
 		arg.SignUp,
+		arg.NoSession,
 		arg.RevokeAccounts,
 		arg.RevokePassword,
 		arg.ID,

@@ -462,7 +462,8 @@ type SetUserEmailParams struct {
 
 // The user's present, unproved address is proved only by VerifyUserEmail, which removes what a squatter left. The
 // former address's pending invitations are closed: otherwise a user could join by the new address, be removed, take the
-// former one again and come back. They are counted, which locks them before the user, as everywhere.
+// former one again and come back. A change that was asked for before the former address was proved is void once it is.
+// They are counted, which locks them before the user, as everywhere.
 func (q *Queries) SetUserEmail(ctx context.Context, arg SetUserEmailParams) (User, error) {
 	row := q.db.QueryRow(ctx, setUserEmail,
 		arg.Email,

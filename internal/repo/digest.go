@@ -65,8 +65,8 @@ type args[A, B any] struct {
 func Given[A, B any](a A, b B) any { return args[A, B]{a, b} }
 
 // varies matches fields that, like times, may differ when the same call is made again: a password's hash has a new
-// salt. Only whether they are set counts.
-var varies = regexp.MustCompile(`^(Password|AccessToken|RefreshToken|IDToken)$`)
+// salt, and a change makes the former address another. Only whether they are set counts.
+var varies = regexp.MustCompile(`^(Former|Password|AccessToken|RefreshToken|IDToken)$`)
 
 // digest writes a text to w that is unique to the value, except for times and for what fields named in varies hold. It
 // calls no method of the value.

@@ -50,8 +50,8 @@ func keyOf(ctx context.Context) (text string, named bool) {
 	return "", false
 }
 
-// second returns the context for the second write of a call. It leaves its own mark, except in an InTx.
-func (r *Repo) second(ctx context.Context) context.Context {
+// Second returns the context for the second write of a call. It leaves its own mark, except in an InTx.
+func (r *Repo) Second(ctx context.Context) context.Context {
 	if text, named := keyOf(ctx); named && r.where().tx == nil {
 		return WithKey(ctx, text+"\x00second")
 	}

@@ -84,11 +84,11 @@ func (r *Repo) SignUp(
 }
 
 // SignInProved makes a session for whoever proved an address, and a user if nobody has it. It removes what an unproved
-// user had there before. A ban refuses only the session.
+// user had there before. A ban refuses only the session, which is zero where p wants none.
 func (r *Repo) SignInProved(
 	ctx context.Context, name string, p dbgen.SignInProvedParams,
 ) (user dbgen.User, in SignedIn, err error) {
-	ctx = r.second(ctx) // the first write used up the proof
+	ctx = r.Second(ctx) // the first write used up the proof
 	name = about(ctx, name, p)
 	p.ID, p.NewUserID, p.Token, p.Now = r.idOr(""), r.idOr(""), r.sources.Token(), r.Now()
 	p.ExpiresAt = p.Now.Add(r.other.SessionLifetime)
@@ -102,7 +102,8 @@ func (r *Repo) SignInProved(
 			ID: made.ID, ExpiresAt: made.ExpiresAt, Token: made.Token, CreatedAt: made.CreatedAt, UpdatedAt: made.UpdatedAt,
 			IPAddress: made.IPAddress, UserAgent: made.UserAgent, UserID: made.UserID,
 		}), made.Ended, made.HolderID
-		if isBanned = made.Outcome == "banned"; isBanned {
+		isBanned = made.Outcome == "banned"
+		if isBanned || made.Outcome == "no session" { // which are no refusals: the address is proved
 			return ""
 		}
 		return made.Outcome
@@ -115,14 +116,15 @@ func (r *Repo) SignInProved(
 	return user, in, unanswered(done, err)
 }
 
-// CreateVerificationOfUser makes a verification for an address, and for whom it says, and returns the user of the
-// address. If nobody has it, it returns the zero value, which is no refusal: a row may have been made.
+// CreateVerificationOfUser makes a verification for an address and returns the user of the address. If nobody has it, it
+// returns the zero value, which is no refusal: a row may have been made. given is what the caller was given beside the
+// address.
 func (r *Repo) CreateVerificationOfUser(
-	ctx context.Context, name string, p dbgen.CreateVerificationOfUserParams, lifetime time.Duration, whom string,
+	ctx context.Context, name string, p dbgen.CreateVerificationOfUserParams, lifetime time.Duration, given string,
 ) (user dbgen.User, err error) {
 	p.ID, p.Now = r.idOr(""), r.Now()
 	p.ExpiresAt = p.Now.Add(lifetime)
-	err = r.writeOnce(ctx, about(ctx, name, Given(p.Email, whom)), Key{}, ask(
+	err = r.writeOnce(ctx, about(ctx, name, Given(p.Email, given)), Key{}, ask(
 		func(q *queries, ctx context.Context, p dbgen.CreateVerificationOfUserParams) (dbgen.User, error) {
 			row, err := q.CreateVerificationOfUser(ctx, p)
 			if errors.Is(err, pgx.ErrNoRows) {
@@ -133,12 +135,16 @@ func (r *Repo) CreateVerificationOfUser(
 	return user, err
 }
 
-// ResetPassword uses up a verification and returns the tokens of the sessions that ended.
+// ResetPassword uses up a verification, if no code has been, and returns the tokens of the sessions that ended.
 func (r *Repo) ResetPassword(
 	ctx context.Context, name string, p dbgen.ResetPasswordParams,
 ) (ended []string, err error) {
 	given := p
-	given.UserID = "" // which the verification says, and nobody once it is used up
+	if p.Email != "" {
+		ctx = r.Second(ctx)
+	} else {
+		given.UserID = "" // which the verification says, and nobody once it is used up
+	}
 	name = about(ctx, name, given)
 	p.AccountID, p.Now = r.idOr(""), r.Now()
 	var row dbgen.ResetPasswordRow

@@ -3,8 +3,8 @@
 //
 // There are two servers on the same rows: /api/auth, and /api/limited with room for three members in an organization and
 // two in a team. Where the schema has the tables of plugins, there are three more with those: /api/plugged, /api/strict,
-// which wants addresses proved, and /api/quiet, which signs nobody in that signs up; with API_KEYS, /api/keyed has the
-// plugin of API keys; with TOUR, /api/auth has all of these. /test/… is what Better Auth offers to its own process alone.
+// which wants addresses proved, and /api/quiet, which signs nobody in that signs up, but who proves an address, and
+// encrypts its codes; with API_KEYS, /api/keyed has the plugin of API keys; with TOUR, /api/auth has all of these. /test/… is what Better Auth offers to its own process alone.
 import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { drizzle } from "drizzle-orm/node-postgres"
@@ -33,7 +33,10 @@ const resets = new Map()
 const mails = []
 const mail = (kind, to, token) => void mails.push({ kind, to, token })
 
-function plugged(base, basePath, emailAndPassword, more = [], tables = {}) {
+// reversed is an encryption that Go's test has, too.
+const reversed = async (text) => [...text].reverse().join("")
+
+function plugged(base, basePath, emailAndPassword, { more = [], tables = {}, proofs = {}, codes = {} } = {}) {
   return betterAuth({
     baseURL: base,
     basePath,
@@ -46,6 +49,7 @@ function plugged(base, basePath, emailAndPassword, more = [], tables = {}) {
     },
     emailVerification: {
       sendOnSignIn: true,
+      ...proofs,
       sendVerificationEmail: async ({ user, token }) => mail("verification", user.email, token),
     },
     user: {
@@ -60,7 +64,11 @@ function plugged(base, basePath, emailAndPassword, more = [], tables = {}) {
       admin(),
       twoFactor({}),
       magicLink({ sendMagicLink: async ({ email, token }) => mail("link", email, token) }),
-      emailOTP({ sendVerificationOTP: async ({ email, otp }) => mail("code", email, otp) }),
+      emailOTP({
+        sendVerificationOTP: async ({ email, otp }) => mail("code", email, otp),
+        changeEmail: { enabled: true },
+        ...codes,
+      }),
       ...more,
     ],
     rateLimit: { enabled: false },
@@ -94,7 +102,7 @@ const server = createServer()
 server.listen(0, "127.0.0.1", () => {
   const base = `http://127.0.0.1:${server.address().port}`
   const auth = process.env.TOUR
-    ? plugged(base, "/api/auth", {}, [keyed.plugin], { apikey: keyed.apikey })
+    ? plugged(base, "/api/auth", {}, { more: [keyed.plugin], tables: { apikey: keyed.apikey } })
     : serve(base, "/api/auth", {}, {})
   const limited = serve(base, "/api/limited", { membershipLimit: 3 }, { maximumMembersPerTeam: 2 })
   const handlers = { auth: toNodeHandler(auth), limited: toNodeHandler(limited) }
@@ -105,7 +113,10 @@ server.listen(0, "127.0.0.1", () => {
     handlers.strict = toNodeHandler(
       plugged(base, "/api/strict", { requireEmailVerification: true, revokeSessionsOnPasswordReset: true }),
     )
-    handlers.quiet = toNodeHandler(plugged(base, "/api/quiet", { autoSignIn: false }))
+    handlers.quiet = toNodeHandler(plugged(base, "/api/quiet", { autoSignIn: false }, {
+      proofs: { autoSignInAfterVerification: true },
+      codes: { storeOTP: { encrypt: reversed, decrypt: reversed } },
+    }))
   }
 
   server.on("request", async (request, response) => {

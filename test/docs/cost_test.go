@@ -194,6 +194,24 @@ var pluginCalls = []pluginCall{
 	}, func(ctx context.Context, c *costs) error {
 		return second(c.flows.SignInByCode(ctx, signin.CodeParams{Email: c.user.Email, Code: c.token}))
 	}},
+	{"`signin.Flows.SendVerificationCode`", nil, func(ctx context.Context, c *costs) error {
+		return c.flows.SendVerificationCode(ctx, c.user.Email)
+	}},
+	{"`signin.Flows.VerifyEmailByCode`", func(ctx context.Context, c *costs) error {
+		return c.flows.SendVerificationCode(ctx, c.user.Email)
+	}, func(ctx context.Context, c *costs) error {
+		return second(c.flows.VerifyEmailByCode(ctx, signin.CodeParams{Email: c.user.Email, Code: c.token}))
+	}},
+	{"`signin.Flows.SendResetCode`", nil, func(ctx context.Context, c *costs) error {
+		return c.flows.SendResetCode(ctx, c.user.Email)
+	}},
+	{"`signin.Flows.ResetPasswordByCode`", func(ctx context.Context, c *costs) error {
+		return c.flows.SendResetCode(ctx, c.user.Email)
+	}, func(ctx context.Context, c *costs) error {
+		return second(c.flows.ResetPasswordByCode(ctx, signin.ResetPasswordByCodeParams{
+			Email: c.user.Email, Code: c.token, NewPassword: costsPassword,
+		}))
+	}},
 	{"`signin.Flows.SendLink`", nil, func(ctx context.Context, c *costs) error {
 		return c.flows.SendLink(ctx, signin.SendLinkParams{Email: c.user.Email})
 	}},
@@ -207,9 +225,28 @@ var pluginCalls = []pluginCall{
 	}},
 	{"`signin.Flows.VerifyEmail`", func(ctx context.Context, c *costs) error {
 		return c.flows.SendVerification(ctx, c.user.Email)
-	}, func(ctx context.Context, c *costs) error { return second(c.flows.VerifyEmail(ctx, c.token)) }},
+	}, func(ctx context.Context, c *costs) error {
+		return second(c.flows.VerifyEmail(ctx, signin.VerifyEmailParams{Token: c.token}))
+	}},
+	{"`signin.Flows.VerifyEmail`, with a session", func(ctx context.Context, c *costs) error {
+		return c.flows.SendVerification(ctx, c.user.Email)
+	}, func(ctx context.Context, c *costs) error {
+		c.flows.SignInAfterVerification = true
+		defer func() { c.flows.SignInAfterVerification = false }()
+		return second(c.flows.VerifyEmail(ctx, signin.VerifyEmailParams{Token: c.token}))
+	}},
 	{"`signin.Flows.RequestEmailChange`", nil, func(ctx context.Context, c *costs) error {
 		return c.flows.RequestEmailChange(ctx, signin.RequestEmailChangeParams{UserID: c.user.ID, NewEmail: "new-" + c.user.Email})
+	}},
+	{"`signin.Flows.SendEmailChangeCode`", nil, func(ctx context.Context, c *costs) error {
+		return c.flows.SendEmailChangeCode(ctx, signin.SendEmailChangeCodeParams{UserID: c.user.ID, NewEmail: "new-" + c.user.Email})
+	}},
+	{"`signin.Flows.ChangeEmailByCode`", func(ctx context.Context, c *costs) error {
+		return c.flows.SendEmailChangeCode(ctx, signin.SendEmailChangeCodeParams{UserID: c.user.ID, NewEmail: "new-" + c.user.Email})
+	}, func(ctx context.Context, c *costs) error {
+		return second(c.flows.ChangeEmailByCode(ctx, signin.ChangeEmailByCodeParams{
+			UserID: c.user.ID, NewEmail: "new-" + c.user.Email, Code: c.token,
+		}))
 	}},
 }
 

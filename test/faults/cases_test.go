@@ -59,11 +59,12 @@ func ends(run func(ctx context.Context, s *authdb.Store) error) write {
 const inTx = "InTx"
 
 // apart are the methods that no cut is made in: they change nothing, but DeleteExpiredMarks, which deletes by age what the
-// other writes are told by, and signin's SignInByCode and SignInByLink: they are two writes, of which the first stays
-// where the second is cut, as a guess must.
+// other writes are told by, and what signin does by a code or a link: they are two writes, of which the first stays where
+// the second is cut, as a guess must.
 var apart = []string{
 	"CheckSchema", "Close", "DeleteExpiredMarks", "Ping", "Pool", "Position", "Resolve", "Tx", "WaitFor", "WithTx", "Sessions.Settings", "admin.On",
 	"apikey.On", "signin.ClientIP", "signin.SendVerification", "signin.SignInByCode", "signin.SignInByLink",
+	"signin.VerifyEmailByCode", "signin.ResetPasswordByCode", "signin.ChangeEmailByCode",
 }
 
 // beside are the packages that write beside the store's repositories, and what has their methods.
@@ -115,7 +116,7 @@ func follows(t betterauth.MailToken) write {
 		if err != nil {
 			return done, err
 		}
-		return f.VerifyEmail(ctx, token)
+		return f.VerifyEmail(ctx, signin.VerifyEmailParams{Token: token})
 	})
 }
 
@@ -520,6 +521,27 @@ var writes = map[string]write{
 	}),
 	"signin.SendCode to nobody": mails(func(ctx context.Context, f *signin.Flows) error {
 		return f.SendCode(ctx, "new@example.com")
+	}),
+	"signin.SendVerificationCode": mails(func(ctx context.Context, f *signin.Flows) error {
+		return f.SendVerificationCode(ctx, "owner@example.com")
+	}),
+	"signin.SendResetCode": mails(func(ctx context.Context, f *signin.Flows) error {
+		return f.SendResetCode(ctx, "owner@example.com")
+	}),
+	"signin.SendEmailChangeCode": mails(func(ctx context.Context, f *signin.Flows) error {
+		return f.SendEmailChangeCode(ctx, signin.SendEmailChangeCodeParams{UserID: "owner", NewEmail: "new@example.com"})
+	}),
+	"signin.VerifyEmail with a session": takes(func(ctx context.Context, s *authdb.Store) (done signin.VerifiedEmail, err error) {
+		f, err := flows(s)
+		if err != nil {
+			return done, err
+		}
+		f.SignInAfterVerification = true
+		token, err := f.Cookies.SignMailToken(betterauth.MailToken{Email: "idle@example.com", UserID: "idle", IssuedAt: today})
+		if err != nil {
+			return done, err
+		}
+		return f.VerifyEmail(ctx, signin.VerifyEmailParams{Token: token})
 	}),
 	"signin.SendLink": mails(func(ctx context.Context, f *signin.Flows) error {
 		return f.SendLink(ctx, signin.SendLinkParams{Email: "owner@example.com"})

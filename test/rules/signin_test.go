@@ -142,6 +142,10 @@ func proofScenarios() []scenario {
 	}
 	older := func(p *dbgen.SignInProvedParams) { p.RevokeAccounts = false }
 	oldest := func(p *dbgen.SignInProvedParams) { p.RevokeAccounts, p.RevokePassword = false, false }
+	alone := func(p *dbgen.SignInProvedParams) { oldest(p); p.SignUp, p.NoSession = false, true }
+	once := func(user string) func(p *dbgen.SignInProvedParams) {
+		return func(p *dbgen.SignInProvedParams) { oldest(p); p.SignUp, p.UserID = false, user }
+	}
 	const eve = `+ session new1` + signed + `eve`
 	return []scenario{
 		{name: "a proof of who is known", do: proves("bob", nil), changes: `+ session new1` + signed + `bob`},
@@ -159,6 +163,14 @@ func proofScenarios() []scenario {
 			name: "a proof of nobody's address, where nobody may sign up",
 			do:   proves("gus", func(p *dbgen.SignInProvedParams) { p.SignUp = false }), fails: signin.ErrSignUpDisabled,
 		},
+		{name: "a proof that signs nobody in", given: squat, do: proves("eve", alone), changes: verify},
+		{
+			name: "a proof that signs nobody in, of who is banned", given: squat + `UPDATE "user" SET banned = true WHERE id = 'eve'`,
+			do: proves("eve", alone), changes: verify,
+		},
+		{name: "a proof that signs in once", given: squat, do: proves("eve", once("eve")), changes: verify + eve},
+		{name: "a proof that signs in once, again", do: proves("bob", once("bob"))},
+		{name: "a proof of another user", do: proves("eve", once("bob")), fails: signin.ErrSignUpDisabled},
 		{
 			name: "a proof of who is banned", given: squat + `UPDATE "user" SET banned = true WHERE id = 'eve'`, do: proves("eve", nil),
 			fails: authdb.ErrBanned, changes: verify + "- account eve-password\n- account eve-github\n- session eve1",
@@ -299,6 +311,8 @@ func resetScenarios() []scenario {
 	}
 	revoke := func(p *dbgen.ResetPasswordParams) { p.RevokeSessions = true }
 	lax := func(p *dbgen.ResetPasswordParams) { p.AnyAccountID = true }
+	byCode := func(p *dbgen.ResetPasswordParams) { p.Identifier, p.Email = "", "bob@x.io" }
+	const unproved = `UPDATE "user" SET email_verified = false WHERE id = 'bob';`
 	return []scenario{
 		{name: "a reset", given: given, do: resets(nil), changes: used + changed},
 		{
@@ -306,6 +320,16 @@ func resetScenarios() []scenario {
 			changes: used + changed + "- session bob1\n- session bob2\n- session bob3\n- session bob-old",
 		},
 		{name: "a reset that is unknown", do: resets(nil), fails: signin.ErrInvalidToken},
+		{name: "a reset proves no address", given: given + unproved, do: resets(nil), changes: used + changed},
+		{name: "a reset by a code", do: resets(byCode), changes: changed},
+		{
+			name: "a reset by a code proves the address", given: unproved, do: resets(byCode),
+			changes: "~ user bob email_verified=true updated\n" + changed,
+		},
+		{
+			name: "a reset by a code of an address that is another by then", given: unproved + `UPDATE "user" SET email = 'b@x.io' WHERE id = 'bob'`,
+			do: resets(byCode), fails: signin.ErrInvalidToken,
+		},
 		{name: "a reset that is unknown ends nothing", do: resets(revoke), fails: signin.ErrInvalidToken},
 		{
 			name: "a reset until now", given: given + `UPDATE verification SET expires_at = '2026-06-01 12:00' WHERE id = 'r1'`,
