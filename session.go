@@ -55,7 +55,8 @@ type Authentication struct {
 	// Platform holds the columns of the admin plugin; nil unless the store has [Plugins].
 	Platform *Platform `json:"platform,omitempty"`
 	// Roles are the roles in Member.Role that the active organization defined itself, for [permission.Rules.Can]; nil
-	// unless the store has Plugins with DynamicRoles. A row that [permission.Parse] refuses grants nothing.
+	// unless the store has Plugins with DynamicRoles. A row that [permission.Parse] refuses grants nothing. Actions are in
+	// no order.
 	Roles permission.Roles `json:"roles,omitempty"`
 }
 
@@ -80,12 +81,15 @@ func platformOf(row repo.Authenticated) Authentication {
 	if row.BanExpires != repo.Infinity {
 		a.Platform.BanExpires = &row.BanExpires
 	}
-	if len(row.Roles) > 0 {
-		a.Roles = permission.Roles{}
-	}
-	for i, role := range row.Roles {
-		granted, _ := permission.Parse(row.Permissions[i]) // nil: nothing
-		a.Roles.Add(role, granted)
+	for pair := range slices.Chunk(row.Roles, 2) {
+		if !repo.HasRole(a.Member.Role, pair[0]) {
+			continue
+		}
+		if a.Roles == nil {
+			a.Roles = permission.Roles{}
+		}
+		granted, _ := permission.Parse(pair[1]) // nil: nothing
+		a.Roles.Add(pair[0], granted)
 	}
 	return a
 }

@@ -2,14 +2,17 @@ package admin_test
 
 import (
 	"context"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/authdbtest"
 	"github.com/zerostarter/authdb/db/plugins"
 )
 
-// BenchmarkAuthenticate is what the plugins add: turns of each, so that a busy machine is busy for all of them.
+// BenchmarkAuthenticate is what the plugins add: the medians of calls in turn, so that a busy machine is busy for all of
+// them, and their ratios.
 func BenchmarkAuthenticate(b *testing.B) {
 	store := authdbtest.WithSchema(plugins.Admin, plugins.Tables).New(b)
 	ctx := context.Background()
@@ -26,22 +29,35 @@ func BenchmarkAuthenticate(b *testing.B) {
 		SELECT n::text, $1, 'role ' || n, '{"project":["create","read"]}' FROM generate_series(1, 3) n`, org.ID); err != nil {
 		b.Fatal(err)
 	}
-	for _, c := range []struct {
+	kinds := []struct {
 		name    string
 		plugins authdb.Plugins
 	}{
 		{"without", authdb.Plugins{}},
 		{"admin", authdb.Plugins{Admin: true, RefuseBanned: true}},
 		{"admin+roles", authdb.Plugins{Admin: true, RefuseBanned: true, DynamicRoles: true}},
-	} {
-		s := authdb.New(store.Pool(), authdb.WithPlugins(c.plugins))
-		b.Run(c.name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := s.Sessions.Authenticate(ctx, session.Token); err != nil {
-					b.Fatal(err)
-				}
+	}
+	stores, spent := make([]*authdb.Store, len(kinds)), make([][]time.Duration, len(kinds))
+	for i, k := range kinds {
+		stores[i] = authdb.New(store.Pool(), authdb.WithPlugins(k.plugins))
+	}
+	for b.Loop() {
+		for i, s := range stores {
+			begin := time.Now()
+			if _, err := s.Sessions.Authenticate(ctx, session.Token); err != nil {
+				b.Fatal(err)
 			}
-		})
+			spent[i] = append(spent[i], time.Since(begin))
+		}
+	}
+	var without float64
+	for i, k := range kinds {
+		slices.Sort(spent[i])
+		median := float64(spent[i][len(spent[i])/2])
+		if i == 0 {
+			without = median
+		}
+		b.ReportMetric(median, k.name+"-ns")
+		b.ReportMetric(median/without, k.name+"-ratio")
 	}
 }

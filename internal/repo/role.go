@@ -9,6 +9,16 @@ const Spaces = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u200
 // TrimRole removes the Spaces around a role.
 func TrimRole(role string) string { return strings.Trim(role, Spaces) }
 
+// HasRole reports whether a role is in a list of roles.
+func HasRole(list, role string) bool {
+	for one := range strings.SplitSeq(list, ",") {
+		if TrimRole(one) == role {
+			return true
+		}
+	}
+	return false
+}
+
 // RolePattern is a regular expression of PostgreSQL's that matches a list of roles with one of these.
 func RolePattern(roles ...string) string { return rolePattern("["+Spaces+"]*", roles) }
 

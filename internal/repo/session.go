@@ -133,7 +133,7 @@ func (r *Repo) authenticatePlatform(ctx context.Context, name, token string) (ro
 	var found admindb.AuthenticatePlatformRolesRow
 	if r.Plugins.DynamicRoles {
 		found, err = Read(ctx, r, name, (*queries).AuthenticatePlatformRoles,
-			admindb.AuthenticatePlatformRolesParams{Token: token, Now: r.Now(), Spaces: Spaces})
+			admindb.AuthenticatePlatformRolesParams{Token: token, Now: r.Now()})
 	} else {
 		var one admindb.AuthenticatePlatformRow
 		one, err = Read(ctx, r, name, (*queries).AuthenticatePlatform,
@@ -158,7 +158,7 @@ func (r *Repo) authenticatePlatform(ctx context.Context, name, token string) (ro
 		TeamID: found.TeamID, TeamName: found.TeamName, TeamCreatedAt: found.TeamCreatedAt,
 		TeamUpdatedAt: found.TeamUpdatedAt, TeamMemberCount: found.TeamMemberCount,
 		Role: deref(u.Role), Banned: found.Barred, BanReason: deref(u.BanReason), BanExpires: Infinity,
-		ImpersonatedBy: deref(s.ImpersonatedBy), Roles: found.Roles, Permissions: found.Permissions,
+		ImpersonatedBy: deref(s.ImpersonatedBy), Roles: found.Roles,
 	}
 	if u.BanExpires != nil {
 		row.BanExpires = *u.BanExpires
@@ -170,7 +170,7 @@ func (r *Repo) authenticatePlatform(ctx context.Context, name, token string) (ro
 func (r *Repo) AuthenticateAllWithPlugins(
 	ctx context.Context, name string, tokens []string,
 ) ([]Authenticated, error) {
-	p := dbgen.AuthenticatePlatformsRolesParams{Tokens: tokens, Now: r.Now(), Spaces: Spaces}
+	p := dbgen.AuthenticatePlatformsRolesParams{Tokens: tokens, Now: r.Now()}
 	if r.Plugins.DynamicRoles {
 		return Read(ctx, r, name, (*queries).AuthenticatePlatformsRoles, p)
 	}

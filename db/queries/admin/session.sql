@@ -8,7 +8,7 @@ SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m
         SELECT 1 FROM "user" i
         WHERE i.id = s.impersonated_by
             AND NOT coalesce(i.banned AND coalesce(i.ban_expires >= @now::timestamp, true), false)), false))::boolean AS barred,
-    ARRAY[]::text[] AS roles, ARRAY[]::text[] AS permissions
+    ARRAY[]::text[] AS roles
 FROM session s
 JOIN "user" u ON u.id = s.user_id
 LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
@@ -18,7 +18,8 @@ WHERE s.token = @token::text
   AND s.expires_at > @now;
 
 -- name: AuthenticatePlatformRoles :one
--- AuthenticatePlatform with those of the user's roles that the active organization defined itself.
+-- AuthenticatePlatform with the roles that the active organization defined itself, each with what it permits, if the
+-- user's may be among them: to split the user's list here takes six times as long.
 SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m.created_at AS member_created_at,
     t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at, t.updated_at AS team_updated_at,
     t.member_count AS team_member_count,
@@ -26,14 +27,9 @@ SELECT sqlc.embed(s), sqlc.embed(u), m.id AS member_id, m.role AS member_role, m
         SELECT 1 FROM "user" i
         WHERE i.id = s.impersonated_by
             AND NOT coalesce(i.banned AND coalesce(i.ban_expires >= @now::timestamp, true), false)), false))::boolean AS barred,
-    ARRAY(SELECT r.role FROM organization_role r WHERE r.organization_id = m.organization_id
-        AND r.role = ANY(ARRAY(SELECT pg_catalog.btrim(own.role, @spaces::text)
-            FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) own (role)))
-        ORDER BY r.id)::text[] AS roles,
-    ARRAY(SELECT r.permission FROM organization_role r WHERE r.organization_id = m.organization_id
-        AND r.role = ANY(ARRAY(SELECT pg_catalog.btrim(own.role, @spaces::text)
-            FROM pg_catalog.unnest(pg_catalog.string_to_array(m.role, ',')) own (role)))
-        ORDER BY r.id)::text[] AS permissions
+    ARRAY(SELECT ARRAY[r.role, r.permission] FROM organization_role r
+        WHERE r.organization_id = m.organization_id
+          AND pg_catalog.strpos(m.role, r.role) > 0)::text[] AS roles
 FROM session s
 JOIN "user" u ON u.id = s.user_id
 LEFT JOIN member m ON m.organization_id = s.active_organization_id AND m.user_id = s.user_id
