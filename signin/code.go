@@ -29,8 +29,8 @@ func (f *Flows) SendVerificationCode(ctx context.Context, email string) error {
 	return f.sendCode(ctx, "signin.SendVerificationCode", betterauth.OTPEmailVerification, email, false)
 }
 
-// SendResetCode is SendCode for [Flows.ResetPasswordByCode], as with the type forget-password. It does nothing if nobody
-// has the address.
+// SendResetCode is SendCode for [Flows.ResetPasswordByCode], as with the type forget-password. It does nothing if
+// nobody has the address.
 func (f *Flows) SendResetCode(ctx context.Context, email string) error {
 	return f.sendCode(ctx, "signin.SendResetCode", betterauth.OTPForgetPassword, email, false)
 }
@@ -127,8 +127,8 @@ func (f *Flows) SignInByCode(ctx context.Context, p CodeParams) (SignedIn, error
 }
 
 // VerifyEmailByCode proves an address by a code of SendVerificationCode or of the server, as /email-otp/verify-email
-// does, in two round trips. It leaves accounts and sessions. With SignInAfterVerification it signs in, whoever is signed
-// in already. The Name in p is for others. It returns the errors of [Flows.SignInByCode].
+// does, in two round trips. It leaves accounts and sessions. With SignInAfterVerification it signs in, whoever is
+// signed in already. The Name in p is for others. It returns the errors of [Flows.SignInByCode].
 func (f *Flows) VerifyEmailByCode(ctx context.Context, p CodeParams) (VerifiedEmail, error) {
 	const op = "signin.VerifyEmailByCode"
 	email, malformed := address("email", p.Email)
@@ -149,8 +149,8 @@ type ResetPasswordByCodeParams struct {
 	Code, NewPassword authdb.Secret
 }
 
-// ResetPasswordByCode sets a password by a code of SendResetCode or of the server, as /email-otp/reset-password does, in
-// three round trips with the hash before the last. It also proves the address. It returns what [Flows.ResetPassword]
+// ResetPasswordByCode sets a password by a code of SendResetCode or of the server, as /email-otp/reset-password does,
+// in three round trips with the hash before the last. It also proves the address. It returns what [Flows.ResetPassword]
 // does, with the errors of a password first, and [ErrInvalidCode], [authdb.ErrTooManyAttempts],
 // [authdb.ErrInvalidInput] or [authdb.ErrInTransaction] as [Flows.SignInByCode].
 func (f *Flows) ResetPasswordByCode(
@@ -179,7 +179,8 @@ func (f *Flows) ResetPasswordByCode(
 		return nil, err
 	}
 	tokens, err := f.repo().ResetPassword(ctx, op, dbgen.ResetPasswordParams{
-		UserID: row.ID, Email: email, Password: string(hash), AnyAccountID: f.before(7), RevokeSessions: f.RevokeSessionsOnReset,
+		UserID: row.ID, Email: email, Password: string(hash), AnyAccountID: f.before(7),
+		RevokeSessions: f.RevokeSessionsOnReset,
 	})
 	return secrets(tokens), bridge.Error(op, err, map[repo.RefusalError]error{"invalid token": ErrInvalidCode})
 }
