@@ -290,19 +290,10 @@ func (a *aviary) open(change func(*pgxpool.Config)) *authdb.Store {
 	return store
 }
 
-// plant makes a canary of each text that is no key, and sees to it that no column is without.
+// plant makes a canary of each text that is no key: no column is without.
 func (a *aviary) plant() {
 	t, c := a.t, &a.cast
 	t.Helper()
-	for table, columns := range map[string][]string{
-		"user": {"name", "image"}, "session": {"ip_address", "user_agent"}, "verification": {"identifier"},
-		"organization": {"name", "slug", "logo", "metadata"}, "team": {"name"},
-		"account": {"access_token", "refresh_token", "id_token", "scope", "password"},
-	} {
-		for _, column := range columns {
-			kit.Exec(t, a.store, `UPDATE `+pgx.Identifier{table}.Sanitize()+` SET `+column+` = $1 || substr(md5(id), 1, 8)`, kindOf(column))
-		}
-	}
 	kit.Exec(t, a.store, `UPDATE "user" SET email = $1 || substr(md5(id), 1, 8) || '@x.io'`, emailCanary)
 	kit.Exec(t, a.store, `UPDATE invitation SET email = u.email FROM "user" u WHERE u.id = $1`, c.guest.ID)
 	kit.Exec(t, a.store, `UPDATE account SET provider_id = $1, account_id = $2 WHERE id = $3`, newCanary(valueCanary), newCanary(valueCanary), c.account.ID)
@@ -314,8 +305,6 @@ func (a *aviary) plant() {
 	kit.Exec(t, a.store, `UPDATE team_member SET membership_key = $1 WHERE user_id = $2`, newCanary(valueCanary), c.owner.ID)
 
 	ctx := t.Context()
-	c.reread(t, a.store)
-
 	rows := kit.Must[pgx.Rows](t)(a.store.Pool().Query(ctx, `SELECT table_name, column_name FROM information_schema.columns
 		WHERE table_schema = 'public' AND data_type = 'text'`))
 	type column struct{ Table, Column string }
@@ -324,12 +313,11 @@ func (a *aviary) plant() {
 		t.Errorf("only %d columns", len(all))
 	}
 	for _, c := range all {
-		var n int
-		if err := a.store.Pool().QueryRow(ctx, `SELECT count(*) FROM `+pgx.Identifier{c.Table}.Sanitize()+
-			` WHERE `+pgx.Identifier{c.Column}.Sanitize()+` LIKE $1`, anyCanary+"%").Scan(&n); err != nil || n == 0 {
-			t.Errorf("no canary in %s.%s: %v", c.Table, c.Column, err)
-		}
+		table, column := pgx.Identifier{c.Table}.Sanitize(), pgx.Identifier{c.Column}.Sanitize()
+		kit.Exec(t, a.store, `UPDATE `+table+` SET `+column+` = $1 || substr(md5(id), 1, 8)
+			WHERE NOT EXISTS (SELECT FROM `+table+` WHERE `+column+` LIKE $2)`, kindOf(c.Column), anyCanary+"%")
 	}
+	c.reread(t, a.store)
 }
 
 // wellMeant fills a leaf so that the method succeeds.
