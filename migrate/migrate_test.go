@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -116,50 +115,16 @@ func TestBaselineCatalog(t *testing.T) {
 	}
 }
 
-// TestEachMigration takes every migration up, down and up again, and compares what it changes with what its file says.
+// TestEachMigration takes every migration up, down and up again. What each changes is in facts.json.
 func TestEachMigration(t *testing.T) {
 	t.Parallel()
 	conn, m := empty(t)
 	mustGoto(t, m, 1)
 	before := facts(t, conn)
-	for i, want := range [][]string{
-		{`+index invitation.invitation_inviterId_idx CREATE INDEX "invitation_inviterId_idx" ON invitation USING btree (inviter_id)`},
-		{
-			`+column team.member_count integer NOT NULL DEFAULT 0`,
-			`+column team_member.membership_key text`,
-		},
-		nil, // rows alone
-		{`+index team_member.team_member_membership_key_unique CREATE UNIQUE INDEX team_member_membership_key_unique ON team_member USING btree (membership_key)`},
-		{
-			`-index team_member.team_member_membership_key_unique CREATE UNIQUE INDEX team_member_membership_key_unique ON team_member USING btree (membership_key)`,
-			`+constraint team_member.team_member_membership_key_unique UNIQUE (membership_key)`,
-		},
-		{`+index member.member_organizationId_userId_uidx CREATE UNIQUE INDEX "member_organizationId_userId_uidx" ON member USING btree (organization_id, user_id)`},
-		{`+index team_member.teamMember_teamId_userId_uidx CREATE UNIQUE INDEX "teamMember_teamId_userId_uidx" ON team_member USING btree (team_id, user_id)`},
-		{`+index account.account_providerId_accountId_uidx CREATE UNIQUE INDEX "account_providerId_accountId_uidx" ON account USING btree (provider_id, account_id)`},
-		{`+index member.member_organizationId_createdAt_id_idx CREATE INDEX "member_organizationId_createdAt_id_idx" ON member USING btree (organization_id, created_at, id)`},
-		{`+index session.session_expiresAt_idx CREATE INDEX "session_expiresAt_idx" ON session USING btree (expires_at)`},
-		{`+index verification.verification_expiresAt_idx CREATE INDEX "verification_expiresAt_idx" ON verification USING btree (expires_at)`},
-		{`+index user.user_createdAt_id_idx CREATE INDEX "user_createdAt_id_idx" ON "user" USING btree (created_at, id)`},
-		{`+index organization.organization_createdAt_id_idx CREATE INDEX "organization_createdAt_id_idx" ON organization USING btree (created_at, id)`},
-		{
-			`+column authdb.mark.answer text`,
-			`+column authdb.mark.created_at timestamp without time zone NOT NULL`,
-			`+column authdb.mark.id text NOT NULL`,
-			`+column authdb.mark.operation text NOT NULL`,
-			`+constraint authdb.mark.mark_pkey PRIMARY KEY (id)`,
-			`+index authdb.mark.mark_createdAt_idx CREATE INDEX "mark_createdAt_idx" ON authdb.mark USING btree (created_at)`,
-			`+table authdb.mark`,
-		},
-		{`+index user.user_email_prefix_idx CREATE INDEX user_email_prefix_idx ON "user" USING btree (email text_pattern_ops)`},
-		{`+index user.user_name_prefix_idx CREATE INDEX user_name_prefix_idx ON "user" USING btree (lower(name) text_pattern_ops)`},
-	} {
-		version := i + 2
+	for version := 2; version <= newest; version++ {
 		mustGoto(t, m, version)
+		right(t, m)
 		after := facts(t, conn)
-		if diff := cmp.Diff(want, changes(before, after)); diff != "" {
-			t.Errorf("version %d (-want +got):\n%s", version, diff)
-		}
 		if err := m.Down(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
@@ -176,30 +141,6 @@ func TestEachMigration(t *testing.T) {
 		}
 		before = after
 	}
-	latest, _, err := m.Version(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Up(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	wantVersion(t, m, latest) // a migration that is not in the list
-}
-
-// changes lists what is in one list alone, marked with - or +.
-func changes(before, after []string) []string {
-	var list []string
-	for _, fact := range before {
-		if !slices.Contains(after, fact) {
-			list = append(list, "-"+fact)
-		}
-	}
-	for _, fact := range after {
-		if !slices.Contains(before, fact) {
-			list = append(list, "+"+fact)
-		}
-	}
-	return list
 }
 
 func TestDownRemovesEverything(t *testing.T) {
