@@ -1,7 +1,6 @@
 package inputs_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -205,78 +204,6 @@ func TestNeedlessValids(t *testing.T) {
 	})
 	if len(unused) > 0 {
 		t.Errorf("no such parameters: %v", unused)
-	}
-}
-
-// TestOperationsNeedReadCommitted: with one snapshot for a whole transaction, an operation that waited for another would
-// decide by what was before that. It refuses, and changes nothing.
-func TestOperationsNeedReadCommitted(t *testing.T) {
-	t.Parallel()
-	s, ctx := kit.NewFixture(t), t.Context()
-	a := kit.NewTenant(t, s)
-	guest, stranger := authdbtest.Member(t, s.Store, kit.MemberOf(a.Org.ID, "")), authdbtest.User(t, s.Store)
-	invited := kit.Invite(t, s, a.Org.ID, a.User.ID, kit.To(stranger.Email))
-	kit.NewVerification(t, s, "isolation", time.Hour)
-	operations := map[string]func(db *authdb.Store) error{
-		"Accounts.Delete": func(db *authdb.Store) error {
-			return db.Accounts.Delete(ctx, authdb.DeleteAccountParams{UserID: a.User.ID, ID: a.Account.ID, AllowLast: true})
-		},
-		"Invitations.Accept": func(db *authdb.Store) error {
-			return kit.ErrOf(db.Invitations.Accept(ctx, authdb.AcceptInvitationParams{InvitationID: invited.ID, UserID: stranger.ID, AllowUnverified: true}))
-		},
-		"Invitations.Create": func(db *authdb.Store) error {
-			return kit.ErrOf(db.Invitations.Create(ctx, authdb.CreateInvitationParams{OrganizationID: a.Org.ID, InviterID: a.User.ID, Email: "a@b"}))
-		},
-		"Members.Create": func(db *authdb.Store) error {
-			return kit.ErrOf(db.Members.Create(ctx, authdb.CreateMemberParams{OrganizationID: a.Org.ID, UserID: stranger.ID}))
-		},
-		"Members.Update": func(db *authdb.Store) error {
-			return kit.ErrOf(db.Members.Update(ctx, a.Org.ID, guest.ID, authdb.UpdateMemberParams{Role: authdb.Set("admin")}))
-		},
-		"Members.Delete": func(db *authdb.Store) error {
-			return db.Members.Delete(ctx, authdb.DeleteMemberParams{OrganizationID: a.Org.ID, MemberID: guest.ID})
-		},
-		"Members.Leave":         func(db *authdb.Store) error { return db.Members.Leave(ctx, a.Org.ID, guest.UserID) },
-		"Organizations.Delete":  func(db *authdb.Store) error { return kit.ErrOf(db.Organizations.Delete(ctx, a.Org.ID)) },
-		"Sessions.DeleteByUser": func(db *authdb.Store) error { return kit.ErrOf(db.Sessions.DeleteByUser(ctx, a.User.ID)) },
-		"Sessions.DeleteOthers": func(db *authdb.Store) error { return kit.ErrOf(db.Sessions.DeleteOthers(ctx, a.User.ID, "none")) },
-		"TeamMembers.Create": func(db *authdb.Store) error {
-			return kit.ErrOf(db.TeamMembers.Create(ctx, authdb.CreateTeamMemberParams{
-				OrganizationID: a.Org.ID, TeamID: a.Team.ID, UserID: guest.UserID,
-			}))
-		},
-		"TeamMembers.CreateMany": func(db *authdb.Store) error {
-			return kit.ErrOf(db.TeamMembers.CreateMany(ctx, kit.SeatsOf(a.Org.ID, a.Team.ID, 0, guest.UserID)))
-		},
-		"Teams.Create": func(db *authdb.Store) error {
-			return kit.ErrOf(db.Teams.Create(ctx, authdb.CreateTeamParams{OrganizationID: a.Org.ID}))
-		},
-		"Teams.Delete": func(db *authdb.Store) error {
-			return db.Teams.Delete(ctx, authdb.DeleteTeamParams{OrganizationID: a.Org.ID, TeamID: a.Team.ID, AllowLast: true})
-		},
-		"Teams.RecountMembers": func(db *authdb.Store) error { return kit.ErrOf(db.Teams.RecountMembers(ctx, a.Org.ID)) },
-		"Users.Delete": func(db *authdb.Store) error {
-			return kit.ErrOf(db.Users.Delete(ctx, authdb.DeleteUserParams{UserID: a.User.ID}))
-		},
-		"Verifications.ConsumeCode": func(db *authdb.Store) error {
-			return db.Verifications.ConsumeCode(ctx, authdb.ConsumeCodeParams{Identifier: "isolation", Code: "123456", InTx: true})
-		},
-	}
-	want := kit.ReadTables(t, s.Store)
-	for op, run := range operations {
-		for _, level := range []pgx.TxIsoLevel{pgx.RepeatableRead, pgx.Serializable} {
-			tx := kit.Must[pgx.Tx](t)(s.Pool().BeginTx(ctx, pgx.TxOptions{IsoLevel: level}))
-			err := run(authdb.New(tx, s.Options()...))
-			_ = tx.Commit(ctx) // there is nothing to commit
-			if e, ok := errors.AsType[*authdb.Error](err); !ok || e.Op != op || e.SQLState == "" {
-				t.Errorf("%s in %s: %v", op, level, err)
-			}
-			s.Holds(t, want)
-		}
-		undo := errors.New("undo")
-		if err := s.InTx(ctx, func(tx *authdb.Store) error { return cmp.Or(run(tx), undo) }); !errors.Is(err, undo) {
-			t.Errorf("%s in read committed: %v", op, err)
-		}
 	}
 }
 
