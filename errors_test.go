@@ -338,6 +338,9 @@ func TestRulesNameEveryConstraint(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range regexp.MustCompile(`CREATE UNIQUE INDEX[^"]* "(\w+)"`).FindAllStringSubmatch(string(content), -1) {
+			if _, ok := rules[m[1]]; !ok {
+				t.Errorf("no rule for %s", m[1])
+			}
 			delete(unused, m[1])
 		}
 	}
