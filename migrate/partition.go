@@ -109,6 +109,10 @@ type partitioner struct {
 // place under a lock that it takes as Up does. If the table has n partitions already, it does nothing. After a kill it
 // begins anew. When ctx ends, it stops after the rows that are under way; see [Migrator.Cancel].
 //
+// A transaction at REPEATABLE READ or SERIALIZABLE that waits for the table while the copy takes its place may not see
+// all rows, as after any rewrite of a table (PostgreSQL, "Caveats" of concurrency control). Writes of authdb run at READ
+// COMMITTED.
+//
 // Afterwards no key makes the ids of sessions unique; those that authdb and Better Auth make are unique by chance.
 // PartitionSessions returns [ErrInTheWay] with what is in the way, before anything is changed, [ErrDrift] with what
 // Verify would say, the errors of Up, or PostgreSQL's.
