@@ -71,7 +71,9 @@ func partitionBusy(t *testing.T, noted bool) (lost, back int) {
 				t.Errorf("%s meets no row", sql)
 				return false
 			case !strings.Contains(err.Error(), "40001"):
-				t.Error(err)
+				if noted { // else what has come back may be in the way
+					t.Error(err)
+				}
 				return false
 			}
 		}
