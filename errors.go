@@ -269,6 +269,10 @@ func (e *Error) classify(err error) {
 			e.Retry = RetryTransaction
 		case repo.IsMissing(err):
 			e.kinds, e.Reason = []error{ErrSchema}, "run migrate up, or name the schema of the tables in search_path"
+		case pgErr.Code == repo.FailedTransaction:
+			e.Reason = "a statement before this one failed: return its error, or wrap it in an InTx of its own"
+		case pgErr.Code == repo.DuplicateStatement, pgErr.Code == repo.UnknownStatement:
+			e.Reason = "behind a pooler, set default_query_exec_mode=exec in the DSN"
 		case repo.RefusedParameter(err) != "":
 			e.kinds, e.Field = []error{ErrInvalidInput}, "dsn"
 			e.Reason = "the pooler refuses the parameter " + repo.RefusedParameter(err) +

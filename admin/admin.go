@@ -257,8 +257,8 @@ type ImpersonateParams struct {
 // or lacks the permission user:impersonate, or if the user is an administrator, [authdb.ErrBanned] if the user is
 // banned, or [authdb.ErrInvalidInput].
 //
-// Nobody should act by who is acted as: call it for no session that has an ImpersonatedBy. Its By would be that user, and
-// a ban of who really acts would not end what it makes.
+// Nobody should act by who is acted as: call it for no session that has an ImpersonatedBy. Its By would be that user,
+// and a ban of who really acts would not end what it makes.
 func (u *Users) Impersonate(ctx context.Context, p ImpersonateParams) (authdb.Session, error) {
 	const op = "admin.Impersonate"
 	if err := bridge.Check(op, bridge.Key("user_id", p.UserID), bridge.Key("by", p.By),

@@ -237,8 +237,8 @@ func (k *Keys) stored(key authdb.Secret) string {
 // [ErrInvalidKey], [ErrDisabled], [ErrExpired], [ErrNotPermitted], [ErrUsageExceeded], [ErrRateLimited]. A refused key
 // is not charged, and the attempt does not count as its last use.
 //
-// A row whose permissions are not JSON fails the caller's transaction. In a transaction that is rolled back, a call uses
-// no key up and counts for no limit: verify before [authdb.Store.InTx]. A second call under [authdb.Once] returns
+// A row whose permissions are not JSON fails the caller's transaction. In a transaction that is rolled back, a call
+// uses no key up and counts for no limit: verify before [authdb.Store.InTx]. A second call under [authdb.Once] returns
 // [authdb.ErrAlreadyDone]. If the answer is lost ([authdb.ErrCommitUnknown]), the key may have been charged.
 func (k *Keys) Verify(ctx context.Context, key authdb.Secret, wanted permission.Set) (Key, error) {
 	const op = "APIKeys.Verify"
@@ -381,7 +381,8 @@ func (k *Keys) Revoke(ctx context.Context, ownerID, id string) error {
 }
 
 // RevokeAll deletes an owner's keys and returns how many there were. With [authdb.Plugins], Users.Delete and
-// Organizations.Delete do that, too; call it for each of DeletedUser.OrganizationIDs. It returns [authdb.ErrInvalidInput].
+// Organizations.Delete do that, too; call it for each of DeletedUser.OrganizationIDs. It returns
+// [authdb.ErrInvalidInput].
 func (k *Keys) RevokeAll(ctx context.Context, ownerID string) (int64, error) {
 	const op = "APIKeys.RevokeAll"
 	if err := bridge.Check(op, bridge.Key("owner_id", ownerID)); err != nil {

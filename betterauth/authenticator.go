@@ -113,10 +113,15 @@ func Can(who authdb.Authentication, rules permission.Rules, wanted permission.Se
 	return rules.Can(who.Member.Role, wanted, who.Roles)
 }
 
-func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler {
+// mustBeWhole panics in a program that forgot what any request needs.
+func (a *Authenticator) mustBeWhole() {
 	if a.Sessions == nil || a.Cookies == nil {
 		panic("betterauth: an Authenticator needs Sessions and Cookies")
 	}
+}
+
+func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler {
+	a.mustBeWhole()
 	vary := "Cookie"
 	if a.Bearer != BearerOff {
 		vary = "Authorization, Cookie"
@@ -154,6 +159,7 @@ func (a *Authenticator) handler(next http.Handler, anonymous bool) http.Handler 
 // A bearer token counts before the cookie; as on the server, the cookie counts if the token is malformed or forged. No
 // cookie is cleared, since a standby that lags behind would sign people out: see [Cookies.Clear].
 func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (authdb.Authentication, error) {
+	a.mustBeWhole()
 	token, byCookie, err := a.token(r)
 	if err != nil {
 		return authdb.Authentication{}, err

@@ -31,9 +31,9 @@ func (r Roles) Add(role string, more Set) {
 	}
 }
 
-// OrganizationRoles returns the organization plugin's own roles. owner and admin may create, update and delete a member,
-// team or ac (a role), create and cancel an invitation, and update the organization, which owner alone may delete. member
-// may read ac. The caller may change the result.
+// OrganizationRoles returns the organization plugin's own roles. owner and admin may create, update and delete a
+// member, team or ac (a role), create and cancel an invitation, and update the organization, which owner alone may
+// delete. member may read ac. The caller may change the result.
 func OrganizationRoles() Roles {
 	manages := func(organization ...string) Set {
 		return Set{

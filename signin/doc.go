@@ -12,9 +12,9 @@
 // its time reveals who has an account, this package may reveal it too, and says so; count attempts before.
 //
 // Under [authdb.Once], a second call returns [authdb.ErrAlreadyDone] if the first made or ended sessions, or made what
-// a mail has: nobody can send that mail again. VerifyEmail without a session and ChangeEmailByCode return what the first
-// call did, and RequestEmailChange sends its mail again. What a code or a link does takes two writes; the first uses up
-// the code or the link. With the same code a second call does what is left. With the same link it cannot:
+// a mail has: nobody can send that mail again. VerifyEmail without a session and ChangeEmailByCode return what the
+// first call did, and RequestEmailChange sends its mail again. What a code or a link does takes two writes; the first
+// uses up the code or the link. With the same code a second call does what is left. With the same link it cannot:
 // ErrAlreadyDone only says that the link is used up. In [authdb.Store.InTx], SignInByLink is done as a whole.
 //
 // docs/better-auth.md lists what this package does differently from the server, and why.

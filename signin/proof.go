@@ -67,8 +67,9 @@ type VerifiedEmail struct {
 // VerifyEmail does what the token of a MailVerification or MailChange says, as /verify-email does, in one round trip.
 // It verifies the address and leaves accounts and sessions; or, for a change of address, it sends the second token, or
 // changes the address. A token works until it expires, while the user has the address in it; that of a change which was
-// asked for before the address was proved, until it is: a squatter may have asked. It returns [ErrInvalidToken], which is
-// also [betterauth.ErrMailTokenExpired] for a token that came too late, [authdb.ErrEmailTaken], or the error of Send.
+// asked for before the address was proved, until it is: a squatter may have asked. It returns [ErrInvalidToken], which
+// is also [betterauth.ErrMailTokenExpired] for a token that came too late, [authdb.ErrEmailTaken], or the error of
+// Send.
 //
 // With SignInAfterVerification, who proves an address for the first time is signed in, unless signed in already. A ban
 // refuses that with [authdb.ErrBanned], once the address is proved. Like the server it asks for no second factor.

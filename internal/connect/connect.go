@@ -15,7 +15,7 @@ import (
 )
 
 // ErrInsecureTLS says that a remote host would be reached without verifying its certificate.
-var ErrInsecureTLS = errors.New("insecure TLS: the host is remote and its certificate is not verified (sslmode=verify-full)")
+var ErrInsecureTLS = errors.New("insecure TLS: the host is remote and its certificate is not verified; set sslmode=verify-full")
 
 // Timeout bounds a connection's start unless the DSN says otherwise.
 const Timeout = 10 * time.Second

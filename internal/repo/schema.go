@@ -15,6 +15,7 @@ import (
 // PostgreSQL's own.
 type SchemaError struct {
 	Missing []string
+	Plugins int // how many of these the application makes, for a plugin
 	Before  string
 }
 
@@ -23,8 +24,16 @@ func (e SchemaError) Error() string {
 		return "search_path has schema " + e.Before + " before pg_catalog: what anybody makes there runs in place of " +
 			"PostgreSQL's own. Remove pg_catalog from it, or use Open"
 	}
-	return strings.Join(e.Missing, "; ") + ". If another schema has it, name that in search_path; otherwise run " +
-		"migrate up, or migrate adopt if Drizzle made the tables"
+	text := strings.Join(e.Missing, "; ") +
+		". If another schema has it, name that in search_path; otherwise "
+	switch {
+	case e.Plugins == 0:
+		return text + "run migrate up, or migrate adopt if Drizzle made the tables"
+	case e.Plugins == len(e.Missing):
+		return text + "make it in the application's migrations, as in db/plugins"
+	}
+	return text + "run migrate up, or migrate adopt if Drizzle made the tables; what a plugin has, make in the " +
+		"application's migrations, as in db/plugins"
 }
 
 // uniqueKeys are the unique keys that statements rely on, beside that of each id: by table, each with its columns in
@@ -153,6 +162,10 @@ func (r *Repo) CheckSchema(ctx context.Context, plugins ...Plugin) error {
 			}
 		}
 	}
+	if r.marks && len(facts["authdb.mark"]) == 0 {
+		missing = append(missing, "no table authdb.mark, which migration 15 makes")
+	}
+	others := len(missing)
 	for _, p := range plugins {
 		absent := ""
 		for _, name := range slices.Sorted(maps.Keys(p.Columns)) {
@@ -170,11 +183,8 @@ func (r *Repo) CheckSchema(ctx context.Context, plugins ...Plugin) error {
 			}
 		}
 	}
-	if r.marks && len(facts["authdb.mark"]) == 0 {
-		missing = append(missing, "no table authdb.mark, which migration 15 makes")
-	}
 	if len(missing) > 0 {
-		return SchemaError{Missing: missing}
+		return SchemaError{Missing: missing, Plugins: len(missing) - others}
 	}
 	return nil
 }

@@ -314,7 +314,8 @@ func (k *keyed) compare(s situation) (why, wrong string) {
 		return why, ""
 	}
 	switch {
-	case s.micros && minor >= 6 && before["remaining"] != nil && (refills || here == "" || there == ""):
+	case s.micros && minor >= 6 && before["remaining"] != nil && (refills || here == "" || there == "" ||
+		there == "USAGE_EXCEEDED" && here == "RATE_LIMITED"): // which Go asks once there are uses again
 		return "a refill whose last time has microseconds happens", ""
 	case s.negative && minor < 6 && here == "USAGE_EXCEEDED":
 		return "an overdrawn key is used up", ""
