@@ -116,9 +116,9 @@ func (r *Repo) SignInProved(
 	return user, in, unanswered(done, err)
 }
 
-// CreateVerificationOfUser makes a verification for an address and returns the user of the address. If nobody has it, it
-// returns the zero value, which is no refusal: a row may have been made. given is what the caller was given beside the
-// address.
+// CreateVerificationOfUser makes a verification for an address and returns the user of the address. If nobody has it,
+// it returns the zero value, which is no refusal: a row may have been made. given is what the caller was given beside
+// the address.
 func (r *Repo) CreateVerificationOfUser(
 	ctx context.Context, name string, p dbgen.CreateVerificationOfUserParams, lifetime time.Duration, given string,
 ) (user dbgen.User, err error) {
