@@ -1,4 +1,4 @@
-package authdb_test
+package rows_test
 
 import (
 	"errors"
