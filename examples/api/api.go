@@ -42,6 +42,11 @@ func New(ctx context.Context, store *authdb.Store, secret string) (http.Handler,
 	mux.Handle("GET /users", auth.RequirePermission(permission.Rules{Platform: true}, permission.Set{"user": {"list"}},
 		http.HandlerFunc(s.listUsers)))
 
+	mux.Handle("POST /users/{id}/ban", auth.RequirePermission(permission.Rules{Platform: true},
+		permission.Set{"user": {"ban"}}, http.HandlerFunc(s.ban)))
+	mux.Handle("POST /allowlist", auth.RequirePermission(permission.Rules{Platform: true},
+		permission.Set{"user": {"create"}}, http.HandlerFunc(s.allow)))
+
 	all := http.NewServeMux()
 	all.Handle("/", auth.Require(mux))
 	all.Handle("POST /sign-in", cookies.NoStore(http.HandlerFunc(s.signIn)))
@@ -123,6 +128,29 @@ func (s service) listUsers(w http.ResponseWriter, r *http.Request) {
 		list = append(list, map[string]any{"name": u.Name, "role": u.Role, "banned": u.Banned})
 	}
 	answer(w, http.StatusOK, list)
+}
+
+func (s service) ban(w http.ResponseWriter, r *http.Request) {
+	me, _ := betterauth.FromContext(r.Context())
+	if _, err := s.users.Ban(r.Context(), admin.BanParams{UserID: r.PathValue("id"), By: me.User.ID, Reason: "spam"}); err != nil {
+		fail(w, err)
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"banned": true})
+}
+
+// allow puts an address on the list of who may sign up, a table of the application's own.
+func (s service) allow(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Email string }
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096)).Decode(&body); err != nil {
+		answer(w, http.StatusBadRequest, map[string]any{"error": "malformed JSON"})
+		return
+	}
+	if _, err := s.store.Pool().Exec(r.Context(), `INSERT INTO allowlist (email) VALUES ($1)`, body.Email); err != nil {
+		fail(w, err)
+		return
+	}
+	answer(w, http.StatusCreated, map[string]any{"email": body.Email})
 }
 
 func (s service) key(w http.ResponseWriter, r *http.Request) {

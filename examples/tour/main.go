@@ -32,6 +32,9 @@ import (
 
 const secret = "a-secret-of-at-least-32-characters-that-both-sides-know"
 
+// allowlist is a table of the application's own: who may sign up.
+const allowlist = `CREATE TABLE allowlist (email text PRIMARY KEY); INSERT INTO allowlist VALUES ('ada@example.com')`
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -43,7 +46,7 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	// One of its own, on the server that DATABASE_URL names or on one that is started, with what the application makes.
-	db, err := testdb.NewTemplate(plugins.Admin, plugins.TwoFactor, plugins.Tables).Database(ctx)
+	db, err := testdb.NewTemplate(plugins.Admin, plugins.TwoFactor, plugins.Tables, allowlist).Database(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,6 +113,11 @@ func run(ctx context.Context) (err error) {
 	}
 	return t.walk(ctx, []step{
 		{
+			"Eve is not on the list of who may sign up", eve, "Better Auth", "POST", "/api/auth/sign-up/email",
+			`{"name":"Eve","email":"eve@example.com","password":"eavesdropping"}`, `"code"`,
+		},
+		{"Ada puts her there, in Go", ada, "Go", "POST", "/allowlist", `{"email":"eve@example.com"}`, `"eve@example.com"`},
+		{
 			"Eve signs up", eve, "Better Auth", "POST", "/api/auth/sign-up/email",
 			`{"name":"Eve","email":"eve@example.com","password":"eavesdropping"}`, `"eve@example.com"`,
 		},
@@ -123,7 +131,16 @@ func run(ctx context.Context) (err error) {
 			`{"email":"eve@example.com","password":"eavesdropping"}`, "BANNED_USER",
 		},
 		{"Ada sees why: she may list the users now", ada, "Go", "GET", "/users", "", `"banned":true`},
-		{"She signs out of Better Auth", ada, "Better Auth", "POST", "/api/auth/sign-out", "{}", `"success":true`},
+		{
+			"She lifts the ban in Better Auth", ada, "Better Auth", "POST", "/api/auth/admin/unban-user",
+			`{"userId":"{id}"}`, `"banned":false`,
+		},
+		{"And bans Eve in Go", ada, "Go", "POST", "/users/{id}/ban", "{}", `"banned":true`},
+		{
+			"Better Auth refuses Eve", eve, "Better Auth", "POST", "/api/auth/sign-in/email",
+			`{"email":"eve@example.com","password":"eavesdropping"}`, "BANNED_USER",
+		},
+		{"Ada signs out of Better Auth", ada, "Better Auth", "POST", "/api/auth/sign-out", "{}", `"success":true`},
 		{"The Go service knows her no more", ada, "Go", "GET", "/me", "", "UNAUTHORIZED"},
 	})
 }
@@ -141,10 +158,10 @@ func setRole(ctx context.Context, store *authdb.Store, email, role string) error
 	return users.SetRole(ctx, admin.SetRoleParams{UserID: user.ID, Roles: []string{role}})
 }
 
-// folded is JSON in lines that fit a terminal, broken behind commas.
+// folded is JSON in lines that fit a terminal, broken behind commas and sentences.
 func folded(text string) string {
 	var lines []string
-	for _, part := range strings.SplitAfter(text, ",") {
+	for _, part := range strings.Split(strings.NewReplacer(",", ",\x00", ". ", ".\x00 ").Replace(text), "\x00") {
 		if last := len(lines) - 1; last >= 0 && utf8.RuneCountInString(lines[last]+part) <= term.Width {
 			lines[last] += part
 		} else {
@@ -233,7 +250,8 @@ var (
 
 func (t tour) do(ctx context.Context, s step) error {
 	body := strings.ReplaceAll(s.body, "{id}", t.noted["id"])
-	r, err := http.NewRequestWithContext(ctx, s.method, t.bases[s.side]+s.path, strings.NewReader(body))
+	path := strings.ReplaceAll(s.path, "{id}", t.noted["id"])
+	r, err := http.NewRequestWithContext(ctx, s.method, t.bases[s.side]+path, strings.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -33,11 +33,15 @@ const resets = new Map()
 const mails = []
 const mail = (kind, to, token) => void mails.push({ kind, to, token })
 
+// onList lets nobody sign up who is not on the application's own list.
+const onList = async ({ email }) => (await pool.query("SELECT FROM allowlist WHERE email = $1", [email])).rowCount > 0 && undefined
+
 // reversed is an encryption that Go's test has, too.
 const reversed = async (text) => [...text].reverse().join("")
 
-function plugged(base, basePath, emailAndPassword, { more = [], tables = {}, proofs = {}, codes = {} } = {}) {
+function plugged(base, basePath, emailAndPassword, { more = [], tables = {}, proofs = {}, codes = {}, hooks } = {}) {
   return betterAuth({
+    databaseHooks: hooks,
     baseURL: base,
     basePath,
     secret: process.env.SECRET,
@@ -102,7 +106,7 @@ const server = createServer()
 server.listen(0, "127.0.0.1", () => {
   const base = `http://127.0.0.1:${server.address().port}`
   const auth = process.env.TOUR
-    ? plugged(base, "/api/auth", {}, { more: [keyed.plugin], tables: { apikey: keyed.apikey } })
+    ? plugged(base, "/api/auth", {}, { more: [keyed.plugin], tables: { apikey: keyed.apikey }, hooks: { user: { create: { before: onList } } } })
     : serve(base, "/api/auth", {}, {})
   const limited = serve(base, "/api/limited", { membershipLimit: 3 }, { maximumMembersPerTeam: 2 })
   const handlers = { auth: toNodeHandler(auth), limited: toNodeHandler(limited) }
