@@ -54,8 +54,8 @@ func inGo(t *testing.T) map[string][]text {
 		if entry.IsDir() && path != root && (entry.Name()[0] == '.' || entry.Name() == "testdata" || entry.Name() == "node_modules") {
 			return filepath.SkipDir
 		}
-		if path == filepath.Join(root, "internal", "kit") {
-			return filepath.SkipDir // shared by tests
+		if path == filepath.Join(root, "internal", "kit") || path == filepath.Join(root, "examples") {
+			return filepath.SkipDir // shared by tests; the service's own tables
 		}
 		if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil && path != root {
 			return filepath.SkipDir // another module, with tables of its own
