@@ -86,6 +86,7 @@ func does(name string, do operation, kind error) turn {
 			return err
 		}
 		c := a.start(ctx, do)
+		p.calls[name] = c
 		if waits, err := c.waits(ctx, p.others(name)...); err != nil || waits {
 			return fmt.Errorf("%s waits (%s)", name, fmt.Sprint(err))
 		}
