@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/apikey"
 	"github.com/zerostarter/authdb/authdbtest"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // naive is a verify that reads, decides and then writes what it has read, as servers up to 1.5 do.
@@ -40,10 +40,7 @@ func naive(ctx context.Context, pool *pgxpool.Pool, id string) error {
 // it has left, and all that it has. The control overspends.
 func TestRaces(t *testing.T) {
 	t.Parallel()
-	rounds := 3
-	if os.Getenv("AUTHDB_HARD") != "" {
-		rounds = 50
-	}
+	rounds := kit.Hard(t, 3, 50)
 	cases := map[string]struct {
 		set    string
 		passes int

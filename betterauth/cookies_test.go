@@ -14,6 +14,7 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/betterauth"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 const (
@@ -467,7 +468,7 @@ func TestMutatedCookies(t *testing.T) {
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
-	n, same, fromHeader := hard(t, 200_000, 10_000_000), 0, 0
+	n, same, fromHeader := kit.Hard(t, 200_000, 10_000_000), 0, 0
 	start := time.Now()
 	for i := range n {
 		value := values[rnd.IntN(len(values))]

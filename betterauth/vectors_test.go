@@ -12,6 +12,7 @@ import (
 
 	"github.com/zerostarter/authdb"
 	"github.com/zerostarter/authdb/betterauth"
+	"github.com/zerostarter/authdb/internal/kit"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -157,7 +158,7 @@ func TestVectorPasswords(t *testing.T) {
 					if norm.NFKC.String(same) != norm.NFKC.String(p.Password) {
 						t.Errorf("%q is not %q", same, p.Password)
 					}
-					if i == 0 && hard(t, 0, 1) == 0 { // the hash is of the normal form, which is the same
+					if i == 0 && kit.Hard(t, 0, 1) == 0 { // the hash is of the normal form, which is the same
 						continue
 					}
 					if ok, err := betterauth.VerifyPassword(t.Context(), new(authdb.Secret(p.Hash)), same); !ok || err != nil {
@@ -192,13 +193,4 @@ func TestVectorsAreRows(t *testing.T) {
 			t.Errorf("%s: %d tokens and %d hashes are in rows", version, tokens, hashes)
 		}
 	}
-}
-
-// hard chooses the size of a test.
-func hard(t testing.TB, ci, full int) int {
-	t.Helper()
-	if os.Getenv("AUTHDB_HARD") != "" {
-		return full
-	}
-	return ci
 }

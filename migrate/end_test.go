@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/zerostarter/authdb/internal/kit"
 	"github.com/zerostarter/authdb/migrate"
 )
 
@@ -405,9 +406,9 @@ func TestEachQueryFails(t *testing.T) {
 			t.Parallel()
 			conn, dsn := database(t)
 			tt.before(t, conn, dsn)
-			failed, stride := 0, hard(t, 7, 1)
+			failed, stride := 0, kit.Hard(t, 7, 1)
 			if tt.reads {
-				stride = hard(t, 3, 1)
+				stride = kit.Hard(t, 3, 1)
 			}
 			for at := 1 + rand.IntN(stride); ; at += stride {
 				before := everything(t, conn)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -16,15 +15,6 @@ import (
 	"github.com/zerostarter/authdb/internal/testdb"
 	"github.com/zerostarter/authdb/migrate"
 )
-
-// hard chooses the size of a test: AUTHDB_HARD asks for the full one.
-func hard(t testing.TB, ci, full int) int {
-	t.Helper()
-	if os.Getenv("AUTHDB_HARD") != "" {
-		return full
-	}
-	return ci
-}
 
 // database returns the DSN of a database with nothing in it, and a connection to it.
 func database(t *testing.T) (*pgx.Conn, string) {

@@ -9,6 +9,7 @@ import (
 
 	mdatabase "github.com/golang-migrate/migrate/v4/database"
 	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb/internal/kit"
 	"github.com/zerostarter/authdb/migrate"
 )
 
@@ -26,7 +27,7 @@ func foreignLock(t *testing.T, conn *pgx.Conn) (release func()) {
 // built CONCURRENTLY, which waits for every snapshot there is.
 func TestManyMigrators(t *testing.T) {
 	t.Parallel()
-	rounds := hard(t, 3, 100)
+	rounds := kit.Hard(t, 3, 100)
 	conn, dsn := database(t)
 	var longest time.Duration
 	for round := range rounds {

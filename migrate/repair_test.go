@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/zerostarter/authdb/internal/kit"
 	"github.com/zerostarter/authdb/migrate"
 )
 
@@ -105,7 +106,7 @@ func repaired(t *testing.T, dsn string) migrate.Repaired {
 // Repair puts it right.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	n := hard(t, 6, 60)
+	n := kit.Hard(t, 6, 60)
 	conn, dsn := database(t)
 	dirty, broken := 0, 0
 	for i := range n {

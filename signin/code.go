@@ -16,9 +16,9 @@ import (
 	"github.com/zerostarter/authdb/internal/repo"
 )
 
-// SendCode sends a MailCode of six digits by which the address signs in, as /email-otp/send-verification-otp does with
-// the type sign-in, in one round trip. Where DisableSignUp is set, it does nothing if nobody has the address. It
-// returns [authdb.ErrInvalidInput], or the error of Send.
+// SendCode sends a MailCode of six digits to sign in with, as /email-otp/send-verification-otp does with the type
+// sign-in, in one round trip. If DisableSignUp is set and nobody has the address, it does nothing. It returns
+// [authdb.ErrInvalidInput], or the error of Send.
 func (f *Flows) SendCode(ctx context.Context, email string) error {
 	return f.sendCode(ctx, "signin.SendCode", betterauth.OTPSignIn, email, !f.DisableSignUp)
 }
@@ -35,7 +35,7 @@ func (f *Flows) SendResetCode(ctx context.Context, email string) error {
 	return f.sendCode(ctx, "signin.SendResetCode", betterauth.OTPForgetPassword, email, false)
 }
 
-// sendCode sends a code to an address, to nobody's only where anybody gets one.
+// sendCode sends a code to an address. With anybody, it also does if no user has the address.
 func (f *Flows) sendCode(ctx context.Context, op string, of betterauth.OTPType, email string, anybody bool) error {
 	code, value, err := f.newCode()
 	if err != nil {
@@ -87,7 +87,8 @@ func (f *Flows) consumeCode(ctx context.Context, op string, identifier, code aut
 	return err
 }
 
-// encrypted is a code as the table has it, or another text if it is not that code: each encryption differs.
+// encrypted returns the stored form of a code, or another text if code is not the stored one. It decrypts that, since
+// encrypting again would give another text.
 func (f *Flows) encrypted(ctx context.Context, identifier, code authdb.Secret) (authdb.Secret, error) {
 	row, err := f.Store.Verifications.GetByIdentifier(ctx, identifier)
 	if err != nil {
@@ -101,19 +102,19 @@ func (f *Flows) encrypted(ctx context.Context, identifier, code authdb.Secret) (
 	return stored, err
 }
 
-// CodeParams are a guess at a code, and who sends it.
+// CodeParams are a guess at a code, and who sent it.
 type CodeParams struct {
 	Email  string
 	Code   authdb.Secret
-	Name   string // of the user, where nobody has the address yet; at most 255 characters
+	Name   string // of the new user, if nobody has the address; at most 255 characters
 	Client Client
 }
 
-// SignInByCode signs in who has an address by a code of SendCode or of the server, as /sign-in/email-otp does, in two
-// round trips. It proves the address: see [Flows.SignInByLink]. It returns [ErrInvalidCode],
-// [authdb.ErrTooManyAttempts] after three guesses, [ErrSignUpDisabled], [authdb.ErrBanned] or
-// [authdb.ErrInvalidInput]. A second factor is not asked for, as there. It is not for a store in a transaction, which
-// would forget the guess: [authdb.ErrInTransaction]. With DecryptCode, as of each code, it takes another round trip.
+// SignInByCode signs in the user of an address by a code of SendCode or of the server, as /sign-in/email-otp does, in
+// two round trips, with DecryptCode in three. It verifies the address: see [Flows.SignInByLink]. It returns
+// [ErrInvalidCode], [authdb.ErrTooManyAttempts] after three guesses, [ErrSignUpDisabled], [authdb.ErrBanned] or
+// [authdb.ErrInvalidInput]. Like the server it asks for no second factor. On a store in a transaction, whose rollback
+// would forget the guess, it returns [authdb.ErrInTransaction].
 func (f *Flows) SignInByCode(ctx context.Context, p CodeParams) (SignedIn, error) {
 	const op = "signin.SignInByCode"
 	email, malformed := address("email", p.Email)
@@ -126,9 +127,9 @@ func (f *Flows) SignInByCode(ctx context.Context, p CodeParams) (SignedIn, error
 	return f.prove(ctx, op, email, p.Name, p.Client)
 }
 
-// VerifyEmailByCode proves an address by a code of SendVerificationCode or of the server, as /email-otp/verify-email
-// does, in two round trips. It leaves accounts and sessions. With SignInAfterVerification it signs in, whoever is
-// signed in already. The Name in p is for others. It returns the errors of [Flows.SignInByCode].
+// VerifyEmailByCode verifies an address by a code of SendVerificationCode or of the server, as /email-otp/verify-email
+// does, in two round trips. It leaves accounts and sessions. With SignInAfterVerification it makes a session, also if
+// somebody is signed in. It does not use the Name in p. It returns the errors of [Flows.SignInByCode].
 func (f *Flows) VerifyEmailByCode(ctx context.Context, p CodeParams) (VerifiedEmail, error) {
 	const op = "signin.VerifyEmailByCode"
 	email, malformed := address("email", p.Email)

@@ -28,6 +28,7 @@ import (
 	"github.com/zerostarter/authdb/betterauth"
 	"github.com/zerostarter/authdb/betterauth/stale"
 	"github.com/zerostarter/authdb/db/plugins"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 func must[T any](t testing.TB) func(T, error) T {
@@ -436,10 +437,7 @@ func mutate(r *rand.Rand, token string, other string) string {
 // TestMutated: no token that was changed counts, whatever was changed; at full size a million.
 func TestMutated(t *testing.T) {
 	t.Parallel()
-	n := 50_000
-	if os.Getenv("AUTHDB_HARD") != "" {
-		n = 1_000_000
-	}
+	n := kit.Hard(t, 50_000, 1_000_000)
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
 	secret, all := loadCookies(t)

@@ -3,12 +3,12 @@ package answers_test
 import (
 	"context"
 	"errors"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/zerostarter/authdb"
+	"github.com/zerostarter/authdb/internal/kit"
 )
 
 // TestWithOnceOutlivesCuts cuts the connection at every boundary: with marks, the write is done once and its answer is
@@ -19,7 +19,7 @@ func TestWithOnceOutlivesCuts(t *testing.T) {
 	o := newObserver(t, dsn)
 	cuts := 0
 	modes, kinds := cutModes[:1], []string{"before write", "after write", "drop read"}
-	if os.Getenv("AUTHDB_HARD") != "" {
+	if kit.Hard(t, 0, 1) == 1 {
 		modes, kinds = cutModes, cutKinds
 	}
 	for _, sc := range scenarios {

@@ -4,7 +4,8 @@
 // There are two servers on the same rows: /api/auth, and /api/limited with room for three members in an organization and
 // two in a team. Where the schema has the tables of plugins, there are three more with those: /api/plugged, /api/strict,
 // which wants addresses proved, and /api/quiet, which signs nobody in that signs up, but who proves an address, and
-// encrypts its codes; with API_KEYS, /api/keyed has the plugin of API keys; with TOUR, /api/auth has all of these. /test/… is what Better Auth offers to its own process alone.
+// encrypts its codes; with API_KEYS, /api/keyed has the plugin of API keys; with TOUR, /api/auth has all of these, and a
+// list of who may sign up. /test/… is what Better Auth offers to its own process alone.
 import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { drizzle } from "drizzle-orm/node-postgres"

@@ -41,7 +41,7 @@ var troubles = map[string]func(t *testing.T) error{
 		_, err := authdb.Open(t.Context(), "postgres://db.example.com/app?sslmode=require")
 		return err
 	},
-	"(SQLSTATE 26000)": func(t *testing.T) error {
+	"behind a pooler, set default_query_exec_mode=exec in the DSN (SQLSTATE 26000)": func(t *testing.T) error {
 		conn := connection(t)
 		store := authdb.New(conn)
 		_, _ = store.Users.Get(t.Context(), "prepares the statement")

@@ -152,7 +152,7 @@ func fill(t *testing.T, conn *pgx.Conn) {
 		kit.Hard(t, 1_000, 100), // of few rows, all are looked at: the same plans each time,
 		kit.Hard(t, 2, 4))       // and a scan is not much dearer than a search: the default would sometimes take one
 	kit.Must[pgconn.CommandTag](t)(conn.Exec(ctx, sizes))
-	kit.Must[pgconn.CommandTag](t)(conn.Exec(ctx, string(kit.Must[[]byte](t)(os.ReadFile("../../test/plans/data.sql")))))
+	kit.Must[pgconn.CommandTag](t)(conn.Exec(ctx, string(kit.Must[[]byte](t)(os.ReadFile("data.sql")))))
 	kit.Must[pgconn.CommandTag](t)(conn.Exec(ctx, `INSERT INTO apikey (id, key, reference_id, created_at, updated_at)
 		SELECT md5('key' || n), md5('secret' || n), md5('user' || n / 4), '2026-11-01', '2026-11-01'
 		FROM generate_series(1, current_setting('plans.users')::integer) n`))
