@@ -31,13 +31,14 @@ import (
 	"github.com/zerostarter/authdb/internal/kit"
 )
 
-// A canary is a value that occurs nowhere else. Its beginning tells what it stands for.
+// A canary is a value that occurs nowhere else: long enough that random ids do not hold one of its forms by chance.
+// Its beginning tells what it stands for.
 const (
-	anyCanary    = "zq7"
-	secretCanary = "zq7s" // a token, a password, a code, an identifier or value of a verification
-	emailCanary  = "zq7e"
-	valueCanary  = "zq7v"
-	idCanary     = "zq7i"
+	anyCanary    = "zq7wk4"
+	secretCanary = "zq7wk4s" // a token, a password, a code, an identifier or value of a verification
+	emailCanary  = "zq7wk4e"
+	valueCanary  = "zq7wk4v"
+	idCanary     = "zq7wk4i"
 )
 
 var canaries atomic.Int64
