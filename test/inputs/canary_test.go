@@ -35,10 +35,10 @@ import (
 // Its beginning tells what it stands for.
 const (
 	anyCanary    = "zq7wk4"
-	secretCanary = "zq7wk4s" // a token, a password, a code, an identifier or value of a verification
-	emailCanary  = "zq7wk4e"
-	valueCanary  = "zq7wk4v"
-	idCanary     = "zq7wk4i"
+	secretCanary = anyCanary + "s" // a token, a password, a code, an identifier or value of a verification
+	emailCanary  = anyCanary + "e"
+	valueCanary  = anyCanary + "v"
+	idCanary     = anyCanary + "i"
 )
 
 var canaries atomic.Int64

@@ -126,9 +126,6 @@ func (p pair) recoveryConflicts(t *testing.T) {
 	}
 	close(stop)
 	all.Wait()
-	// The tests that come next would lose statements to it.
-	exec(t, p.standby, `ALTER SYSTEM RESET max_standby_streaming_delay`)
-	exec(t, p.standby, `SELECT pg_reload_conf()`)
 	t.Logf("%d attempts at GetFull and %d at InTx were ended by the standby, and repeated; %d transactions of pgx failed",
 		told.full.Load(), told.tx.Load(), failed.Load())
 }

@@ -30,7 +30,8 @@ func TestStandby(t *testing.T) {
 	t.Run("position of a standby", p.positionOfStandby)
 	t.Run("in a transaction", p.inTransaction)
 	t.Run("read only", p.readOnly)
-	t.Run("recovery conflicts", p.recoveryConflicts)
+	// On servers of its own: its standby ends the statements of whoever comes next, too.
+	t.Run("recovery conflicts", func(t *testing.T) { newPair(t).recoveryConflicts(t) })
 	t.Run("middleware", p.middleware)
 	t.Run("replay paused", p.replayPaused)
 	t.Run("promotion", p.promotion)
